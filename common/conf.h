@@ -1,0 +1,92 @@
+/*
+ * conf: the configuration, read with inih.
+ *
+ * Every setting stands once, in the table of conf.c, which parses, checks, prints and explains it.
+ * A struct conf does not change once it is loaded: a reload makes a new one. Threads that use one
+ * hold a reference.
+ */
+#ifndef TLSAD_CONF_H
+#define TLSAD_CONF_H
+
+#include "common/render.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+	CONF_LIST_MOST = 64,   /* entries of one list */
+	CONF_LINE_LONGEST = 198, /* what inih reads in one piece (INI_MAX_LINE less two) */
+	CONF_ERROR_SIZE = 512,
+};
+
+/* Strings of one setting; the entries point into memory that the struct conf owns. */
+struct conf_list {
+	size_t count;
+	char *entries[CONF_LIST_MOST];
+};
+
+struct conf {
+	atomic_uint references;
+
+	struct {
+		struct conf_list socketmap;
+		struct conf_list allow;
+		uint32_t workers;         /* 0: as many as there are processors */
+		uint32_t socket_mode;     /* permission bits */
+		uint32_t max_connections;
+		uint32_t idle_timeout;    /* [s] */
+	} server;
+	struct {
+		char *trust_anchor;       /* file */
+		struct conf_list forward;
+		struct conf_list stub;
+		char *options;            /* file, or empty */
+		bool query_localhost;
+		uint32_t timeout;         /* [s] */
+	} resolver;
+	struct {
+		int enforce;              /* native alone, so far */
+		int site_level;           /* enum site_level */
+	} dane;
+	struct {
+		bool enable;
+	} sts;
+	struct {
+		char *path;               /* directory */
+		uint64_t max_size;        /* [bytes] */
+		uint32_t min_ttl;         /* [s] */
+		uint32_t max_ttl;         /* [s] */
+		uint32_t failure_ttl;     /* [s] */
+		uint32_t prefetch;        /* [percent] */
+		uint32_t serve_stale;     /* [s] */
+	} cache;
+	struct {
+		int target;               /* enum log_target */
+	} log;
+};
+
+/*
+ * Read `file`, then the overrides, each `SECTION.KEY=VALUE`. `file_must_exist` is false for the
+ * default file, without which every setting has its default. On failure NULL, and `error` holds
+ * one line that names the file and line, what is wrong and what to do. The reference is the
+ * caller's.
+ */
+struct conf *conf_load(const char *file, bool file_must_exist, char *const *overrides,
+	size_t override_count, char error[CONF_ERROR_SIZE]);
+
+struct conf *conf_hold(struct conf *conf);
+void conf_release(struct conf *conf);
+
+/* Every setting with its value and its meaning, as a configuration file. */
+void conf_print(const struct conf *conf, FILE *out);
+
+/* The n-th setting that differs between two configurations, as `section.key`, or NULL. */
+const char *conf_difference(const struct conf *one, const struct conf *other, size_t n);
+
+/* Can a running daemon take the setting `section.key` over? */
+bool conf_reloadable(const char *setting);
+
+#endif

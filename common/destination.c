@@ -1,0 +1,193 @@
+#include "common/destination.h"
+
+#include "common/text.h"
+
+#include <arpa/inet.h>
+#include <idn2.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+bool destination_name_valid(const char *name, size_t size)
+{
+	size_t label = 0; /* length of the label so far */
+	bool numeric = true;
+
+	if (size == 0 || size > DESTINATION_NAME_LONGEST)
+		return false;
+	for (size_t i = 0; i < size; i++) {
+		char byte = text_lower(name[i]);
+		if ((byte >= 'a' && byte <= 'z') || byte == '_') {
+			numeric = false;
+		} else if (byte == '-') {
+			if (label == 0 || i + 1 == size || name[i + 1] == '.')
+				return false;
+			numeric = false;
+		} else if (byte == '.') {
+			if (label == 0 || i + 1 == size)
+				return false;
+			label = 0;
+			continue;
+		} else if (byte < '0' || byte > '9') {
+			return false;
+		}
+		if (++label > DESTINATION_LABEL_LONGEST)
+			return false;
+	}
+	return !numeric;
+}
+
+/* An IPv4 or IPv6 address, with or without SMTP's tag (RFC 5321 4.1.3). */
+static bool is_address(const char *name, size_t size)
+{
+	char copy[INET6_ADDRSTRLEN + sizeof "IPv6:"];
+	unsigned char address[sizeof(struct in6_addr)];
+
+	if (size == 0 || size >= sizeof copy)
+		return false;
+	memcpy(copy, name, size);
+	copy[size] = '\0';
+	if (inet_pton(AF_INET, copy, address) == 1)
+		return true;
+	return inet_pton(AF_INET6, text_equal_nocase(copy, 5, "IPv6:") ? copy + 5 : copy,
+		       address) == 1;
+}
+
+static bool port_number(const char *port, size_t size, uint16_t *number)
+{
+	uint32_t value = 0;
+	if (size > 5)
+		return false;
+	for (size_t i = 0; i < size; i++) {
+		if (port[i] < '0' || port[i] > '9')
+			return false;
+		value = value * 10 + (uint32_t)(port[i] - '0');
+	}
+	*number = (uint16_t)value;
+	return value > 0 && value <= UINT16_MAX;
+}
+
+/* An empty port is the default one; a service is looked up as Postfix does, in services(5). */
+static bool parse_port(const char *port, size_t size, uint16_t *number)
+{
+	char name[64];
+	char scratch[1024];
+	struct servent entry, *found = NULL;
+
+	if (size == 0) {
+		*number = DESTINATION_DEFAULT_PORT;
+		return true;
+	}
+	if (port[0] >= '0' && port[0] <= '9')
+		return port_number(port, size, number);
+	if (size >= sizeof name || memchr(port, '\0', size) != NULL)
+		return false;
+	memcpy(name, port, size);
+	name[size] = '\0';
+	if (getservbyname_r(name, "tcp", &entry, scratch, sizeof scratch, &found) != 0 || !found)
+		return false;
+	*number = ntohs((uint16_t)entry.s_port);
+	return true;
+}
+
+/* To A-labels. False when the name cannot be converted. */
+static bool convert_name(const char *name, size_t size, char *out, size_t *out_size)
+{
+	char input[4 * DESTINATION_NAME_LONGEST + 1]; /* UTF-8 takes four bytes at most */
+	char *ascii = NULL;
+	bool converted = false;
+
+	if (size >= sizeof input || memchr(name, '\0', size) != NULL)
+		return false;
+	memcpy(input, name, size);
+	input[size] = '\0';
+	if (idn2_to_ascii_8z(input, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK) {
+		*out_size = strlen(ascii);
+		converted = *out_size <= DESTINATION_NAME_LONGEST + 1;
+		if (converted)
+			memcpy(out, ascii, *out_size);
+	}
+	idn2_free(ascii);
+	return converted;
+}
+
+/* The name itself, brackets and port gone. */
+static enum destination_result parse_name(
+	const char *name, size_t size, struct destination *destination)
+{
+	char ascii[DESTINATION_NAME_LONGEST + 2];
+
+	for (size_t i = 0; i < size; i++) {
+		if ((unsigned char)name[i] < 0x80)
+			continue;
+		if (!convert_name(name, size, ascii, &size))
+			return DESTINATION_INVALID;
+		name = ascii;
+		break;
+	}
+	if (size > 0 && name[size - 1] == '.')
+		size--;
+	if (!destination_name_valid(name, size))
+		return is_address(name, size) ? DESTINATION_ADDRESS : DESTINATION_INVALID;
+	/* One label: a host's own search list would make it ambiguous. */
+	if (memchr(name, '.', size) == NULL)
+		return DESTINATION_INVALID;
+	for (size_t i = 0; i < size; i++)
+		destination->name[i] = text_lower(name[i]);
+	destination->name[size] = '\0';
+	destination->name_length = (uint8_t)size;
+	return DESTINATION_OK;
+}
+
+enum destination_result destination_parse(
+	const char *key, size_t key_size, struct destination *destination)
+{
+	const char *name = key, *port, *end = key + key_size;
+	size_t name_size;
+
+	if (key_size == 0 || key[0] == '/')
+		return DESTINATION_INVALID;
+	if (key[0] == '.')
+		return DESTINATION_PARENT;
+	if (key[0] == '[') {
+		const char *bracket = memchr(key, ']', key_size);
+		if (bracket == NULL || (bracket + 1 < end && bracket[1] != ':'))
+			return DESTINATION_INVALID;
+		destination->kind = DESTINATION_HOST;
+		name = key + 1;
+		name_size = (size_t)(bracket - name);
+		port = bracket + 1 < end ? bracket + 2 : end;
+	} else {
+		const char *colon = memchr(key, ':', key_size);
+		destination->kind = DESTINATION_DOMAIN;
+		/* A second colon: no host and port, but perhaps an IPv6 address. */
+		if (colon != NULL && memchr(colon + 1, ':', (size_t)(end - colon - 1)) != NULL)
+			return is_address(key, key_size) ? DESTINATION_ADDRESS
+							 : DESTINATION_INVALID;
+		name_size = colon != NULL ? (size_t)(colon - key) : key_size;
+		port = colon != NULL ? colon + 1 : end;
+	}
+	enum destination_result result = parse_name(name, name_size, destination);
+	if (result != DESTINATION_OK)
+		return result;
+	if (!parse_port(port, (size_t)(end - port), &destination->port))
+		return DESTINATION_INVALID;
+	return DESTINATION_OK;
+}
+
+void destination_print(const struct destination *destination, char key[DESTINATION_KEY_SIZE])
+{
+	struct text text;
+	bool host = destination->kind == DESTINATION_HOST;
+
+	text_init(&text, key, DESTINATION_KEY_SIZE);
+	if (host)
+		text_add(&text, "[");
+	text_add_bytes(&text, destination->name, destination->name_length);
+	if (host)
+		text_add(&text, "]");
+	if (destination->port != DESTINATION_DEFAULT_PORT) {
+		text_add(&text, ":");
+		text_add_number(&text, destination->port);
+	}
+}

@@ -1,0 +1,56 @@
+/*
+ * destination: from a lookup key, as Postfix's smtp_tls_policy_maps sends it, to a mail domain or
+ * a host with its port.
+ *
+ * A key is a next-hop as it stands in the transport (postconf(5), smtp_tls_policy_maps). Names
+ * follow Postfix's valid_hostname(); internationalised names become A-labels as IDNA2008 with the
+ * non-transitional mapping of UTS 46 has it (RFC 5891, libidn2). Pure: no DNS, no state.
+ */
+#ifndef TLSAD_DESTINATION_H
+#define TLSAD_DESTINATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	DESTINATION_NAME_LONGEST = 253, /* octets without the last dot, RFC 1035 2.3.4 */
+	DESTINATION_LABEL_LONGEST = 63,
+	DESTINATION_DEFAULT_PORT = 25,
+	/* "[" NAME "]:65535" and a NUL byte */
+	DESTINATION_KEY_SIZE = DESTINATION_NAME_LONGEST + 9,
+};
+
+enum destination_kind {
+	DESTINATION_DOMAIN, /* has an MX set */
+	DESTINATION_HOST,   /* `[host]`: no MX lookup */
+};
+
+/* What a key turned out to be. All but DESTINATION_OK are answered NOTFOUND without DNS. */
+enum destination_result {
+	DESTINATION_OK,
+	DESTINATION_PARENT,  /* `.example.com`, Postfix's look-up of a parent domain */
+	DESTINATION_ADDRESS, /* an address literal */
+	DESTINATION_INVALID, /* no mail destination */
+};
+
+struct destination {
+	enum destination_kind kind;
+	uint16_t port;
+	uint8_t name_length;
+	char name[DESTINATION_NAME_LONGEST + 1]; /* lower case, A-labels, no dot at the end */
+};
+
+enum destination_result destination_parse(
+	const char *key, size_t key_size, struct destination *destination);
+
+/* The one way to write a destination: `name`, `name:587`, `[name]`, `[name]:587`. */
+void destination_print(const struct destination *destination, char key[DESTINATION_KEY_SIZE]);
+
+/*
+ * Is this a name that Postfix's valid_hostname() takes, of at most 253 octets? One label will do:
+ * MX hosts may have one. Upper case is taken as it is.
+ */
+bool destination_name_valid(const char *name, size_t size);
+
+#endif

@@ -1,0 +1,426 @@
+#include "common/dns.h"
+
+#include "common/log.h"
+#include "common/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <unbound-event.h>
+#include <unbound.h>
+
+struct dns_query {
+	TAILQ_ENTRY(dns_query) link; /* in dns->waiting, then in dns->finished */
+	struct dns *dns;
+	dns_callback *callback;
+	void *context;
+	enum dns_view view;
+	bool finished;
+	bool cancelled;
+	uint16_t type;
+	char name[DNS_NAME_SIZE];
+	/* as libunbound gave it */
+	int rcode;
+	enum dns_security security;
+	uint8_t *packet;
+	size_t packet_size;
+	char detail[DNS_DETAIL_SIZE];
+};
+
+TAILQ_HEAD(dns_query_list, dns_query);
+
+struct dns {
+	struct event_base *base;
+	struct dns_settings settings;
+	FILE *messages; /* where libunbound writes what it has to say: our log */
+	struct ub_ctx *views[DNS_VIEW_COUNT];
+	struct dns_query_list waiting;  /* for libunbound */
+	struct dns_query_list finished; /* for their callbacks */
+	struct event *deliver; /* runs the callbacks of `finished` */
+};
+
+/*
+ * libunbound's stock settings are made for a resolver that many stub resolvers share. Here a
+ * destination has seconds, and one with dead name servers must cost little.
+ */
+static const struct {
+	const char *name;
+	const char *value;
+} fixed_options[] = {
+	/* The validator is what this program is for, whatever the build's default. */
+	{"module-config:", "validator iterator"},
+	/* A server is given up after seconds, not minutes (measured with silent delegations). */
+	{"infra-cache-max-rtt:", "1000"},
+	/* And tried again soon: a failure must not outlive [cache] failure_ttl by much. */
+	{"infra-host-ttl:", "60"},
+	{"val-bogus-ttl:", "15"},
+	/* Room for the questions that wait for dead servers beside those that are answered. */
+	{"outgoing-range:", "4096"},
+	{"num-queries-per-thread:", "4096"},
+	{"outgoing-num-tcp:", "256"},
+	/* TLSA and DNSKEY sets do not fit in little packets; above this, TCP (RFC 9715). */
+	{"edns-buffer-size:", "1232"},
+	/* A stripped signature is a downgrade, not a stale zone (RFC 4035). */
+	{"harden-dnssec-stripped:", "yes"},
+	{"harden-glue:", "yes"},
+	{"qname-minimisation:", "yes"},
+	/* Names that libunbound would answer itself but a private tree may hold. */
+	{"local-zone:", "test. nodefault"},
+	{"local-zone:", "invalid. nodefault"},
+	{"local-zone:", "home.arpa. nodefault"},
+};
+
+const char *dns_library_version(void)
+{
+	return ub_version();
+}
+
+static bool complain(char *error, size_t error_size, const char *what, const char *value, int code)
+{
+	snprintf(error, error_size, "%s %s: %s", what, value, ub_strerror(code));
+	return false;
+}
+
+static bool set_option(struct ub_ctx *view, const char *name, const char *value, char *error,
+	size_t error_size)
+{
+	int code = ub_ctx_set_option(view, name, value);
+	return code == 0 || complain(error, error_size, name, value, code);
+}
+
+/* A stub is `ZONE ADDR[@PORT]`; libunbound takes the two apart. */
+static bool add_stub(struct ub_ctx *view, const char *stub, char *error, size_t error_size)
+{
+	char zone[DNS_NAME_SIZE + 1];
+	size_t length = strcspn(stub, " \t");
+	const char *address = stub + length + strspn(stub + length, " \t");
+
+	if (length >= sizeof zone)
+		return complain(error, error_size, "stub", stub, UB_SYNTAX);
+	memcpy(zone, stub, length);
+	zone[length] = '\0';
+	int code = ub_ctx_set_stub(view, zone, address, 0);
+	return code == 0 || complain(error, error_size, "stub", stub, code);
+}
+
+/* Certificates of forwarders reached over TLS are checked against these. */
+static const char ca_certificates[] = "/etc/ssl/certs/ca-certificates.crt";
+
+static bool add_forwards(struct ub_ctx *view, const struct dns_settings *settings, char *error,
+	size_t error_size)
+{
+	bool tls = settings->forward_count > 0 && strchr(settings->forwards[0], '#') != NULL;
+	int code = 0;
+
+	if (tls && (!set_option(view, "tls-cert-bundle:", ca_certificates, error, error_size) ||
+			   (code = ub_ctx_set_tls(view, 1)) != 0))
+		return complain(error, error_size, "forward", "over TLS", code);
+	for (size_t i = 0; i < settings->forward_count; i++) {
+		code = ub_ctx_set_fwd(view, settings->forwards[i]);
+		if (code != 0)
+			return complain(
+				error, error_size, "forward", settings->forwards[i], code);
+	}
+	return true;
+}
+
+static bool configure(struct ub_ctx *view, const struct dns_settings *settings, char *error,
+	size_t error_size)
+{
+	int code;
+
+	for (size_t i = 0; i < sizeof fixed_options / sizeof fixed_options[0]; i++) {
+		if (!set_option(view, fixed_options[i].name, fixed_options[i].value, error,
+			    error_size))
+			return false;
+	}
+	if (settings->query_localhost &&
+		!set_option(view, "do-not-query-localhost:", "no", error, error_size))
+		return false;
+	/* Last of all that is not an anchor or a server, so that it can override the above. */
+	if (settings->options_file != NULL &&
+		(code = ub_ctx_config(view, settings->options_file)) != 0)
+		return complain(error, error_size, "options", settings->options_file, code);
+	if (settings->tracked_anchor_file != NULL &&
+		(code = ub_ctx_add_ta_autr(view, settings->tracked_anchor_file)) != 0)
+		return complain(
+			error, error_size, "trust_anchor", settings->tracked_anchor_file, code);
+	for (size_t i = 0; i < settings->anchor_count; i++) {
+		if ((code = ub_ctx_add_ta(view, settings->anchors[i])) != 0)
+			return complain(
+				error, error_size, "trust_anchor", settings->anchors[i], code);
+	}
+	for (size_t i = 0; i < settings->stub_count; i++) {
+		if (!add_stub(view, settings->stubs[i], error, error_size))
+			return false;
+	}
+	return add_forwards(view, settings, error, error_size);
+}
+
+/*
+ * libunbound's own messages, a line each. At its verbosity 0 these are faults of its own, such as
+ * an anchor file that it cannot read; of what servers do wrong its answers tell.
+ */
+static ssize_t log_message(void *cookie, const char *bytes, size_t size)
+{
+	(void)cookie;
+	/* "[1700000000] libunbound[42:0] error: ..." */
+	const char *words = memmem(bytes, size, "] ", 2);
+	const char *again = words != NULL ? memmem(words + 2, size - (size_t)(words + 2 - bytes),
+						    "] ", 2)
+					  : NULL;
+	words = again != NULL ? again + 2 : bytes;
+	size_t length = size - (size_t)(words - bytes);
+	while (length > 0 && words[length - 1] == '\n')
+		length--;
+	if (length > 0)
+		log_warning("libunbound: %.*s", (int)length, words);
+	return (ssize_t)size;
+}
+
+static FILE *open_messages(void)
+{
+	cookie_io_functions_t functions = {.write = log_message};
+	FILE *messages = fopencookie(NULL, "w", functions);
+	if (messages != NULL)
+		setvbuf(messages, NULL, _IOLBF, LOG_LINE_SIZE);
+	return messages;
+}
+
+static void ignore(void *context, int rcode, void *packet, int packet_size, int security,
+	char *why_bogus, int was_ratelimited)
+{
+	(void)context, (void)rcode, (void)packet, (void)packet_size;
+	(void)security, (void)why_bogus, (void)was_ratelimited;
+}
+
+/*
+ * libunbound takes its settings in, anchor files among them, at the first question. One that it
+ * answers itself shows now whether it can.
+ */
+static bool settle(struct ub_ctx *view, const struct dns_settings *settings, char *error,
+	size_t error_size)
+{
+	int code = ub_resolve_event(view, "localhost.", DNS_TYPE_A, 1, NULL, ignore, NULL);
+	bool tls = settings->forward_count > 0 && strchr(settings->forwards[0], '#') != NULL;
+
+	if (code != 0)
+		snprintf(error, error_size, "libunbound cannot start with these settings: %s%s",
+			ub_strerror(code),
+			tls ? "; perhaps it was built without TLS, as Debian's is: forward "
+			      "without #TLS-NAME then, to a resolver on this host"
+			    : "");
+	return code == 0;
+}
+
+static struct ub_ctx *view_new(struct dns *dns, char *error, size_t error_size)
+{
+	struct ub_ctx *view = ub_ctx_create_event(dns->base);
+	if (view == NULL) {
+		snprintf(error, error_size, "libunbound cannot run on this libevent");
+		return NULL;
+	}
+	ub_ctx_debugout(view, dns->messages);
+	if (configure(view, &dns->settings, error, error_size) &&
+		settle(view, &dns->settings, error, error_size))
+		return view;
+	ub_ctx_delete(view);
+	return NULL;
+}
+
+static void query_free(struct dns_query *query)
+{
+	free(query->packet);
+	free(query);
+}
+
+/* Turn what libunbound gave into an answer. */
+static void read_answer(const struct dns_query *query, struct dns_answer *answer)
+{
+	/* With rcode 3 (NXDOMAIN) the packet says the rest. */
+	if (query->security == DNS_BOGUS) {
+		memset(answer, 0, sizeof *answer);
+		dns_answer_fail(answer, DNS_FAILURE_BOGUS, DNS_BOGUS, query->detail);
+	} else if ((query->rcode != 0 && query->rcode != 3) || query->packet == NULL) {
+		memset(answer, 0, sizeof *answer);
+		dns_answer_fail(answer,
+			query->rcode < 0 ? DNS_FAILURE_LOCAL : DNS_FAILURE_SERVFAIL, DNS_UNKNOWN,
+			query->detail[0] != '\0' ? query->detail
+						 : "no name server gave a usable answer");
+	} else {
+		dns_answer_parse(answer, query->name, query->type, query->security, query->packet,
+			query->packet_size);
+	}
+}
+
+static void deliver_finished(evutil_socket_t fd, short what, void *context)
+{
+	struct dns *dns = context;
+	struct dns_query *query;
+
+	(void)fd;
+	(void)what;
+	while ((query = TAILQ_FIRST(&dns->finished)) != NULL) {
+		struct dns_answer answer;
+
+		TAILQ_REMOVE(&dns->finished, query, link);
+		read_answer(query, &answer);
+		if (answer.outcome == DNS_FAILED)
+			log_debug("asked %s %s: %s %s", query->name, dns_type_name(query->type),
+				dns_failure_name(answer.failure), answer.detail);
+		else
+			log_debug("asked %s %s: %s, %s, ttl %u", query->name,
+				dns_type_name(query->type), dns_outcome_name(answer.outcome),
+				dns_security_name(answer.security), answer.ttl);
+		query->callback(query->context, &answer);
+		dns_answer_clear(&answer);
+		query_free(query);
+	}
+}
+
+static void finish(struct dns_query *query)
+{
+	query->finished = true;
+	TAILQ_REMOVE(&query->dns->waiting, query, link);
+	TAILQ_INSERT_TAIL(&query->dns->finished, query, link);
+	event_active(query->dns->deliver, EV_TIMEOUT, 0);
+}
+
+/* libunbound's callback: its buffer is shared by all questions, so keep a copy and return. */
+static void resolved(void *context, int rcode, void *packet, int packet_size, int security,
+	char *why_bogus, int was_ratelimited)
+{
+	struct dns_query *query = context;
+
+	(void)was_ratelimited;
+	if (query->cancelled) {
+		TAILQ_REMOVE(&query->dns->waiting, query, link);
+		query_free(query);
+		return;
+	}
+	query->rcode = rcode;
+	query->security = security == 2 ? DNS_SECURE : security == 1 ? DNS_BOGUS : DNS_INSECURE;
+	if (why_bogus != NULL)
+		snprintf(query->detail, sizeof query->detail, "%s", why_bogus);
+	if (packet != NULL && packet_size > 0) {
+		query->packet = malloc((size_t)packet_size);
+		if (query->packet != NULL) {
+			memcpy(query->packet, packet, (size_t)packet_size);
+			query->packet_size = (size_t)packet_size;
+		} else {
+			query->rcode = -1;
+			snprintf(query->detail, sizeof query->detail, "out of memory");
+		}
+	}
+	finish(query);
+}
+
+static void ask(struct dns_query *query)
+{
+	struct dns *dns = query->dns;
+	int code = UB_INITFAIL;
+
+	if (dns->views[query->view] == NULL) {
+		dns->views[query->view] =
+			view_new(dns, query->detail, sizeof query->detail);
+	}
+	if (dns->views[query->view] != NULL) {
+		char absolute[DNS_NAME_SIZE + 1];
+		snprintf(absolute, sizeof absolute, "%s.", query->name);
+		code = ub_resolve_event(dns->views[query->view], absolute, query->type, 1, query,
+			resolved, NULL);
+		if (code != 0)
+			snprintf(query->detail, sizeof query->detail, "libunbound: %s",
+				ub_strerror(code));
+	}
+	if (code != 0) {
+		query->rcode = -1;
+		finish(query);
+	}
+}
+
+struct dns_query *dns_query_start(struct dns *dns, enum dns_view view, const char *name,
+	uint16_t type, dns_callback *callback, void *context)
+{
+	struct dns_query *query = calloc(1, sizeof *query);
+	if (query == NULL)
+		return NULL;
+	query->dns = dns;
+	query->view = view;
+	query->type = type;
+	query->callback = callback;
+	query->context = context;
+	query->security = DNS_UNKNOWN;
+	snprintf(query->name, sizeof query->name, "%s", name);
+	TAILQ_INSERT_TAIL(&dns->waiting, query, link);
+	ask(query);
+	return query;
+}
+
+void dns_query_cancel(struct dns_query *query)
+{
+	if (query->finished) {
+		TAILQ_REMOVE(&query->dns->finished, query, link);
+		query_free(query);
+		return;
+	}
+	/*
+	 * ub_cancel() would leave us no call to free the query in; libunbound goes on with the
+	 * question for its cache's sake, and its callback then finds the flag.
+	 */
+	query->cancelled = true;
+}
+
+struct dns *dns_new(struct event_base *base, const struct dns_settings *settings, char *error,
+	size_t error_size)
+{
+	struct dns *dns = calloc(1, sizeof *dns);
+	if (dns == NULL) {
+		snprintf(error, error_size, "out of memory");
+		return NULL;
+	}
+	dns->base = base;
+	dns->settings = *settings;
+	TAILQ_INIT(&dns->waiting);
+	TAILQ_INIT(&dns->finished);
+	dns->messages = open_messages();
+	dns->deliver = event_new(base, -1, 0, deliver_finished, dns);
+	if (dns->deliver == NULL || dns->messages == NULL) {
+		snprintf(error, error_size, "out of memory");
+	} else {
+		dns->views[DNS_VIEW_FIRST] = view_new(dns, error, error_size);
+		if (dns->views[DNS_VIEW_FIRST] != NULL)
+			return dns;
+	}
+	dns_free(dns);
+	return NULL;
+}
+
+static void free_queries(struct dns_query_list *list)
+{
+	struct dns_query *query;
+
+	while ((query = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, query, link);
+		query_free(query);
+	}
+}
+
+void dns_free(struct dns *dns)
+{
+	if (dns == NULL)
+		return;
+	for (int view = 0; view < DNS_VIEW_COUNT; view++) {
+		if (dns->views[view] != NULL)
+			ub_ctx_delete(dns->views[view]);
+	}
+	/* libunbound calls back no more. */
+	free_queries(&dns->waiting);
+	free_queries(&dns->finished);
+	if (dns->messages != NULL)
+		fclose(dns->messages);
+	if (dns->deliver != NULL)
+		event_free(dns->deliver);
+	free(dns);
+}

@@ -1,0 +1,58 @@
+/*
+ * dns: questions to the embedded, validating resolver (libunbound) on a libevent loop.
+ *
+ * One struct dns belongs to one thread, the one that runs its event base. It holds two libunbound
+ * contexts with the same settings, DNS_VIEW_FIRST and DNS_VIEW_SECOND, because libunbound has no
+ * call that looks past its own cache: a record is refreshed before it expires by asking the view
+ * that was not asked last time, whose copy has expired by then. The second one is made when it is
+ * first needed.
+ *
+ * A callback never runs inside dns_query_start(); it runs from the event loop, once, and not at
+ * all after dns_query_cancel().
+ */
+#ifndef TLSAD_DNS_H
+#define TLSAD_DNS_H
+
+#include "common/dns_answer.h"
+
+#include <event2/event.h>
+
+struct dns;
+struct dns_query;
+
+enum dns_view { DNS_VIEW_FIRST, DNS_VIEW_SECOND, DNS_VIEW_COUNT };
+
+/* What the resolver is told; the strings belong to the caller and outlive the struct dns. */
+struct dns_settings {
+	/* A file that libunbound reads and, as RFC 5011 has it, rewrites: root zone only. */
+	const char *tracked_anchor_file;
+	/* Records for anchors of other zones, one a string. */
+	const char *const *anchors;
+	size_t anchor_count;
+	const char *const *forwards; /* `ADDR[@PORT][#TLS-NAME]` */
+	size_t forward_count;
+	const char *const *stubs; /* `ZONE ADDR[@PORT]` */
+	size_t stub_count;
+	const char *options_file; /* further libunbound options, or NULL */
+	bool query_localhost;
+};
+
+/* The answer lives until the callback returns. */
+typedef void dns_callback(void *context, const struct dns_answer *answer);
+
+/*
+ * NULL when libunbound takes a setting badly: `error` then says which and why. Nothing is asked
+ * yet; settings that libunbound checks late (anchor files) are checked here all the same.
+ */
+struct dns *dns_new(struct event_base *base, const struct dns_settings *settings, char *error,
+	size_t error_size);
+void dns_free(struct dns *dns);
+
+/* NULL when out of memory. `name` is ASCII without escapes, `type` one of enum dns_type. */
+struct dns_query *dns_query_start(struct dns *dns, enum dns_view view, const char *name,
+	uint16_t type, dns_callback *callback, void *context);
+void dns_query_cancel(struct dns_query *query);
+
+const char *dns_library_version(void);
+
+#endif

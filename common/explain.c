@@ -1,0 +1,226 @@
+#include "common/explain.h"
+
+#include "common/text.h"
+
+#include <arpa/inet.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	/* Octets of one TLSA record's data that are shown; digests are shorter. */
+	DATA_SHOWN = 64,
+	/* TLSA records of one host that are shown; there are seldom more than a few. */
+	TLSA_SHOWN = 32,
+};
+
+static json_t *bytes_string(struct part_bytes bytes)
+{
+	/* Names and details are printable ASCII by the time they are parts. */
+	return json_stringn((const char *)bytes.bytes, bytes.size);
+}
+
+static uint32_t seconds_left(uint32_t expires, uint32_t now)
+{
+	return expires > now ? expires - now : 0;
+}
+
+static void set_failure(json_t *object, const struct part *part)
+{
+	struct part_failure failure;
+	char words[DNS_NAME_SIZE + DNS_DETAIL_SIZE + 64];
+	struct text text;
+
+	if (!part_failure(part, &failure))
+		return;
+	text_init(&text, words, sizeof words);
+	render_failure(&text, &failure);
+	json_object_set_new(object, "failure", json_string(words));
+}
+
+static void set_times(json_t *object, const struct part *part, uint32_t now)
+{
+	json_object_set_new(object, "ttl", json_integer(seconds_left(part->header.expires, now)));
+	json_object_set_new(object, "expires", json_integer(part->header.expires));
+	if ((part->header.flags & PART_STALE) != 0) {
+		json_object_set_new(object, "stale", json_true());
+		json_object_set_new(object, "stale_until", json_integer(part->header.stale_until));
+	}
+}
+
+static json_t *mx_object(const struct evidence *evidence, uint32_t now)
+{
+	const struct part *mx = &evidence->mx;
+	json_t *object = json_object();
+
+	json_object_set_new(object, "name", json_string(evidence->destination.name));
+	json_object_set_new(object, "status", json_string(mx_status_name(mx->header.status)));
+	json_object_set_new(object, "dnssec", json_string(dns_security_name(mx->header.security)));
+	set_times(object, mx, now);
+	set_failure(object, mx);
+	return object;
+}
+
+static json_t *address_array(const struct part_lookup *lookup)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < lookup->address_count; i++) {
+		char address[INET6_ADDRSTRLEN];
+		if (inet_ntop(lookup->type == DNS_TYPE_A ? AF_INET : AF_INET6,
+			    lookup->addresses + i * lookup->address_size, address, sizeof address))
+			json_array_append_new(array, json_string(address));
+	}
+	return array;
+}
+
+static json_t *lookup_object(struct part_cursor *cursor, uint32_t now)
+{
+	struct part_lookup lookup;
+	json_t *object = json_object();
+
+	part_next_lookup(cursor, &lookup);
+	json_object_set_new(object, "name", bytes_string(lookup.name));
+	json_object_set_new(object, "type", json_string(dns_type_name(lookup.type)));
+	json_object_set_new(object, "status", json_string(dns_outcome_name(lookup.outcome)));
+	json_object_set_new(object, "dnssec", json_string(dns_security_name(lookup.security)));
+	if (lookup.outcome == DNS_FAILED) {
+		json_object_set_new(
+			object, "failure", json_string(dns_failure_name(lookup.failure)));
+		json_object_set_new(object, "detail", bytes_string(lookup.detail));
+	} else {
+		json_object_set_new(object, "ttl", json_integer(seconds_left(lookup.expires, now)));
+	}
+	if (lookup.canonical_name.size > 0)
+		json_object_set_new(object, "canonical_name", bytes_string(lookup.canonical_name));
+	if (lookup.address_count > 0)
+		json_object_set_new(object, "addresses", address_array(&lookup));
+	return object;
+}
+
+static json_t *tlsa_object(const struct part_tlsa *tlsa)
+{
+	json_t *object = json_object();
+	char data[2 * DATA_SHOWN + 1];
+	struct text text;
+
+	if (tlsa->rdata.size >= 3) {
+		size_t size = tlsa->rdata.size - 3;
+		json_object_set_new(object, "usage", json_integer(tlsa->rdata.bytes[0]));
+		json_object_set_new(object, "selector", json_integer(tlsa->rdata.bytes[1]));
+		json_object_set_new(object, "matching_type", json_integer(tlsa->rdata.bytes[2]));
+		text_init(&text, data, sizeof data);
+		text_add_hex(&text, tlsa->rdata.bytes + 3, size < DATA_SHOWN ? size : DATA_SHOWN);
+		json_object_set_new(object, "data", json_string(data));
+		json_object_set_new(object, "size", json_integer((json_int_t)size));
+	}
+	json_object_set_new(object, "usable", json_boolean(tlsa->usability == TLSA_USABLE));
+	if (tlsa->usability != TLSA_USABLE)
+		json_object_set_new(
+			object, "why", json_string(tlsa_usability_text(tlsa->usability)));
+	return object;
+}
+
+static json_t *tlsa_array(struct part_cursor *cursor)
+{
+	json_t *array = json_array();
+	size_t count = part_tlsa_count(cursor);
+
+	for (size_t i = 0; i < count && i < TLSA_SHOWN && !cursor->damaged; i++) {
+		struct part_tlsa tlsa;
+		part_next_tlsa(cursor, &tlsa);
+		json_array_append_new(array, tlsa_object(&tlsa));
+	}
+	return array;
+}
+
+static json_t *host_object(const struct evidence *evidence, size_t index, uint32_t now)
+{
+	const struct evidence_host *host = &evidence->hosts[index];
+	struct part_cursor cursor;
+	json_t *object = json_object(), *lookups = json_array();
+
+	json_object_set_new(object, "name", json_stringn(host->name, host->name_size));
+	json_object_set_new(object, "port", json_integer(evidence->destination.port));
+	json_object_set_new(object, "preference", json_integer(host->preference));
+	json_object_set_new(
+		object, "status", json_string(host_status_name(host->part.header.status)));
+	set_times(object, &host->part, now);
+	set_failure(object, &host->part);
+	part_cursor_start(&host->part, &cursor);
+	struct part_bytes base_domain = part_base_domain(&cursor);
+	if (base_domain.size > 0)
+		json_object_set_new(object, "base_domain", bytes_string(base_domain));
+	for (unsigned i = 0; i < host->part.header.count && !cursor.damaged; i++)
+		json_array_append_new(lookups, lookup_object(&cursor, now));
+	json_object_set_new(object, "lookups", lookups);
+	json_object_set_new(object, "tlsa", tlsa_array(&cursor));
+	return object;
+}
+
+static void set_evidence(json_t *object, const struct explanation *explanation, size_t hosts)
+{
+	const struct evidence *evidence = explanation->evidence;
+	bool domain = evidence->destination.kind == DESTINATION_DOMAIN;
+	json_t *array = json_array();
+
+	json_object_set_new(object, "kind", json_string(domain ? "domain" : "host"));
+	json_object_set_new(object, "port", json_integer(evidence->destination.port));
+	json_object_set_new(object, "ttl",
+		json_integer(seconds_left(evidence_expires(evidence), explanation->now)));
+	json_object_set_new(object, "cached", json_boolean(explanation->cached));
+	json_object_set_new(
+		object, "mx", domain ? mx_object(evidence, explanation->now) : json_null());
+	for (size_t i = 0; i < evidence->host_count && i < hosts; i++)
+		json_array_append_new(array, host_object(evidence, i, explanation->now));
+	json_object_set_new(object, "hosts", array);
+	if (hosts < evidence->host_count)
+		json_object_set_new(object, "hosts_not_shown",
+			json_integer((json_int_t)(evidence->host_count - hosts)));
+}
+
+static char *dump(const struct explanation *explanation, size_t hosts)
+{
+	char key[4 * 256 + 1];
+	struct text text;
+	json_t *object = json_object();
+
+	text_init(&text, key, sizeof key);
+	if (explanation->parsed == DESTINATION_OK) {
+		destination_print(&explanation->evidence->destination, key);
+	} else {
+		text_add_escaped(&text, explanation->key,
+			explanation->key_size < 256 ? explanation->key_size : 256);
+	}
+	json_object_set_new(object, "destination", json_string(key));
+	json_object_set_new(object, "reply", json_string(explanation->reply));
+	json_object_set_new(
+		object, "reason", json_string(reason_name(explanation->verdict.reason)));
+	json_object_set_new(object, "rule", json_string(reason_rule(explanation->verdict.reason)));
+	if (explanation->parsed == DESTINATION_OK) {
+		set_evidence(object, explanation, hosts);
+	} else {
+		json_object_set_new(object, "kind", json_null());
+		json_object_set_new(object, "port", json_null());
+		json_object_set_new(object, "ttl", json_integer(0));
+		json_object_set_new(object, "cached", json_false());
+		json_object_set_new(object, "mx", json_null());
+		json_object_set_new(object, "hosts", json_array());
+	}
+	char *line = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
+	json_decref(object);
+	return line;
+}
+
+char *explain_json(const struct explanation *explanation, size_t limit)
+{
+	size_t hosts = PART_HOSTS_MOST;
+	char *line = dump(explanation, hosts);
+
+	while (line != NULL && strlen(line) > limit && hosts > 0) {
+		free(line);
+		hosts /= 2;
+		line = dump(explanation, hosts);
+	}
+	return line;
+}

@@ -1,0 +1,41 @@
+/*
+ * text: build a line or a reply in memory that somebody else owns.
+ *
+ * A text never writes past its memory, never allocates and always ends in a NUL byte. What does
+ * not fit is left away and remembered in `cut`, so that a caller checks once, at the end.
+ */
+#ifndef TLSAD_TEXT_H
+#define TLSAD_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct text {
+	char *bytes; /* the memory, owned by the caller */
+	size_t size; /* of the memory [bytes], at least 1 */
+	size_t used; /* without the NUL byte [bytes] */
+	bool cut;    /* something did not fit */
+};
+
+void text_init(struct text *text, char *bytes, size_t size);
+void text_add(struct text *text, const char *string);
+void text_add_bytes(struct text *text, const void *bytes, size_t size);
+void text_add_number(struct text *text, uint64_t number);
+void text_add_format(struct text *text, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Bytes outside printable ASCII, and the backslash, as \xHH: for what a stranger controls. */
+void text_add_escaped(struct text *text, const void *bytes, size_t size);
+
+/* Upper-case hexadecimal digits. */
+void text_add_hex(struct text *text, const void *bytes, size_t size);
+
+/* ASCII only, whatever the locale: names in DNS and in configuration compare like this. */
+char text_lower(char byte);
+bool text_equal_nocase(const char *one, size_t one_size, const char *other);
+
+/* The best of the candidates for a mistyped word, or NULL when none is near. */
+const char *text_nearest(const char *word, const char *const *candidates, size_t count);
+
+#endif

@@ -1,0 +1,393 @@
+/*
+ * One connection: bytes in, requests in their order, bytes out.
+ *
+ * The thread's two buffers serve all its connections. A connection keeps bytes of its own only
+ * while a request is incomplete, while a lookup keeps requests waiting, or while its client does
+ * not read; as long as one of the last two lasts nothing more is read from it.
+ */
+#include "common/netstring.h"
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+uint32_t worker_clock(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint32_t)now.tv_sec;
+}
+
+static void count(_Atomic uint64_t *counter)
+{
+	atomic_store_explicit(counter,
+		atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+/* It has just done something: to the end of the list of those that may have to go. */
+static void touch(struct connection *connection)
+{
+	struct connection_list *idle = &connection->worker->idle;
+
+	connection->last_active = worker_clock();
+	if (TAILQ_NEXT(connection, link) == NULL)
+		return;
+	TAILQ_REMOVE(idle, connection, link);
+	TAILQ_INSERT_TAIL(idle, connection, link);
+}
+
+void connection_close(struct connection *connection)
+{
+	struct worker *worker = connection->worker;
+
+	if (connection->wait != NULL)
+		connection->wait->connection = NULL;
+	else
+		TAILQ_REMOVE(&worker->idle, connection, link);
+	event_del(&connection->event);
+	close(connection->fd);
+	free(connection->input.bytes);
+	free(connection->output.bytes);
+	free(connection);
+	worker->connection_count--;
+	atomic_fetch_sub_explicit(worker->all_connections, 1, memory_order_relaxed);
+}
+
+static bool keep(struct backlog *backlog, const char *bytes, size_t size)
+{
+	if (size == 0)
+		return true;
+	backlog->bytes = malloc(size);
+	if (backlog->bytes == NULL)
+		return false;
+	memcpy(backlog->bytes, bytes, size);
+	backlog->size = (uint32_t)size;
+	backlog->done = 0;
+	return true;
+}
+
+/* Behind what waits already. */
+static bool append(struct backlog *backlog, const char *bytes, size_t size)
+{
+	char *moved = realloc(backlog->bytes, backlog->size + size);
+	if (moved == NULL)
+		return false;
+	memcpy(moved + backlog->size, bytes, size);
+	backlog->bytes = moved;
+	backlog->size += (uint32_t)size;
+	return true;
+}
+
+static void drop(struct backlog *backlog)
+{
+	free(backlog->bytes);
+	*backlog = (struct backlog){NULL, 0, 0};
+}
+
+static void handle_event(evutil_socket_t fd, short what, void *context);
+
+static void watch(struct connection *connection, short what)
+{
+	event_del(&connection->event);
+	event_assign(&connection->event, connection->worker->base, connection->fd,
+		what | EV_PERSIST, handle_event, connection);
+	event_add(&connection->event, NULL);
+}
+
+/* --- replies ------------------------------------------------------------------------------- */
+
+/* Replies that are gathered in the thread's output buffer. */
+struct batch {
+	size_t begin, end;
+};
+
+static void start_reply(struct worker *worker, const struct batch *batch, struct text *text)
+{
+	text_init(text, worker->output + batch->end + NETSTRING_HEAD, SOCKETMAP_REPLY_LONGEST);
+}
+
+static void end_reply(struct worker *worker, struct batch *batch, const struct text *text)
+{
+	size_t size;
+	char *frame = netstring_frame(text->bytes, text->used, &size);
+	char *place = worker->output + batch->end;
+
+	if (batch->begin == batch->end) {
+		batch->begin = (size_t)(frame - worker->output);
+		batch->end = batch->begin + size;
+		return;
+	}
+	memmove(place, frame, size);
+	batch->end += size;
+}
+
+/* True when all is written; false when the client is slow, or gone and then `*alive` is false. */
+static bool flush(struct connection *connection, struct batch *batch, bool *alive)
+{
+	const char *bytes = connection->worker->output + batch->begin;
+	size_t size = batch->end - batch->begin;
+
+	if (size == 0)
+		return true;
+	batch->begin = batch->end = 0;
+	ssize_t written = write(connection->fd, bytes, size);
+	if (written == (ssize_t)size)
+		return true;
+	if (written < 0) {
+		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+			*alive = false;
+			return false;
+		}
+		written = 0;
+	}
+	*alive = keep(&connection->output, bytes + written, size - (size_t)written);
+	return false;
+}
+
+/* --- requests ------------------------------------------------------------------------------ */
+
+static struct lookup_request *make_lookup(const struct destination *destination)
+{
+	struct lookup_request *lookup = calloc(1, sizeof *lookup);
+
+	if (lookup != NULL) {
+		lookup->message.kind = MESSAGE_LOOKUP;
+		lookup->destination = *destination;
+	}
+	return lookup;
+}
+
+/* Ask for a refresh, unless somebody did a moment ago: the parts say so until it is done. */
+static void ask_refresh(struct worker *worker, const struct destination *destination)
+{
+	uint32_t hash = 2166136261u ^ destination->port ^ (uint32_t)destination->kind << 16;
+	uint32_t now = worker_clock();
+
+	for (size_t i = 0; i < destination->name_length; i++)
+		hash = (hash ^ (uint8_t)destination->name[i]) * 16777619u;
+	struct recent_refresh *recent = &worker->recent[hash % RECENT_REFRESHES];
+	if (recent->hash == hash && now - recent->at < RECENT_SECONDS)
+		return;
+	recent->hash = hash;
+	recent->at = now;
+	struct lookup_request *lookup = make_lookup(destination);
+	if (lookup != NULL)
+		mailbox_post(lookup_mailbox(worker->lookup), &lookup->message);
+}
+
+static bool ask_lookup(struct connection *connection, const struct socketmap_request *request)
+{
+	struct worker *worker = connection->worker;
+	struct lookup_request *lookup = make_lookup(&request->destination);
+	struct wait *wait = malloc(sizeof *wait);
+
+	if (lookup == NULL || wait == NULL) {
+		free(lookup);
+		free(wait);
+		return false;
+	}
+	wait->connection = connection;
+	wait->request = *request;
+	clock_gettime(CLOCK_MONOTONIC, &wait->since);
+	TAILQ_INSERT_TAIL(&worker->waits, wait, link);
+	TAILQ_REMOVE(&worker->idle, connection, link);
+	connection->wait = wait;
+	lookup->reply_to = &worker->mailbox;
+	lookup->waiter = wait;
+	mailbox_post(lookup_mailbox(worker->lookup), &lookup->message);
+	return true;
+}
+
+enum request_result { REQUEST_ANSWERED, REQUEST_WAITS, REQUEST_BAD };
+
+static enum request_result handle_request(struct connection *connection, struct batch *batch,
+	const char *payload, size_t size)
+{
+	struct worker *worker = connection->worker;
+	struct socketmap_request request;
+	struct text text;
+
+	start_reply(worker, batch, &text);
+	switch (socketmap_answer(&worker->socketmap, payload, size, &request, &text)) {
+	case SOCKETMAP_LOOKUP:
+		if (ask_lookup(connection, &request))
+			return REQUEST_WAITS;
+		socketmap_give_up(&worker->socketmap, &request, "out of memory", &text);
+		break;
+	case SOCKETMAP_REFRESH:
+		ask_refresh(worker, &request.destination);
+		break;
+	case SOCKETMAP_ANSWERED:
+		break;
+	}
+	end_reply(worker, batch, &text);
+	return REQUEST_ANSWERED;
+}
+
+/*
+ * Handle the requests in `bytes`, answering into the batch, until they end or one has to wait.
+ * What is left is kept. The connection may be closed when this returns false.
+ */
+static bool handle_input(
+	struct connection *connection, struct batch *batch, const char *bytes, size_t size)
+{
+	bool alive = true, flowing = true;
+	enum request_result result = REQUEST_ANSWERED;
+	size_t at = 0;
+
+	while (flowing && result == REQUEST_ANSWERED) {
+		const char *payload;
+		size_t payload_size, consumed;
+		enum netstring_result found = netstring_parse(bytes + at, size - at,
+			SOCKETMAP_REQUEST_LONGEST, &payload, &payload_size, &consumed);
+
+		if (found == NETSTRING_PARTIAL)
+			break;
+		if (found != NETSTRING_COMPLETE) {
+			result = REQUEST_BAD;
+			break;
+		}
+		result = handle_request(connection, batch, payload, payload_size);
+		at += consumed;
+		if (batch->end > OUTPUT_FLUSH)
+			flowing = flush(connection, batch, &alive);
+	}
+	if (flowing)
+		flowing = flush(connection, batch, &alive);
+	/* What came before the bad one has been answered; from here on nothing can be framed. */
+	if (!alive || result == REQUEST_BAD || !keep(&connection->input, bytes + at, size - at)) {
+		connection_close(connection);
+		return false;
+	}
+	if (!flowing)
+		watch(connection, EV_WRITE);
+	else if (result == REQUEST_WAITS)
+		event_del(&connection->event);
+	return true;
+}
+
+/* --- events -------------------------------------------------------------------------------- */
+
+static void read_more(struct connection *connection)
+{
+	struct worker *worker = connection->worker;
+	struct batch batch = {0, 0};
+	size_t kept = connection->input.size;
+
+	if (kept > 0) {
+		memcpy(worker->input, connection->input.bytes, kept);
+		drop(&connection->input);
+	}
+	ssize_t got = read(connection->fd, worker->input + kept, sizeof worker->input - kept);
+	if (got > 0) {
+		touch(connection);
+		handle_input(connection, &batch, worker->input, kept + (size_t)got);
+	} else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+		connection_close(connection);
+	} else if (!keep(&connection->input, worker->input, kept)) {
+		connection_close(connection);
+	}
+}
+
+/* Nothing is in the way any more: handle what was kept, then read on. */
+static void go_on(struct connection *connection, struct batch *batch)
+{
+	struct worker *worker = connection->worker;
+	size_t kept = connection->input.size;
+
+	if (kept > 0) {
+		memcpy(worker->input, connection->input.bytes, kept);
+		drop(&connection->input);
+	}
+	watch(connection, EV_READ);
+	handle_input(connection, batch, worker->input, kept);
+}
+
+static void write_more(struct connection *connection)
+{
+	struct backlog *output = &connection->output;
+	struct batch batch = {0, 0};
+	ssize_t written = write(connection->fd, output->bytes + output->done,
+		output->size - output->done);
+
+	if (written < 0) {
+		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+			connection_close(connection);
+		return;
+	}
+	if (connection->wait == NULL)
+		touch(connection);
+	output->done += (uint32_t)written;
+	if (output->done < output->size)
+		return;
+	drop(output);
+	if (connection->wait != NULL)
+		event_del(&connection->event);
+	else
+		go_on(connection, &batch);
+}
+
+static void handle_event(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	if ((what & EV_WRITE) != 0)
+		write_more(context);
+	else
+		read_more(context);
+}
+
+void connection_open(struct worker *worker, int fd)
+{
+	struct connection *connection = calloc(1, sizeof *connection);
+
+	if (connection == NULL) {
+		close(fd);
+		return;
+	}
+	connection->worker = worker;
+	connection->fd = fd;
+	connection->last_active = worker_clock();
+	TAILQ_INSERT_TAIL(&worker->idle, connection, link);
+	worker->connection_count++;
+	atomic_fetch_add_explicit(worker->all_connections, 1, memory_order_relaxed);
+	count(&worker->counters.accepted);
+	event_assign(&connection->event, worker->base, fd, EV_READ | EV_PERSIST, handle_event,
+		connection);
+	if (event_add(&connection->event, NULL) != 0)
+		connection_close(connection);
+}
+
+static double seconds_since(const struct timespec *since)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - since->tv_sec) + (double)(now.tv_nsec - since->tv_nsec) / 1e9;
+}
+
+void connection_resume(struct wait *wait, const struct evidence *evidence, const char *why)
+{
+	struct connection *connection = wait->connection;
+	struct worker *worker = connection->worker;
+	struct batch batch = {0, 0};
+	struct text text;
+
+	start_reply(worker, &batch, &text);
+	if (evidence != NULL)
+		socketmap_finish(&worker->socketmap, &wait->request, evidence,
+			seconds_since(&wait->since), &text);
+	else
+		socketmap_give_up(&worker->socketmap, &wait->request, why, &text);
+	end_reply(worker, &batch, &text);
+	connection->wait = NULL;
+	connection->last_active = worker_clock();
+	TAILQ_INSERT_TAIL(&worker->idle, connection, link);
+	/* Earlier replies that the client has not read yet go first. */
+	if (connection->output.bytes == NULL)
+		go_on(connection, &batch);
+	else if (!append(&connection->output, worker->output + batch.begin,
+			 batch.end - batch.begin))
+		connection_close(connection);
+}

@@ -1,0 +1,54 @@
+/*
+ * lookup: the thread that finds out what the cache does not know.
+ *
+ * Serving threads post a struct lookup_request; the thread looks up the parts that are missing or
+ * due, joins equal lookups, writes the parts to the cache and posts a struct lookup_answer back.
+ * Each destination has `resolver.timeout`, kept here: what is not known by then counts as failed.
+ */
+#ifndef TLSAD_LOOKUP_H
+#define TLSAD_LOOKUP_H
+
+#include "common/conf.h"
+#include "common/evidence.h"
+#include "daemon/cache.h"
+#include "daemon/mailbox.h"
+
+struct lookup;
+
+struct lookup_request {
+	struct message message; /* MESSAGE_LOOKUP */
+	struct destination destination;
+	struct mailbox *reply_to; /* NULL: nobody waits, refresh what is due */
+	void *waiter;             /* the sender's, given back with the answer */
+};
+
+struct lookup_answer {
+	struct message message; /* MESSAGE_ANSWER */
+	void *waiter;
+	struct evidence evidence; /* into `bytes` */
+	uint8_t bytes[];
+};
+
+/* Written by the lookup thread alone; read by anybody. */
+struct lookup_counters {
+	_Atomic uint64_t requests;   /* from serving threads, refreshes too */
+	_Atomic uint64_t joined;     /* of these: found an equal one in flight */
+	_Atomic uint64_t parts;      /* MX sets and hosts that were looked up */
+	_Atomic uint64_t failures;   /* of these: failed */
+	_Atomic uint64_t in_flight;  /* destinations */
+};
+
+/*
+ * Make the resolver, with the trust anchors, and start the thread. NULL and one line when that is
+ * not possible. The configuration is held.
+ */
+struct lookup *lookup_start(
+	struct conf *conf, struct cache *cache, char *error, size_t error_size);
+
+struct mailbox *lookup_mailbox(struct lookup *lookup);
+const struct lookup_counters *lookup_counters(const struct lookup *lookup);
+
+/* Stop the thread, store what is pending, and free everything. */
+void lookup_stop(struct lookup *lookup);
+
+#endif

@@ -1,0 +1,300 @@
+/*
+ * tlsad: options, signals, and the order in which the daemon's parts come and go.
+ */
+#include "common/conf.h"
+#include "common/dns.h"
+#include "common/log.h"
+#include "daemon/cache.h"
+#include "daemon/lookup.h"
+#include "daemon/server.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <idn2.h>
+#include <jansson.h>
+#include <lmdb.h>
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { OVERRIDES_MOST = 128, ERROR_SIZE = 640 };
+
+struct options {
+	const char *file;
+	bool file_given;
+	char *overrides[OVERRIDES_MOST];
+	size_t override_count;
+	bool check;
+	bool verbose;
+};
+
+struct tlsad {
+	const struct options *options;
+	struct conf *conf;
+	struct cache *cache;
+	struct lookup *lookup;
+	struct server *server;
+	struct event_base *base;
+};
+
+static void usage(FILE *out)
+{
+	fputs("usage: tlsad [-c FILE] [-o SECTION.KEY=VALUE]... [-n] [-v] [-V] [-h]\n"
+	      "  -c FILE               configuration, default " TLSAD_CONFDIR "/tlsad.conf\n"
+	      "  -o SECTION.KEY=VALUE  override one setting; may be repeated\n"
+	      "  -n                    check the configuration and exit; with -v print it\n"
+	      "  -v                    log more\n"
+	      "  -V                    print the versions of tlsad and its libraries\n"
+	      "  -h                    print this\n"
+	      "See tlsad(8) and tlsad.conf(5).\n",
+		out);
+}
+
+static void print_versions(void)
+{
+	printf("tlsad %s\n", TLSAD_VERSION);
+	printf("libunbound %s\n", dns_library_version());
+	printf("OpenSSL %s\n", OpenSSL_version(OPENSSL_VERSION_STRING));
+	printf("libevent %s\n", event_get_version());
+	printf("LMDB %s\n", mdb_version(NULL, NULL, NULL));
+	printf("libidn2 %s\n", idn2_check_version(NULL));
+	printf("jansson %s\n", jansson_version_str());
+}
+
+/* True to go on; otherwise `*status` is the exit status. */
+static bool read_options(int count, char **arguments, struct options *options, int *status)
+{
+	int option;
+
+	*status = EX_USAGE;
+	while ((option = getopt(count, arguments, "c:o:nvVh")) != -1) {
+		switch (option) {
+		case 'c':
+			options->file = optarg;
+			options->file_given = true;
+			break;
+		case 'o':
+			if (options->override_count == OVERRIDES_MOST) {
+				fprintf(stderr, "tlsad: more than %d times -o\n", OVERRIDES_MOST);
+				return false;
+			}
+			options->overrides[options->override_count++] = optarg;
+			break;
+		case 'n':
+			options->check = true;
+			break;
+		case 'v':
+			options->verbose = true;
+			break;
+		case 'V':
+			print_versions();
+			*status = 0;
+			return false;
+		case 'h':
+			usage(stdout);
+			*status = 0;
+			return false;
+		default:
+			usage(stderr);
+			return false;
+		}
+	}
+	if (optind < count) {
+		usage(stderr);
+		return false;
+	}
+	return true;
+}
+
+static struct conf *load(const struct options *options, char *error)
+{
+	return conf_load(options->file, options->file_given, options->overrides,
+		options->override_count, error);
+}
+
+/* --- while it runs ------------------------------------------------------------------------- */
+
+static void say_difference(const struct conf *old, const struct conf *conf)
+{
+	const char *setting;
+	size_t taken = 0;
+
+	for (size_t i = 0; (setting = conf_difference(old, conf, i)) != NULL; i++) {
+		taken++;
+		if (!conf_reloadable(setting))
+			log_warning("%s has changed; that takes effect at the next start", setting);
+	}
+	log_notice("configuration reloaded: %zu settings changed", taken);
+}
+
+static void reload(evutil_socket_t signal, short what, void *context)
+{
+	struct tlsad *tlsad = context;
+	char error[CONF_ERROR_SIZE];
+	struct conf *conf = load(tlsad->options, error);
+	struct conf_message *message = calloc(1, sizeof *message);
+
+	(void)signal;
+	(void)what;
+	if (conf == NULL || message == NULL) {
+		log_error("the old configuration stays: %s", conf == NULL ? error : "out of memory");
+		conf_release(conf);
+		free(message);
+		return;
+	}
+	say_difference(tlsad->conf, conf);
+	server_set_conf(tlsad->server, conf);
+	message->message.kind = MESSAGE_CONF;
+	message->conf = conf_hold(conf);
+	mailbox_post(lookup_mailbox(tlsad->lookup), &message->message);
+	conf_release(tlsad->conf);
+	tlsad->conf = conf;
+}
+
+static void stop(evutil_socket_t signal, short what, void *context)
+{
+	struct tlsad *tlsad = context;
+
+	(void)what;
+	log_info("stopping on signal %d", (int)signal);
+	event_base_loopbreak(tlsad->base);
+}
+
+static bool serve(struct tlsad *tlsad)
+{
+	struct event *term = evsignal_new(tlsad->base, SIGTERM, stop, tlsad);
+	struct event *interrupt = evsignal_new(tlsad->base, SIGINT, stop, tlsad);
+	struct event *hangup = evsignal_new(tlsad->base, SIGHUP, reload, tlsad);
+	bool good = term != NULL && interrupt != NULL && hangup != NULL &&
+		    event_add(term, NULL) == 0 && event_add(interrupt, NULL) == 0 &&
+		    event_add(hangup, NULL) == 0 && event_base_dispatch(tlsad->base) >= 0;
+
+	if (!good)
+		log_error("the main event loop failed");
+	if (term != NULL)
+		event_free(term);
+	if (interrupt != NULL)
+		event_free(interrupt);
+	if (hangup != NULL)
+		event_free(hangup);
+	return good;
+}
+
+/* --- start and end ------------------------------------------------------------------------- */
+
+/* Threads inherit the mask: signals go to the main thread alone. */
+static void block_signals(int how)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(how, &signals, NULL);
+}
+
+static bool start(struct tlsad *tlsad, char *error)
+{
+	/* The endpoints first: a port in use is the likeliest fault and costs nothing to find. */
+	tlsad->server = server_new(tlsad->conf, error, ERROR_SIZE);
+	if (tlsad->server == NULL)
+		return false;
+	tlsad->cache = cache_open(tlsad->conf, error);
+	if (tlsad->cache == NULL)
+		return false;
+	tlsad->base = event_base_new();
+	if (tlsad->base == NULL) {
+		snprintf(error, ERROR_SIZE, "out of memory");
+		return false;
+	}
+	block_signals(SIG_BLOCK);
+	tlsad->lookup = lookup_start(tlsad->conf, tlsad->cache, error, ERROR_SIZE);
+	bool started = tlsad->lookup != NULL && server_start(tlsad->server, tlsad->cache,
+							tlsad->lookup, error, ERROR_SIZE);
+	block_signals(SIG_UNBLOCK);
+	return started;
+}
+
+static void say_figures(const struct tlsad *tlsad)
+{
+	const struct lookup_counters *lookups = lookup_counters(tlsad->lookup);
+	struct server_figures figures;
+	struct store_figures stored;
+
+	server_figures(tlsad->server, &figures);
+	cache_figures(tlsad->cache, &stored);
+	log_info("stopped: requests=%ju hits=%ju misses=%ju invalid=%ju lookups=%ju joined=%ju "
+		 "parts=%ju failed=%ju entries=%ju evicted=%ju connections=%ju refused=%ju",
+		(uintmax_t)figures.requests, (uintmax_t)figures.hits, (uintmax_t)figures.misses,
+		(uintmax_t)figures.invalid, (uintmax_t)atomic_load(&lookups->requests),
+		(uintmax_t)atomic_load(&lookups->joined), (uintmax_t)atomic_load(&lookups->parts),
+		(uintmax_t)atomic_load(&lookups->failures), (uintmax_t)stored.entries,
+		(uintmax_t)stored.evicted, (uintmax_t)figures.accepted, (uintmax_t)figures.refused);
+}
+
+/* The threads end in the order in which nobody is left to answer to; then all is freed. */
+static void end(struct tlsad *tlsad, bool served)
+{
+	if (tlsad->server != NULL && tlsad->lookup != NULL)
+		server_stop(tlsad->server);
+	if (served)
+		say_figures(tlsad);
+	if (tlsad->lookup != NULL)
+		lookup_stop(tlsad->lookup);
+	server_free(tlsad->server);
+	cache_close(tlsad->cache);
+	if (tlsad->base != NULL)
+		event_base_free(tlsad->base);
+}
+
+static int run(struct tlsad *tlsad)
+{
+	char error[ERROR_SIZE] = "";
+	int status = EXIT_FAILURE;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (start(tlsad, error)) {
+		log_notice("tlsad %s serves on %s%s", TLSAD_VERSION,
+			tlsad->conf->server.socketmap.entries[0],
+			tlsad->conf->server.socketmap.count > 1 ? " and others" : "");
+		bool good = serve(tlsad);
+		end(tlsad, true);
+		status = good ? EXIT_SUCCESS : EXIT_FAILURE;
+	} else {
+		log_error("%s", error);
+		end(tlsad, false);
+	}
+	conf_release(tlsad->conf);
+	libevent_global_shutdown();
+	return status;
+}
+
+int main(int count, char **arguments)
+{
+	struct options options = {.file = TLSAD_CONFDIR "/tlsad.conf"};
+	struct tlsad tlsad = {.options = &options};
+	char error[CONF_ERROR_SIZE];
+	int status;
+
+	if (!read_options(count, arguments, &options, &status))
+		return status;
+	tlsad.conf = load(&options, error);
+	if (tlsad.conf == NULL) {
+		log_error("%s", error);
+		return EXIT_FAILURE;
+	}
+	if (options.check) {
+		if (options.verbose)
+			conf_print(tlsad.conf, stdout);
+		conf_release(tlsad.conf);
+		return EXIT_SUCCESS;
+	}
+	log_open("tlsad", (enum log_target)tlsad.conf->log.target,
+		options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	return run(&tlsad);
+}

@@ -1,0 +1,162 @@
+#include "daemon/probe.h"
+
+#include "common/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	INTERVAL = 60 * 60,     /* [s] while all is well; RFC 5011 2.3: not more often */
+	INTERVAL_TROUBLED = 30, /* [s] until it is */
+	PATIENCE = 15,          /* [s] for one answer */
+};
+
+struct probe {
+	struct dns *dns;
+	struct anchors *anchors;
+	struct event *next;     /* ask, or give up waiting */
+	struct dns_query *query;
+	enum probe_result last;
+};
+
+static bool says(const char *detail, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcasestr(detail, words[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* libunbound has words, not codes, for why validation failed (validator/val_sigcrypt.c). */
+static enum probe_result read_bogus(const char *detail)
+{
+	static const char *const clock_words[] = {
+		"signature expired", "before inception", "inception date", "not yet valid"};
+	static const char *const stripped_words[] = {
+		"no signatures", "no DNSSEC", "no RRSIG", "without signatures", "missing DNSKEY",
+		"no DNSKEY", "DNSKEY rrset missing", "no keys have"};
+
+	if (says(detail, clock_words, sizeof clock_words / sizeof clock_words[0]))
+		return PROBE_CLOCK;
+	if (says(detail, stripped_words, sizeof stripped_words / sizeof stripped_words[0]))
+		return PROBE_STRIPPED;
+	return PROBE_NO_MATCH;
+}
+
+enum probe_result probe_read(const struct dns_answer *answer)
+{
+	if (answer->outcome == DNS_FAILED)
+		return answer->security == DNS_BOGUS ? read_bogus(answer->detail) : PROBE_NO_ROUTE;
+	return answer->security == DNS_SECURE ? PROBE_WORKS : PROBE_NO_ANCHOR;
+}
+
+static void say_clock(const char *detail)
+{
+	char date[32];
+	time_t now = time(NULL);
+	struct tm utc;
+
+	gmtime_r(&now, &utc);
+	strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", &utc);
+	log_error("DNSSEC validation does not work: the root's signatures are out of their time; "
+		  "is this machine's clock right? It says %s (%s)",
+		date, detail);
+}
+
+static void say(enum probe_result result, const char *detail)
+{
+	switch (result) {
+	case PROBE_WORKS:
+		log_notice("DNSSEC validation works: the root zone is secure");
+		return;
+	case PROBE_NO_ROUTE:
+		log_error("DNSSEC validation does not work: no answer from the root servers or the "
+			  "configured resolvers; is port 53 open, UDP and TCP? (%s)",
+			detail);
+		return;
+	case PROBE_STRIPPED:
+		log_error("DNSSEC validation does not work: signatures are stripped on the way; "
+			  "set [resolver] forward to a resolver that passes them on (%s)",
+			detail);
+		return;
+	case PROBE_CLOCK:
+		say_clock(detail);
+		return;
+	case PROBE_NO_MATCH:
+		log_error("DNSSEC validation does not work: the root's keys do not fit the trust "
+			  "anchor, or answers are forged (%s)",
+			detail);
+		return;
+	default:
+		log_error("DNSSEC validation does not work: no trust anchor covers the root, so no "
+			  "answer is ever secure");
+	}
+}
+
+static void settle(struct probe *probe, const struct dns_answer *answer)
+{
+	enum probe_result result = probe_read(answer);
+	struct timeval next = {.tv_sec = result == PROBE_WORKS ? INTERVAL : INTERVAL_TROUBLED};
+
+	if (result != probe->last)
+		say(result, answer->detail);
+	probe->last = result;
+	anchor_keep(probe->anchors);
+	evtimer_add(probe->next, &next);
+}
+
+static void answered(void *context, const struct dns_answer *answer)
+{
+	struct probe *probe = context;
+	probe->query = NULL;
+	settle(probe, answer);
+}
+
+static void ask_or_give_up(evutil_socket_t fd, short what, void *context)
+{
+	static const struct timeval patience = {.tv_sec = PATIENCE};
+	struct probe *probe = context;
+	struct dns_answer failed = {.outcome = DNS_FAILED};
+
+	(void)fd;
+	(void)what;
+	if (probe->query != NULL) {
+		dns_query_cancel(probe->query);
+		probe->query = NULL;
+		dns_answer_fail(&failed, DNS_FAILURE_TIMEOUT, DNS_UNKNOWN, "no answer in time");
+		settle(probe, &failed);
+		return;
+	}
+	evtimer_add(probe->next, &patience);
+	probe->query = dns_query_start(probe->dns, DNS_VIEW_FIRST, "", DNS_TYPE_NS, answered, probe);
+}
+
+struct probe *probe_new(struct event_base *base, struct dns *dns, struct anchors *anchors)
+{
+	static const struct timeval now = {.tv_sec = 0};
+	struct probe *probe = calloc(1, sizeof *probe);
+
+	if (probe == NULL)
+		return NULL;
+	probe->dns = dns;
+	probe->anchors = anchors;
+	probe->next = evtimer_new(base, ask_or_give_up, probe);
+	if (probe->next == NULL || evtimer_add(probe->next, &now) != 0) {
+		probe_free(probe);
+		return NULL;
+	}
+	return probe;
+}
+
+void probe_free(struct probe *probe)
+{
+	if (probe == NULL)
+		return;
+	if (probe->query != NULL)
+		dns_query_cancel(probe->query);
+	if (probe->next != NULL)
+		event_free(probe->next);
+	free(probe);
+}

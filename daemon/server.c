@@ -1,0 +1,515 @@
+#include "daemon/server.h"
+
+#include "common/endpoint.h"
+#include "common/log.h"
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+	WORKERS_AUTO_MOST = 8, /* one thread answers some 300,000 requests a second */
+	ACCEPT_AT_ONCE = 16,   /* so that several threads share a burst */
+	STOP_PATIENCE = 5,     /* [s] for lookups in flight when the daemon is told to stop */
+	/* [s] that the lookup thread may be late before a request is given up here. */
+	LOOKUP_GRACE = 5,
+	/* Descriptors that are not connections: libunbound's sockets, files, listeners. */
+	DESCRIPTORS_APART = 4096 + 512,
+};
+
+struct server {
+	struct conf *conf;
+	struct endpoint endpoints[CONF_LIST_MOST];
+	int listeners[CONF_LIST_MOST];
+	size_t endpoint_count;
+	struct worker **workers;
+	unsigned worker_count;
+	unsigned running;
+	_Atomic uint32_t connections; /* of all workers */
+	_Atomic uint32_t last_refusal_logged;
+};
+
+/* --- accepting ----------------------------------------------------------------------------- */
+
+static void count(_Atomic uint64_t *counter)
+{
+	atomic_store_explicit(counter,
+		atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+static bool allowed(const struct conf *conf, const struct sockaddr_storage *peer)
+{
+	for (size_t i = 0; i < conf->server.allow.count; i++) {
+		struct network network;
+		char error[128];
+		if (network_parse(&network, conf->server.allow.entries[i], error, sizeof error) &&
+			network_contains(&network, peer))
+			return true;
+	}
+	return false;
+}
+
+/* One line a second at most: a scan must not fill the disk. */
+static void log_refusal(struct server *server, const struct sockaddr_storage *peer, socklen_t size)
+{
+	char host[64] = "?";
+	uint32_t now = worker_clock();
+
+	if (atomic_exchange(&server->last_refusal_logged, now) == now)
+		return;
+	getnameinfo((const struct sockaddr *)peer, size, host, sizeof host, NULL, 0, NI_NUMERICHOST);
+	log_warning("connection from %s refused: it is in no network of [server] allow", host);
+}
+
+static bool close_longest_idle(struct worker *worker)
+{
+	struct connection *oldest = TAILQ_FIRST(&worker->idle);
+	if (oldest == NULL)
+		return false;
+	connection_close(oldest);
+	return true;
+}
+
+static void pause_listeners(struct worker *worker)
+{
+	for (size_t i = 0; i < worker->listener_count; i++)
+		event_del(worker->listeners[i].event);
+	worker->paused = true;
+}
+
+static void take_connection(
+	struct listener *listener, int fd, const struct sockaddr_storage *peer, socklen_t size)
+{
+	struct worker *worker = listener->worker;
+	uint32_t most = worker->conf->server.max_connections;
+	int on = 1;
+
+	if (listener->inet) {
+		if (!allowed(worker->conf, peer)) {
+			count(&worker->counters.refused);
+			log_refusal(worker->server, peer, size);
+			close(fd);
+			return;
+		}
+		/* Replies are one small packet each and the client waits for it. */
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	}
+	if (atomic_load_explicit(worker->all_connections, memory_order_relaxed) >= most &&
+		!close_longest_idle(worker)) {
+		close(fd);
+		return;
+	}
+	connection_open(worker, fd);
+}
+
+static void accept_more(evutil_socket_t fd, short what, void *context)
+{
+	struct listener *listener = context;
+
+	(void)what;
+	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+		struct sockaddr_storage peer;
+		socklen_t size = sizeof peer;
+		int accepted = accept4(
+			fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (accepted >= 0) {
+			take_connection(listener, accepted, &peer, size);
+			continue;
+		}
+		if ((errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) &&
+			!close_longest_idle(listener->worker))
+			pause_listeners(listener->worker);
+		return;
+	}
+}
+
+/* --- the thread's duties ------------------------------------------------------------------- */
+
+static void give_up(struct worker *worker, struct wait *wait, const char *why)
+{
+	/* The lookup thread still has a pointer to it: it is freed when the answer comes. */
+	if (wait->connection != NULL) {
+		connection_resume(wait, NULL, why);
+		wait->connection = NULL;
+	}
+	TAILQ_REMOVE(&worker->waits, wait, link);
+	TAILQ_INSERT_TAIL(&worker->waits, wait, link);
+}
+
+static void end_waits(struct worker *worker)
+{
+	struct wait *wait, *next;
+
+	for (wait = TAILQ_FIRST(&worker->waits); wait != NULL; wait = next) {
+		next = TAILQ_NEXT(wait, link);
+		if (wait->connection != NULL)
+			connection_resume(wait, NULL, "tlsad is stopping; ask again");
+		wait->connection = NULL;
+	}
+}
+
+static bool requests_in_flight(const struct worker *worker)
+{
+	const struct wait *wait;
+
+	TAILQ_FOREACH(wait, &worker->waits, link) {
+		if (wait->connection != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Oldest first; those that were given up are at the end. */
+static void give_up_overdue(struct worker *worker, uint32_t now)
+{
+	uint32_t patience = worker->conf->resolver.timeout + LOOKUP_GRACE;
+	struct wait *wait;
+
+	while ((wait = TAILQ_FIRST(&worker->waits)) != NULL && wait->connection != NULL &&
+		now - (uint32_t)wait->since.tv_sec > patience)
+		give_up(worker, wait, "no answer from the lookup thread in time");
+}
+
+static void tick(evutil_socket_t fd, short what, void *context)
+{
+	struct worker *worker = context;
+	uint32_t now = worker_clock();
+	struct connection *oldest;
+
+	(void)fd;
+	(void)what;
+	while ((oldest = TAILQ_FIRST(&worker->idle)) != NULL &&
+		now - oldest->last_active >= worker->conf->server.idle_timeout)
+		connection_close(oldest);
+	give_up_overdue(worker, now);
+	if (worker->stopping) {
+		if (now >= worker->stop_at)
+			end_waits(worker);
+		if (!requests_in_flight(worker))
+			event_base_loopbreak(worker->base);
+	} else if (worker->paused) {
+		for (size_t i = 0; i < worker->listener_count; i++)
+			event_add(worker->listeners[i].event, NULL);
+		worker->paused = false;
+	}
+}
+
+static void begin_stop(struct worker *worker)
+{
+	pause_listeners(worker);
+	worker->stopping = true;
+	worker->stop_at = worker_clock() + STOP_PATIENCE;
+	if (!requests_in_flight(worker))
+		event_base_loopbreak(worker->base);
+}
+
+static void take_answer(struct worker *worker, struct lookup_answer *answer)
+{
+	struct wait *wait = answer->waiter;
+
+	TAILQ_REMOVE(&worker->waits, wait, link);
+	if (wait->connection != NULL)
+		connection_resume(wait, &answer->evidence, NULL);
+	free(wait);
+	if (worker->stopping && !requests_in_flight(worker))
+		event_base_loopbreak(worker->base);
+}
+
+static void take_message(void *context, struct message *message)
+{
+	struct worker *worker = context;
+
+	switch (message->kind) {
+	case MESSAGE_ANSWER:
+		take_answer(worker, (struct lookup_answer *)message);
+		break;
+	case MESSAGE_CONF:
+		conf_release(worker->conf);
+		worker->conf = ((struct conf_message *)message)->conf;
+		worker->socketmap.conf = worker->conf;
+		break;
+	case MESSAGE_STOP:
+		begin_stop(worker);
+		break;
+	default:
+		break;
+	}
+	free(message);
+}
+
+static void discard_message(struct message *message)
+{
+	if (message->kind == MESSAGE_CONF)
+		conf_release(((struct conf_message *)message)->conf);
+	free(message);
+}
+
+static void *run(void *context)
+{
+	struct worker *worker = context;
+
+	if (event_base_dispatch(worker->base) < 0)
+		log_error("a serving thread's event loop failed");
+	return NULL;
+}
+
+/* --- starting and stopping ----------------------------------------------------------------- */
+
+static void worker_free(struct worker *worker)
+{
+	struct connection *connection;
+	struct wait *wait;
+
+	if (worker == NULL)
+		return;
+	TAILQ_FOREACH(wait, &worker->waits, link) {
+		if (wait->connection != NULL)
+			connection_close(wait->connection);
+	}
+	while ((connection = TAILQ_FIRST(&worker->idle)) != NULL)
+		connection_close(connection);
+	while ((wait = TAILQ_FIRST(&worker->waits)) != NULL) {
+		TAILQ_REMOVE(&worker->waits, wait, link);
+		free(wait);
+	}
+	for (size_t i = 0; i < worker->listener_count; i++)
+		event_free(worker->listeners[i].event);
+	if (worker->tick != NULL)
+		event_free(worker->tick);
+	if (worker->mailbox.wake >= 0)
+		mailbox_clear(&worker->mailbox, discard_message);
+	store_reader_free(worker->socketmap.reader);
+	if (worker->base != NULL)
+		event_base_free(worker->base);
+	conf_release(worker->conf);
+	free(worker);
+}
+
+/* A loop of its own, without locks: nobody else touches it. */
+static struct event_base *make_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config == NULL)
+		return NULL;
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+	base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+static bool watch_listeners(struct worker *worker)
+{
+	struct server *server = worker->server;
+
+	for (size_t i = 0; i < server->endpoint_count; i++) {
+		struct listener *listener = &worker->listeners[i];
+		listener->worker = worker;
+		listener->inet = server->endpoints[i].address.ss_family != AF_UNIX;
+		listener->event = event_new(worker->base, server->listeners[i],
+			EV_READ | EV_PERSIST, accept_more, listener);
+		if (listener->event == NULL)
+			return false;
+		worker->listener_count++;
+		if (event_add(listener->event, NULL) != 0)
+			return false;
+	}
+	return true;
+}
+
+static struct worker *worker_new(
+	struct server *server, struct cache *cache, struct lookup *lookup)
+{
+	static const struct timeval second = {.tv_sec = 1};
+	struct worker *worker = calloc(1, sizeof *worker);
+
+	if (worker == NULL)
+		return NULL;
+	TAILQ_INIT(&worker->idle);
+	TAILQ_INIT(&worker->waits);
+	worker->mailbox.wake = -1;
+	worker->server = server;
+	worker->all_connections = &server->connections;
+	worker->lookup = lookup;
+	worker->conf = conf_hold(server->conf);
+	worker->socketmap.conf = worker->conf;
+	worker->socketmap.counters = &worker->counters.socketmap;
+	worker->socketmap.reader = cache_reader_new(cache);
+	worker->base = make_base();
+	if (worker->socketmap.reader != NULL && worker->base != NULL &&
+		mailbox_init(&worker->mailbox, worker->base, take_message, worker)) {
+		worker->tick = event_new(worker->base, -1, EV_PERSIST, tick, worker);
+		if (worker->tick != NULL && event_add(worker->tick, &second) == 0 &&
+			watch_listeners(worker))
+			return worker;
+	}
+	worker_free(worker);
+	return NULL;
+}
+
+static bool listen_all(struct server *server, char *error, size_t error_size)
+{
+	const struct conf_list *list = &server->conf->server.socketmap;
+	char words[256];
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct endpoint *endpoint = &server->endpoints[i];
+		/* The configuration was checked when it was loaded. */
+		endpoint_parse(endpoint, list->entries[i], words, sizeof words);
+		int fd = endpoint_listen(
+			endpoint, (mode_t)server->conf->server.socket_mode, words, sizeof words);
+		if (fd < 0) {
+			snprintf(error, error_size, "[server] socketmap %.150s: %.250s",
+				list->entries[i], words);
+			return false;
+		}
+		server->listeners[server->endpoint_count++] = fd;
+	}
+	return true;
+}
+
+/* As many descriptors as may be had; fewer connections where that is not enough. */
+static void raise_descriptor_limit(const struct conf *conf)
+{
+	struct rlimit limit;
+	uint64_t wanted = conf->server.max_connections + DESCRIPTORS_APART;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	if (limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < wanted)
+		log_notice("this process may open %ju files, [server] max_connections = %u wants "
+			   "%ju: connections give way earlier",
+			(uintmax_t)limit.rlim_cur, conf->server.max_connections, (uintmax_t)wanted);
+}
+
+struct server *server_new(struct conf *conf, char *error, size_t error_size)
+{
+	struct server *server = calloc(1, sizeof *server);
+
+	if (server == NULL) {
+		snprintf(error, error_size, "out of memory");
+		return NULL;
+	}
+	server->conf = conf_hold(conf);
+	raise_descriptor_limit(conf);
+	if (!listen_all(server, error, error_size)) {
+		server_free(server);
+		return NULL;
+	}
+	return server;
+}
+
+static unsigned worker_count(const struct conf *conf)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (conf->server.workers != 0)
+		return conf->server.workers;
+	if (processors < 1)
+		return 1;
+	return processors > WORKERS_AUTO_MOST ? WORKERS_AUTO_MOST : (unsigned)processors;
+}
+
+bool server_start(struct server *server, struct cache *cache, struct lookup *lookup, char *error,
+	size_t error_size)
+{
+	server->worker_count = worker_count(server->conf);
+	server->workers = calloc(server->worker_count, sizeof(struct worker *));
+	snprintf(error, error_size, "cannot start the serving threads: out of memory");
+	if (server->workers == NULL)
+		return false;
+	for (unsigned i = 0; i < server->worker_count; i++) {
+		server->workers[i] = worker_new(server, cache, lookup);
+		if (server->workers[i] == NULL)
+			return false;
+	}
+	for (; server->running < server->worker_count; server->running++) {
+		struct worker *worker = server->workers[server->running];
+		if (pthread_create(&worker->thread, NULL, run, worker) != 0) {
+			snprintf(error, error_size, "cannot start a serving thread");
+			return false;
+		}
+	}
+	return true;
+}
+
+void server_set_conf(struct server *server, struct conf *conf)
+{
+	for (unsigned i = 0; i < server->running; i++) {
+		struct conf_message *message = calloc(1, sizeof *message);
+		if (message == NULL)
+			continue;
+		message->message.kind = MESSAGE_CONF;
+		message->conf = conf_hold(conf);
+		mailbox_post(&server->workers[i]->mailbox, &message->message);
+	}
+}
+
+void server_stop(struct server *server)
+{
+	for (size_t i = 0; i < server->endpoint_count; i++)
+		endpoint_remove(&server->endpoints[i]);
+	for (unsigned i = 0; i < server->running; i++)
+		mailbox_post_kind(&server->workers[i]->mailbox, MESSAGE_STOP);
+	for (unsigned i = 0; i < server->running; i++)
+		pthread_join(server->workers[i]->thread, NULL);
+	server->running = 0;
+}
+
+void server_free(struct server *server)
+{
+	if (server == NULL)
+		return;
+	if (server->running > 0)
+		server_stop(server);
+	for (unsigned i = 0; server->workers != NULL && i < server->worker_count; i++)
+		worker_free(server->workers[i]);
+	free(server->workers);
+	for (size_t i = 0; i < server->endpoint_count; i++) {
+		endpoint_remove(&server->endpoints[i]);
+		close(server->listeners[i]);
+	}
+	conf_release(server->conf);
+	free(server);
+}
+
+static uint64_t read_counter(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+void server_figures(const struct server *server, struct server_figures *figures)
+{
+	memset(figures, 0, sizeof *figures);
+	figures->workers = server->worker_count;
+	figures->connections = atomic_load(&server->connections);
+	for (unsigned i = 0; i < server->worker_count; i++) {
+		const struct worker_counters *counters = &server->workers[i]->counters;
+		figures->accepted += read_counter(&counters->accepted);
+		figures->refused += read_counter(&counters->refused);
+		figures->hits += read_counter(&counters->socketmap.hits);
+		figures->misses += read_counter(&counters->socketmap.misses);
+		figures->invalid += read_counter(&counters->socketmap.invalid);
+		for (size_t map = 0; map <= SOCKETMAP_MAPS; map++) {
+			for (size_t kind = 0; kind < REPLY_KIND_COUNT; kind++) {
+				uint64_t replies = read_counter(
+					&counters->socketmap.replies[map][kind]);
+				figures->replies[kind] += replies;
+				figures->requests += replies;
+			}
+		}
+	}
+}

@@ -1,0 +1,52 @@
+/*
+ * server: the serving threads.
+ *
+ * Each has its own event loop and serves the connections that it accepted. A request that the
+ * cache answers costs one read(2), one write(2) and its share of the event wait: no lock, no
+ * allocation, no log line. A connection that has nothing to say costs a small struct and no
+ * buffer.
+ */
+#ifndef TLSAD_SERVER_H
+#define TLSAD_SERVER_H
+
+#include "common/conf.h"
+#include "daemon/cache.h"
+#include "daemon/lookup.h"
+#include "daemon/socketmap.h"
+
+struct server;
+
+/*
+ * Bind the endpoints; nothing is accepted yet. NULL and one line that names the endpoint. To be
+ * called early: a port in use is found before anything else is done.
+ */
+struct server *server_new(struct conf *conf, char *error, size_t error_size);
+
+/* Start the threads. False and one line when that is not possible. */
+bool server_start(struct server *server, struct cache *cache, struct lookup *lookup, char *error,
+	size_t error_size);
+
+/* Hand a new configuration to the threads. */
+void server_set_conf(struct server *server, struct conf *conf);
+
+/*
+ * Accept no more, finish what is being answered, within bounds, and end the threads. After it the
+ * lookup thread has nobody left to answer to and may stop; server_free() comes last, because its
+ * answers under way are thrown away in there.
+ */
+void server_stop(struct server *server);
+void server_free(struct server *server);
+
+struct server_figures {
+	unsigned workers;
+	uint64_t connections; /* open now */
+	uint64_t accepted;
+	uint64_t refused;     /* by [server] allow */
+	uint64_t requests, hits, misses, invalid;
+	uint64_t replies[REPLY_KIND_COUNT];
+};
+
+/* Sums over the threads. */
+void server_figures(const struct server *server, struct server_figures *figures);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * socketmap: the maps, from a request's payload to a reply's payload (socketmap_table(5)).
+ *
+ * Runs in serving threads. What needs a lookup is handed back to the caller, who comes again with
+ * the evidence.
+ */
+#ifndef TLSAD_SOCKETMAP_H
+#define TLSAD_SOCKETMAP_H
+
+#include "common/conf.h"
+#include "common/evidence.h"
+#include "common/text.h"
+#include "daemon/store.h"
+
+enum {
+	SOCKETMAP_REQUEST_LONGEST = 10000, /* what Postfix takes, socketmap_table(5) */
+	SOCKETMAP_REPLY_LONGEST = 99000,   /* Postfix takes 100,000 */
+	SOCKETMAP_MAPS = 5,
+};
+
+struct socketmap_map;
+
+/* Written by one serving thread alone; read by anybody. */
+struct socketmap_counters {
+	_Atomic uint64_t replies[SOCKETMAP_MAPS + 1][REPLY_KIND_COUNT]; /* last: unknown maps */
+	_Atomic uint64_t invalid; /* keys that are no mail destination */
+	_Atomic uint64_t hits;
+	_Atomic uint64_t misses;
+};
+
+/* What one serving thread answers with. */
+struct socketmap {
+	struct store_reader *reader;
+	const struct conf *conf;
+	struct socketmap_counters *counters;
+};
+
+enum socketmap_result {
+	SOCKETMAP_ANSWERED,
+	SOCKETMAP_REFRESH, /* answered, and the destination wants a refresh */
+	SOCKETMAP_LOOKUP,  /* not answered: look the destination up, then socketmap_finish() */
+};
+
+/* A request that waits for a lookup. */
+struct socketmap_request {
+	const struct socketmap_map *map;
+	struct destination destination;
+};
+
+/*
+ * Answer into `out` (at least SOCKETMAP_REPLY_LONGEST + 1 bytes) what can be answered at once.
+ * `request` is set unless the result is SOCKETMAP_ANSWERED.
+ */
+enum socketmap_result socketmap_answer(struct socketmap *socketmap, const char *payload,
+	size_t size, struct socketmap_request *request, struct text *out);
+
+/* Answer with what a lookup has found, `seconds` after the request came. */
+void socketmap_finish(struct socketmap *socketmap, const struct socketmap_request *request,
+	const struct evidence *evidence, double seconds, struct text *out);
+
+/* Answer TEMP with these words: nothing was found out. */
+void socketmap_give_up(struct socketmap *socketmap, const struct socketmap_request *request,
+	const char *why, struct text *out);
+
+/* The n-th map's name, NULL behind the last. */
+const char *socketmap_map_name(size_t n);
+
+#endif

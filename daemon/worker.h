@@ -1,0 +1,109 @@
+/*
+ * worker: one serving thread and its connections, between server.c and connection.c.
+ *
+ * All of it belongs to the thread that runs the event loop, but for what is marked otherwise.
+ */
+#ifndef TLSAD_WORKER_H
+#define TLSAD_WORKER_H
+
+#include "daemon/lookup.h"
+#include "daemon/socketmap.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <sys/queue.h>
+
+enum {
+	/* What one read(2) takes at most: many requests of a client that pipelines. */
+	INPUT_SIZE = 65536,
+	/* Replies of one read(2)'s requests; the longest one always fits behind OUTPUT_FLUSH. */
+	OUTPUT_FLUSH = 65536,
+	OUTPUT_SIZE = OUTPUT_FLUSH + SOCKETMAP_REPLY_LONGEST + 16,
+};
+
+/* Written by one thread alone; read by anybody. */
+struct worker_counters {
+	_Atomic uint64_t accepted;
+	_Atomic uint64_t refused;
+	struct socketmap_counters socketmap;
+};
+
+/* A request of some connection that is being looked up. */
+struct wait {
+	TAILQ_ENTRY(wait) link;        /* in worker->waits, oldest first */
+	struct connection *connection; /* NULL when it has gone */
+	struct socketmap_request request;
+	struct timespec since; /* CLOCK_MONOTONIC */
+};
+
+/* Bytes of a connection that have to wait. */
+struct backlog {
+	char *bytes; /* malloc()ed, NULL when there are none */
+	uint32_t size;
+	uint32_t done; /* of these, already written */
+};
+
+struct connection {
+	TAILQ_ENTRY(connection) link; /* in worker->idle, unless it waits for a lookup */
+	struct worker *worker;
+	struct event event;
+	int fd;
+	uint32_t last_active; /* [s], CLOCK_MONOTONIC */
+	struct wait *wait;    /* what it waits for, or NULL */
+	struct backlog input; /* a beginning of a request, or requests behind one that waits */
+	struct backlog output;
+};
+
+/* Refreshes that were asked for a moment ago and need not be asked for again. */
+struct recent_refresh {
+	uint32_t hash;
+	uint32_t at; /* [s], CLOCK_MONOTONIC */
+};
+
+enum { RECENT_REFRESHES = 1024, RECENT_SECONDS = 2 };
+
+struct listener {
+	struct event *event;
+	struct worker *worker;
+	bool inet; /* [server] allow applies */
+};
+
+struct worker {
+	struct server *server;
+	struct event_base *base;
+	struct mailbox mailbox;
+	struct lookup *lookup;
+	struct conf *conf;
+	struct socketmap socketmap;
+	struct listener listeners[CONF_LIST_MOST];
+	size_t listener_count;
+	bool paused; /* listeners, for want of file descriptors */
+	bool stopping;
+	uint32_t stop_at; /* [s], CLOCK_MONOTONIC: when stopping, the end of patience */
+	struct event *tick;
+	TAILQ_HEAD(connection_list, connection) idle; /* least recently active first */
+	TAILQ_HEAD(, wait) waits;
+	struct recent_refresh recent[RECENT_REFRESHES];
+	uint32_t connection_count;
+	_Atomic uint32_t *all_connections; /* of all workers together */
+	struct worker_counters counters;
+	pthread_t thread;
+	char input[INPUT_SIZE];
+	char output[OUTPUT_SIZE];
+};
+
+/* Take over an accepted socket; closes it when there is no memory. */
+void connection_open(struct worker *worker, int fd);
+
+void connection_close(struct connection *connection);
+
+/*
+ * The lookup that a connection waits for has an answer, or `evidence` is NULL and `why` tells. The
+ * caller has made sure that the connection is still there, and frees `wait`.
+ */
+void connection_resume(struct wait *wait, const struct evidence *evidence, const char *why);
+
+/* [s], CLOCK_MONOTONIC, cheap. */
+uint32_t worker_clock(void);
+
+#endif
