@@ -3,19 +3,23 @@
 #include "common/log.h"
 #include "common/text.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	FILE_LONGEST = 64 * 1024, /* of anchors: a few hundred bytes are usual */
 	OTHERS_MOST = 64,
 	PATH_SIZE = 4096,
+	LEFTOVER_AGE = 10, /* [s] */
 };
 
 /* https://data.iana.org/root-anchors/root-anchors.xml: KSK-2017 and KSK-2024. */
@@ -28,6 +32,7 @@ static const char seed_mark[] = "; tlsad: grown from seed ";
 
 struct anchors {
 	char directory[PATH_SIZE]; /* of the working copy, our own */
+	int lock;                  /* on the directory, as long as we live */
 	char working[PATH_SIZE];
 	char state[PATH_SIZE];
 	char mark[128];  /* the first line of the state, with its newline */
@@ -179,18 +184,68 @@ static void load_state(struct anchors *anchors)
 	free(state);
 }
 
+#define WORKING_PREFIX "tlsad-anchor-"
+
+/*
+ * What a killed process left. Its owner holds a lock on the directory as long as it lives; one
+ * that was made a moment ago may not be locked yet.
+ */
+static void sweep_leftover(const char *path)
+{
+	char file[PATH_SIZE + 16];
+	struct stat status;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &status) == 0 && status.st_uid == geteuid() &&
+		time(NULL) - status.st_mtime > LEFTOVER_AGE && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		snprintf(file, sizeof file, "%s/root.key", path);
+		unlink(file);
+		rmdir(path);
+	}
+	close(fd);
+}
+
+static void sweep_place(const char *place)
+{
+	DIR *listing = opendir(place);
+	struct dirent *entry;
+
+	while (listing != NULL && (entry = readdir(listing)) != NULL) {
+		char path[PATH_SIZE];
+		if (strncmp(entry->d_name, WORKING_PREFIX, strlen(WORKING_PREFIX)) != 0)
+			continue;
+		snprintf(path, sizeof path, "%.2000s/%.255s", place, entry->d_name);
+		sweep_leftover(path);
+	}
+	if (listing != NULL)
+		closedir(listing);
+}
+
+static bool own_directory(struct anchors *anchors)
+{
+	if (mkdtemp(anchors->directory) == NULL)
+		return false;
+	anchors->lock = open(anchors->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return anchors->lock >= 0 && flock(anchors->lock, LOCK_EX | LOCK_NB) == 0;
+}
+
 /* A directory of our own, in memory where there is one. */
 static bool make_directory(struct anchors *anchors)
 {
 	const char *const places[] = {getenv("RUNTIME_DIRECTORY"), "/dev/shm", "/run", "/tmp"};
 
 	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+		char place[PATH_SIZE];
 		if (places[i] == NULL || places[i][0] != '/')
 			continue;
 		/* systemd separates several directories by colons (systemd.exec(5)). */
-		snprintf(anchors->directory, sizeof anchors->directory, "%.*s/tlsad-anchor-XXXXXX",
-			(int)strcspn(places[i], ":"), places[i]);
-		if (mkdtemp(anchors->directory) != NULL)
+		snprintf(place, sizeof place, "%.*s", (int)strcspn(places[i], ":"), places[i]);
+		sweep_place(place);
+		snprintf(anchors->directory, sizeof anchors->directory,
+			"%.2000s/" WORKING_PREFIX "XXXXXX", place);
+		if (own_directory(anchors))
 			return true;
 	}
 	anchors->directory[0] = '\0';
@@ -249,6 +304,7 @@ struct anchors *anchor_open(
 		snprintf(error, error_size, "out of memory");
 		return NULL;
 	}
+	anchors->lock = -1;
 	snprintf(anchors->state, sizeof anchors->state, "%.4000s/root.key", state_directory);
 	if (!prepare(anchors, seed_file, error, error_size)) {
 		anchor_close(anchors);
@@ -265,6 +321,8 @@ void anchor_close(struct anchors *anchors)
 		unlink(anchors->working);
 		rmdir(anchors->directory);
 	}
+	if (anchors->lock >= 0)
+		close(anchors->lock);
 	while (anchors->other_count > 0)
 		free(anchors->others[--anchors->other_count]);
 	free(anchors->root_seed);

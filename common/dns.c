@@ -35,6 +35,7 @@ struct dns {
 	struct dns_settings settings;
 	FILE *messages; /* where libunbound writes what it has to say: our log */
 	struct ub_ctx *views[DNS_VIEW_COUNT];
+	bool crippled; /* a second view could not be made */
 	struct dns_query_list waiting;  /* for libunbound */
 	struct dns_query_list finished; /* for their callbacks */
 	struct event *deliver; /* runs the callbacks of `finished` */
@@ -55,10 +56,11 @@ static const struct {
 	/* And tried again soon: a failure must not outlive [cache] failure_ttl by much. */
 	{"infra-host-ttl:", "60"},
 	{"val-bogus-ttl:", "15"},
-	/* Room for the questions that wait for dead servers beside those that are answered. */
-	{"outgoing-range:", "4096"},
+	/* Room for the questions that wait for dead servers beside those that are answered: what
+	 * is more waits its turn. Each costs memory from the start, about 700 bytes. */
+	{"outgoing-range:", "2048"},
 	{"num-queries-per-thread:", "4096"},
-	{"outgoing-num-tcp:", "256"},
+	{"outgoing-num-tcp:", "64"},
 	/* TLSA and DNSKEY sets do not fit in little packets; above this, TCP (RFC 9715). */
 	{"edns-buffer-size:", "1232"},
 	/* A stripped signature is a downgrade, not a stale zone (RFC 4035). */
@@ -316,25 +318,29 @@ static void resolved(void *context, int rcode, void *packet, int packet_size, in
 	finish(query);
 }
 
+/* The second view is made when it is first needed; without it the first one serves. */
+static struct ub_ctx *get_view(struct dns *dns, enum dns_view view)
+{
+	char error[256];
+
+	if (dns->views[view] == NULL && !dns->crippled) {
+		dns->views[view] = view_new(dns, error, sizeof error);
+		dns->crippled = dns->views[view] == NULL;
+		if (dns->crippled)
+			log_warning("records are not refreshed before they expire: %s", error);
+	}
+	return dns->views[view] != NULL ? dns->views[view] : dns->views[DNS_VIEW_FIRST];
+}
+
 static void ask(struct dns_query *query)
 {
-	struct dns *dns = query->dns;
-	int code = UB_INITFAIL;
+	char absolute[DNS_NAME_SIZE + 1];
 
-	if (dns->views[query->view] == NULL) {
-		dns->views[query->view] =
-			view_new(dns, query->detail, sizeof query->detail);
-	}
-	if (dns->views[query->view] != NULL) {
-		char absolute[DNS_NAME_SIZE + 1];
-		snprintf(absolute, sizeof absolute, "%s.", query->name);
-		code = ub_resolve_event(dns->views[query->view], absolute, query->type, 1, query,
-			resolved, NULL);
-		if (code != 0)
-			snprintf(query->detail, sizeof query->detail, "libunbound: %s",
-				ub_strerror(code));
-	}
+	snprintf(absolute, sizeof absolute, "%s.", query->name);
+	int code = ub_resolve_event(get_view(query->dns, query->view), absolute, query->type, 1,
+		query, resolved, NULL);
 	if (code != 0) {
+		snprintf(query->detail, sizeof query->detail, "libunbound: %s", ub_strerror(code));
 		query->rcode = -1;
 		finish(query);
 	}

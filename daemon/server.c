@@ -32,6 +32,7 @@ struct server {
 	struct worker **workers;
 	unsigned worker_count;
 	unsigned running;
+	bool removed; /* the unix sockets' files: a successor may have made its own since */
 	_Atomic uint32_t connections; /* of all workers */
 	_Atomic uint32_t last_refusal_logged;
 };
@@ -301,7 +302,7 @@ static struct event_base *make_base(void)
 
 	if (config == NULL)
 		return NULL;
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	base = event_base_new_with_config(config);
 	event_config_free(config);
 	return base;
@@ -458,10 +459,16 @@ void server_set_conf(struct server *server, struct conf *conf)
 	}
 }
 
+static void remove_endpoints(struct server *server)
+{
+	for (size_t i = 0; !server->removed && i < server->endpoint_count; i++)
+		endpoint_remove(&server->endpoints[i]);
+	server->removed = true;
+}
+
 void server_stop(struct server *server)
 {
-	for (size_t i = 0; i < server->endpoint_count; i++)
-		endpoint_remove(&server->endpoints[i]);
+	remove_endpoints(server);
 	for (unsigned i = 0; i < server->running; i++)
 		mailbox_post_kind(&server->workers[i]->mailbox, MESSAGE_STOP);
 	for (unsigned i = 0; i < server->running; i++)
@@ -478,10 +485,9 @@ void server_free(struct server *server)
 	for (unsigned i = 0; server->workers != NULL && i < server->worker_count; i++)
 		worker_free(server->workers[i]);
 	free(server->workers);
-	for (size_t i = 0; i < server->endpoint_count; i++) {
-		endpoint_remove(&server->endpoints[i]);
+	remove_endpoints(server);
+	for (size_t i = 0; i < server->endpoint_count; i++)
 		close(server->listeners[i]);
-	}
 	conf_release(server->conf);
 	free(server);
 }
