@@ -27,7 +27,8 @@ static void add_host(struct mx_set *set, uint16_t preference, const char *name)
 		return;
 	struct mx_host *host = &set->hosts[set->host_count++];
 	host->preference = preference;
-	snprintf(host->name, sizeof host->name, "%s", name);
+	/* A valid name fits. */
+	snprintf(host->name, sizeof host->name, "%.*s", DESTINATION_NAME_LONGEST, name);
 }
 
 static int compare_names(const void *one, const void *other)
@@ -69,8 +70,6 @@ static bool read_hosts(const struct dns_answer *answer, struct mx_set *set)
 		add_host(set, preference, name);
 	}
 	drop_duplicates(set);
-	if (set->host_count > PART_HOSTS_MOST)
-		set->host_count = PART_HOSTS_MOST;
 	return true;
 }
 
@@ -84,6 +83,18 @@ static void fail(struct mx_set *set, const char *domain, const struct dns_answer
 	snprintf(set->failure.detail, sizeof set->failure.detail, "%s", answer->detail);
 }
 
+/* To look at some of the hosts only would be to guess. */
+static void refuse_oversized(struct mx_set *set, const char *domain)
+{
+	struct dns_answer failed = {.outcome = DNS_FAILED};
+	char detail[64];
+
+	snprintf(detail, sizeof detail, "more than %d MX hosts", PART_HOSTS_MOST);
+	dns_answer_fail(&failed, DNS_FAILURE_MALFORMED, set->security, detail);
+	set->host_count = 0;
+	fail(set, domain, &failed);
+}
+
 bool dane_read_mx(const struct dns_answer *answer, const char *domain, struct mx_set *set)
 {
 	memset(set, 0, sizeof *set);
@@ -92,7 +103,11 @@ bool dane_read_mx(const struct dns_answer *answer, const char *domain, struct mx
 	switch (answer->outcome) {
 	case DNS_FOUND:
 		set->status = MX_FOUND;
-		return read_hosts(answer, set);
+		if (!read_hosts(answer, set))
+			return false;
+		if (set->host_count > PART_HOSTS_MOST)
+			refuse_oversized(set, domain);
+		return true;
 	case DNS_NODATA:
 		set->status = MX_ABSENT;
 		return true;

@@ -23,8 +23,8 @@ enum {
 	/* Changes with every change of the layout below: the cache sets files of others aside. */
 	PART_FORMAT = 1,
 	/*
-	 * Hosts of one MX set that count, most preferred first. Postfix tries 5 addresses of a
-	 * destination (smtp_mx_address_limit); more than 100 is no mail system.
+	 * Hosts of one MX set; a larger one is a failed lookup. Postfix tries 5 addresses of a
+	 * destination (smtp_mx_address_limit), so more than 100 hosts are no mail system.
 	 */
 	PART_HOSTS_MOST = 100,
 	/* Address records kept for explain; what counts is whether there are any. */

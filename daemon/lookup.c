@@ -667,6 +667,8 @@ static void *run(void *context)
 
 	if (event_base_dispatch(lookup->base) < 0)
 		log_error("the lookup thread's event loop failed");
+	/* A transaction of LMDB ends in the thread that began it. */
+	cache_stop_writing(lookup->cache);
 	return NULL;
 }
 
@@ -711,8 +713,7 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 	lookup->probe = probe_new(lookup->base, lookup->dns, lookup->anchors);
 	lookup->sweep = event_new(lookup->base, -1, EV_PERSIST, sweep, lookup);
 	return lookup->probe != NULL && lookup->sweep != NULL &&
-	       event_add(lookup->sweep, &interval) == 0 &&
-	       cache_start_writing(lookup->cache, lookup->base);
+	       event_add(lookup->sweep, &interval) == 0;
 }
 
 struct lookup *lookup_start(struct conf *conf, struct cache *cache, char *error, size_t error_size)
@@ -726,11 +727,12 @@ struct lookup *lookup_start(struct conf *conf, struct cache *cache, char *error,
 	lookup->mailbox.wake = -1;
 	lookup->conf = conf_hold(conf);
 	lookup->cache = cache;
-	if (prepare(lookup, error, error_size)) {
+	if (prepare(lookup, error, error_size) && cache_start_writing(cache, lookup->base)) {
 		if (pthread_create(&lookup->thread, NULL, run, lookup) == 0) {
 			lookup->running = true;
 			return lookup;
 		}
+		cache_stop_writing(cache);
 		snprintf(error, error_size, "cannot start the lookup thread");
 	}
 	lookup_stop(lookup);
@@ -777,7 +779,6 @@ void lookup_stop(struct lookup *lookup)
 		if (!mailbox_post_kind(&lookup->mailbox, MESSAGE_STOP))
 			return;
 		pthread_join(lookup->thread, NULL);
-		cache_stop_writing(lookup->cache);
 		anchor_keep(lookup->anchors);
 	}
 	drop_tasks(lookup);
