@@ -230,6 +230,12 @@ void dns_answer_parse(struct dns_answer *answer, const char *name, uint16_t type
 			"an answer that cannot be read, or an alias chain too long");
 		return;
 	}
+	/* What does not fit in 64 KB libunbound cuts off, like any resolver: that is no NODATA. */
+	if (ns_msg_getflag(message, ns_f_tc)) {
+		dns_answer_fail(answer, DNS_FAILURE_MALFORMED, security,
+			"an answer that is larger than 64 KB");
+		return;
+	}
 	int rcode = ns_msg_getflag(message, ns_f_rcode);
 	if (rcode != ns_r_noerror && rcode != ns_r_nxdomain)
 		dns_answer_fail(answer, DNS_FAILURE_SERVFAIL, security, "the resolver gave up");
