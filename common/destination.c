@@ -8,33 +8,62 @@
 #include <stdio.h>
 #include <string.h>
 
-bool destination_name_valid(const char *name, size_t size)
+/* What a byte of a name becomes; 0 for those that a name cannot hold. */
+static const char name_bytes[256] = {
+	['-'] = '-', ['.'] = '.', ['_'] = '_',
+	['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',
+	['5'] = '5', ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9',
+	['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd', ['e'] = 'e', ['f'] = 'f', ['g'] = 'g',
+	['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k', ['l'] = 'l', ['m'] = 'm', ['n'] = 'n',
+	['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r', ['s'] = 's', ['t'] = 't', ['u'] = 'u',
+	['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y', ['z'] = 'z',
+	['A'] = 'a', ['B'] = 'b', ['C'] = 'c', ['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g',
+	['H'] = 'h', ['I'] = 'i', ['J'] = 'j', ['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n',
+	['O'] = 'o', ['P'] = 'p', ['Q'] = 'q', ['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u',
+	['V'] = 'v', ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y', ['Z'] = 'z',
+};
+
+static bool label_valid(const char *label, size_t size)
 {
-	size_t label = 0; /* length of the label so far */
+	return size > 0 && size <= DESTINATION_LABEL_LONGEST && label[0] != '-' &&
+	       label[size - 1] != '-';
+}
+
+/*
+ * Every request goes through here, so it is one pass: checks the name by valid_hostname()'s rules
+ * and puts it in lower case into `out`, which has room for the longest name and a NUL byte.
+ * Returns the number of labels, 0 when it is no name.
+ */
+static unsigned normalise(const char *name, size_t size, char *out)
+{
+	size_t label = 0; /* where the label begins */
+	unsigned labels = 1;
 	bool numeric = true;
 
 	if (size == 0 || size > DESTINATION_NAME_LONGEST)
-		return false;
+		return 0;
 	for (size_t i = 0; i < size; i++) {
-		char byte = text_lower(name[i]);
-		if ((byte >= 'a' && byte <= 'z') || byte == '_') {
-			numeric = false;
-		} else if (byte == '-') {
-			if (label == 0 || i + 1 == size || name[i + 1] == '.')
-				return false;
-			numeric = false;
-		} else if (byte == '.') {
-			if (label == 0 || i + 1 == size)
-				return false;
-			label = 0;
-			continue;
-		} else if (byte < '0' || byte > '9') {
-			return false;
+		char byte = name_bytes[(unsigned char)name[i]];
+		if (byte == 0)
+			return 0;
+		out[i] = byte;
+		if (byte == '.') {
+			if (!label_valid(name + label, i - label))
+				return 0;
+			label = i + 1;
+			labels++;
+		} else {
+			numeric &= byte >= '0' && byte <= '9';
 		}
-		if (++label > DESTINATION_LABEL_LONGEST)
-			return false;
 	}
-	return !numeric;
+	out[size] = '\0';
+	return !numeric && label_valid(name + label, size - label) ? labels : 0;
+}
+
+bool destination_name_valid(const char *name, size_t size)
+{
+	char normal[DESTINATION_NAME_LONGEST + 1];
+	return normalise(name, size, normal) > 0;
 }
 
 /* An IPv4 or IPv6 address, with or without SMTP's tag (RFC 5321 4.1.3). */
@@ -111,32 +140,34 @@ static bool convert_name(const char *name, size_t size, char *out, size_t *out_s
 	return converted;
 }
 
+static bool is_ascii(const char *name, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if ((unsigned char)name[i] >= 0x80)
+			return false;
+	}
+	return true;
+}
+
 /* The name itself, brackets and port gone. */
 static enum destination_result parse_name(
 	const char *name, size_t size, struct destination *destination)
 {
 	char ascii[DESTINATION_NAME_LONGEST + 2];
 
-	for (size_t i = 0; i < size; i++) {
-		if ((unsigned char)name[i] < 0x80)
-			continue;
+	if (!is_ascii(name, size)) {
 		if (!convert_name(name, size, ascii, &size))
 			return DESTINATION_INVALID;
 		name = ascii;
-		break;
 	}
 	if (size > 0 && name[size - 1] == '.')
 		size--;
-	if (!destination_name_valid(name, size))
+	unsigned labels = normalise(name, size, destination->name);
+	if (labels == 0)
 		return is_address(name, size) ? DESTINATION_ADDRESS : DESTINATION_INVALID;
-	/* One label: a host's own search list would make it ambiguous. */
-	if (memchr(name, '.', size) == NULL)
-		return DESTINATION_INVALID;
-	for (size_t i = 0; i < size; i++)
-		destination->name[i] = text_lower(name[i]);
-	destination->name[size] = '\0';
 	destination->name_length = (uint8_t)size;
-	return DESTINATION_OK;
+	/* One label: a host's own search list would make it ambiguous. */
+	return labels > 1 ? DESTINATION_OK : DESTINATION_INVALID;
 }
 
 enum destination_result destination_parse(

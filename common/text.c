@@ -85,11 +85,6 @@ void text_add_hex(struct text *text, const void *bytes, size_t size)
 		add_hex_byte(text, "0123456789ABCDEF", at[i]);
 }
 
-char text_lower(char byte)
-{
-	return byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte;
-}
-
 bool text_equal_nocase(const char *one, size_t one_size, const char *other)
 {
 	for (size_t i = 0; i < one_size; i++) {

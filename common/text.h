@@ -32,7 +32,11 @@ void text_add_escaped(struct text *text, const void *bytes, size_t size);
 void text_add_hex(struct text *text, const void *bytes, size_t size);
 
 /* ASCII only, whatever the locale: names in DNS and in configuration compare like this. */
-char text_lower(char byte);
+static inline char text_lower(char byte)
+{
+	return byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte;
+}
+
 bool text_equal_nocase(const char *one, size_t one_size, const char *other);
 
 /* The best of the candidates for a mistyped word, or NULL when none is near. */
