@@ -17,7 +17,7 @@
 #include <stdio.h>
 
 enum {
-	CONF_LIST_MOST = 64,   /* entries of one list */
+	CONF_LIST_MOST = 256,   /* entries of one list */
 	CONF_LINE_LONGEST = 198, /* what inih reads in one piece (INI_MAX_LINE less two) */
 	CONF_ERROR_SIZE = 512,
 };

@@ -51,8 +51,12 @@ static const struct {
 } fixed_options[] = {
 	/* The validator is what this program is for, whatever the build's default. */
 	{"module-config:", "validator iterator"},
-	/* A server is given up after seconds, not minutes (measured with silent delegations). */
-	{"infra-cache-max-rtt:", "1000"},
+	/*
+	 * A zone whose servers are silent is given up after 5 seconds, not minutes (measured), while
+	 * one that is merely slow or loses packets is not taken for dead at once, as it is at 1000.
+	 */
+	{"infra-cache-max-rtt:", "2000"},
+	{"infra-keep-probing:", "yes"},
 	/* And tried again soon: a failure must not outlive [cache] failure_ttl by much. */
 	{"infra-host-ttl:", "60"},
 	{"val-bogus-ttl:", "15"},

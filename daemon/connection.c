@@ -5,6 +5,7 @@
  * while a request is incomplete, while a lookup keeps requests waiting, or while its client does
  * not read; as long as one of the last two lasts nothing more is read from it.
  */
+#include "common/clock.h"
 #include "common/netstring.h"
 #include "daemon/worker.h"
 
@@ -13,13 +14,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-uint32_t worker_clock(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint32_t)now.tv_sec;
-}
 
 static void count(_Atomic uint64_t *counter)
 {
@@ -32,7 +26,7 @@ static void touch(struct connection *connection)
 {
 	struct connection_list *idle = &connection->worker->idle;
 
-	connection->last_active = worker_clock();
+	connection->last_active = clock_steady();
 	if (TAILQ_NEXT(connection, link) == NULL)
 		return;
 	TAILQ_REMOVE(idle, connection, link);
@@ -164,7 +158,7 @@ static struct lookup_request *make_lookup(const struct destination *destination)
 static void ask_refresh(struct worker *worker, const struct destination *destination)
 {
 	uint32_t hash = 2166136261u ^ destination->port ^ (uint32_t)destination->kind << 16;
-	uint32_t now = worker_clock();
+	uint32_t now = clock_steady();
 
 	for (size_t i = 0; i < destination->name_length; i++)
 		hash = (hash ^ (uint8_t)destination->name[i]) * 16777619u;
@@ -349,7 +343,7 @@ void connection_open(struct worker *worker, int fd)
 	}
 	connection->worker = worker;
 	connection->fd = fd;
-	connection->last_active = worker_clock();
+	connection->last_active = clock_steady();
 	TAILQ_INSERT_TAIL(&worker->idle, connection, link);
 	worker->connection_count++;
 	atomic_fetch_add_explicit(worker->all_connections, 1, memory_order_relaxed);
@@ -382,7 +376,7 @@ void connection_resume(struct wait *wait, const struct evidence *evidence, const
 		socketmap_give_up(&worker->socketmap, &wait->request, why, &text);
 	end_reply(worker, &batch, &text);
 	connection->wait = NULL;
-	connection->last_active = worker_clock();
+	connection->last_active = clock_steady();
 	TAILQ_INSERT_TAIL(&worker->idle, connection, link);
 	/* Earlier replies that the client has not read yet go first. */
 	if (connection->output.bytes == NULL)

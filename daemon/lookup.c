@@ -7,6 +7,7 @@
 #include "daemon/lookup.h"
 
 #include "common/anchor.h"
+#include "common/clock.h"
 #include "common/dane.h"
 #include "common/lifetime.h"
 #include "common/log.h"
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
 	/* Destinations in flight. Far above what mail servers ask for at once; bounds memory. */
@@ -96,13 +96,6 @@ static void count(_Atomic uint64_t *counter, uint64_t by)
 		atomic_load_explicit(counter, memory_order_relaxed) + by, memory_order_relaxed);
 }
 
-static uint32_t wall_clock(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec > 0 ? (uint32_t)now.tv_sec : 0;
-}
-
 static struct lifetime_settings lifetimes(const struct lookup *lookup)
 {
 	const struct conf *conf = lookup->conf;
@@ -150,7 +143,7 @@ static struct blob failed_part(const struct lookup *lookup, enum part_kind kind,
 	const struct part_failure *failure, const char *key, size_t key_size)
 {
 	struct lifetime_settings settings = lifetimes(lookup);
-	struct part_times times = lifetime_of_failure(&settings, wall_clock());
+	struct part_times times = lifetime_of_failure(&settings, clock_wall());
 	struct blob blob = {0};
 
 	if (kind == PART_MX) {
@@ -186,7 +179,7 @@ static struct blob after_failure(const struct task *task, struct blob failed)
 		!part_open(&news, task->kind, failed.bytes, failed.size) ||
 		!part_failure(&news, &failure))
 		return failed;
-	switch (lifetime_after_failure(&settings, wall_clock(), &old.header, &times)) {
+	switch (lifetime_after_failure(&settings, clock_wall(), &old.header, &times)) {
 	case LIFETIME_REPLACE:
 		return failed;
 	case LIFETIME_KEEP:
@@ -284,7 +277,7 @@ static void mx_is_known(void *context, const struct mx_set *set)
 {
 	struct task *task = context;
 	struct lifetime_settings settings = lifetimes(task->lookup);
-	uint32_t now = wall_clock();
+	uint32_t now = clock_wall();
 	bool failed = set->status == MX_FAILED;
 	struct part_times times = failed ? lifetime_of_failure(&settings, now)
 					 : lifetime_of_answer(&settings, now, set->ttl);
@@ -299,7 +292,7 @@ static void host_is_known(void *context, const struct host_facts *facts)
 {
 	struct task *task = context;
 	struct lifetime_settings settings = lifetimes(task->lookup);
-	uint32_t now = wall_clock();
+	uint32_t now = clock_wall();
 	bool failed = facts->status == HOST_FAILED;
 	struct part_times times = failed ? lifetime_of_failure(&settings, now)
 					 : lifetime_of_answer(&settings, now, facts->ttl);
@@ -367,7 +360,7 @@ static bool journey_get(struct journey *journey, enum part_kind kind, const char
 	struct blob old = {0};
 	const uint8_t *bytes;
 	struct part part;
-	uint32_t now = wall_clock();
+	uint32_t now = clock_wall();
 	uint16_t port = journey->destination.port;
 	size_t size, key_size = kind == PART_MX ? part_mx_key(key, name, strlen(name))
 						: part_host_key(key, name, strlen(name), port);
@@ -658,7 +651,7 @@ static void sweep(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	cache_sweep(lookup->cache, wall_clock(), lookup->conf->cache.serve_stale);
+	cache_sweep(lookup->cache, clock_wall(), lookup->conf->cache.serve_stale);
 }
 
 static void *run(void *context)

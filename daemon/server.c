@@ -1,5 +1,6 @@
 #include "daemon/server.h"
 
+#include "common/clock.h"
 #include "common/endpoint.h"
 #include "common/log.h"
 #include "daemon/worker.h"
@@ -61,7 +62,7 @@ static bool allowed(const struct conf *conf, const struct sockaddr_storage *peer
 static void log_refusal(struct server *server, const struct sockaddr_storage *peer, socklen_t size)
 {
 	char host[64] = "?";
-	uint32_t now = worker_clock();
+	uint32_t now = clock_steady();
 
 	if (atomic_exchange(&server->last_refusal_logged, now) == now)
 		return;
@@ -175,14 +176,14 @@ static void give_up_overdue(struct worker *worker, uint32_t now)
 	struct wait *wait;
 
 	while ((wait = TAILQ_FIRST(&worker->waits)) != NULL && wait->connection != NULL &&
-		now - (uint32_t)wait->since.tv_sec > patience)
+		(int64_t)now - wait->since.tv_sec > patience)
 		give_up(worker, wait, "no answer from the lookup thread in time");
 }
 
 static void tick(evutil_socket_t fd, short what, void *context)
 {
 	struct worker *worker = context;
-	uint32_t now = worker_clock();
+	uint32_t now = clock_steady();
 	struct connection *oldest;
 
 	(void)fd;
@@ -207,7 +208,7 @@ static void begin_stop(struct worker *worker)
 {
 	pause_listeners(worker);
 	worker->stopping = true;
-	worker->stop_at = worker_clock() + STOP_PATIENCE;
+	worker->stop_at = clock_steady() + STOP_PATIENCE;
 	if (!requests_in_flight(worker))
 		event_base_loopbreak(worker->base);
 }

@@ -1,5 +1,6 @@
 #include "daemon/socketmap.h"
 
+#include "common/clock.h"
 #include "common/explain.h"
 #include "common/log.h"
 #include "daemon/cache.h"
@@ -7,7 +8,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum answer_form {
 	FORM_POLICY, /* as [dane] enforce says */
@@ -55,14 +55,6 @@ static const struct socketmap_map *find_map(const char *name, size_t size)
 			return &maps[i];
 	}
 	return NULL;
-}
-
-/* vDSO clocks of a tick's resolution: neither a system call nor a read of the cycle counter. */
-static uint32_t wall_clock(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	return now.tv_sec > 0 ? (uint32_t)now.tv_sec : 0;
 }
 
 static void refuse_map(struct socketmap *socketmap, struct text *out)
@@ -117,7 +109,7 @@ static struct verdict explain(struct socketmap *socketmap, const struct evidence
 		.verdict = verdict,
 		.reply = words,
 		.cached = cached,
-		.now = wall_clock(),
+		.now = clock_wall(),
 	};
 	add_explanation(&explanation, out);
 	reply->kind = REPLY_OK;
@@ -183,7 +175,7 @@ enum socketmap_result socketmap_answer(struct socketmap *socketmap, const char *
 	}
 	enum cache_result cached = CACHE_MISS;
 	if (store_reader_begin(socketmap->reader)) {
-		cached = cache_read(socketmap->reader, wall_clock(), &evidence);
+		cached = cache_read(socketmap->reader, clock_wall(), &evidence);
 		if (cached != CACHE_MISS)
 			answer(socketmap, map, &evidence, true, out);
 		store_reader_end(socketmap->reader);

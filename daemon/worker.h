@@ -48,7 +48,7 @@ struct connection {
 	struct worker *worker;
 	struct event event;
 	int fd;
-	uint32_t last_active; /* [s], CLOCK_MONOTONIC */
+	uint32_t last_active; /* [s], clock_steady() */
 	struct wait *wait;    /* what it waits for, or NULL */
 	struct backlog input; /* a beginning of a request, or requests behind one that waits */
 	struct backlog output;
@@ -57,7 +57,7 @@ struct connection {
 /* Refreshes that were asked for a moment ago and need not be asked for again. */
 struct recent_refresh {
 	uint32_t hash;
-	uint32_t at; /* [s], CLOCK_MONOTONIC */
+	uint32_t at; /* [s], clock_steady() */
 };
 
 enum { RECENT_REFRESHES = 1024, RECENT_SECONDS = 2 };
@@ -79,7 +79,7 @@ struct worker {
 	size_t listener_count;
 	bool paused; /* listeners, for want of file descriptors */
 	bool stopping;
-	uint32_t stop_at; /* [s], CLOCK_MONOTONIC: when stopping, the end of patience */
+	uint32_t stop_at; /* [s], clock_steady(): when stopping, the end of patience */
 	struct event *tick;
 	TAILQ_HEAD(connection_list, connection) idle; /* least recently active first */
 	TAILQ_HEAD(, wait) waits;
@@ -102,8 +102,5 @@ void connection_close(struct connection *connection);
  * caller has made sure that the connection is still there, and frees `wait`.
  */
 void connection_resume(struct wait *wait, const struct evidence *evidence, const char *why);
-
-/* [s], CLOCK_MONOTONIC, cheap. */
-uint32_t worker_clock(void);
 
 #endif
