@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "daemon/cache.h"
 #include "daemon/lookup.h"
+#include "daemon/notify.h"
 #include "daemon/server.h"
 
 #include <errno.h>
@@ -131,15 +132,13 @@ static void say_difference(const struct conf *old, const struct conf *conf)
 	log_notice("configuration reloaded: %zu settings changed", taken);
 }
 
-static void reload(evutil_socket_t signal, short what, void *context)
+/* A broken configuration leaves the old one in place. */
+static void take_new_conf(struct tlsad *tlsad)
 {
-	struct tlsad *tlsad = context;
 	char error[CONF_ERROR_SIZE];
 	struct conf *conf = load(tlsad->options, error);
 	struct conf_message *message = calloc(1, sizeof *message);
 
-	(void)signal;
-	(void)what;
 	if (conf == NULL || message == NULL) {
 		log_error("the old configuration stays: %s", conf == NULL ? error : "out of memory");
 		conf_release(conf);
@@ -155,11 +154,21 @@ static void reload(evutil_socket_t signal, short what, void *context)
 	tlsad->conf = conf;
 }
 
+static void reload(evutil_socket_t signal, short what, void *context)
+{
+	(void)signal;
+	(void)what;
+	notify_reloading();
+	take_new_conf(context);
+	notify_ready();
+}
+
 static void stop(evutil_socket_t signal, short what, void *context)
 {
 	struct tlsad *tlsad = context;
 
 	(void)what;
+	notify_stopping();
 	log_info("stopping on signal %d", (int)signal);
 	event_base_loopbreak(tlsad->base);
 }
@@ -262,6 +271,7 @@ static int run(struct tlsad *tlsad)
 		log_notice("tlsad %s serves on %s%s", TLSAD_VERSION,
 			tlsad->conf->server.socketmap.entries[0],
 			tlsad->conf->server.socketmap.count > 1 ? " and others" : "");
+		notify_ready();
 		bool good = serve(tlsad);
 		end(tlsad, true);
 		status = good ? EXIT_SUCCESS : EXIT_FAILURE;
