@@ -80,6 +80,17 @@ bool evidence_refresh_due(const struct evidence *evidence, uint32_t now)
 	return false;
 }
 
+bool evidence_has_failure(const struct evidence *evidence)
+{
+	unsigned flags = 0;
+
+	if (evidence->destination.kind == DESTINATION_DOMAIN)
+		flags = evidence->mx.header.flags;
+	for (size_t i = 0; i < evidence->host_count; i++)
+		flags |= evidence->hosts[i].part.header.flags;
+	return (flags & PART_HAS_FAILURE) != 0;
+}
+
 bool evidence_failure(const struct evidence *evidence, struct part_failure *failure)
 {
 	if (evidence->destination.kind == DESTINATION_DOMAIN &&

@@ -36,6 +36,9 @@ uint32_t evidence_expires(const struct evidence *evidence);
 /* Should some part be refreshed by now? */
 bool evidence_refresh_due(const struct evidence *evidence, uint32_t now);
 
+/* Does some part tell of a failure? */
+bool evidence_has_failure(const struct evidence *evidence);
+
 /* The failure that a TEMP answer tells of; false when no part failed. */
 bool evidence_failure(const struct evidence *evidence, struct part_failure *failure);
 

@@ -1,6 +1,7 @@
 #include "daemon/cache.h"
 
 #include "common/log.h"
+#include "daemon/front.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ enum {
 
 struct cache {
 	struct store *store;
+	struct front *front;
 	struct event *commit;
 	unsigned pending; /* parts put since the last commit */
 	bool complained;  /* of writes that fail, until one succeeds */
@@ -37,9 +39,12 @@ struct cache *cache_open(const struct conf *conf, char error[STORE_ERROR_SIZE])
 		snprintf(error, STORE_ERROR_SIZE, "out of memory");
 		return NULL;
 	}
-	cache->store = store_open(&settings, error);
+	snprintf(error, STORE_ERROR_SIZE, "out of memory");
+	cache->front = front_new();
+	if (cache->front != NULL)
+		cache->store = store_open(&settings, error);
 	if (cache->store == NULL) {
-		free(cache);
+		cache_close(cache);
 		return NULL;
 	}
 	return cache;
@@ -50,45 +55,125 @@ void cache_close(struct cache *cache)
 	if (cache == NULL)
 		return;
 	store_close(cache->store);
+	front_free(cache->front);
 	free(cache);
 }
 
-struct store_reader *cache_reader_new(struct cache *cache)
+/* --- serving threads ----------------------------------------------------------------------- */
+
+struct cache_reader {
+	struct front *front;
+	struct store_reader *store;
+	bool in_store; /* between store_reader_begin() and its end */
+	struct front_copy mx;
+};
+
+struct cache_reader *cache_reader_new(struct cache *cache)
 {
-	return store_reader_new(cache->store);
+	struct cache_reader *reader = calloc(1, sizeof *reader);
+
+	if (reader == NULL)
+		return NULL;
+	reader->front = cache->front;
+	reader->store = store_reader_new(cache->store);
+	if (reader->store == NULL) {
+		free(reader);
+		return NULL;
+	}
+	return reader;
 }
 
-/* The part under a key, if it can be used now. */
-static bool read_part(struct store_reader *reader, enum part_kind kind, const char *key,
-	size_t key_size, uint32_t now, struct part *part)
+void cache_reader_free(struct cache_reader *reader)
+{
+	if (reader == NULL)
+		return;
+	store_reader_free(reader->store);
+	free(reader);
+}
+
+struct wanted {
+	enum part_kind kind;
+	size_t key_size;
+	char key[PART_KEY_LONGEST];
+};
+
+static bool usable(const struct part_header *header, uint32_t now)
+{
+	return part_fresh(header, now) && now < header->refresh_at;
+}
+
+/* A part of which nothing but the header is looked at may lack the rest here. */
+static bool read_front(struct cache_reader *reader, const struct wanted *wanted, uint32_t now,
+	struct front_copy *copy, struct part *part)
+{
+	return front_get(reader->front, wanted->key, wanted->key_size, copy) &&
+	       part_open(part, wanted->kind, copy->value, copy->size) &&
+	       usable(&part->header, now);
+}
+
+static bool read_store(
+	struct cache_reader *reader, const struct wanted *wanted, uint32_t now, struct part *part)
 {
 	const uint8_t *bytes;
 	size_t size;
 
-	return store_reader_get(reader, key, key_size, &bytes, &size) &&
-	       part_open(part, kind, bytes, size) && part_fresh(&part->header, now);
+	if (!reader->in_store)
+		reader->in_store = store_reader_begin(reader->store);
+	if (!store_reader_get(reader->store, wanted->key, wanted->key_size, &bytes, &size) ||
+		!part_open(part, wanted->kind, bytes, size) || !part_fresh(&part->header, now))
+		return false;
+	if (usable(&part->header, now))
+		front_put(reader->front, wanted->key, wanted->key_size, bytes,
+			wanted->kind == PART_HOST ? sizeof part->header : size);
+	return true;
 }
 
-enum cache_result cache_read(struct store_reader *reader, uint32_t now, struct evidence *evidence)
+static bool read_host(struct cache_reader *reader, uint32_t now, enum cache_depth depth,
+	const struct destination *destination, struct evidence_host *host)
+{
+	struct wanted wanted = {.kind = PART_HOST};
+	struct front_copy copy;
+
+	wanted.key_size = part_host_key(
+		wanted.key, host->name, host->name_size, destination->port);
+	if (depth == CACHE_STATUS && read_front(reader, &wanted, now, &copy, &host->part)) {
+		/* The copy ends here; the header is the evidence's own. */
+		host->part.bytes = NULL;
+		host->part.size = 0;
+		return true;
+	}
+	return read_store(reader, &wanted, now, &host->part);
+}
+
+enum cache_result cache_read(struct cache_reader *reader, uint32_t now, enum cache_depth depth,
+	struct evidence *evidence)
 {
 	const struct destination *destination = &evidence->destination;
-	char key[PART_KEY_LONGEST];
 
 	if (destination->kind == DESTINATION_DOMAIN) {
-		size_t key_size = part_mx_key(key, destination->name, destination->name_length);
-		if (!read_part(reader, PART_MX, key, key_size, now, &evidence->mx))
+		struct wanted wanted = {.kind = PART_MX};
+		wanted.key_size =
+			part_mx_key(wanted.key, destination->name, destination->name_length);
+		if (!read_front(reader, &wanted, now, &reader->mx, &evidence->mx) &&
+			!read_store(reader, &wanted, now, &evidence->mx))
 			return CACHE_MISS;
 	}
 	evidence_list_hosts(evidence);
 	for (size_t i = 0; i < evidence->host_count; i++) {
-		struct evidence_host *host = &evidence->hosts[i];
-		size_t key_size =
-			part_host_key(key, host->name, host->name_size, destination->port);
-		if (!read_part(reader, PART_HOST, key, key_size, now, &host->part))
+		if (!read_host(reader, now, depth, destination, &evidence->hosts[i]))
 			return CACHE_MISS;
 	}
 	return evidence_refresh_due(evidence, now) ? CACHE_REFRESH : CACHE_HIT;
 }
+
+void cache_read_end(struct cache_reader *reader)
+{
+	if (reader->in_store)
+		store_reader_end(reader->store);
+	reader->in_store = false;
+}
+
+/* --- the lookup thread --------------------------------------------------------------------- */
 
 /* Reported when it begins and when it ends: in between every answer costs a lookup. */
 static void note_result(struct cache *cache, bool good)

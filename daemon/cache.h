@@ -1,9 +1,12 @@
 /*
  * cache: the parts in the store.
  *
- * Serving threads read through readers of their own, in place. The lookup thread alone writes:
- * what it puts is pending for a moment, so that many parts share one commit, and it sees what is
- * pending itself.
+ * Serving threads read through readers of their own, in place: from a front of copies first, then
+ * from the store. A copy is used as long as its part is fresh and not due for a refresh; so the
+ * front need not be told of refreshes.
+ *
+ * The lookup thread alone writes: what it puts is pending for a moment, so that many parts share
+ * one commit, and it sees what is pending itself.
  */
 #ifndef TLSAD_CACHE_H
 #define TLSAD_CACHE_H
@@ -22,7 +25,10 @@ void cache_close(struct cache *cache);
 
 /* --- serving threads ----------------------------------------------------------------------- */
 
-struct store_reader *cache_reader_new(struct cache *cache);
+struct cache_reader;
+
+struct cache_reader *cache_reader_new(struct cache *cache);
+void cache_reader_free(struct cache_reader *reader);
 
 enum cache_result {
 	CACHE_HIT,
@@ -30,11 +36,18 @@ enum cache_result {
 	CACHE_MISS,    /* some part is missing or has expired */
 };
 
+enum cache_depth {
+	CACHE_STATUS, /* of the hosts the headers are enough: for deciding */
+	CACHE_WHOLE,  /* all there is: for explaining, and for the words of a failure */
+};
+
 /*
- * Gather the evidence on `evidence->destination`. Between store_reader_begin() and
- * store_reader_end(), which bound the life of the bytes that it points to.
+ * Gather the evidence on `evidence->destination`. The bytes that it points to stay until
+ * cache_read_end(), which must follow.
  */
-enum cache_result cache_read(struct store_reader *reader, uint32_t now, struct evidence *evidence);
+enum cache_result cache_read(struct cache_reader *reader, uint32_t now, enum cache_depth depth,
+	struct evidence *evidence);
+void cache_read_end(struct cache_reader *reader);
 
 /* --- the lookup thread --------------------------------------------------------------------- */
 

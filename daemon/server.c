@@ -22,7 +22,7 @@ enum {
 	/* [s] that the lookup thread may be late before a request is given up here. */
 	LOOKUP_GRACE = 5,
 	/* Descriptors that are not connections: libunbound's sockets, files, listeners. */
-	DESCRIPTORS_APART = 4096 + 512,
+	DESCRIPTORS_APART = 2048 + 512,
 };
 
 struct server {
@@ -86,11 +86,46 @@ static void pause_listeners(struct worker *worker)
 	worker->paused = true;
 }
 
+/*
+ * Over the limit, the connection that is idle for longest gives way, whichever thread has it: its
+ * thread is told, and looks again whether it is still needed. The ages are a tick old at most.
+ */
+static bool make_way(struct worker *worker)
+{
+	struct server *server = worker->server;
+	struct worker *oldest = NULL;
+	uint32_t since = UINT32_MAX;
+
+	for (unsigned i = 0; i < server->worker_count; i++) {
+		uint32_t idle_since = atomic_load_explicit(
+			&server->workers[i]->idle_since, memory_order_relaxed);
+		if (idle_since < since) {
+			since = idle_since;
+			oldest = server->workers[i];
+		}
+	}
+	if (oldest == NULL || oldest == worker)
+		return close_longest_idle(worker);
+	return mailbox_post_kind(&oldest->mailbox, MESSAGE_MAKE_WAY);
+}
+
+static bool over_limit(const struct worker *worker)
+{
+	return atomic_load_explicit(worker->all_connections, memory_order_relaxed) >
+	       worker->conf->server.max_connections;
+}
+
+static void note_idle(struct worker *worker)
+{
+	const struct connection *oldest = TAILQ_FIRST(&worker->idle);
+	atomic_store_explicit(&worker->idle_since,
+		oldest != NULL ? oldest->last_active : UINT32_MAX, memory_order_relaxed);
+}
+
 static void take_connection(
 	struct listener *listener, int fd, const struct sockaddr_storage *peer, socklen_t size)
 {
 	struct worker *worker = listener->worker;
-	uint32_t most = worker->conf->server.max_connections;
 	int on = 1;
 
 	if (listener->inet) {
@@ -103,12 +138,14 @@ static void take_connection(
 		/* Replies are one small packet each and the client waits for it. */
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	}
-	if (atomic_load_explicit(worker->all_connections, memory_order_relaxed) >= most &&
-		!close_longest_idle(worker)) {
+	if (atomic_load_explicit(worker->all_connections, memory_order_relaxed) >=
+			worker->conf->server.max_connections &&
+		!make_way(worker)) {
 		close(fd);
 		return;
 	}
 	connection_open(worker, fd);
+	note_idle(worker);
 }
 
 static void accept_more(evutil_socket_t fd, short what, void *context)
@@ -191,6 +228,7 @@ static void tick(evutil_socket_t fd, short what, void *context)
 	while ((oldest = TAILQ_FIRST(&worker->idle)) != NULL &&
 		now - oldest->last_active >= worker->conf->server.idle_timeout)
 		connection_close(oldest);
+	note_idle(worker);
 	give_up_overdue(worker, now);
 	if (worker->stopping) {
 		if (now >= worker->stop_at)
@@ -237,6 +275,11 @@ static void take_message(void *context, struct message *message)
 		conf_release(worker->conf);
 		worker->conf = ((struct conf_message *)message)->conf;
 		worker->socketmap.conf = worker->conf;
+		break;
+	case MESSAGE_MAKE_WAY:
+		if (over_limit(worker))
+			close_longest_idle(worker);
+		note_idle(worker);
 		break;
 	case MESSAGE_STOP:
 		begin_stop(worker);
@@ -288,7 +331,7 @@ static void worker_free(struct worker *worker)
 		event_free(worker->tick);
 	if (worker->mailbox.wake >= 0)
 		mailbox_clear(&worker->mailbox, discard_message);
-	store_reader_free(worker->socketmap.reader);
+	cache_reader_free(worker->socketmap.reader);
 	if (worker->base != NULL)
 		event_base_free(worker->base);
 	conf_release(worker->conf);
@@ -339,6 +382,7 @@ static struct worker *worker_new(
 	TAILQ_INIT(&worker->idle);
 	TAILQ_INIT(&worker->waits);
 	worker->mailbox.wake = -1;
+	atomic_init(&worker->idle_since, UINT32_MAX);
 	worker->server = server;
 	worker->all_connections = &server->connections;
 	worker->lookup = lookup;
@@ -379,19 +423,24 @@ static bool listen_all(struct server *server, char *error, size_t error_size)
 	return true;
 }
 
-/* As many descriptors as may be had; fewer connections where that is not enough. */
-static void raise_descriptor_limit(const struct conf *conf)
+/* As many descriptors as may be had. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void say_descriptor_limit(const struct conf *conf)
 {
 	struct rlimit limit;
 	uint64_t wanted = conf->server.max_connections + DESCRIPTORS_APART;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	if (limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < wanted)
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+		limit.rlim_cur < wanted)
 		log_notice("this process may open %ju files, [server] max_connections = %u wants "
 			   "%ju: connections give way earlier",
 			(uintmax_t)limit.rlim_cur, conf->server.max_connections, (uintmax_t)wanted);
@@ -406,7 +455,7 @@ struct server *server_new(struct conf *conf, char *error, size_t error_size)
 		return NULL;
 	}
 	server->conf = conf_hold(conf);
-	raise_descriptor_limit(conf);
+	raise_descriptor_limit();
 	if (!listen_all(server, error, error_size)) {
 		server_free(server);
 		return NULL;
@@ -445,6 +494,7 @@ bool server_start(struct server *server, struct cache *cache, struct lookup *loo
 			return false;
 		}
 	}
+	say_descriptor_limit(server->conf);
 	return true;
 }
 

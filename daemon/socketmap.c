@@ -3,7 +3,6 @@
 #include "common/clock.h"
 #include "common/explain.h"
 #include "common/log.h"
-#include "daemon/cache.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -150,6 +149,24 @@ static void answer_no_destination(struct socketmap *socketmap, const struct sock
 	count_reply(socketmap, map, reply.kind);
 }
 
+static enum cache_result answer_from_cache(struct socketmap *socketmap,
+	const struct socketmap_map *map, struct evidence *evidence, struct text *out)
+{
+	uint32_t now = clock_wall();
+	enum cache_depth depth = map->form == FORM_EXPLAIN ? CACHE_WHOLE : CACHE_STATUS;
+	enum cache_result cached = cache_read(socketmap->reader, now, depth, evidence);
+
+	/* A failure is told in its own words, and these are not in the header. */
+	if (depth == CACHE_STATUS && cached != CACHE_MISS && evidence_has_failure(evidence)) {
+		cache_read_end(socketmap->reader);
+		cached = cache_read(socketmap->reader, now, CACHE_WHOLE, evidence);
+	}
+	if (cached != CACHE_MISS)
+		answer(socketmap, map, evidence, true, out);
+	cache_read_end(socketmap->reader);
+	return cached;
+}
+
 enum socketmap_result socketmap_answer(struct socketmap *socketmap, const char *payload,
 	size_t size, struct socketmap_request *request, struct text *out)
 {
@@ -173,13 +190,7 @@ enum socketmap_result socketmap_answer(struct socketmap *socketmap, const char *
 		answer_no_destination(socketmap, map, key, key_size, parsed, out);
 		return SOCKETMAP_ANSWERED;
 	}
-	enum cache_result cached = CACHE_MISS;
-	if (store_reader_begin(socketmap->reader)) {
-		cached = cache_read(socketmap->reader, clock_wall(), &evidence);
-		if (cached != CACHE_MISS)
-			answer(socketmap, map, &evidence, true, out);
-		store_reader_end(socketmap->reader);
-	}
+	enum cache_result cached = answer_from_cache(socketmap, map, &evidence, out);
 	if (cached == CACHE_HIT) {
 		count(&socketmap->counters->hits);
 		return SOCKETMAP_ANSWERED;

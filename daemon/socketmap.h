@@ -10,7 +10,7 @@
 #include "common/conf.h"
 #include "common/evidence.h"
 #include "common/text.h"
-#include "daemon/store.h"
+#include "daemon/cache.h"
 
 enum {
 	SOCKETMAP_REQUEST_LONGEST = 10000, /* what Postfix takes, socketmap_table(5) */
@@ -30,7 +30,7 @@ struct socketmap_counters {
 
 /* What one serving thread answers with. */
 struct socketmap {
-	struct store_reader *reader;
+	struct cache_reader *reader;
 	const struct conf *conf;
 	struct socketmap_counters *counters;
 };

@@ -1,41 +1,35 @@
-/*
- * Two trees in one LMDB file: the main one, key to { u32 order, value }, and "order", { u32 order
- * in network byte order, key } to nothing, which sorts all keys by their order. A third one,
- * "meta", holds the format. The main tree also holds LMDB's records of the other two, under their
- * names, which begin with a byte that no key begins with.
- */
-#include "daemon/store.h"
+#include "daemon/store_file.h"
 
 #include "common/log.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <lmdb.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
 	READERS_MOST = 128, /* threads of this process */
-	/* Looking through a file: a machine that needs longer for it serves better with none. */
-	CHECK_SECONDS = 120,
-	/* Pages that must stay free: a commit needs new ones before it frees the old. */
-	PAGES_FREE_LEAST = 64,
+	/* LMDB gives each reader 64 bytes, and itself as much and a little. */
+	READERS_FILE_SIZE = 16384,
+	/*
+	 * Pages that must stay free: a commit writes every page that it changes anew, and what it
+	 * and the one before it freed cannot be used yet. Values that come together lie all over the
+	 * trees, so in a small store that is nearly all of it, in a large one these many.
+	 */
+	PAGES_FREE_MOST = 8192,
 	EVICT_AT_ONCE = 256,
+	EVICT_CAREFULLY = 8,
 };
-
-#define ORDER_TREE "\001order"
-#define META_TREE "\001meta"
 
 struct store {
 	MDB_env *env;
-	MDB_dbi values, order, meta;
+	struct store_trees trees;
+	char path[STORE_PATH_SIZE];
 	MDB_txn *txn; /* what is pending, or NULL */
 	int lock;     /* file descriptor of the lock file */
 	size_t page_size, pages;
@@ -80,7 +74,7 @@ static bool own_directory(struct store *store, const char *directory, char *erro
 	return true;
 }
 
-static int open_env(MDB_env **env, const char *path, uint64_t size, unsigned flags)
+int store_open_env(MDB_env **env, const char *path, uint64_t size, unsigned flags)
 {
 	int code = mdb_env_create(env);
 	if (code != 0)
@@ -96,175 +90,46 @@ static int open_env(MDB_env **env, const char *path, uint64_t size, unsigned fla
 	return code;
 }
 
-static bool check_order(MDB_txn *txn, MDB_dbi order, const MDB_val *key, uint32_t number)
+int store_open_trees(MDB_txn *txn, struct store_trees *trees, uint32_t format)
 {
-	char bytes[sizeof number + STORE_KEY_LONGEST];
-	MDB_val order_key = {.mv_size = sizeof number + key->mv_size, .mv_data = bytes}, nothing;
-
-	if (key->mv_size > STORE_KEY_LONGEST)
-		return false;
-	number = htonl(number);
-	memcpy(bytes, &number, sizeof number);
-	memcpy(bytes + sizeof number, key->mv_data, key->mv_size);
-	return mdb_get(txn, order, &order_key, &nothing) == 0;
-}
-
-/* LMDB's own list of free pages: what it names must lie in the file, or live pages are lost. */
-static bool check_free_pages(MDB_txn *txn, size_t last_page)
-{
-	MDB_cursor *cursor;
-	MDB_val key, data;
-	bool good = mdb_cursor_open(txn, 0, &cursor) == 0;
-	int code = MDB_NOTFOUND;
-
-	while (good && (code = mdb_cursor_get(cursor, &key, &data, MDB_NEXT)) == 0) {
-		size_t count, page;
-		good = key.mv_size == sizeof count && data.mv_size >= sizeof count;
-		if (!good)
-			break;
-		memcpy(&count, data.mv_data, sizeof count);
-		good = count <= data.mv_size / sizeof count - 1;
-		for (size_t i = 1; good && i <= count; i++) {
-			memcpy(&page, (char *)data.mv_data + i * sizeof page, sizeof page);
-			good = page <= last_page;
-		}
-	}
-	return good && code == MDB_NOTFOUND;
-}
-
-/* Every value, its checksum and its place in the order; then the order tree has no more. */
-static bool check_values(MDB_txn *txn, const struct store_settings *settings)
-{
-	MDB_dbi values, order;
-	MDB_cursor *cursor;
-	MDB_val key, data;
-	MDB_stat stat;
-	size_t count = 0;
+	MDB_val key = {.mv_size = sizeof STORE_FORMAT_KEY - 1, .mv_data = STORE_FORMAT_KEY};
+	MDB_val data = {.mv_size = sizeof format, .mv_data = &format};
 	int code;
 
-	if (mdb_dbi_open(txn, NULL, 0, &values) != 0 ||
-		mdb_dbi_open(txn, ORDER_TREE, 0, &order) != 0 ||
-		mdb_cursor_open(txn, values, &cursor) != 0)
-		return false;
-	while ((code = mdb_cursor_get(cursor, &key, &data, MDB_NEXT)) == 0) {
-		uint32_t number;
-		if (key.mv_size > 0 && *(const char *)key.mv_data == '\001')
-			continue;
-		if (data.mv_size < sizeof number)
-			return false;
-		memcpy(&number, data.mv_data, sizeof number);
-		if (!settings->intact((const uint8_t *)data.mv_data + sizeof number,
-			    data.mv_size - sizeof number, key.mv_data, key.mv_size) ||
-			!check_order(txn, order, &key, number))
-			return false;
-		count++;
-	}
-	return code == MDB_NOTFOUND && mdb_stat(txn, order, &stat) == 0 && stat.ms_entries == count;
+	if ((code = mdb_dbi_open(txn, NULL, 0, &trees->values)) != 0 ||
+		(code = mdb_dbi_open(txn, STORE_ORDER_TREE, MDB_CREATE, &trees->order)) != 0 ||
+		(code = mdb_dbi_open(txn, STORE_META_TREE, MDB_CREATE, &trees->meta)) != 0)
+		return code;
+	return mdb_put(txn, trees->meta, &key, &data, 0);
 }
 
-enum check_result { CHECK_GOOD, CHECK_DAMAGED, CHECK_OTHER_FORMAT };
-
-static enum check_result check_file(const char *path, const struct store_settings *settings)
+/*
+ * LMDB maps its file of readers into memory and writes into it: on a full disk that would be a bus
+ * error. So the file is made here, whole. Nobody else has it open, or we had no lock.
+ */
+static bool make_readers_file(const char *path, char *error)
 {
-	MDB_env *env;
-	MDB_txn *txn;
-	MDB_dbi meta;
-	MDB_val key = {.mv_size = 6, .mv_data = "format"}, data;
-	MDB_envinfo info;
-	uint32_t format;
+	char name[STORE_PATH_SIZE + 8];
 
-	if (open_env(&env, path, settings->max_size, MDB_RDONLY | MDB_NOLOCK) != 0 ||
-		mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) != 0 || mdb_env_info(env, &info) != 0)
-		return CHECK_DAMAGED;
-	if (mdb_dbi_open(txn, META_TREE, 0, &meta) != 0 || mdb_get(txn, meta, &key, &data) != 0 ||
-		data.mv_size != sizeof format)
-		return CHECK_DAMAGED;
-	memcpy(&format, data.mv_data, sizeof format);
-	if (format != settings->format)
-		return CHECK_OTHER_FORMAT;
-	if (!check_free_pages(txn, info.me_last_pgno) || !check_values(txn, settings))
-		return CHECK_DAMAGED;
-	return CHECK_GOOD;
-}
-
-/* In a child process, because LMDB trusts its file and a damaged one can crash the reader. */
-static enum check_result check_in_child(const char *path, const struct store_settings *settings)
-{
-	int status = 0;
-	pid_t child = fork();
-
-	if (child < 0)
-		return CHECK_DAMAGED;
-	if (child == 0) {
-		/* A crash is an answer here; nobody needs its core or a report of it. */
-		static const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE};
-		for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
-			signal(crashes[i], SIG_DFL);
-		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-		if (null >= 0)
-			dup2(null, STDERR_FILENO);
-		alarm(CHECK_SECONDS);
-		_exit(check_file(path, settings));
-	}
-	while (waitpid(child, &status, 0) < 0) {
-		if (errno != EINTR)
-			return CHECK_DAMAGED;
-	}
-	return WIFEXITED(status) && WEXITSTATUS(status) <= CHECK_OTHER_FORMAT
-		       ? (enum check_result)WEXITSTATUS(status)
-		       : CHECK_DAMAGED;
-}
-
-/* Look at the file that is there, and set it aside when it cannot be used. */
-static bool prepare_file(const char *path, const struct store_settings *settings, char *error)
-{
-	char aside[4096 + 16];
-	struct stat status;
-	const char *why;
-
-	if (stat(path, &status) != 0)
-		return true;
-	if (!S_ISREG(status.st_mode)) {
-		snprintf(error, STORE_ERROR_SIZE, "%.200s is no file; remove it", path);
-		return false;
-	}
-	if ((uint64_t)status.st_size > settings->max_size) {
-		why = "is larger than [cache] max_size";
-	} else {
-		switch (check_in_child(path, settings)) {
-		case CHECK_GOOD:
-			return true;
-		case CHECK_OTHER_FORMAT:
-			why = "was written by another version";
-			break;
-		default:
-			why = "is damaged";
-			break;
-		}
-	}
-	/* One is kept, for who wants to look; more would fill the disk. */
-	snprintf(aside, sizeof aside, "%s.set-aside", path);
-	if (rename(path, aside) != 0) {
-		snprintf(error, STORE_ERROR_SIZE, "%.150s %s and cannot be renamed: %s", path, why,
-			strerror(errno));
-		return false;
-	}
-	log_warning("the cache %s %s: set aside as %s, starting with an empty one", path, why, aside);
-	return true;
+	snprintf(name, sizeof name, "%s-lock", path);
+	unlink(name);
+	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	int code = fd < 0 ? errno : posix_fallocate(fd, 0, READERS_FILE_SIZE);
+	if (fd >= 0)
+		close(fd);
+	if (code != 0)
+		snprintf(error, STORE_ERROR_SIZE, "cannot write %.200s: %s", name, strerror(code));
+	return code == 0;
 }
 
 static bool open_trees(struct store *store, uint32_t format)
 {
-	MDB_val key = {.mv_size = 6, .mv_data = "format"};
-	MDB_val data = {.mv_size = sizeof format, .mv_data = &format};
 	MDB_txn *txn;
 	int code = mdb_txn_begin(store->env, NULL, 0, &txn);
 
 	if (code == 0) {
-		if ((code = mdb_dbi_open(txn, NULL, 0, &store->values)) != 0 ||
-			(code = mdb_dbi_open(txn, ORDER_TREE, MDB_CREATE, &store->order)) != 0 ||
-			(code = mdb_dbi_open(txn, META_TREE, MDB_CREATE, &store->meta)) != 0 ||
-			(code = mdb_put(txn, store->meta, &key, &data, 0)) != 0)
+		code = store_open_trees(txn, &store->trees, format);
+		if (code != 0)
 			mdb_txn_abort(txn);
 		else
 			code = mdb_txn_commit(txn);
@@ -279,14 +144,14 @@ static bool open_trees(struct store *store, uint32_t format)
 
 static bool open_store(struct store *store, const struct store_settings *settings, char *error)
 {
-	char path[4096];
+	const char *path = store->path;
 	MDB_stat stat;
 
-	snprintf(path, sizeof path, "%s/parts.mdb", settings->directory);
+	snprintf(store->path, sizeof store->path, "%.4000s/parts.mdb", settings->directory);
 	if (!own_directory(store, settings->directory, error) ||
-		!prepare_file(path, settings, error))
+		!store_prepare_file(path, settings, error) || !make_readers_file(path, error))
 		return false;
-	int code = open_env(&store->env, path, settings->max_size, 0);
+	int code = store_open_env(&store->env, path, settings->max_size, 0);
 	if (code != 0) {
 		snprintf(error, STORE_ERROR_SIZE, "cannot open %.200s: %s", path, mdb_strerror(code));
 		return false;
@@ -328,8 +193,10 @@ void store_close(struct store *store)
 	if (store->env != NULL) {
 		if (store->txn != NULL && mdb_txn_commit(store->txn) != 0)
 			log_warning("the last changes of the cache could not be written");
-		mdb_env_sync(store->env, 1);
+		int code = mdb_env_sync(store->env, 1);
 		mdb_env_close(store->env);
+		if (code == 0)
+			store_seal_file(store->path);
 	}
 	if (store->lock >= 0)
 		close(store->lock);
@@ -390,7 +257,7 @@ bool store_reader_get(struct store_reader *reader, const char *key, size_t key_s
 	const uint8_t **value, size_t *size)
 {
 	return reader->renewed &&
-	       get(reader->txn, reader->store->values, key, key_size, value, size);
+	       get(reader->txn, reader->store->trees.values, key, key_size, value, size);
 }
 
 /* --- to write ------------------------------------------------------------------------------ */
@@ -421,12 +288,7 @@ static bool begin(struct store *store)
 	return trouble(store, code);
 }
 
-struct order_key {
-	char bytes[sizeof(uint32_t) + STORE_KEY_LONGEST];
-	MDB_val val;
-};
-
-static void make_order_key(struct order_key *order_key, uint32_t order, const MDB_val *key)
+void store_make_order_key(struct store_order_key *order_key, uint32_t order, const MDB_val *key)
 {
 	order = htonl(order);
 	memcpy(order_key->bytes, &order, sizeof order);
@@ -438,10 +300,10 @@ static void make_order_key(struct order_key *order_key, uint32_t order, const MD
 /* Take the value that stands under the key out of the order. */
 static int forget_order(struct store *store, MDB_val *key)
 {
-	struct order_key order_key;
+	struct store_order_key order_key;
 	MDB_val old;
 	uint32_t order;
-	int code = mdb_get(store->txn, store->values, key, &old);
+	int code = mdb_get(store->txn, store->trees.values, key, &old);
 
 	if (code == MDB_NOTFOUND)
 		return 0;
@@ -450,31 +312,38 @@ static int forget_order(struct store *store, MDB_val *key)
 	if (old.mv_size < sizeof order)
 		return MDB_CORRUPTED;
 	memcpy(&order, old.mv_data, sizeof order);
-	make_order_key(&order_key, order, key);
-	code = mdb_del(store->txn, store->order, &order_key.val, NULL);
+	store_make_order_key(&order_key, order, key);
+	code = mdb_del(store->txn, store->trees.order, &order_key.val, NULL);
 	return code == MDB_NOTFOUND ? 0 : code;
+}
+
+int store_insert(MDB_txn *txn, const struct store_trees *trees, MDB_val *key, const void *value,
+	size_t size, uint32_t order)
+{
+	struct store_order_key order_key;
+	MDB_val data = {.mv_size = sizeof order + size}, nothing = {.mv_size = 0};
+	int code = mdb_put(txn, trees->values, key, &data, MDB_RESERVE);
+
+	if (code != 0)
+		return code;
+	memcpy(data.mv_data, &order, sizeof order);
+	memcpy((char *)data.mv_data + sizeof order, value, size);
+	store_make_order_key(&order_key, order, key);
+	return mdb_put(txn, trees->order, &order_key.val, &nothing, 0);
 }
 
 bool store_put(struct store *store, const char *key, size_t key_size, const uint8_t *value,
 	size_t size, uint32_t order)
 {
-	struct order_key order_key;
 	MDB_val name = {.mv_size = key_size, .mv_data = (void *)(uintptr_t)key};
-	MDB_val data = {.mv_size = sizeof order + size};
-	MDB_val nothing = {.mv_size = 0};
 	int code;
 
 	if (key_size == 0 || key_size > STORE_KEY_LONGEST)
 		return trouble(store, MDB_BAD_VALSIZE);
 	if (!begin(store))
 		return false;
-	make_order_key(&order_key, order, &name);
 	if ((code = forget_order(store, &name)) != 0 ||
-		(code = mdb_put(store->txn, store->values, &name, &data, MDB_RESERVE)) != 0)
-		return trouble(store, code);
-	memcpy(data.mv_data, &order, sizeof order);
-	memcpy((char *)data.mv_data + sizeof order, value, size);
-	if ((code = mdb_put(store->txn, store->order, &order_key.val, &nothing, 0)) != 0)
+		(code = store_insert(store->txn, &store->trees, &name, value, size, order)) != 0)
 		return trouble(store, code);
 	store->puts++;
 	return true;
@@ -483,7 +352,7 @@ bool store_put(struct store *store, const char *key, size_t key_size, const uint
 bool store_get(struct store *store, const char *key, size_t key_size, const uint8_t **value,
 	size_t *size)
 {
-	return begin(store) && get(store->txn, store->values, key, key_size, value, size);
+	return begin(store) && get(store->txn, store->trees.values, key, key_size, value, size);
 }
 
 /* Delete from the low end of the order. */
@@ -496,7 +365,7 @@ static size_t delete_lowest(struct store *store, uint32_t below, size_t most)
 
 	if (!begin(store))
 		return 0;
-	if ((code = mdb_cursor_open(store->txn, store->order, &cursor)) != 0) {
+	if ((code = mdb_cursor_open(store->txn, store->trees.order, &cursor)) != 0) {
 		trouble(store, code);
 		return 0;
 	}
@@ -509,7 +378,7 @@ static size_t delete_lowest(struct store *store, uint32_t below, size_t most)
 			.mv_size = key.mv_size - sizeof order,
 			.mv_data = (char *)key.mv_data + sizeof order,
 		};
-		code = mdb_del(store->txn, store->values, &name, NULL);
+		code = mdb_del(store->txn, store->trees.values, &name, NULL);
 		if (code == 0 || code == MDB_NOTFOUND)
 			code = mdb_cursor_del(cursor, 0);
 		if (code != 0)
@@ -543,8 +412,8 @@ static bool count(struct store *store, size_t *entries, size_t *pages)
 
 	if (own && mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn) != 0)
 		return false;
-	bool good = mdb_stat(txn, store->values, &values) == 0 &&
-		    mdb_stat(txn, store->order, &order) == 0;
+	bool good = mdb_stat(txn, store->trees.values, &values) == 0 &&
+		    mdb_stat(txn, store->trees.order, &order) == 0;
 	if (own)
 		mdb_txn_abort(txn);
 	if (!good)
@@ -566,14 +435,14 @@ static void note_figures(struct store *store)
 	atomic_store_explicit(&store->evicted_seen, store->evicted, memory_order_relaxed);
 }
 
-/* Too few pages left for a commit to copy what it changes? */
+/* Too few pages left for a commit to write anew what it changes? */
 static bool scarce(struct store *store)
 {
 	size_t entries, pages;
-	size_t least = store->pages / 8;
+	size_t least = store->pages * 5 / 8;
 
-	if (least < PAGES_FREE_LEAST)
-		least = PAGES_FREE_LEAST;
+	if (least > PAGES_FREE_MOST)
+		least = PAGES_FREE_MOST;
 	return count(store, &entries, &pages) && entries > 0 && pages + least > store->pages;
 }
 
@@ -586,6 +455,52 @@ static bool commit(struct store *store)
 	return code == 0 || trouble(store, code);
 }
 
+/* All but LMDB's own records of the other trees, which stand in the same tree. */
+static int drop_values(struct store *store)
+{
+	MDB_cursor *cursor;
+	MDB_val key, data;
+	int code = mdb_cursor_open(store->txn, store->trees.values, &cursor);
+
+	if (code != 0)
+		return code;
+	while ((code = mdb_cursor_get(cursor, &key, &data, MDB_LAST)) == 0 &&
+		*(const char *)key.mv_data != '\001')
+		if ((code = mdb_cursor_del(cursor, 0)) != 0)
+			break;
+	mdb_cursor_close(cursor);
+	return code == MDB_NOTFOUND ? 0 : code;
+}
+
+static bool evict(struct store *store, size_t most)
+{
+	size_t gone = delete_lowest(store, UINT32_MAX, most);
+
+	if (gone == 0 || !commit(store))
+		return false;
+	store->evicted += gone;
+	return true;
+}
+
+/* The last resort: emptying the trees needs hardly a page. */
+static bool empty(struct store *store)
+{
+	size_t entries = 0, pages;
+
+	count(store, &entries, &pages);
+	if (!begin(store))
+		return false;
+	int code = mdb_drop(store->txn, store->trees.order, 0);
+	if (code == 0)
+		code = drop_values(store);
+	if (code != 0)
+		return trouble(store, code);
+	if (!commit(store))
+		return false;
+	store->evicted += entries;
+	return true;
+}
+
 /*
  * Deleting frees few whole pages at first, it leaves holes that new values fill. So not more goes
  * than came, twice over, and at least a handful: the store settles just below its limit.
@@ -593,10 +508,8 @@ static bool commit(struct store *store)
 static bool make_room(struct store *store)
 {
 	size_t most = store->puts * 2 > EVICT_AT_ONCE ? store->puts * 2 : EVICT_AT_ONCE;
-	size_t gone = delete_lowest(store, UINT32_MAX, most);
 
-	store->evicted += gone;
-	return gone > 0 && commit(store);
+	return evict(store, most) || evict(store, EVICT_CAREFULLY) || empty(store);
 }
 
 bool store_commit(struct store *store)

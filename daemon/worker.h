@@ -83,6 +83,8 @@ struct worker {
 	struct event *tick;
 	TAILQ_HEAD(connection_list, connection) idle; /* least recently active first */
 	TAILQ_HEAD(, wait) waits;
+	/* [s], clock_steady(): since when the first of `idle` is; for other threads to read. */
+	_Atomic uint32_t idle_since;
 	struct recent_refresh recent[RECENT_REFRESHES];
 	uint32_t connection_count;
 	_Atomic uint32_t *all_connections; /* of all workers together */
