@@ -19,6 +19,8 @@ enum {
 	FILE_LONGEST = 64 * 1024, /* of anchors: a few hundred bytes are usual */
 	OTHERS_MOST = 64,
 	PATH_SIZE = 4096,
+	DIGEST_SIZE = 2 * 32 + 1, /* SHA-256 in hexadecimal */
+	MARK_SIZE = 256,
 	LEFTOVER_AGE = 10, /* [s] */
 };
 
@@ -27,15 +29,19 @@ static const char built_in[] =
 	". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n"
 	". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16\n";
 
-/* The first line of a state tells which seed it grew from; libunbound takes it for a comment. */
-static const char seed_mark[] = "; tlsad: grown from seed ";
+/*
+ * The first line of a state: digests of the seed that it grew from and of what stands behind the
+ * line. For libunbound it is a comment.
+ */
+#define MARK "; tlsad: grown from seed "
+#define MARK_STATE " to "
 
 struct anchors {
 	char directory[PATH_SIZE]; /* of the working copy, our own */
 	int lock;                  /* on the directory, as long as we live */
 	char working[PATH_SIZE];
 	char state[PATH_SIZE];
-	char mark[128];  /* the first line of the state, with its newline */
+	char seed_digest[DIGEST_SIZE];
 	char *root_seed; /* the root's records */
 	char *kept;      /* what the state file holds behind its first line */
 	bool from_state;
@@ -92,6 +98,30 @@ static bool write_file(const char *path, const char *head, const char *body)
 	return good;
 }
 
+/*
+ * OWNER [TTL] [CLASS] DS|DNSKEY NUMBER NUMBER NUMBER DATA: enough to tell a record from garbage
+ * and from one that goes on in the next line. libunbound reads it thoroughly.
+ */
+static bool is_record(const char *line, size_t size)
+{
+	char copy[4096], type[16], data[8];
+	unsigned one, two, three;
+	const char *at;
+
+	if (size >= sizeof copy || memchr(line, '\0', size) != NULL || memchr(line, '(', size) != NULL)
+		return false;
+	memcpy(copy, line, size);
+	copy[size] = '\0';
+	at = strcasestr(copy, " DS ");
+	if (at == NULL)
+		at = strcasestr(copy, "\tDS");
+	if (at == NULL)
+		at = strcasestr(copy, " DNSKEY ");
+	if (at == NULL)
+		at = strcasestr(copy, "\tDNSKEY");
+	return at != NULL && sscanf(at, " %15s %u %u %u %7s", type, &one, &two, &three, data) == 5;
+}
+
 /* The record's owner is its first word; a line without one goes on with the line before. */
 static bool sort_line(struct anchors *anchors, const char *line, size_t length, struct text *root)
 {
@@ -102,7 +132,7 @@ static bool sort_line(struct anchors *anchors, const char *line, size_t length, 
 		size--;
 	if (size == 0)
 		return true;
-	if (line[0] == ' ' || line[0] == '\t' || memchr(line, '(', size) != NULL)
+	if (line[0] == ' ' || line[0] == '\t' || !is_record(line, size))
 		return false;
 	if (line[0] == '.' && size > 1 && (line[1] == ' ' || line[1] == '\t')) {
 		text_add_bytes(root, line, size);
@@ -148,37 +178,57 @@ static bool sort_seed(struct anchors *anchors, const char *seed, const char *fil
 	return true;
 }
 
-static bool mark_seed(struct anchors *anchors)
+static bool make_digest(const char *string, char out[DIGEST_SIZE])
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned int size = 0;
 	struct text text;
 
-	if (EVP_Digest(anchors->root_seed, strlen(anchors->root_seed), digest, &size, EVP_sha256(),
-		    NULL) != 1)
+	if (EVP_Digest(string, strlen(string), digest, &size, EVP_sha256(), NULL) != 1)
 		return false;
-	text_init(&text, anchors->mark, sizeof anchors->mark);
-	text_add(&text, seed_mark);
+	text_init(&text, out, DIGEST_SIZE);
 	text_add_hex(&text, digest, size);
-	text_add(&text, "\n");
 	return true;
 }
 
-/* What an earlier run has learned, unless the seed has changed since. */
+static bool make_mark(const struct anchors *anchors, const char *learned, char mark[MARK_SIZE])
+{
+	char digest[DIGEST_SIZE];
+
+	if (!make_digest(learned, digest))
+		return false;
+	snprintf(mark, MARK_SIZE, MARK "%s" MARK_STATE "%s\n", anchors->seed_digest, digest);
+	return true;
+}
+
+/* Revoked by its owner (RFC 5011 2.1): libunbound then writes no key, only a remark on those. */
+static bool holds_key(const char *learned)
+{
+	return strstr(learned, ";;REVOKED") == NULL &&
+	       (strstr(learned, "DNSKEY") != NULL || strstr(learned, "DS") != NULL);
+}
+
+/* What an earlier run has learned, unless the seed has changed since or the file is damaged. */
 static void load_state(struct anchors *anchors)
 {
-	size_t length = strlen(anchors->mark);
 	char *state = read_file(anchors->state);
+	char mark[MARK_SIZE];
+	size_t length = strlen(MARK) + strlen(anchors->seed_digest);
 
 	if (state == NULL)
 		return;
-	if (strncmp(state, anchors->mark, length) != 0) {
+	const char *learned = state + strcspn(state, "\n");
+	learned += *learned == '\n';
+	if (strncmp(state, MARK, strlen(MARK)) == 0 && strlen(state) > length &&
+		strncmp(state + strlen(MARK), anchors->seed_digest,
+			strlen(anchors->seed_digest)) != 0) {
 		log_notice("the trust anchor has changed: %s starts anew", anchors->state);
-	} else if (strstr(state + length, "DNSKEY") == NULL && strstr(state + length, "DS") == NULL) {
-		log_warning("%s holds no key: starting from the configured trust anchor",
+	} else if (!make_mark(anchors, learned, mark) ||
+		   strncmp(state, mark, strlen(mark)) != 0 || !holds_key(learned)) {
+		log_warning("%s cannot be used: starting from the configured trust anchor",
 			anchors->state);
 	} else {
-		anchors->kept = strdup(state + length);
+		anchors->kept = strdup(learned);
 		anchors->from_state = anchors->kept != NULL;
 	}
 	free(state);
@@ -276,7 +326,7 @@ static bool prepare(struct anchors *anchors, const char *seed_file, char *error,
 		return false;
 	if (anchors->root_seed[0] == '\0')
 		return true;
-	if (!mark_seed(anchors)) {
+	if (!make_digest(anchors->root_seed, anchors->seed_digest)) {
 		snprintf(error, error_size, "OpenSSL has no SHA-256");
 		return false;
 	}
@@ -343,6 +393,8 @@ const char *const *anchor_others(const struct anchors *anchors, size_t *count)
 
 void anchor_keep(struct anchors *anchors)
 {
+	char mark[MARK_SIZE];
+
 	if (anchors->working[0] == '\0')
 		return;
 	char *learned = read_file(anchors->working);
@@ -355,7 +407,11 @@ void anchor_keep(struct anchors *anchors)
 		free(learned);
 		return;
 	}
-	if (!write_file(anchors->state, anchors->mark, learned)) {
+	if (!holds_key(learned) || !make_mark(anchors, learned, mark)) {
+		free(learned);
+		return;
+	}
+	if (!write_file(anchors->state, mark, learned)) {
 		if (!anchors->complained)
 			log_warning("cannot store the root key's state in %s: %s", anchors->state,
 				strerror(errno));

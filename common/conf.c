@@ -485,10 +485,14 @@ static bool load_file(struct loading *loading, const char *file, bool file_must_
 		return complain(loading, "cannot read it: %s", strerror(errno));
 	}
 	int bad_line = ini_parse_stream(read_line, loading, take_line, loading);
-	if (ferror(loading->stream))
+	if (ferror(loading->stream)) {
 		complain(loading, "cannot read it: %s", strerror(errno));
-	else if (bad_line != 0)
+	} else if (bad_line > 0 && (!loading->failed || (unsigned)bad_line < loading->line)) {
+		/* inih reads on behind a line that it cannot read, and tells at the end. */
+		loading->failed = false;
+		loading->line = (unsigned)bad_line;
 		complain(loading, "expected '[section]', 'key = value' or a comment");
+	}
 	fclose(loading->stream);
 	return !loading->failed;
 }
@@ -530,6 +534,25 @@ static bool take_defaults(struct loading *loading)
 	return true;
 }
 
+/* libunbound would leave such a server out and fail without a word. */
+static bool names_loopback(
+	struct loading *loading, const char *key, const struct conf_list *servers)
+{
+	for (size_t i = 0; i < servers->count; i++) {
+		const char *entry = servers->entries[i];
+		const char *blank = strpbrk(entry, " \t");
+		const char *address = blank != NULL ? blank + strspn(blank, " \t") : entry;
+
+		if (strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
+			strncmp(address, "::1@", 4) == 0)
+			return !complain(loading,
+				"[resolver] %s = %.100s is an address of this host: set "
+				"query_localhost = yes",
+				key, entry);
+	}
+	return false;
+}
+
 /* What one setting demands of another. */
 static bool check_together(struct loading *loading)
 {
@@ -545,6 +568,10 @@ static bool check_together(struct loading *loading)
 		return complain(loading, "[server] socketmap is empty: nobody could ask");
 	if (conf->cache.path[0] == '\0')
 		return complain(loading, "[cache] path is empty; name a directory");
+	if (!conf->resolver.query_localhost &&
+		(names_loopback(loading, "forward", &conf->resolver.forward) ||
+			names_loopback(loading, "stub", &conf->resolver.stub)))
+		return false;
 	for (size_t i = 0; i < conf->resolver.forward.count; i++)
 		with_tls += strchr(conf->resolver.forward.entries[i], '#') != NULL;
 	if (with_tls != 0 && with_tls != conf->resolver.forward.count)

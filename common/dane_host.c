@@ -13,9 +13,9 @@
 
 enum {
 	/*
-	 * One family of addresses is enough to go on. When all else is known, the other one gets
-	 * this much more time [s] before it counts as failed: half-dead servers of one family must
-	 * not cost a mail its whole patience.
+	 * One family of addresses is enough to go on. When nothing else is missing, the other one
+	 * gets this much more time [s] before it counts as failed: half-dead servers of one family
+	 * must not cost a mail its whole patience.
 	 */
 	OTHER_FAMILY_WAIT = 2,
 };
@@ -196,6 +196,13 @@ static void other_family_is_late(evutil_socket_t fd, short what, void *context)
 	advance(context);
 }
 
+static void limit_wait(struct dane_host_lookup *lookup)
+{
+	static const struct timeval wait = {.tv_sec = OTHER_FAMILY_WAIT};
+	if (!evtimer_pending(lookup->other_family, NULL))
+		evtimer_add(lookup->other_family, &wait);
+}
+
 /*
  * All that matters is known. `culprit` is the question that failed, with HOST_FAILED; `base` the
  * one whose TLSA records count, with HOST_USABLE and HOST_UNUSABLE.
@@ -206,9 +213,7 @@ static void conclude(struct dane_host_lookup *lookup, enum host_status status,
 	const struct slot *a = &lookup->slots[ASK_A], *aaaa = &lookup->slots[ASK_AAAA];
 
 	if (waiting(a) || waiting(aaaa)) {
-		struct timeval wait = {.tv_sec = OTHER_FAMILY_WAIT};
-		if (!evtimer_pending(lookup->other_family, NULL))
-			evtimer_add(lookup->other_family, &wait);
+		limit_wait(lookup);
 		return;
 	}
 	struct host_facts *facts = calloc(1, sizeof *facts);
@@ -290,8 +295,11 @@ static bool consider_insecure(struct dane_host_lookup *lookup)
 	struct slot *a = &lookup->slots[ASK_A], *aaaa = &lookup->slots[ASK_AAAA];
 	struct slot *cname = &lookup->slots[ASK_CNAME];
 
-	if (waiting(a) || waiting(aaaa))
+	if (waiting(a) || waiting(aaaa)) {
+		if (found(a) || found(aaaa))
+			limit_wait(lookup);
 		return false;
+	}
 	if (!found(a) && !found(aaaa)) {
 		const struct slot *culprit = failed(a) ? a : failed(aaaa) ? aaaa : NULL;
 		conclude(lookup, culprit != NULL ? HOST_FAILED : HOST_UNREACHABLE, culprit, NULL);

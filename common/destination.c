@@ -96,11 +96,19 @@ static bool port_number(const char *port, size_t size, uint16_t *number)
 	return value > 0 && value <= UINT16_MAX;
 }
 
-/* An empty port is the default one; a service is looked up as Postfix does, in services(5). */
+/* Known also where there is no services(5), as in a small container. */
+static const struct {
+	const char *name;
+	uint16_t port;
+} mail_services[] = {
+	{"smtp", 25}, {"submission", 587}, {"submissions", 465}, {"smtps", 465}, {"lmtp", 24},
+};
+
+/* An empty port is the default one; other services are looked up as Postfix does. */
 static bool parse_port(const char *port, size_t size, uint16_t *number)
 {
 	char name[64];
-	char scratch[1024];
+	char scratch[8192];
 	struct servent entry, *found = NULL;
 
 	if (size == 0) {
@@ -109,6 +117,13 @@ static bool parse_port(const char *port, size_t size, uint16_t *number)
 	}
 	if (port[0] >= '0' && port[0] <= '9')
 		return port_number(port, size, number);
+	for (size_t i = 0; i < sizeof mail_services / sizeof mail_services[0]; i++) {
+		if (strlen(mail_services[i].name) == size &&
+			memcmp(mail_services[i].name, port, size) == 0) {
+			*number = mail_services[i].port;
+			return true;
+		}
+	}
 	if (size >= sizeof name || memchr(port, '\0', size) != NULL)
 		return false;
 	memcpy(name, port, size);

@@ -1,5 +1,6 @@
 #include "common/dns.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
 
@@ -10,6 +11,8 @@
 #include <unbound-event.h>
 #include <unbound.h>
 
+enum { MESSAGES_A_SECOND = 5 };
+
 struct dns_query {
 	TAILQ_ENTRY(dns_query) link; /* in dns->waiting, then in dns->finished */
 	struct dns *dns;
@@ -18,6 +21,7 @@ struct dns_query {
 	enum dns_view view;
 	bool finished;
 	bool cancelled;
+	bool probing; /* for the root itself */
 	uint16_t type;
 	char name[DNS_NAME_SIZE];
 	/* as libunbound gave it */
@@ -36,6 +40,7 @@ struct dns {
 	FILE *messages; /* where libunbound writes what it has to say: our log */
 	struct ub_ctx *views[DNS_VIEW_COUNT];
 	bool crippled; /* a second view could not be made */
+	bool distrust; /* dns_distrust() */
 	struct dns_query_list waiting;  /* for libunbound */
 	struct dns_query_list finished; /* for their callbacks */
 	struct event *deliver; /* runs the callbacks of `finished` */
@@ -60,9 +65,7 @@ static const struct {
 	/* And tried again soon: a failure must not outlive [cache] failure_ttl by much. */
 	{"infra-host-ttl:", "60"},
 	{"val-bogus-ttl:", "15"},
-	/* Room for the questions that wait for dead servers beside those that are answered: what
-	 * is more waits its turn. Each costs memory from the start, about 700 bytes. */
-	{"outgoing-range:", "2048"},
+	/* What waits for dead servers must leave room for what is answered. */
 	{"num-queries-per-thread:", "4096"},
 	{"outgoing-num-tcp:", "64"},
 	/* TLSA and DNSKEY sets do not fit in little packets; above this, TCP (RFC 9715). */
@@ -95,6 +98,14 @@ static bool set_option(struct ub_ctx *view, const char *name, const char *value,
 	return code == 0 || complain(error, error_size, name, value, code);
 }
 
+static bool set_number(struct ub_ctx *view, const char *name, uint32_t number, char *error,
+	size_t error_size)
+{
+	char value[16];
+	snprintf(value, sizeof value, "%u", number);
+	return set_option(view, name, value, error, error_size);
+}
+
 /* A stub is `ZONE ADDR[@PORT]`; libunbound takes the two apart. */
 static bool add_stub(struct ub_ctx *view, const char *stub, char *error, size_t error_size)
 {
@@ -119,8 +130,9 @@ static bool add_forwards(struct ub_ctx *view, const struct dns_settings *setting
 	bool tls = settings->forward_count > 0 && strchr(settings->forwards[0], '#') != NULL;
 	int code = 0;
 
-	if (tls && (!set_option(view, "tls-cert-bundle:", ca_certificates, error, error_size) ||
-			   (code = ub_ctx_set_tls(view, 1)) != 0))
+	if (tls && !set_option(view, "tls-cert-bundle:", ca_certificates, error, error_size))
+		return false;
+	if (tls && (code = ub_ctx_set_tls(view, 1)) != 0)
 		return complain(error, error_size, "forward", "over TLS", code);
 	for (size_t i = 0; i < settings->forward_count; i++) {
 		code = ub_ctx_set_fwd(view, settings->forwards[i]);
@@ -141,8 +153,10 @@ static bool configure(struct ub_ctx *view, const struct dns_settings *settings, 
 			    error_size))
 			return false;
 	}
-	if (settings->query_localhost &&
-		!set_option(view, "do-not-query-localhost:", "no", error, error_size))
+	if (!set_option(view, "do-not-query-localhost:", settings->query_localhost ? "no" : "yes",
+		    error, error_size) ||
+		!set_number(view, "cache-max-ttl:", settings->max_ttl, error, error_size) ||
+		!set_number(view, "outgoing-range:", settings->sockets, error, error_size))
 		return false;
 	/* Last of all that is not an anchor or a server, so that it can override the above. */
 	if (settings->options_file != NULL &&
@@ -164,6 +178,24 @@ static bool configure(struct ub_ctx *view, const struct dns_settings *settings, 
 	return add_forwards(view, settings, error, error_size);
 }
 
+/* A few a second: what goes wrong for every question must not fill the disk. One thread. */
+static bool message_wanted(void)
+{
+	static uint32_t second, count, suppressed;
+	uint32_t now = clock_steady();
+
+	if (now != second) {
+		if (suppressed > 0)
+			log_warning("libunbound: %u more messages", suppressed);
+		second = now;
+		count = suppressed = 0;
+	}
+	if (++count <= MESSAGES_A_SECOND)
+		return true;
+	suppressed++;
+	return false;
+}
+
 /*
  * libunbound's own messages, a line each. At its verbosity 0 these are faults of its own, such as
  * an anchor file that it cannot read; of what servers do wrong its answers tell.
@@ -180,7 +212,7 @@ static ssize_t log_message(void *cookie, const char *bytes, size_t size)
 	size_t length = size - (size_t)(words - bytes);
 	while (length > 0 && words[length - 1] == '\n')
 		length--;
-	if (length > 0)
+	if (length > 0 && message_wanted())
 		log_warning("libunbound: %.*s", (int)length, words);
 	return (ssize_t)size;
 }
@@ -244,11 +276,11 @@ static void query_free(struct dns_query *query)
 /* Turn what libunbound gave into an answer. */
 static void read_answer(const struct dns_query *query, struct dns_answer *answer)
 {
-	/* With rcode 3 (NXDOMAIN) the packet says the rest. */
+	/* NXDOMAIN is no failure and stands in the packet. */
 	if (query->security == DNS_BOGUS) {
 		memset(answer, 0, sizeof *answer);
 		dns_answer_fail(answer, DNS_FAILURE_BOGUS, DNS_BOGUS, query->detail);
-	} else if ((query->rcode != 0 && query->rcode != 3) || query->packet == NULL) {
+	} else if (query->rcode != 0 || query->packet == NULL) {
 		memset(answer, 0, sizeof *answer);
 		dns_answer_fail(answer,
 			query->rcode < 0 ? DNS_FAILURE_LOCAL : DNS_FAILURE_SERVFAIL, DNS_UNKNOWN,
@@ -257,6 +289,9 @@ static void read_answer(const struct dns_query *query, struct dns_answer *answer
 	} else {
 		dns_answer_parse(answer, query->name, query->type, query->security, query->packet,
 			query->packet_size);
+		if (query->dns->distrust && !query->probing && answer->security != DNS_SECURE)
+			dns_answer_fail(answer, DNS_FAILURE_LOCAL, DNS_UNKNOWN,
+				"no trust anchor covers the root any more");
 	}
 }
 
@@ -363,6 +398,7 @@ struct dns_query *dns_query_start(struct dns *dns, enum dns_view view, const cha
 	query->context = context;
 	query->security = DNS_UNKNOWN;
 	snprintf(query->name, sizeof query->name, "%s", name);
+	query->probing = name[0] == '\0';
 	TAILQ_INSERT_TAIL(&dns->waiting, query, link);
 	ask(query);
 	return query;
@@ -405,6 +441,32 @@ struct dns *dns_new(struct event_base *base, const struct dns_settings *settings
 	}
 	dns_free(dns);
 	return NULL;
+}
+
+void dns_distrust(struct dns *dns, bool distrust)
+{
+	dns->distrust = distrust;
+}
+
+void dns_forget(struct dns *dns)
+{
+	for (int view = 0; view < DNS_VIEW_COUNT; view++) {
+		struct ub_ctx *fresh = NULL, *old = dns->views[view];
+		char error[256];
+
+		if (old == NULL)
+			continue;
+		if (view == DNS_VIEW_FIRST) {
+			fresh = view_new(dns, error, sizeof error);
+			if (fresh == NULL) {
+				log_error("the resolver's cache cannot be emptied: %s", error);
+				return;
+			}
+		}
+		dns->views[view] = fresh;
+		/* What waits in it is called back, as failed, or runs into its deadline. */
+		ub_ctx_delete(old);
+	}
 }
 
 static void free_queries(struct dns_query_list *list)

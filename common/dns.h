@@ -34,6 +34,8 @@ struct dns_settings {
 	const char *const *stubs; /* `ZONE ADDR[@PORT]` */
 	size_t stub_count;
 	const char *options_file; /* further libunbound options, or NULL */
+	uint32_t max_ttl;         /* [s] that libunbound keeps anything */
+	uint32_t sockets;         /* that it may have open at once for UDP; about 700 bytes each */
 	bool query_localhost;
 };
 
@@ -52,6 +54,18 @@ void dns_free(struct dns *dns);
 struct dns_query *dns_query_start(struct dns *dns, enum dns_view view, const char *name,
 	uint16_t type, dns_callback *callback, void *context);
 void dns_query_cancel(struct dns_query *query);
+
+/*
+ * No anchor vouches for the root any more, though one should: from here on nothing counts as
+ * insecure, only as failed, except for what is asked of the root itself.
+ */
+void dns_distrust(struct dns *dns, bool distrust);
+
+/*
+ * Forget all that was cached: after the clock was set back nothing in there knows its age. Not
+ * from a callback.
+ */
+void dns_forget(struct dns *dns);
 
 const char *dns_library_version(void);
 

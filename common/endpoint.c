@@ -132,6 +132,22 @@ static int bind_unix(int fd, const struct endpoint *endpoint, mode_t mode)
 	return result;
 }
 
+static bool is_any(const struct endpoint *endpoint)
+{
+	const struct sockaddr_in6 *address = (const struct sockaddr_in6 *)&endpoint->address;
+	return address->sin6_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->sin6_addr);
+}
+
+static struct endpoint any_of_ipv4(const struct endpoint *endpoint)
+{
+	struct endpoint ipv4 = {.size = sizeof(struct sockaddr_in)};
+	struct sockaddr_in *address = (struct sockaddr_in *)&ipv4.address;
+
+	address->sin_family = AF_INET;
+	address->sin_port = ((const struct sockaddr_in6 *)&endpoint->address)->sin6_port;
+	return ipv4;
+}
+
 int endpoint_listen(const struct endpoint *endpoint, mode_t mode, char *error, size_t error_size)
 {
 	int family = endpoint->address.ss_family;
@@ -140,6 +156,11 @@ int endpoint_listen(const struct endpoint *endpoint, mode_t mode, char *error, s
 	if (family == AF_UNIX && !take_over(endpoint, error, error_size))
 		return -1;
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 && errno == EAFNOSUPPORT && is_any(endpoint)) {
+		/* A host without IPv6: every address of IPv4 then. */
+		struct endpoint ipv4 = any_of_ipv4(endpoint);
+		return endpoint_listen(&ipv4, mode, error, error_size);
+	}
 	if (fd < 0) {
 		snprintf(error, error_size, "socket: %s", strerror(errno));
 		return -1;

@@ -1,6 +1,6 @@
 #include "common/evidence.h"
 
-void evidence_list_hosts(struct evidence *evidence)
+bool evidence_list_hosts(struct evidence *evidence)
 {
 	bool domain = evidence->destination.kind == DESTINATION_DOMAIN;
 
@@ -11,22 +11,23 @@ void evidence_list_hosts(struct evidence *evidence)
 		evidence->hosts[0].preference = 0;
 		evidence->hosts[0].name = evidence->destination.name;
 		evidence->hosts[0].name_size = evidence->destination.name_length;
-		return;
+		return true;
 	}
 	if (evidence->mx.header.status != MX_FOUND)
-		return;
+		return true;
 	struct part_cursor cursor;
 	part_cursor_start(&evidence->mx, &cursor);
 	for (unsigned i = 0; i < evidence->mx.header.count; i++) {
 		struct part_mx_host host;
 		part_next_mx_host(&cursor, &host);
 		if (cursor.damaged)
-			return;
+			return false;
 		evidence->hosts[i].preference = host.preference;
 		evidence->hosts[i].name = host.name;
 		evidence->hosts[i].name_size = host.name_size;
 		evidence->host_count++;
 	}
+	return true;
 }
 
 void evidence_facts(const struct evidence *evidence, struct decide_facts *facts)

@@ -24,9 +24,10 @@ struct evidence {
 
 /*
  * From the destination, and its MX part where it is a domain, the hosts whose parts are needed.
- * The names point into the destination of `evidence` or into the MX part.
+ * The names point into the destination of `evidence` or into the MX part. False when the MX part
+ * is damaged: it is worth nothing then.
  */
-void evidence_list_hosts(struct evidence *evidence);
+bool evidence_list_hosts(struct evidence *evidence);
 
 void evidence_facts(const struct evidence *evidence, struct decide_facts *facts);
 

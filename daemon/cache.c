@@ -158,7 +158,8 @@ enum cache_result cache_read(struct cache_reader *reader, uint32_t now, enum cac
 			!read_store(reader, &wanted, now, &evidence->mx))
 			return CACHE_MISS;
 	}
-	evidence_list_hosts(evidence);
+	if (!evidence_list_hosts(evidence))
+		return CACHE_MISS;
 	for (size_t i = 0; i < evidence->host_count; i++) {
 		if (!read_host(reader, now, depth, destination, &evidence->hosts[i]))
 			return CACHE_MISS;
@@ -188,10 +189,14 @@ static void note_result(struct cache *cache, bool good)
 
 static void commit(struct cache *cache)
 {
+	unsigned wrote = cache->pending;
+
 	if (cache->commit != NULL)
 		event_del(cache->commit);
 	cache->pending = 0;
-	note_result(cache, store_commit(cache->store));
+	bool good = store_commit(cache->store);
+	if (!good || wrote > 0)
+		note_result(cache, good);
 }
 
 static void commit_now(evutil_socket_t fd, short what, void *context)
@@ -230,7 +235,8 @@ void cache_put(struct cache *cache, const char *key, size_t key_size, const uint
 	memcpy(&header, bytes, sizeof header);
 	if (!store_put(cache->store, key, key_size, bytes, size, header.expires)) {
 		note_result(cache, false);
-		/* A full store makes room in its commit. */
+		/* What was pending is lost as well. A full store makes room in its commit. */
+		cache->pending = 0;
 		commit(cache);
 		return;
 	}
@@ -248,13 +254,19 @@ bool cache_get(struct cache *cache, const char *key, size_t key_size, const uint
 	return found;
 }
 
-void cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale)
+bool cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale, uint32_t max_ttl)
 {
+	uint64_t latest = (uint64_t)now + max_ttl + serve_stale + PART_CLOCK_SLACK;
+	size_t gone = 0;
+
 	/* Stale parts carry an expiry that is never older than that. */
-	if (now <= serve_stale)
-		return;
-	if (store_expire(cache->store, now - serve_stale, SWEEP_AT_ONCE) > 0)
+	if (now > serve_stale)
+		gone = store_expire(cache->store, now - serve_stale, SWEEP_AT_ONCE);
+	if (latest < UINT32_MAX)
+		gone += store_expire_above(cache->store, (uint32_t)latest, SWEEP_AT_ONCE);
+	if (gone > 0)
 		schedule_commit(cache);
+	return gone >= SWEEP_AT_ONCE;
 }
 
 void cache_figures(struct cache *cache, struct store_figures *figures)

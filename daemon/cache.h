@@ -64,8 +64,12 @@ void cache_put(struct cache *cache, const char *key, size_t key_size, const uint
 bool cache_get(struct cache *cache, const char *key, size_t key_size, const uint8_t **bytes,
 	size_t *size);
 
-/* Delete what expired more than `serve_stale` seconds ago, a bounded number at a time. */
-void cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale);
+/*
+ * Delete what expired more than `serve_stale` seconds ago, and what expires later than anything
+ * stored now could: it was stored under a wrong clock. A bounded number at a time; true when there
+ * may be more.
+ */
+bool cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale, uint32_t max_ttl);
 
 void cache_figures(struct cache *cache, struct store_figures *figures);
 

@@ -18,11 +18,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum {
 	/* Destinations in flight. Far above what mail servers ask for at once; bounds memory. */
 	JOURNEYS_MOST = 20000,
 	SWEEP_INTERVAL = 60, /* [s] between clearings of what has expired */
+	SWEEP_AGAIN = 1,     /* [s] when there was more than one clearing takes */
+	/* UDP sockets of one view of the resolver. */
+	SOCKETS_MOST = 2048,
+	SOCKETS_LEAST = 8,
+	/* [s] Below this the resolver's own cache of delegations and keys would be of no use. */
+	TTL_LEAST_CEILING = 300,
 };
 
 struct task;
@@ -85,6 +92,8 @@ struct lookup {
 	void *tasks;    /* search tree, tsearch(3) */
 	void *journeys; /* search tree */
 	struct lookup_counters counters;
+	int64_t clock_offset;    /* [s] wall clock less steady clock, when last looked at */
+	struct conf *start_conf; /* the resolver's settings point into it */
 	pthread_t thread;
 	bool running;
 };
@@ -397,8 +406,10 @@ static void journey_expand(struct journey *journey)
 	evidence->host_count = 0;
 	if (journey->destination.kind == DESTINATION_HOST ||
 		(journey->mx.bytes != NULL &&
-			part_open(&evidence->mx, PART_MX, journey->mx.bytes, journey->mx.size)))
-		evidence_list_hosts(evidence);
+			part_open(&evidence->mx, PART_MX, journey->mx.bytes, journey->mx.size))) {
+		if (!evidence_list_hosts(evidence))
+			evidence->host_count = 0;
+	}
 	if (evidence->host_count > 0)
 		journey->hosts = calloc(evidence->host_count, sizeof *journey->hosts);
 	if (journey->hosts != NULL)
@@ -454,14 +465,15 @@ static bool answer_fill(struct lookup_answer *answer, const struct journey *jour
 		part_open(&evidence->mx, PART_MX, at, journey->mx.size);
 		at += journey->mx.size;
 	}
-	evidence_list_hosts(evidence);
+	if (!evidence_list_hosts(evidence) || evidence->host_count != journey->host_count)
+		return false;
 	for (size_t i = 0; i < journey->host_count; i++) {
 		const struct blob *part = &journey->hosts[i].part;
 		memcpy(at, part->bytes, part->size);
 		part_open(&evidence->hosts[i].part, PART_HOST, at, part->size);
 		at += part->size;
 	}
-	return evidence->host_count == journey->host_count;
+	return true;
 }
 
 /* Out of memory, nothing is sent; the serving thread gives up waiting by itself. */
@@ -589,6 +601,20 @@ static void refuse(struct lookup *lookup, struct lookup_request *request, const 
 	clear_blob(&host.part);
 }
 
+/* libunbound keeps expiries of its own by the wall clock, and they have no beginning. */
+static void notice_clock(struct lookup *lookup)
+{
+	int64_t offset = (int64_t)clock_wall() - clock_steady();
+
+	if (lookup->clock_offset != 0 && offset + PART_CLOCK_SLACK < lookup->clock_offset) {
+		log_warning("the clock was set back by %jd seconds: what was looked up before is "
+			    "forgotten",
+			(intmax_t)(lookup->clock_offset - offset));
+		dns_forget(lookup->dns);
+	}
+	lookup->clock_offset = offset;
+}
+
 static void take_request(struct lookup *lookup, struct lookup_request *request)
 {
 	char key[DESTINATION_KEY_SIZE];
@@ -598,7 +624,10 @@ static void take_request(struct lookup *lookup, struct lookup_request *request)
 	struct journey *journey = find(lookup->journeys, key);
 	if (journey != NULL) {
 		count(&lookup->counters.joined, 1);
-		STAILQ_INSERT_TAIL(&journey->waiters, &request->message, link);
+		if (request->reply_to == NULL)
+			free(request); /* a refresh: nobody waits for it */
+		else
+			STAILQ_INSERT_TAIL(&journey->waiters, &request->message, link);
 		return;
 	}
 	if (atomic_load_explicit(&lookup->counters.in_flight, memory_order_relaxed) >=
@@ -606,6 +635,7 @@ static void take_request(struct lookup *lookup, struct lookup_request *request)
 		refuse(lookup, request, "too many lookups in flight");
 		return;
 	}
+	notice_clock(lookup);
 	journey = journey_new(lookup, request);
 	if (journey == NULL) {
 		refuse(lookup, request, "out of memory");
@@ -649,9 +679,15 @@ static void sweep(evutil_socket_t fd, short what, void *context)
 {
 	struct lookup *lookup = context;
 
+	const struct conf *conf = lookup->conf;
+	struct timeval next = {.tv_sec = SWEEP_INTERVAL};
+
 	(void)fd;
 	(void)what;
-	cache_sweep(lookup->cache, clock_wall(), lookup->conf->cache.serve_stale);
+	notice_clock(lookup);
+	if (cache_sweep(lookup->cache, clock_wall(), conf->cache.serve_stale, conf->cache.max_ttl))
+		next.tv_sec = SWEEP_AGAIN;
+	evtimer_add(lookup->sweep, &next);
 }
 
 static void *run(void *context)
@@ -665,6 +701,17 @@ static void *run(void *context)
 	return NULL;
 }
 
+/* Half of a quarter of the descriptors for each view, at most as many as are of any use. */
+static uint32_t resolver_sockets(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+		limit.rlim_cur / 8 > SOCKETS_MOST)
+		return SOCKETS_MOST;
+	return limit.rlim_cur / 8 < SOCKETS_LEAST ? SOCKETS_LEAST : (uint32_t)(limit.rlim_cur / 8);
+}
+
 static bool make_dns(struct lookup *lookup, char *error, size_t error_size)
 {
 	const struct conf *conf = lookup->conf;
@@ -676,6 +723,9 @@ static bool make_dns(struct lookup *lookup, char *error, size_t error_size)
 		.stub_count = conf->resolver.stub.count,
 		.options_file = conf->resolver.options[0] != '\0' ? conf->resolver.options : NULL,
 		.query_localhost = conf->resolver.query_localhost,
+		.max_ttl = conf->cache.max_ttl > TTL_LEAST_CEILING ? conf->cache.max_ttl
+								   : TTL_LEAST_CEILING,
+		.sockets = resolver_sockets(),
 	};
 	char words[256];
 
@@ -704,7 +754,7 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 		return false;
 	snprintf(error, error_size, "out of memory");
 	lookup->probe = probe_new(lookup->base, lookup->dns, lookup->anchors);
-	lookup->sweep = event_new(lookup->base, -1, EV_PERSIST, sweep, lookup);
+	lookup->sweep = evtimer_new(lookup->base, sweep, lookup);
 	return lookup->probe != NULL && lookup->sweep != NULL &&
 	       event_add(lookup->sweep, &interval) == 0;
 }
@@ -719,6 +769,7 @@ struct lookup *lookup_start(struct conf *conf, struct cache *cache, char *error,
 	}
 	lookup->mailbox.wake = -1;
 	lookup->conf = conf_hold(conf);
+	lookup->start_conf = conf_hold(conf);
 	lookup->cache = cache;
 	if (prepare(lookup, error, error_size) && cache_start_writing(cache, lookup->base)) {
 		if (pthread_create(&lookup->thread, NULL, run, lookup) == 0) {
@@ -786,5 +837,6 @@ void lookup_stop(struct lookup *lookup)
 	if (lookup->base != NULL)
 		event_base_free(lookup->base);
 	conf_release(lookup->conf);
+	conf_release(lookup->start_conf);
 	free(lookup);
 }

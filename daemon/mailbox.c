@@ -44,6 +44,7 @@ bool mailbox_init(
 		if (mailbox->event != NULL)
 			event_free(mailbox->event);
 		close(mailbox->wake);
+		mailbox->wake = -1;
 		return false;
 	}
 	return true;

@@ -43,7 +43,7 @@ struct mailbox {
 	void *context;
 };
 
-/* The event base is that of the receiving thread, which need not run yet. */
+/* False, and `wake` is negative, when that is not possible. The event base is that of the receiving thread, which need not run yet. */
 bool mailbox_init(
 	struct mailbox *mailbox, struct event_base *base, mailbox_handler *handler, void *context);
 

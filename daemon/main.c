@@ -61,9 +61,16 @@ static void print_versions(void)
 	printf("libunbound %s\n", dns_library_version());
 	printf("OpenSSL %s\n", OpenSSL_version(OPENSSL_VERSION_STRING));
 	printf("libevent %s\n", event_get_version());
-	printf("LMDB %s\n", mdb_version(NULL, NULL, NULL));
+	int major, minor, patch;
+	mdb_version(&major, &minor, &patch);
+	printf("LMDB %d.%d.%d\n", major, minor, patch);
 	printf("libidn2 %s\n", idn2_check_version(NULL));
 	printf("jansson %s\n", jansson_version_str());
+	/* These two cannot be asked; it is what tlsad was built with. */
+	printf("inih %s\n", INIH_VERSION);
+#ifdef HAVE_LIBSYSTEMD
+	printf("libsystemd %s\n", LIBSYSTEMD_VERSION);
+#endif
 }
 
 /* True to go on; otherwise `*status` is the exit status. */
@@ -173,6 +180,17 @@ static void stop(evutil_socket_t signal, short what, void *context)
 	event_base_loopbreak(tlsad->base);
 }
 
+static void block_signals(int how)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(how, &signals, NULL);
+}
+
 static bool serve(struct tlsad *tlsad)
 {
 	struct event *term = evsignal_new(tlsad->base, SIGTERM, stop, tlsad);
@@ -180,8 +198,13 @@ static bool serve(struct tlsad *tlsad)
 	struct event *hangup = evsignal_new(tlsad->base, SIGHUP, reload, tlsad);
 	bool good = term != NULL && interrupt != NULL && hangup != NULL &&
 		    event_add(term, NULL) == 0 && event_add(interrupt, NULL) == 0 &&
-		    event_add(hangup, NULL) == 0 && event_base_dispatch(tlsad->base) >= 0;
+		    event_add(hangup, NULL) == 0;
 
+	if (good) {
+		notify_ready();
+		block_signals(SIG_UNBLOCK);
+		good = event_base_dispatch(tlsad->base) >= 0;
+	}
 	if (!good)
 		log_error("the main event loop failed");
 	if (term != NULL)
@@ -194,18 +217,6 @@ static bool serve(struct tlsad *tlsad)
 }
 
 /* --- start and end ------------------------------------------------------------------------- */
-
-/* Threads inherit the mask: signals go to the main thread alone. */
-static void block_signals(int how)
-{
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	pthread_sigmask(how, &signals, NULL);
-}
 
 static bool start(struct tlsad *tlsad, char *error)
 {
@@ -221,12 +232,9 @@ static bool start(struct tlsad *tlsad, char *error)
 		snprintf(error, ERROR_SIZE, "out of memory");
 		return false;
 	}
-	block_signals(SIG_BLOCK);
 	tlsad->lookup = lookup_start(tlsad->conf, tlsad->cache, error, ERROR_SIZE);
-	bool started = tlsad->lookup != NULL && server_start(tlsad->server, tlsad->cache,
-							tlsad->lookup, error, ERROR_SIZE);
-	block_signals(SIG_UNBLOCK);
-	return started;
+	return tlsad->lookup != NULL &&
+	       server_start(tlsad->server, tlsad->cache, tlsad->lookup, error, ERROR_SIZE);
 }
 
 static void say_figures(const struct tlsad *tlsad)
@@ -267,11 +275,12 @@ static int run(struct tlsad *tlsad)
 	int status = EXIT_FAILURE;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* Until serve() can obey them; threads inherit it, so that they never get one. */
+	block_signals(SIG_BLOCK);
 	if (start(tlsad, error)) {
 		log_notice("tlsad %s serves on %s%s", TLSAD_VERSION,
 			tlsad->conf->server.socketmap.entries[0],
 			tlsad->conf->server.socketmap.count > 1 ? " and others" : "");
-		notify_ready();
 		bool good = serve(tlsad);
 		end(tlsad, true);
 		status = good ? EXIT_SUCCESS : EXIT_FAILURE;

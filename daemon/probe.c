@@ -8,7 +8,7 @@
 
 enum {
 	INTERVAL = 60 * 60,     /* [s] while all is well; RFC 5011 2.3: not more often */
-	INTERVAL_TROUBLED = 30, /* [s] until it is */
+	INTERVAL_TROUBLED = 10, /* [s] until it is */
 	PATIENCE = 15,          /* [s] for one answer */
 };
 
@@ -18,6 +18,7 @@ struct probe {
 	struct event *next;     /* ask, or give up waiting */
 	struct dns_query *query;
 	enum probe_result last;
+	enum dns_view view;     /* to ask next */
 };
 
 static bool says(const char *detail, const char *const *words, size_t count)
@@ -36,7 +37,7 @@ static enum probe_result read_bogus(const char *detail)
 		"signature expired", "before inception", "inception date", "not yet valid"};
 	static const char *const stripped_words[] = {
 		"no signatures", "no DNSSEC", "no RRSIG", "without signatures", "missing DNSKEY",
-		"no DNSKEY", "DNSKEY rrset missing", "no keys have"};
+		"no DNSKEY", "DNSKEY rrset missing"};
 
 	if (says(detail, clock_words, sizeof clock_words / sizeof clock_words[0]))
 		return PROBE_CLOCK;
@@ -103,7 +104,11 @@ static void settle(struct probe *probe, const struct dns_answer *answer)
 	if (result != probe->last)
 		say(result, answer->detail);
 	probe->last = result;
-	anchor_keep(probe->anchors);
+	/* Without an anchor all looks insecure, and that would let mail go out unprotected. */
+	dns_distrust(probe->dns, result == PROBE_NO_ANCHOR &&
+					 anchor_tracked_file(probe->anchors) != NULL);
+	if (result == PROBE_WORKS)
+		anchor_keep(probe->anchors);
 	evtimer_add(probe->next, &next);
 }
 
@@ -130,7 +135,10 @@ static void ask_or_give_up(evutil_socket_t fd, short what, void *context)
 		return;
 	}
 	evtimer_add(probe->next, &patience);
-	probe->query = dns_query_start(probe->dns, DNS_VIEW_FIRST, "", DNS_TYPE_NS, answered, probe);
+	probe->query = dns_query_start(probe->dns, probe->view, "", DNS_TYPE_NS, answered, probe);
+	/* Each view follows the root's keys by itself; the second one only once it is needed. */
+	if (probe->last == PROBE_WORKS)
+		probe->view = probe->view == DNS_VIEW_FIRST ? DNS_VIEW_SECOND : DNS_VIEW_FIRST;
 }
 
 struct probe *probe_new(struct event_base *base, struct dns *dns, struct anchors *anchors)

@@ -21,8 +21,8 @@ enum {
 	STOP_PATIENCE = 5,     /* [s] for lookups in flight when the daemon is told to stop */
 	/* [s] that the lookup thread may be late before a request is given up here. */
 	LOOKUP_GRACE = 5,
-	/* Descriptors that are not connections: libunbound's sockets, files, listeners. */
-	DESCRIPTORS_APART = 2048 + 512,
+	/* Descriptors that are not connections: libunbound's sockets of both views, and files. */
+	LOOKUP_DESCRIPTORS = 2560,
 };
 
 struct server {
@@ -34,6 +34,8 @@ struct server {
 	unsigned worker_count;
 	unsigned running;
 	bool removed; /* the unix sockets' files: a successor may have made its own since */
+	uint32_t descriptors;                 /* that this process may have */
+	uint32_t descriptors_for_connections; /* of these */
 	_Atomic uint32_t connections; /* of all workers */
 	_Atomic uint32_t last_refusal_logged;
 };
@@ -109,10 +111,18 @@ static bool make_way(struct worker *worker)
 	return mailbox_post_kind(&oldest->mailbox, MESSAGE_MAKE_WAY);
 }
 
+/* Descriptors that lookups need are not given away to connections. */
+static uint32_t connections_most(const struct worker *worker)
+{
+	uint32_t most = worker->conf->server.max_connections;
+	uint32_t room = worker->server->descriptors_for_connections;
+	return most < room ? most : room;
+}
+
 static bool over_limit(const struct worker *worker)
 {
 	return atomic_load_explicit(worker->all_connections, memory_order_relaxed) >
-	       worker->conf->server.max_connections;
+	       connections_most(worker);
 }
 
 static void note_idle(struct worker *worker)
@@ -139,7 +149,7 @@ static void take_connection(
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	}
 	if (atomic_load_explicit(worker->all_connections, memory_order_relaxed) >=
-			worker->conf->server.max_connections &&
+			connections_most(worker) &&
 		!make_way(worker)) {
 		close(fd);
 		return;
@@ -172,17 +182,6 @@ static void accept_more(evutil_socket_t fd, short what, void *context)
 
 /* --- the thread's duties ------------------------------------------------------------------- */
 
-static void give_up(struct worker *worker, struct wait *wait, const char *why)
-{
-	/* The lookup thread still has a pointer to it: it is freed when the answer comes. */
-	if (wait->connection != NULL) {
-		connection_resume(wait, NULL, why);
-		wait->connection = NULL;
-	}
-	TAILQ_REMOVE(&worker->waits, wait, link);
-	TAILQ_INSERT_TAIL(&worker->waits, wait, link);
-}
-
 static void end_waits(struct worker *worker)
 {
 	struct wait *wait, *next;
@@ -206,15 +205,22 @@ static bool requests_in_flight(const struct worker *worker)
 	return false;
 }
 
-/* Oldest first; those that were given up are at the end. */
+/*
+ * The lookup thread keeps the time; this is for an answer that it could not send for want of
+ * memory. It may still have a pointer to the wait, which is therefore not freed before it answers.
+ */
 static void give_up_overdue(struct worker *worker, uint32_t now)
 {
 	uint32_t patience = worker->conf->resolver.timeout + LOOKUP_GRACE;
 	struct wait *wait;
 
-	while ((wait = TAILQ_FIRST(&worker->waits)) != NULL && wait->connection != NULL &&
-		(int64_t)now - wait->since.tv_sec > patience)
-		give_up(worker, wait, "no answer from the lookup thread in time");
+	TAILQ_FOREACH(wait, &worker->waits, link) {
+		if ((int64_t)now - wait->since.tv_sec <= patience)
+			break;
+		if (wait->connection != NULL)
+			connection_resume(wait, NULL, "no answer from the lookup thread in time");
+		wait->connection = NULL;
+	}
 }
 
 static void tick(evutil_socket_t fd, short what, void *context)
@@ -231,9 +237,10 @@ static void tick(evutil_socket_t fd, short what, void *context)
 	note_idle(worker);
 	give_up_overdue(worker, now);
 	if (worker->stopping) {
+		/* What comes behind a request that is given up is not begun any more. */
 		if (now >= worker->stop_at)
 			end_waits(worker);
-		if (!requests_in_flight(worker))
+		if (now >= worker->stop_at || !requests_in_flight(worker))
 			event_base_loopbreak(worker->base);
 	} else if (worker->paused) {
 		for (size_t i = 0; i < worker->listener_count; i++)
@@ -423,27 +430,33 @@ static bool listen_all(struct server *server, char *error, size_t error_size)
 	return true;
 }
 
-/* As many descriptors as may be had. */
-static void raise_descriptor_limit(void)
+/* As many descriptors as may be had; connections get what lookups leave. */
+static void divide_descriptors(struct server *server)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+	server->descriptors_for_connections = UINT32_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur != limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+			getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > UINT32_MAX)
+		return;
+	uint32_t all = server->descriptors = (uint32_t)limit.rlim_cur;
+	server->descriptors_for_connections =
+		all / 2 > LOOKUP_DESCRIPTORS ? all - LOOKUP_DESCRIPTORS : all / 2;
 }
 
-static void say_descriptor_limit(const struct conf *conf)
+static void say_descriptor_limit(const struct server *server)
 {
-	struct rlimit limit;
-	uint64_t wanted = conf->server.max_connections + DESCRIPTORS_APART;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-		limit.rlim_cur < wanted)
-		log_notice("this process may open %ju files, [server] max_connections = %u wants "
-			   "%ju: connections give way earlier",
-			(uintmax_t)limit.rlim_cur, conf->server.max_connections, (uintmax_t)wanted);
+	if (server->descriptors_for_connections < server->conf->server.max_connections)
+		log_notice("this process may open %u files: [server] max_connections = %u comes down "
+			   "to %u; see LimitNOFILE in systemd.exec(5), or ulimit -n",
+			server->descriptors, server->conf->server.max_connections,
+			server->descriptors_for_connections);
 }
 
 struct server *server_new(struct conf *conf, char *error, size_t error_size)
@@ -455,7 +468,7 @@ struct server *server_new(struct conf *conf, char *error, size_t error_size)
 		return NULL;
 	}
 	server->conf = conf_hold(conf);
-	raise_descriptor_limit();
+	divide_descriptors(server);
 	if (!listen_all(server, error, error_size)) {
 		server_free(server);
 		return NULL;
@@ -494,7 +507,7 @@ bool server_start(struct server *server, struct cache *cache, struct lookup *loo
 			return false;
 		}
 	}
-	say_descriptor_limit(server->conf);
+	say_descriptor_limit(server);
 	return true;
 }
 

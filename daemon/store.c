@@ -30,6 +30,7 @@ struct store {
 	MDB_env *env;
 	struct store_trees trees;
 	char path[STORE_PATH_SIZE];
+	uint32_t format;
 	MDB_txn *txn; /* what is pending, or NULL */
 	int lock;     /* file descriptor of the lock file */
 	size_t page_size, pages;
@@ -178,6 +179,7 @@ struct store *store_open(const struct store_settings *settings, char error[STORE
 		return NULL;
 	}
 	store->lock = -1;
+	store->format = settings->format;
 	if (!open_store(store, settings, error)) {
 		store_close(store);
 		return NULL;
@@ -196,7 +198,7 @@ void store_close(struct store *store)
 		int code = mdb_env_sync(store->env, 1);
 		mdb_env_close(store->env);
 		if (code == 0)
-			store_seal_file(store->path);
+			store_seal_file(store->path, store->format);
 	}
 	if (store->lock >= 0)
 		close(store->lock);
@@ -355,8 +357,9 @@ bool store_get(struct store *store, const char *key, size_t key_size, const uint
 	return begin(store) && get(store->txn, store->trees.values, key, key_size, value, size);
 }
 
-/* Delete from the low end of the order. */
-static size_t delete_lowest(struct store *store, uint32_t below, size_t most)
+/* Delete from one end of the order, MDB_FIRST or MDB_LAST, as long as it lies in the range. */
+static size_t delete_range(
+	struct store *store, MDB_cursor_op end, uint32_t least, uint32_t below, size_t most)
 {
 	MDB_cursor *cursor;
 	MDB_val key, data;
@@ -369,10 +372,11 @@ static size_t delete_lowest(struct store *store, uint32_t below, size_t most)
 		trouble(store, code);
 		return 0;
 	}
-	while (count < most && (code = mdb_cursor_get(cursor, &key, &data, MDB_FIRST)) == 0) {
+	while (count < most && (code = mdb_cursor_get(cursor, &key, &data, end)) == 0) {
 		uint32_t order;
 		memcpy(&order, key.mv_data, sizeof order);
-		if (ntohl(order) >= below)
+		order = ntohl(order);
+		if (order < least || order >= below)
 			break;
 		MDB_val name = {
 			.mv_size = key.mv_size - sizeof order,
@@ -395,7 +399,12 @@ static size_t delete_lowest(struct store *store, uint32_t below, size_t most)
 
 size_t store_expire(struct store *store, uint32_t order, size_t most)
 {
-	return delete_lowest(store, order, most);
+	return delete_range(store, MDB_FIRST, 0, order, most);
+}
+
+size_t store_expire_above(struct store *store, uint32_t order, size_t most)
+{
+	return delete_range(store, MDB_LAST, order + 1, UINT32_MAX, most);
 }
 
 static size_t tree_pages(const MDB_stat *stat)
@@ -474,7 +483,7 @@ static int drop_values(struct store *store)
 
 static bool evict(struct store *store, size_t most)
 {
-	size_t gone = delete_lowest(store, UINT32_MAX, most);
+	size_t gone = delete_range(store, MDB_FIRST, 0, UINT32_MAX, most);
 
 	if (gone == 0 || !commit(store))
 		return false;

@@ -71,6 +71,9 @@ bool store_commit(struct store *store);
 /* Delete values of an order below `order`, at most `most` of them; pending. Returns how many. */
 size_t store_expire(struct store *store, uint32_t order, size_t most);
 
+/* The same from the other end: values of an order above `order`. */
+size_t store_expire_above(struct store *store, uint32_t order, size_t most);
+
 /* Why the last write failed, in words; empty when it succeeded. */
 const char *store_trouble(const struct store *store);
 

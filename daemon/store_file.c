@@ -28,13 +28,15 @@ static void beside(char name[STORE_PATH_SIZE], const char *path, const char *suf
 	snprintf(name, STORE_PATH_SIZE, "%.4000s%s", path, suffix);
 }
 
-static bool digest_file(const char *path, unsigned char digest[DIGEST_SIZE])
+static bool digest_file(
+	const char *path, uint32_t format, unsigned char digest[DIGEST_SIZE])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	unsigned char *bytes = malloc(READ_SIZE);
 	bool good = fd >= 0 && context != NULL && bytes != NULL &&
-		    EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+		    EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
+		    EVP_DigestUpdate(context, &format, sizeof format) == 1;
 	ssize_t got = 1;
 
 	while (good && got > 0) {
@@ -49,13 +51,13 @@ static bool digest_file(const char *path, unsigned char digest[DIGEST_SIZE])
 	return good;
 }
 
-void store_seal_file(const char *path)
+void store_seal_file(const char *path, uint32_t format)
 {
 	unsigned char digest[DIGEST_SIZE];
 	char seal[STORE_PATH_SIZE];
 
 	beside(seal, path, ".seal");
-	if (!digest_file(path, digest))
+	if (!digest_file(path, format, digest))
 		return;
 	int fd = open(seal, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	if (fd < 0)
@@ -68,7 +70,7 @@ void store_seal_file(const char *path)
 }
 
 /* Is it the file that was sealed? The seal is broken: from now on the file changes. */
-static bool break_seal(const char *path)
+static bool break_seal(const char *path, uint32_t format)
 {
 	unsigned char sealed[DIGEST_SIZE], digest[DIGEST_SIZE];
 	char seal[STORE_PATH_SIZE];
@@ -79,7 +81,7 @@ static bool break_seal(const char *path)
 		return false;
 	bool good = read(fd, sealed, sizeof sealed) == sizeof sealed;
 	close(fd);
-	return unlink(seal) == 0 && good && digest_file(path, digest) &&
+	return unlink(seal) == 0 && good && digest_file(path, format, digest) &&
 	       memcmp(sealed, digest, sizeof digest) == 0;
 }
 
@@ -302,7 +304,7 @@ bool store_prepare_file(
 		snprintf(error, STORE_ERROR_SIZE, "%.200s is no file; remove it", path);
 		return false;
 	}
-	if (break_seal(path) && (uint64_t)status.st_size <= settings->max_size)
+	if (break_seal(path, settings->format) && (uint64_t)status.st_size <= settings->max_size)
 		return true;
 	return read_anew(path, settings, error);
 }

@@ -51,7 +51,7 @@ void store_make_order_key(struct store_order_key *order_key, uint32_t order, con
 bool store_prepare_file(const char *path, const struct store_settings *settings,
 	char error[STORE_ERROR_SIZE]);
 
-/* The file is closed and will not change: note its digest. */
-void store_seal_file(const char *path);
+/* The file is closed and will not change: note the digest of its format and its bytes. */
+void store_seal_file(const char *path, uint32_t format);
 
 #endif
