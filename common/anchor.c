@@ -30,11 +30,11 @@ static const char built_in[] =
 	". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16\n";
 
 /*
- * The first line of a state: digests of the seed that it grew from and of what stands behind the
- * line. For libunbound it is a comment.
+ * The first two lines of a state: digests of the seed that it grew from and of what stands behind
+ * these lines. For libunbound they are comments.
  */
 #define MARK "; tlsad: grown from seed "
-#define MARK_STATE " to "
+#define MARK_STATE "\n; tlsad: what follows has the digest "
 
 struct anchors {
 	char directory[PATH_SIZE]; /* of the working copy, our own */
@@ -217,8 +217,11 @@ static void load_state(struct anchors *anchors)
 
 	if (state == NULL)
 		return;
-	const char *learned = state + strcspn(state, "\n");
-	learned += *learned == '\n';
+	const char *learned = state;
+	for (int line = 0; line < 2; line++) {
+		learned += strcspn(learned, "\n");
+		learned += *learned == '\n';
+	}
 	if (strncmp(state, MARK, strlen(MARK)) == 0 && strlen(state) > length &&
 		strncmp(state + strlen(MARK), anchors->seed_digest,
 			strlen(anchors->seed_digest)) != 0) {

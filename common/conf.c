@@ -140,7 +140,7 @@ static const struct setting settings[] = {
 		true, "and at most so long"},
 	{"cache", "failure_ttl", SETTING_DURATION, AT(cache.failure_ttl), "30s", 1, DAY, NULL, NULL,
 		true, "a failed lookup is not tried again for so long"},
-	{"cache", "prefetch", SETTING_NUMBER, AT(cache.prefetch), "10", 0, 90, NULL, NULL, true,
+	{"cache", "prefetch", SETTING_NUMBER, AT(cache.prefetch), "10", 0, 50, NULL, NULL, true,
 		"refresh what is asked for in the last percent of its life; 0 is off"},
 	{"cache", "serve_stale", SETTING_DURATION, AT(cache.serve_stale), "1h", 0, 30 * DAY, NULL,
 		NULL, true, "a DANE answer may outlive a failed refresh by so long"},

@@ -63,7 +63,7 @@ static const struct {
 	{"infra-cache-max-rtt:", "2000"},
 	{"infra-keep-probing:", "yes"},
 	/* And tried again soon: a failure must not outlive [cache] failure_ttl by much. */
-	{"infra-host-ttl:", "60"},
+	{"infra-host-ttl:", "15"},
 	{"val-bogus-ttl:", "15"},
 	/* What waits for dead servers must leave room for what is answered. */
 	{"num-queries-per-thread:", "4096"},

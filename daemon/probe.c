@@ -18,6 +18,7 @@ struct probe {
 	struct event *next;     /* ask, or give up waiting */
 	struct dns_query *query;
 	enum probe_result last;
+	bool worked;            /* at some time since the start */
 	enum dns_view view;     /* to ask next */
 };
 
@@ -104,6 +105,7 @@ static void settle(struct probe *probe, const struct dns_answer *answer)
 	if (result != probe->last)
 		say(result, answer->detail);
 	probe->last = result;
+	probe->worked = probe->worked || result == PROBE_WORKS;
 	/* Without an anchor all looks insecure, and that would let mail go out unprotected. */
 	dns_distrust(probe->dns, result == PROBE_NO_ANCHOR &&
 					 anchor_tracked_file(probe->anchors) != NULL);
@@ -117,6 +119,19 @@ static void answered(void *context, const struct dns_answer *answer)
 	struct probe *probe = context;
 	probe->query = NULL;
 	settle(probe, answer);
+}
+
+/*
+ * libunbound remembers for a minute that the root's keys could not be had, and then all is bogus.
+ * A host whose network or clock comes up late must not wait for that. What it knows is kept only
+ * where it is worth something: when validation did work and the root is merely out of reach.
+ */
+static void forget_trouble(struct probe *probe)
+{
+	if (probe->last == PROBE_UNKNOWN || probe->last == PROBE_WORKS ||
+		(probe->last == PROBE_NO_ROUTE && probe->worked))
+		return;
+	dns_forget(probe->dns);
 }
 
 static void ask_or_give_up(evutil_socket_t fd, short what, void *context)
@@ -134,6 +149,7 @@ static void ask_or_give_up(evutil_socket_t fd, short what, void *context)
 		settle(probe, &failed);
 		return;
 	}
+	forget_trouble(probe);
 	evtimer_add(probe->next, &patience);
 	probe->query = dns_query_start(probe->dns, probe->view, "", DNS_TYPE_NS, answered, probe);
 	/* Each view follows the root's keys by itself; the second one only once it is needed. */

@@ -234,6 +234,9 @@ static void tick(evutil_socket_t fd, short what, void *context)
 	while ((oldest = TAILQ_FIRST(&worker->idle)) != NULL &&
 		now - oldest->last_active >= worker->conf->server.idle_timeout)
 		connection_close(oldest);
+	/* The thread that was told to make way may have had nothing idle any more. */
+	while (over_limit(worker) && close_longest_idle(worker))
+		continue;
 	note_idle(worker);
 	give_up_overdue(worker, now);
 	if (worker->stopping) {

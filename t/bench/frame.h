@@ -1,0 +1,78 @@
+/*
+ * frame: reads netstrings from a stream, in pieces of any size, without keeping them.
+ *
+ * Unlike common/netstring.h it needs no buffer that holds a whole frame, so that the programs of
+ * t/bench can go on with the next piece of memory that the kernel gives them.
+ */
+#ifndef TLSAD_BENCH_FRAME_H
+#define TLSAD_BENCH_FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum frame_result { FRAME_PARTIAL, FRAME_COMPLETE, FRAME_BAD };
+
+enum { FRAME_WORD = 8 };
+
+/* All zero is the state between two frames. */
+struct frame {
+	enum { FRAME_LENGTH, FRAME_PAYLOAD, FRAME_COMMA } state;
+	uint32_t digits;       /* of the length, read so far */
+	uint32_t length;       /* of the payload [bytes] */
+	uint32_t left;         /* of the payload, still to come [bytes] */
+	char word[FRAME_WORD]; /* the payload's first bytes */
+};
+
+/*
+ * Take bytes up to the end of the frame or of the piece; `*used` says how many. After
+ * FRAME_COMPLETE the next call begins a new frame; `length` and `word` are those of the last.
+ */
+static inline enum frame_result frame_feed(
+	struct frame *frame, const char *bytes, size_t size, uint32_t limit, size_t *used)
+{
+	const char *at = bytes, *end = bytes + size;
+
+	if (frame->state == FRAME_LENGTH) {
+		if (frame->digits == 0)
+			frame->length = 0;
+		while (at < end && *at >= '0' && *at <= '9') {
+			if (frame->digits > 0 && frame->length == 0)
+				return FRAME_BAD; /* a leading zero */
+			frame->length = frame->length * 10 + (uint32_t)(*at++ - '0');
+			frame->digits++;
+			if (frame->length > limit)
+				return FRAME_BAD;
+		}
+		if (at < end) {
+			if (*at++ != ':' || frame->digits == 0)
+				return FRAME_BAD;
+			frame->digits = 0;
+			frame->left = frame->length;
+			frame->state = FRAME_PAYLOAD;
+		}
+	}
+	if (frame->state == FRAME_PAYLOAD) {
+		size_t have = (size_t)(end - at) < frame->left ? (size_t)(end - at) : frame->left;
+		uint32_t seen = frame->length - frame->left;
+		if (seen < FRAME_WORD) {
+			size_t room = FRAME_WORD - seen;
+			memcpy(frame->word + seen, at, have < room ? have : room);
+		}
+		at += have;
+		frame->left -= (uint32_t)have;
+		if (frame->left == 0)
+			frame->state = FRAME_COMMA;
+	}
+	if (frame->state == FRAME_COMMA && at < end) {
+		if (*at++ != ',')
+			return FRAME_BAD;
+		frame->state = FRAME_LENGTH;
+		*used = (size_t)(at - bytes);
+		return FRAME_COMPLETE;
+	}
+	*used = size;
+	return FRAME_PARTIAL;
+}
+
+#endif
