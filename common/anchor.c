@@ -104,22 +104,25 @@ static bool write_file(const char *path, const char *head, const char *body)
  */
 static bool is_record(const char *line, size_t size)
 {
-	char copy[4096], type[16], data[8];
-	unsigned one, two, three;
-	const char *at;
+	char copy[4096], *rest = NULL;
+	unsigned numbers = 0;
+	bool typed = false;
 
 	if (size >= sizeof copy || memchr(line, '\0', size) != NULL || memchr(line, '(', size) != NULL)
 		return false;
 	memcpy(copy, line, size);
 	copy[size] = '\0';
-	at = strcasestr(copy, " DS ");
-	if (at == NULL)
-		at = strcasestr(copy, "\tDS");
-	if (at == NULL)
-		at = strcasestr(copy, " DNSKEY ");
-	if (at == NULL)
-		at = strcasestr(copy, "\tDNSKEY");
-	return at != NULL && sscanf(at, " %15s %u %u %u %7s", type, &one, &two, &three, data) == 5;
+	strtok_r(copy, " \t", &rest);
+	for (char *word = strtok_r(NULL, " \t", &rest); word != NULL;
+		word = strtok_r(NULL, " \t", &rest)) {
+		if (typed && numbers == 3)
+			return true;
+		if (typed && word[strspn(word, "0123456789")] != '\0')
+			return false;
+		numbers += typed;
+		typed = typed || strcasecmp(word, "DS") == 0 || strcasecmp(word, "DNSKEY") == 0;
+	}
+	return false;
 }
 
 /* The record's owner is its first word; a line without one goes on with the line before. */

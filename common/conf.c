@@ -543,8 +543,9 @@ static bool names_loopback(
 		const char *blank = strpbrk(entry, " \t");
 		const char *address = blank != NULL ? blank + strspn(blank, " \t") : entry;
 
-		if (strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
-			strncmp(address, "::1@", 4) == 0)
+		/* What stands behind an address is its end, a port or a name. */
+		if (strncmp(address, "127.", 4) == 0 ||
+			(strncmp(address, "::1", 3) == 0 && strchr("@#", address[3]) != NULL))
 			return !complain(loading,
 				"[resolver] %s = %.100s is an address of this host: set "
 				"query_localhost = yes",
@@ -640,7 +641,8 @@ static void print_list(FILE *out, const struct setting *setting, const struct co
 		if (setting->type == SETTING_REPEATED)
 			fprintf(out, "%s%s = %s", i > 0 ? "\n" : "", setting->key, list->entries[i]);
 		else
-			fprintf(out, "%s %s", i > 0 ? "," : "", list->entries[i]);
+			/* A line that begins with a blank goes on with the one before. */
+			fprintf(out, "%s %s", i > 0 ? ",\n\t" : "", list->entries[i]);
 	}
 }
 

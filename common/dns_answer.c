@@ -123,6 +123,23 @@ static void least(uint32_t *ttl, uint32_t other)
 		*ttl = other;
 }
 
+/* A name that fills its RDATA to the end. */
+static bool read_name(const struct dns_answer *answer, const uint8_t *rdata, size_t size,
+	char name[NS_MAXDNAME])
+{
+	return size > 0 && ns_name_uncompress(answer->packet, answer->packet + answer->packet_size,
+				   rdata, name, NS_MAXDNAME) == (int)size;
+}
+
+static bool is_among(char names[][DNS_NAME_SIZE], unsigned count, const char *name)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Follow the alias chain and gather the records at its end. libunbound puts the chain in order,
  * each link once; anything else is no answer of a resolver.
@@ -130,6 +147,7 @@ static void least(uint32_t *ttl, uint32_t other)
 static bool read_answer_section(struct dns_answer *answer, ns_msg *message, uint16_t type)
 {
 	unsigned count = ns_msg_count(*message, ns_s_an);
+	char seen[DNS_ALIAS_LONGEST][DNS_NAME_SIZE]; /* names that were aliases */
 	unsigned links = 0;
 	ns_rr record;
 
@@ -159,11 +177,12 @@ static bool read_answer_section(struct dns_answer *answer, ns_msg *message, uint
 				found->size = ns_rr_rdlen(record);
 			}
 		} else if (record_type == DNS_TYPE_CNAME && answer->record_count == 0) {
-			if (++links > DNS_ALIAS_LONGEST ||
-				ns_name_uncompress(answer->packet,
-					answer->packet + answer->packet_size, ns_rr_rdata(record),
-					target, sizeof target) < 0 ||
-				!copy_name(answer->canonical_name, target))
+			if (links == DNS_ALIAS_LONGEST)
+				return false;
+			memcpy(seen[links++], answer->canonical_name, DNS_NAME_SIZE);
+			if (!read_name(answer, ns_rr_rdata(record), ns_rr_rdlen(record), target) ||
+				!copy_name(answer->canonical_name, target) ||
+				is_among(seen, links, answer->canonical_name))
 				return false;
 			least(&answer->ttl, ns_rr_ttl(record));
 			answer->alias = true;
@@ -256,8 +275,7 @@ bool dns_answer_mx(const struct dns_answer *answer, const struct dns_record *rec
 	if (record->size < 3)
 		return false;
 	*preference = (uint16_t)ns_get16(record->rdata);
-	if (ns_name_uncompress(answer->packet, answer->packet + answer->packet_size,
-		    record->rdata + 2, exchange, sizeof exchange) < 0)
+	if (!read_name(answer, record->rdata + 2, record->size - 2u, exchange))
 		return false;
 	/* The root, "." or empty as the library has it, is the empty name here. */
 	return copy_name(name, exchange);

@@ -222,5 +222,9 @@ char *explain_json(const struct explanation *explanation, size_t limit)
 		hosts /= 2;
 		line = dump(explanation, hosts);
 	}
+	if (line != NULL && strlen(line) > limit) {
+		free(line);
+		line = NULL;
+	}
 	return line;
 }

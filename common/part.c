@@ -187,7 +187,8 @@ uint8_t *part_encode_mx(const struct mx_set *set, const struct part_times *times
 static void put_lookup(
 	struct writer *writer, const struct host_lookup_result *lookup, uint32_t stored_at)
 {
-	uint32_t expires = stored_at + lookup->ttl;
+	uint32_t expires =
+		lookup->ttl > UINT32_MAX - stored_at ? UINT32_MAX : stored_at + lookup->ttl;
 
 	put_u16(writer, lookup->type);
 	put_u8(writer, lookup->outcome);

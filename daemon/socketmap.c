@@ -85,7 +85,7 @@ static void add_explanation(struct explanation *explanation, struct text *out)
 {
 	char *json = explain_json(explanation, SOCKETMAP_REPLY_LONGEST - sizeof "OK ");
 
-	if (json == NULL || strlen(json) > SOCKETMAP_REPLY_LONGEST - sizeof "OK ") {
+	if (json == NULL) {
 		text_add(out, "TEMP out of memory");
 	} else {
 		text_add(out, "OK ");

@@ -23,7 +23,7 @@ enum {
 	 */
 	PAGES_FREE_MOST = 8192,
 	EVICT_AT_ONCE = 256,
-	EVICT_CAREFULLY = 8,
+	EVICT_STEP = 16,
 };
 
 struct store {
@@ -36,7 +36,7 @@ struct store {
 	size_t page_size, pages;
 	uint64_t puts; /* since the last commit */
 	uint64_t evicted;
-	bool full; /* a write met LMDB's limit */
+	unsigned full; /* how often in turn writes met LMDB's limit before a commit */
 	char trouble[STORE_ERROR_SIZE];
 	/* For readers of the figures in other threads. */
 	_Atomic uint64_t entries, bytes, evicted_seen;
@@ -269,7 +269,7 @@ static bool trouble(struct store *store, int code)
 	if (store->txn != NULL)
 		mdb_txn_abort(store->txn);
 	store->txn = NULL;
-	store->full = store->full || code == MDB_MAP_FULL;
+	store->full += code == MDB_MAP_FULL;
 	snprintf(store->trouble, sizeof store->trouble, "%s", mdb_strerror(code));
 	return false;
 }
@@ -511,25 +511,36 @@ static bool empty(struct store *store)
 }
 
 /*
- * Deleting frees few whole pages at first, it leaves holes that new values fill. So not more goes
- * than came, twice over, and at least a handful: the store settles just below its limit.
+ * Deleting small values frees few whole pages at first, it leaves holes that new ones fill. So not
+ * more goes than came, twice over, and at least a handful: the store settles just below its limit.
+ * Where values are large a few of them are enough.
  */
 static bool make_room(struct store *store)
 {
 	size_t most = store->puts * 2 > EVICT_AT_ONCE ? store->puts * 2 : EVICT_AT_ONCE;
+	size_t gone = 0, step = EVICT_STEP, entries, pages;
 
-	return evict(store, most) || evict(store, EVICT_CAREFULLY) || empty(store);
+	if (count(store, &entries, &pages) && entries / 16 < step)
+		step = entries / 16 + 1;
+	do {
+		if (!evict(store, step) && !evict(store, 1))
+			return gone > 0 || empty(store);
+		gone += step;
+	} while (gone < most && scarce(store));
+	return true;
 }
 
 bool store_commit(struct store *store)
 {
-	if (store->txn == NULL && !store->full)
+	if (store->txn == NULL && store->full == 0)
 		return true;
 	bool good = commit(store);
-	if ((store->full || scarce(store)) && make_room(store))
+	/* Once, it may just have been too much for one commit. */
+	if ((store->full > 1 || scarce(store)) && make_room(store))
 		log_debug("the cache is full: entries that expire first are gone, %ju so far",
 			(uintmax_t)store->evicted);
-	store->full = false;
+	if (good && store->puts > 0)
+		store->full = 0;
 	if (good)
 		store->trouble[0] = '\0';
 	store->puts = 0;

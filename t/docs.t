@@ -1,0 +1,219 @@
+#!/usr/bin/perl
+# What is written about tlsad against tlsad itself: the settings' table of
+# common/conf.c, "tlsad -n -v", conf/tlsad.conf and tlsad.conf(5) name the same
+# settings with the same defaults; README and the manual pages have what a reader
+# looks for there.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use File::Temp ();
+use Test::More;
+use Tlsad::Process;
+
+my $source = Tlsad::Process::source_directory();
+my $tlsad = Tlsad::Process::build_directory() . '/tlsad';
+my $directory = File::Temp::tempdir(CLEANUP => 1);
+# The manual pages and conf/tlsad.conf are written for this one.
+use constant DOCUMENTED_CONFDIR => '/etc/tlsad';
+
+plan(skip_all => "$tlsad is missing: build it first") unless -x $tlsad;
+
+write_file("$directory/empty", '');
+my ($confdir) = run($tlsad, '-h') =~ m{default (/\S+)/tlsad\.conf\s};
+my %settings = read_table();		# "section.key" => { reserved, reload }
+my @settings = grep { !$settings{$_}{reserved} } sort keys %settings;
+my $defaults = in_force("$directory/empty");
+my %standard = read_values($defaults);
+
+subtest('the settings\' table' => sub {
+	cmp_ok(scalar(@settings), '>', 20, 'it can be read');
+	is("@{[sort keys %standard]}", "@settings", 'tlsad -n -v prints every setting');
+	ok(defined $confdir, 'tlsad -h names the default configuration');
+});
+subtest('conf/tlsad.conf' => \&check_example);
+subtest('tlsad.conf(5)' => \&check_conf_page);
+subtest('tlsad(8)' => \&check_daemon_page);
+subtest('README' => \&check_readme);
+subtest('mandoc' => \&check_mandoc);
+done_testing();
+
+sub read_file
+{
+	my ($file) = @_;
+	open(my $handle, '<', $file) or die "$file: $!\n";
+	local $/;
+	return <$handle>;
+}
+
+sub write_file
+{
+	my ($file, $text) = @_;
+	open(my $handle, '>', $file) or die "$file: $!\n";
+	print {$handle} $text;
+	close($handle) or die "$file: $!\n";
+}
+
+# Both outputs of a command; its status is in $?.
+sub run
+{
+	my (@command) = @_;
+	my $pid = open(my $pipe, '-|') // die "fork: $!\n";
+	if ($pid == 0) {
+		open(STDERR, '>&', \*STDOUT);
+		exec(@command) or die "$command[0]: $!\n";
+	}
+	my $text = do { local $/; <$pipe> } // '';
+	close($pipe);
+	return $text;
+}
+
+# The initialisers of common/conf.c: section, key, type first, reload and help last.
+sub read_table
+{
+	my ($table) = read_file("$source/common/conf.c") =~
+		/struct setting settings\[\] = \{\n(.*?)\n\};/s;
+	my %found;
+	while (($table // '') =~ /\{"(\w+)", "(\w+)", SETTING_(\w+),(.*?)\},\n?(?=\t\{|\z)/gs) {
+		my ($name, $type, $rest) = ("$1.$2", $3, $4);
+		my ($reload) = $rest =~ /\b(true|false)\s*,\s*"/;
+		$found{$name} = { reserved => $type eq 'RESERVED',
+			reload => ($reload // '') eq 'true' };
+	}
+	return %found;
+}
+
+# "section.key" => value; of a repeated setting the last one.
+sub read_values
+{
+	my ($text) = @_;
+	my ($section, %values) = ('');
+	for (split(/\n/, $text)) {
+		if (/^\[(\w+)\]/) { $section = $1 }
+		elsif (/^(\w+) =\s*(.*)$/) { $values{"$section.$1"} = $2 }
+	}
+	return %values;
+}
+
+sub in_force
+{
+	my ($file, @options) = @_;
+	return run($tlsad, '-n', '-v', '-c', $file, @options);
+}
+
+# Is this what the setting is without any configuration? tlsad itself reads the
+# value, so that "2m" and "120" are the same.
+sub is_default
+{
+	my ($name, $value) = @_;
+	$value =~ s/^\Q@{[DOCUMENTED_CONFDIR]}\E/$confdir/;
+	is(in_force("$directory/empty", '-o', "$name=$value"), $defaults, "$name: default");
+}
+
+sub check_example
+{
+	my $text = read_file("$source/conf/tlsad.conf");
+	is(run($tlsad, '-n', '-c', "$source/conf/tlsad.conf"), '', 'tlsad -n accepts it');
+	is(in_force("$source/conf/tlsad.conf"), $defaults, 'it changes nothing');
+	(my $set = $text) =~ s/^;//mg;
+	write_file("$directory/set", $set);
+	is(run($tlsad, '-n', '-c', "$directory/set"), '', 'nor has it anything against all of it');
+	my %shown = read_values($set);
+	is("@{[sort keys %shown]}", "@settings", 'it has every setting');
+	my ($section, $comment) = ('', '');
+	for (split(/\n/, $text)) {
+		if (/^\[(\w+)\]/) { $section = $1 }
+		elsif (/^$/) { $comment = '' }
+		elsif (/^#\s*(.*)/) { $comment .= "$1 " }
+		elsif (/^;(\w+) = (.*)$/) {
+			my $name = "$section.$1";
+			if ($standard{$name} // '' eq '') { is_default($name, $2) }
+			else { like($comment, qr/default: none/i, "$name: no default") }
+			is($comment =~ /\(restart\)/ ? 'restart' : 'reload',
+				$settings{$name}{reload} ? 'reload' : 'restart', "$name: SIGHUP");
+		}
+	}
+}
+
+sub check_conf_page
+{
+	my $page = read_file("$source/conf/tlsad.conf.5");
+	my %described;
+	for my $part (split(/^(?=\.S[sh] )/m, $page)) {
+		my ($section) = $part =~ /^\.Ss Section (\w+)/ or next;
+		for my $item (split(/^(?=\.It Ic \w+ No = )/m, $part)) {
+			$described{"$section.$1"} = $item if $item =~ /^\.It Ic (\w+) No = /;
+		}
+	}
+	is("@{[sort keys %described]}", "@settings", 'it has every setting');
+	for my $name (sort keys %described) {
+		my $item = $described{$name};
+		my ($value) = $item =~ /^Default:\n\.Ql (.*?) \.$/m;
+		if (defined $value) { is_default($name, $value) }
+		else {
+			like($item, qr/^Default: none\.$/m, "$name: says that it has no default");
+			is($standard{$name}, '', "$name: has none");
+		}
+		is($item =~ /^Restart\.$/m ? 'restart' : 'reload',
+			($settings{$name} // {})->{reload} ? 'reload' : 'restart', "$name: SIGHUP");
+	}
+	my ($reserved) = $page =~ /^\.Ss Reserved settings\n(.*?)^\.S/ms;
+	my @named = map { /^\.It Ic \[(\w+)\] Ta Ic (\w+) / ? "$1.$2" : () }
+		split(/\n/, $reserved // '');
+	is("@{[sort @named]}", "@{[grep { $settings{$_}{reserved} } sort keys %settings]}",
+		'it names the reserved settings');
+}
+
+sub check_daemon_page
+{
+	my $page = read_file("$source/daemon/tlsad.8");
+	my %tagged = map { $_ => 1 } $page =~ /^\.It Cm (\S+)/mg;
+	my ($maps) = read_file("$source/daemon/socketmap.c") =~
+		/struct socketmap_map maps\[.*?\] = \{\n(.*?)\n\};/s;
+	my @maps = ($maps // '') =~ /\{"(\w+)",/g;
+	cmp_ok(scalar(@maps), '>', 3, 'the table of maps can be read');
+	ok($tagged{$_}, "map $_") for @maps;
+	my @reasons = read_file("$source/common/decide.c") =~ /\[REASON_\w+\] = \{"([\w-]+)",/g;
+	cmp_ok(scalar(@reasons), '>', 10, 'the table of reasons can be read');
+	for my $reason (@reasons) {
+		like($page, qr/^\.(?:It )?Cm \Q$reason\E\b/m, "reason $reason");
+	}
+	for my $member (read_file("$source/common/explain.c") =~
+		/json_object_set_new\(\s*\w+, "(\w+)"/g) {
+		like($page, qr/^\.It Va [^\n]*\b$member\b/m, "explain: $member");
+	}
+	my ($options) = run($tlsad, '-h') =~ /^(.*?)^See /ms;
+	like($page, qr/^\.It Fl $_\b/m, "option -$_") for $options =~ /^  -(\w)/mg;
+}
+
+sub check_readme
+{
+	my $readme = read_file("$source/README");
+	my @lines = split(/\n/, $readme);
+	my $screen = join("\n", @lines[0 .. 23]);
+	like($screen, qr/^\s+sh contrib\/quickstart$/m, 'the first screen has one command');
+	like($screen, qr/^\s+sh contrib\/quickstart check$/m, 'and the other');
+	like($readme, qr/\b\Q$_\E\b/, "it has $_") for qw(smtp_tls_policy_maps
+		smtp_dns_support_level smtp_tls_security_level trust-ad proxy_read_maps
+		smtp_tls_dane_insecure_mx_policy postmap);
+	# Whatever it names in this tree is there.
+	for my $path ($readme =~ m{(?<![\w/.])((?:common|conf|contrib|daemon|systemd|t)/[\w./-]*\w)}g) {
+		ok(-e "$source/$path", "$path is there");
+	}
+}
+
+sub check_mandoc
+{
+	my $mandoc = Tlsad::Process::find_program('mandoc');
+	if (!defined $mandoc) {
+		return fail('mandoc is installed (CI=true)') if ($ENV{CI} // '') eq 'true';
+		plan(skip_all => 'mandoc is not installed');
+	}
+	for my $page (qw(daemon/tlsad.8 conf/tlsad.conf.5)) {
+		# Which other manuals are installed here is not the page's fault.
+		my @complaints = grep { !/referenced manual not found|outdated mandoc\.db/ }
+			split(/\n/, run($mandoc, '-T', 'lint', "$source/$page"));
+		is("@complaints", '', $page);
+	}
+}

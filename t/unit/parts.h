@@ -1,0 +1,91 @@
+/*
+ * parts: parts made for tests, from what they say to their bytes and open again.
+ */
+#ifndef TLSAD_T_UNIT_PARTS_H
+#define TLSAD_T_UNIT_PARTS_H
+
+#include "common/part.h"
+
+#include "t/unit/tap.h"
+
+enum { PARTS_NOW = 1700000000 };
+
+/* An hour's life from PARTS_NOW on. */
+static inline struct part_times parts_times(void)
+{
+	return (struct part_times){
+		.stored_at = PARTS_NOW,
+		.refresh_at = PARTS_NOW + 3240,
+		.expires = PARTS_NOW + 3600,
+	};
+}
+
+static inline void parts_fail(struct part_failure *failure, enum dns_failure kind, uint16_t type,
+	const char *name, const char *detail)
+{
+	memset(failure, 0, sizeof *failure);
+	failure->failure = kind;
+	failure->type = type;
+	snprintf(failure->name, sizeof failure->name, "%s", name);
+	snprintf(failure->detail, sizeof failure->detail, "%s", detail);
+}
+
+/* The bytes of an MX set, malloc()ed; the part opened. */
+static inline uint8_t *parts_mx(struct part *part, const struct mx_set *set,
+	const struct part_times *times, const char *domain)
+{
+	char key[PART_KEY_LONGEST];
+	size_t size = 0, key_size = part_mx_key(key, domain, strlen(domain));
+	uint8_t *bytes = part_encode_mx(set, times, key, key_size, &size);
+
+	if (bytes == NULL || !part_open(part, PART_MX, bytes, size))
+		bail_out("an MX part cannot be made");
+	return bytes;
+}
+
+static inline uint8_t *parts_host(struct part *part, const struct host_facts *facts,
+	const struct part_times *times, const char *name, uint16_t port)
+{
+	char key[PART_KEY_LONGEST];
+	size_t size = 0, key_size = part_host_key(key, name, strlen(name), port);
+	uint8_t *bytes = part_encode_host(facts, times, key, key_size, &size);
+
+	if (bytes == NULL || !part_open(part, PART_HOST, bytes, size))
+		bail_out("a host part cannot be made");
+	return bytes;
+}
+
+/* A host with an address lookup, a TLSA lookup and these TLSA records. */
+static inline void parts_host_facts(struct host_facts *facts, enum host_status status,
+	const char *name, struct host_tlsa *tlsa, size_t tlsa_count)
+{
+	memset(facts, 0, sizeof *facts);
+	facts->status = status;
+	facts->ttl = 3600;
+	facts->lookup_count = 2;
+	facts->lookups[0] = (struct host_lookup_result){
+		.type = DNS_TYPE_A,
+		.outcome = DNS_FOUND,
+		.security = DNS_SECURE,
+		.ttl = 300,
+		.address_count = 1,
+		.addresses = {{192, 0, 2, 1}},
+	};
+	snprintf(facts->lookups[0].name, DNS_NAME_SIZE, "%s", name);
+	facts->lookups[1] = (struct host_lookup_result){
+		.type = DNS_TYPE_TLSA,
+		.outcome = DNS_FOUND,
+		.security = DNS_SECURE,
+		.ttl = 600,
+	};
+	snprintf(facts->lookups[1].name, DNS_NAME_SIZE, "_25._tcp.%.200s", name);
+	if (tlsa_count > 0)
+		snprintf(facts->base_domain, sizeof facts->base_domain, "%s", name);
+	facts->tlsa_count = tlsa_count;
+	facts->tlsa = tlsa;
+	if (status == HOST_FAILED)
+		parts_fail(&facts->failure, DNS_FAILURE_SERVFAIL, DNS_TYPE_TLSA,
+			facts->lookups[1].name, "no name server gave a usable answer");
+}
+
+#endif
