@@ -131,9 +131,10 @@ static bool read_store(
 static bool read_host(struct cache_reader *reader, uint32_t now, enum cache_depth depth,
 	const struct destination *destination, struct evidence_host *host)
 {
-	struct wanted wanted = {.kind = PART_HOST};
+	struct wanted wanted;
 	struct front_copy copy;
 
+	wanted.kind = PART_HOST;
 	wanted.key_size = part_host_key(
 		wanted.key, host->name, host->name_size, destination->port);
 	if (depth == CACHE_STATUS && read_front(reader, &wanted, now, &copy, &host->part)) {
@@ -151,7 +152,8 @@ enum cache_result cache_read(struct cache_reader *reader, uint32_t now, enum cac
 	const struct destination *destination = &evidence->destination;
 
 	if (destination->kind == DESTINATION_DOMAIN) {
-		struct wanted wanted = {.kind = PART_MX};
+		struct wanted wanted;
+		wanted.kind = PART_MX;
 		wanted.key_size =
 			part_mx_key(wanted.key, destination->name, destination->name_length);
 		if (!read_front(reader, &wanted, now, &reader->mx, &evidence->mx) &&

@@ -18,10 +18,10 @@
 
 #define KEY_ONE ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"
 #define KEY_TWO ". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16"
-#define OTHER                                                                                      \
-	"corp.example. IN DS 1 13 2 00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF"
+#define OTHER "corp.example. IN DS 1 13 2 00112233445566778899AABBCCDDEEFF"
 #define LEARNED                                                                                    \
-	"; autotrust trust anchor file\n;;id: . 1\n.\t172800\tIN\tDNSKEY\t257 3 8 AwEAAa== ;;state=2\n"
+	"; autotrust trust anchor file\n;;id: . 1\n"                                               \
+	".\t172800\tIN\tDNSKEY\t257 3 8 AwEAAa== ;;state=2\n"
 
 static char error[512], captured[8192];
 static char seed[SCRATCH_PATH_SIZE], state[SCRATCH_PATH_SIZE], run[SCRATCH_PATH_SIZE];

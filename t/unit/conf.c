@@ -610,10 +610,10 @@ static const struct {
 	{"a bad pair", "", {"cache.min_ttl=2h", "cache.max_ttl=1h"}, "min_ttl is larger", NULL},
 	{"a bad file with it", "[server]\nworkers = x\n", {"server.workers=3"}, ":2: ", NULL},
 	{"a section name that is far too long", "",
-		{"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.x=1"},
+		{"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.x=1"},
 		"expected SECTION.KEY=VALUE", NULL},
 	{"a key that is far too long", "",
-		{"server.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=1"},
+		{"server.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=1"},
 		"expected SECTION.KEY=VALUE", NULL},
 };
 
@@ -678,7 +678,8 @@ static void test_printing(void)
 		     "[resolver]\ntrust_anchor = /k\nforward = 192.0.2.1@53, 192.0.2.2\n"
 		     "stub = . 192.0.2.1\nstub = a.example 192.0.2.2@5353\nquery_localhost = yes\n"
 		     "options = /o\ntimeout = 1m\n[dane]\nsite_level = dane-only\n"
-		     "[cache]\npath = /p\nmax_size = 3M\nmin_ttl = 1m\nmax_ttl = 2d\nfailure_ttl = 7\n"
+		     "[cache]\npath = /p\nmax_size = 3M\nmin_ttl = 1m\nmax_ttl = 2d\n"
+		     "failure_ttl = 7\n"
 		     "prefetch = 0\nserve_stale = 0\n[log]\ntarget = syslog\n"));
 	check_printed("empty lists", load("[server]\nallow =\n[resolver]\nstub =\nforward =\n"));
 	strcpy(lines, "[server]\nallow =");

@@ -170,6 +170,15 @@ static const struct {
 			{1, 5, 600, "c.example", "b.example", 0},
 			{2, 6, 900, "example", NULL, 120}},
 		DNS_FAILED, 0, NULL, 0},
+	/* libunbound puts a chain in order: out of order it is nobody's answer, and no absence */
+	{"two aliases out of order", "a.example", 1, 0,
+		{{1, 5, 600, "b.example", "c.example", 0}, {1, 5, 600, "a.example", "b.example", 0},
+			{1, 1, 300, "c.example", NULL, 0}, {2, 6, 900, "example", NULL, 120}},
+		DNS_FAILED, 0, NULL, 0},
+	{"an alias behind the records that it leads to", "a.example", 1, 0,
+		{{1, 1, 300, "b.example", NULL, 0}, {1, 5, 600, "a.example", "b.example", 0},
+			{2, 6, 900, "example", NULL, 120}},
+		DNS_FAILED, 0, NULL, 0},
 	/* absence: RFC 2308 5 */
 	{"no data, the SOA's TTL is less", "a.example", 1, 0, {{2, 6, 60, "example", NULL, 900}},
 		DNS_NODATA, 60, "a.example", 0},

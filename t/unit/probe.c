@@ -39,18 +39,18 @@ static const struct {
 		"validation failure <. NS IN>: signature before inception date from 192.0.2.1",
 		PROBE_CLOCK},
 	{DNS_FAILED, DNS_BOGUS, DNS_FAILURE_BOGUS,
-		"validation failure <. NS IN>: no signatures from 192.0.2.1 for trust anchor . while "
-		"building chain of trust",
+		"validation failure <. NS IN>: no signatures from 192.0.2.1 for trust anchor . "
+		"while building chain of trust",
 		PROBE_STRIPPED},
 	{DNS_FAILED, DNS_BOGUS, DNS_FAILURE_BOGUS,
 		"validation failure <. NS IN>: no signatures from 192.0.2.1", PROBE_STRIPPED},
 	{DNS_FAILED, DNS_BOGUS, DNS_FAILURE_BOGUS,
-		"validation failure <. NS IN>: No DNSKEY record from 192.0.2.1 for key . while building "
-		"chain of trust",
+		"validation failure <. NS IN>: No DNSKEY record from 192.0.2.1 for key . "
+		"while building chain of trust",
 		PROBE_STRIPPED},
 	{DNS_FAILED, DNS_BOGUS, DNS_FAILURE_BOGUS,
-		"validation failure <. NS IN>: no DNSSEC records from 192.0.2.1 for DS . while building "
-		"chain of trust",
+		"validation failure <. NS IN>: no DNSSEC records from 192.0.2.1 for DS . "
+		"while building chain of trust",
 		PROBE_STRIPPED},
 	{DNS_FAILED, DNS_BOGUS, DNS_FAILURE_BOGUS,
 		"validation failure <. NS IN>: no DNSKEY rrset from 192.0.2.1", PROBE_STRIPPED},
@@ -66,8 +66,8 @@ static const struct {
 	/* verify_dnskeys_with_ds_rr(): no key of the root has the tag and algorithm of the anchor
 	 */
 	{DNS_FAILED, DNS_BOGUS, DNS_FAILURE_BOGUS,
-		"validation failure <. NS IN>: no keys have a DS with algorithm RSASHA256 from 192.0.2.1 "
-		"for trust anchor . while building chain of trust",
+		"validation failure <. NS IN>: no keys have a DS with algorithm RSASHA256 "
+		"from 192.0.2.1 for trust anchor . while building chain of trust",
 		PROBE_NO_MATCH},
 	{DNS_FAILED, DNS_BOGUS, DNS_FAILURE_BOGUS, "", PROBE_NO_MATCH},
 	{DNS_FAILED, DNS_BOGUS, DNS_FAILURE_BOGUS, "SIGNATURE EXPIRED", PROBE_CLOCK},

@@ -522,7 +522,7 @@ static void test_snapshot(void)
 	scratch_remove(directory);
 }
 
-enum { READERS = 3, COMMITS = 500, AT_ONCE = 4, PAIRS = 8, THREADS_SIZE = 32 * SMALL };
+enum { READERS = 3, COMMITS = 500, AT_ONCE = 4, PAIRS = 8, THREADS_SIZE = 16 * SMALL };
 
 struct reading {
 	struct store *store;
