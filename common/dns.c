@@ -124,6 +124,19 @@ static bool add_stub(struct ub_ctx *view, const char *stub, char *error, size_t 
 /* Certificates of forwarders reached over TLS are checked against these. */
 static const char ca_certificates[] = "/etc/ssl/certs/ca-certificates.crt";
 
+/* libunbound wants a port before a name; DNS over TLS has one of its own (RFC 7858 3.1). */
+static bool spell_forward(const char *forward, char *out, size_t size)
+{
+	const char *name = strchr(forward, '#');
+	int length;
+
+	if (name != NULL && memchr(forward, '@', (size_t)(name - forward)) == NULL)
+		length = snprintf(out, size, "%.*s@853%s", (int)(name - forward), forward, name);
+	else
+		length = snprintf(out, size, "%s", forward);
+	return length > 0 && (size_t)length < size;
+}
+
 static bool add_forwards(struct ub_ctx *view, const struct dns_settings *settings, char *error,
 	size_t error_size)
 {
@@ -135,7 +148,10 @@ static bool add_forwards(struct ub_ctx *view, const struct dns_settings *setting
 	if (tls && (code = ub_ctx_set_tls(view, 1)) != 0)
 		return complain(error, error_size, "forward", "over TLS", code);
 	for (size_t i = 0; i < settings->forward_count; i++) {
-		code = ub_ctx_set_fwd(view, settings->forwards[i]);
+		char address[DNS_NAME_SIZE * 2];
+		code = spell_forward(settings->forwards[i], address, sizeof address)
+			       ? ub_ctx_set_fwd(view, address)
+			       : UB_SYNTAX;
 		if (code != 0)
 			return complain(
 				error, error_size, "forward", settings->forwards[i], code);
@@ -246,8 +262,9 @@ static bool settle(struct ub_ctx *view, const struct dns_settings *settings, cha
 	if (code != 0)
 		snprintf(error, error_size, "libunbound cannot start with these settings: %s%s",
 			ub_strerror(code),
-			tls ? "; perhaps it was built without TLS, as Debian's is: forward "
-			      "without #TLS-NAME then, to a resolver on this host"
+			tls ? "; perhaps it was built without TLS, as that of Debian 12 is, or the "
+			      "package ca-certificates is missing: without TLS, forward to a "
+			      "resolver on this host"
 			    : "");
 	return code == 0;
 }

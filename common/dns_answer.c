@@ -191,6 +191,26 @@ static bool read_answer_section(struct dns_answer *answer, ns_msg *message, uint
 	return true;
 }
 
+/*
+ * Is there nothing in the answer section that stands under the chain's end? What is out of order
+ * is nobody's answer, and an absence must not be read out of it.
+ */
+static bool nothing_left(const struct dns_answer *answer, ns_msg *message, uint16_t type)
+{
+	ns_rr record;
+
+	for (unsigned i = 0; i < ns_msg_count(*message, ns_s_an); i++) {
+		if (ns_parserr(message, ns_s_an, (int)i, &record) != 0)
+			return false;
+		uint16_t record_type = (uint16_t)ns_rr_type(record);
+		if ((record_type == type || record_type == DNS_TYPE_CNAME) &&
+			ns_rr_class(record) == ns_c_in &&
+			dns_name_equal(ns_rr_name(record), answer->canonical_name))
+			return false;
+	}
+	return true;
+}
+
 /* RFC 2308 5: how long an absence may be kept. Without a SOA it may not be kept at all. */
 static bool read_negative_ttl(struct dns_answer *answer, ns_msg *message)
 {
@@ -229,6 +249,8 @@ static bool read_packet(struct dns_answer *answer, const char *name, uint16_t ty
 		answer->outcome = DNS_FOUND;
 		return true;
 	}
+	if (!nothing_left(answer, message, type))
+		return false;
 	answer->outcome =
 		ns_msg_getflag(*message, ns_f_rcode) == ns_r_nxdomain ? DNS_NXDOMAIN : DNS_NODATA;
 	return read_negative_ttl(answer, message);

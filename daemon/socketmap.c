@@ -207,14 +207,17 @@ void socketmap_finish(struct socketmap *socketmap, const struct socketmap_reques
 	struct verdict verdict = answer(socketmap, request->map, evidence, false, out);
 	char key[DESTINATION_KEY_SIZE];
 
+	/* An explanation is long and was asked for by somebody who reads it. */
+	const char *reply = request->map->form == FORM_EXPLAIN ? "..." : out->bytes;
+
 	destination_print(&request->destination, key);
 	if (verdict.level == VERDICT_TEMP)
 		log_warning("cannot tell how %s must be reached: map=%s reason=%s seconds=%.3f "
 			    "reply=\"%.600s\"",
-			key, request->map->name, reason_name(verdict.reason), seconds, out->bytes);
+			key, request->map->name, reason_name(verdict.reason), seconds, reply);
 	else
 		log_info("looked up %s: map=%s reason=%s seconds=%.3f reply=\"%.60s\"", key,
-			request->map->name, reason_name(verdict.reason), seconds, out->bytes);
+			request->map->name, reason_name(verdict.reason), seconds, reply);
 }
 
 void socketmap_give_up(struct socketmap *socketmap, const struct socketmap_request *request,

@@ -267,12 +267,14 @@ static void test_failure(void)
 	evidence_list_hosts(&sample.evidence);
 	for (size_t i = 0; i < 3; i++)
 		add_host(&sample, i, HOST_NONE, &times);
-	ok(!evidence_failure(&sample.evidence, &failure), "nothing failed");
+	ok(!evidence_failure(&sample.evidence, &failure) && !evidence_has_failure(&sample.evidence),
+		"nothing failed");
 	add_host(&sample, 1, HOST_FAILED, &times);
 	ok(evidence_failure(&sample.evidence, &failure) &&
 			failure.failure == DNS_FAILURE_SERVFAIL && failure.type == DNS_TYPE_TLSA &&
 			strcmp(failure.name, "_25._tcp.mx2.example.com") == 0,
 		"the host that failed is told of");
+	ok(evidence_has_failure(&sample.evidence), "some part tells of a failure");
 	end(&sample);
 
 	begin(&sample, "example.com");
@@ -282,6 +284,16 @@ static void test_failure(void)
 			failure.type == DNS_TYPE_MX && strcmp(failure.name, "example.com") == 0 &&
 			strcmp(failure.detail, "signature expired") == 0,
 		"the MX lookup that failed is told of");
+	ok(evidence_has_failure(&sample.evidence), "some part tells of a failure");
+	end(&sample);
+
+	/* What stands in the MX member of a `[host]` is nothing. */
+	begin(&sample, "[mx.example.com]");
+	memset(&sample.evidence.mx, 0xff, sizeof sample.evidence.mx);
+	evidence_list_hosts(&sample.evidence);
+	add_host(&sample, 0, HOST_NONE, &times);
+	ok(!evidence_has_failure(&sample.evidence) && !evidence_failure(&sample.evidence, &failure),
+		"a host has no MX lookup that could fail");
 	end(&sample);
 }
 
