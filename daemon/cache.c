@@ -181,12 +181,14 @@ void cache_read_end(struct cache_reader *reader)
 /* Reported when it begins and when it ends: in between every answer costs a lookup. */
 static void note_result(struct cache *cache, bool good)
 {
-	if (!good && !cache->complained)
+	if (!good && !cache->complained) {
 		log_error("cannot write to the cache: %s; going on without storing",
 			store_trouble(cache->store));
-	else if (good && cache->complained)
+		cache->complained = true;
+	} else if (good && cache->complained && store_disk_has_room(cache->store)) {
 		log_notice("the cache can be written again");
-	cache->complained = !good;
+		cache->complained = false;
+	}
 }
 
 static void commit(struct cache *cache)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
@@ -22,6 +23,7 @@ enum {
 	 * trees, so in a small store that is nearly all of it, in a large one these many.
 	 */
 	PAGES_FREE_MOST = 8192,
+	DISK_ROOM_LEAST = 64 * 1024, /* [bytes] some commits' worth */
 	EVICT_AT_ONCE = 256,
 	EVICT_STEP = 16,
 };
@@ -272,6 +274,13 @@ static bool trouble(struct store *store, int code)
 	store->full += code == MDB_MAP_FULL;
 	snprintf(store->trouble, sizeof store->trouble, "%s", mdb_strerror(code));
 	return false;
+}
+
+bool store_disk_has_room(const struct store *store)
+{
+	struct statvfs disk;
+	return fstatvfs(store->lock, &disk) != 0 ||
+	       (uint64_t)disk.f_bavail * disk.f_frsize >= DISK_ROOM_LEAST;
 }
 
 const char *store_trouble(const struct store *store)

@@ -74,6 +74,12 @@ size_t store_expire(struct store *store, uint32_t order, size_t most);
 /* The same from the other end: values of an order above `order`. */
 size_t store_expire_above(struct store *store, uint32_t order, size_t most);
 
+/*
+ * Has the disk room for more? A store on a full one can still be written now and then, as long as
+ * it reuses its own pages.
+ */
+bool store_disk_has_room(const struct store *store);
+
 /* Why the last write failed, in words; empty when it succeeded. */
 const char *store_trouble(const struct store *store);
 

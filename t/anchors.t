@@ -194,7 +194,7 @@ sub roll
 
 	# From now on the old key is nowhere but in the configuration.
 	$root->publish(keys => ['second']);
-	my $restarted = Tlsad::Daemon->start(directory => $directory, config => $config);
+	my $restarted = start_in(directory => $directory, config => $config);
 	like(said_since($restarted), qr/works/, 'only the new key signs, the old one is configured: works');
 	validates($restarted, 'after the roll');
 	is($restarted->stop, 0, 'stop');
@@ -206,18 +206,18 @@ sub roll
 
 	# A key that was not there for long enough is not trusted.
 	$root->publish(keys => ['third'], signers => ['third']);
-	my $hijack = Tlsad::Daemon->start(directory => $directory, config => $config);
+	my $hijack = start_in(directory => $directory, config => $config);
 	like(said_since($hijack), qr/do not fit the trust anchor/, 'a key from nowhere is not trusted');
 	$hijack->stop;
 	$root->publish(keys => ['second']);
 
 	# Another anchor in the configuration counts at once.
-	my $changed = Tlsad::Daemon->start(directory => $directory, config => { %$config,
+	my $changed = start_in(directory => $directory, config => { %$config,
 		resolver => { %roll_settings, trust_anchor => $root->anchor('third') } });
 	ok($changed->wait_log(qr/the trust anchor has changed: \Q$file\E starts anew/, PROMPT), 'another anchor: the log tells');
 	like(said_since($changed), qr/do not fit the trust anchor/, 'the old state does not count');
 	$changed->stop;
-	$changed = Tlsad::Daemon->start(directory => $directory, config => { %$config,
+	$changed = start_in(directory => $directory, config => { %$config,
 		resolver => { %roll_settings, trust_anchor => $root->anchor('second') } });
 	like(said_since($changed), qr/works/, 'nor against the new anchor');
 	validates($changed, 'a new anchor');
@@ -225,13 +225,25 @@ sub roll
 }
 
 # Daemons on one directory share a log: what the last start has said.
+# What the probe of the last start said: starts in one directory share a log.
+my %log_size;
+
+sub start_in
+{
+	my (%options) = @_;
+	my $size = -s "$options{directory}/log" // 0;
+	my $daemon = Tlsad::Daemon->start(%options);
+	$log_size{$daemon->pid} = $size;
+	return $daemon;
+}
+
 sub said_since
 {
 	my ($daemon) = @_;
-	my $serves = qr/.*serves on/s;
-	wait_until(PROBE, sub { $daemon->log_text =~ /${serves}.*DNSSEC validation [^\n]*\n/s });
-	my ($last) = $daemon->log_text =~ /${serves}.*^(\S+ [^\n]*DNSSEC validation [^\n]*)$/ms;
-	return $last // 'nothing';
+	my $new = sub { substr($daemon->log_text, $log_size{$daemon->pid}) };
+	wait_until(PROBE, sub { $new->() =~ /DNSSEC validation [^\n]*\n/ });
+	my ($said) = $new->() =~ /^(\S+ [^\n]*DNSSEC validation [^\n]*)$/m;
+	return $said // 'nothing';
 }
 
 sub damaged_state
