@@ -108,7 +108,8 @@ static bool is_record(const char *line, size_t size)
 	unsigned numbers = 0;
 	bool typed = false;
 
-	if (size >= sizeof copy || memchr(line, '\0', size) != NULL || memchr(line, '(', size) != NULL)
+	if (size >= sizeof copy || memchr(line, '\0', size) != NULL ||
+		memchr(line, '(', size) != NULL)
 		return false;
 	memcpy(copy, line, size);
 	copy[size] = '\0';
@@ -151,8 +152,8 @@ static bool sort_line(struct anchors *anchors, const char *line, size_t length, 
 	return true;
 }
 
-static bool sort_seed(struct anchors *anchors, const char *seed, const char *file, char *error,
-	size_t error_size)
+static bool sort_seed(
+	struct anchors *anchors, const char *seed, const char *file, char *error, size_t error_size)
 {
 	struct text root;
 	unsigned number = 1;
@@ -226,11 +227,11 @@ static void load_state(struct anchors *anchors)
 		learned += *learned == '\n';
 	}
 	if (strncmp(state, MARK, strlen(MARK)) == 0 && strlen(state) > length &&
-		strncmp(state + strlen(MARK), anchors->seed_digest,
-			strlen(anchors->seed_digest)) != 0) {
+		strncmp(state + strlen(MARK), anchors->seed_digest, strlen(anchors->seed_digest)) !=
+			0) {
 		log_notice("the trust anchor has changed: %s starts anew", anchors->state);
-	} else if (!make_mark(anchors, learned, mark) ||
-		   strncmp(state, mark, strlen(mark)) != 0 || !holds_key(learned)) {
+	} else if (!make_mark(anchors, learned, mark) || strncmp(state, mark, strlen(mark)) != 0 ||
+		   !holds_key(learned)) {
 		log_warning("%s cannot be used: starting from the configured trust anchor",
 			anchors->state);
 	} else {
@@ -310,8 +311,8 @@ static bool make_directory(struct anchors *anchors)
 
 static bool write_working(struct anchors *anchors)
 {
-	return write_file(anchors->working, "",
-		anchors->kept != NULL ? anchors->kept : anchors->root_seed);
+	return write_file(
+		anchors->working, "", anchors->kept != NULL ? anchors->kept : anchors->root_seed);
 }
 
 static bool prepare(struct anchors *anchors, const char *seed_file, char *error, size_t error_size)
@@ -323,8 +324,8 @@ static bool prepare(struct anchors *anchors, const char *seed_file, char *error,
 			strerror(errno));
 		return false;
 	}
-	bool sorted = sort_seed(
-		anchors, seed != NULL ? seed : built_in, seed_file, error, error_size);
+	bool sorted =
+		sort_seed(anchors, seed != NULL ? seed : built_in, seed_file, error, error_size);
 	if (seed == NULL)
 		log_info("there is no %s: the built-in root keys are the trust anchor", seed_file);
 	free(seed);

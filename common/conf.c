@@ -15,7 +15,7 @@ enum setting_type {
 	SETTING_LIST,     /* words separated by commas or blanks; each is checked */
 	SETTING_REPEATED, /* may stand on several lines, each one entry */
 	SETTING_NUMBER,
-	SETTING_WORKERS,  /* a number or `auto` */
+	SETTING_WORKERS, /* a number or `auto` */
 	SETTING_OCTAL,
 	SETTING_DURATION, /* s m h d */
 	SETTING_SIZE,     /* k M G */
@@ -84,8 +84,8 @@ static bool check_stub(const char *entry, char *error, size_t error_size)
 #define DAY (24 * 60 * 60)
 
 static const struct setting settings[] = {
-	{"server", "socketmap", SETTING_LIST, AT(server.socketmap), "unix:" TLSAD_RUNDIR "/socketmap",
-		0, 0, NULL, check_socketmap, false,
+	{"server", "socketmap", SETTING_LIST, AT(server.socketmap),
+		"unix:" TLSAD_RUNDIR "/socketmap", 0, 0, NULL, check_socketmap, false,
 		"where Postfix asks: unix:PATH or inet:HOST:PORT, or several"},
 	{"server", "policy", SETTING_RESERVED, 0, "", 0, 0, NULL, NULL, false,
 		"the policy delegation service"},
@@ -178,10 +178,11 @@ static bool complain(struct loading *loading, const char *format, ...)
 	return false;
 }
 
-static bool refuse(struct loading *loading, const struct setting *setting, const char *value,
-	const char *what)
+static bool refuse(
+	struct loading *loading, const struct setting *setting, const char *value, const char *what)
 {
-	return complain(loading, "[%s] %s = %.100s: %s", setting->section, setting->key, value, what);
+	return complain(
+		loading, "[%s] %s = %.100s: %s", setting->section, setting->key, value, what);
 }
 
 static void *member(const struct conf *conf, const struct setting *setting)
@@ -201,8 +202,8 @@ static bool parse_number(const char *value, int base, uint64_t *number)
 }
 
 /* A number with a letter for its unit behind it, or without. */
-static bool parse_unit(const char *value, const char *letters, const uint64_t *units,
-	uint64_t *number)
+static bool parse_unit(
+	const char *value, const char *letters, const uint64_t *units, uint64_t *number)
 {
 	char *end;
 
@@ -276,9 +277,10 @@ static bool set_number(struct loading *loading, const struct setting *setting, c
 		break;
 	}
 	if (!read || number < setting->least || number > setting->most) {
-		const char *form = setting->type == SETTING_DURATION ? " seconds, or with s, m, h, d"
-				   : setting->type == SETTING_SIZE   ? " bytes, or with k, M, G"
-								     : "";
+		const char *form = setting->type == SETTING_DURATION
+					   ? " seconds, or with s, m, h, d"
+				   : setting->type == SETTING_SIZE ? " bytes, or with k, M, G"
+								   : "";
 		const char *format = setting->type == SETTING_OCTAL
 					     ? "expected an octal number from %jo to %jo%s"
 					     : "expected a number from %ju to %ju%s";
@@ -324,8 +326,8 @@ static bool set_text(struct loading *loading, const struct setting *setting, con
 	return true;
 }
 
-static bool add_entry(struct loading *loading, const struct setting *setting, const char *entry,
-	size_t size)
+static bool add_entry(
+	struct loading *loading, const struct setting *setting, const char *entry, size_t size)
 {
 	struct conf_list *list = member(loading->conf, setting);
 	char what[256];
@@ -418,8 +420,8 @@ static bool complain_unknown(struct loading *loading, const char *section, const
 		names[i] = settings[i].section;
 	const char *near = text_nearest(section, names, SETTING_COUNT);
 	if (near != NULL)
-		return complain(loading, "there is no section [%.60s]; did you mean [%s]?", section,
-			near);
+		return complain(
+			loading, "there is no section [%.60s]; did you mean [%s]?", section, near);
 	return complain(loading,
 		"'%.60s' stands in section [%.60s], which does not exist; see tlsad.conf(5)", key,
 		section);
@@ -459,8 +461,9 @@ static char *read_line(char *line, int size, void *context)
 	loading->line++;
 	size_t length = strlen(line);
 	if (length + 1 == (size_t)size && line[length - 1] != '\n') {
-		complain(loading, "the line is longer than %d bytes; break it and begin the next "
-				  "line with a blank",
+		complain(loading,
+			"the line is longer than %d bytes; break it and begin the next "
+			"line with a blank",
 			CONF_LINE_LONGEST);
 		return NULL;
 	}
@@ -576,7 +579,8 @@ static bool check_together(struct loading *loading)
 	for (size_t i = 0; i < conf->resolver.forward.count; i++)
 		with_tls += strchr(conf->resolver.forward.entries[i], '#') != NULL;
 	if (with_tls != 0 && with_tls != conf->resolver.forward.count)
-		return complain(loading, "[resolver] forward: give all of them a #TLS-NAME, or none");
+		return complain(
+			loading, "[resolver] forward: give all of them a #TLS-NAME, or none");
 	return true;
 }
 
@@ -639,7 +643,8 @@ static void print_list(FILE *out, const struct setting *setting, const struct co
 		fprintf(out, "%s =", setting->key);
 	for (size_t i = 0; i < list->count; i++) {
 		if (setting->type == SETTING_REPEATED)
-			fprintf(out, "%s%s = %s", i > 0 ? "\n" : "", setting->key, list->entries[i]);
+			fprintf(out, "%s%s = %s", i > 0 ? "\n" : "", setting->key,
+				list->entries[i]);
 		else
 			/* A line that begins with a blank goes on with the one before. */
 			fprintf(out, "%s %s", i > 0 ? ",\n\t" : "", list->entries[i]);
@@ -737,8 +742,8 @@ bool conf_reloadable(const char *setting)
 {
 	for (size_t i = 0; i < SETTING_COUNT; i++) {
 		size_t length = strlen(settings[i].section);
-		if (strncmp(setting, settings[i].section, length) == 0 &&
-			setting[length] == '.' && strcmp(setting + length + 1, settings[i].key) == 0)
+		if (strncmp(setting, settings[i].section, length) == 0 && setting[length] == '.' &&
+			strcmp(setting + length + 1, settings[i].key) == 0)
 			return settings[i].reload;
 	}
 	return false;

@@ -17,7 +17,7 @@
 #include <stdio.h>
 
 enum {
-	CONF_LIST_MOST = 256,   /* entries of one list */
+	CONF_LIST_MOST = 256,    /* entries of one list */
 	CONF_LINE_LONGEST = 198, /* what inih reads in one piece (INI_MAX_LINE less two) */
 	CONF_ERROR_SIZE = 512,
 };
@@ -34,37 +34,37 @@ struct conf {
 	struct {
 		struct conf_list socketmap;
 		struct conf_list allow;
-		uint32_t workers;         /* 0: as many as there are processors */
-		uint32_t socket_mode;     /* permission bits */
+		uint32_t workers;     /* 0: as many as there are processors */
+		uint32_t socket_mode; /* permission bits */
 		uint32_t max_connections;
-		uint32_t idle_timeout;    /* [s] */
+		uint32_t idle_timeout; /* [s] */
 	} server;
 	struct {
-		char *trust_anchor;       /* file */
+		char *trust_anchor; /* file */
 		struct conf_list forward;
 		struct conf_list stub;
-		char *options;            /* file, or empty */
+		char *options; /* file, or empty */
 		bool query_localhost;
-		uint32_t timeout;         /* [s] */
+		uint32_t timeout; /* [s] */
 	} resolver;
 	struct {
-		int enforce;              /* native alone, so far */
-		int site_level;           /* enum site_level */
+		int enforce;    /* native alone, so far */
+		int site_level; /* enum site_level */
 	} dane;
 	struct {
 		bool enable;
 	} sts;
 	struct {
-		char *path;               /* directory */
-		uint64_t max_size;        /* [bytes] */
-		uint32_t min_ttl;         /* [s] */
-		uint32_t max_ttl;         /* [s] */
-		uint32_t failure_ttl;     /* [s] */
-		uint32_t prefetch;        /* [percent] */
-		uint32_t serve_stale;     /* [s] */
+		char *path;           /* directory */
+		uint64_t max_size;    /* [bytes] */
+		uint32_t min_ttl;     /* [s] */
+		uint32_t max_ttl;     /* [s] */
+		uint32_t failure_ttl; /* [s] */
+		uint32_t prefetch;    /* [percent] */
+		uint32_t serve_stale; /* [s] */
 	} cache;
 	struct {
-		int target;               /* enum log_target */
+		int target; /* enum log_target */
 	} log;
 };
 

@@ -125,8 +125,8 @@ static void take_answer(void *context, const struct dns_answer *answer)
 	advance(lookup);
 }
 
-static void ask(struct dane_host_lookup *lookup, enum question question, const char *name,
-	uint16_t type)
+static void ask(
+	struct dane_host_lookup *lookup, enum question question, const char *name, uint16_t type)
 {
 	struct slot *slot = &lookup->slots[question];
 
@@ -334,8 +334,8 @@ static void advance(struct dane_host_lookup *lookup)
 			return;
 	} else if (secure->alias) {
 		/* RFC 7671 7: first where the chain ends, then where it begins. */
-		enum step step = try_base_domain(
-			lookup, ASK_TLSA_CANONICAL, secure->result.canonical_name);
+		enum step step =
+			try_base_domain(lookup, ASK_TLSA_CANONICAL, secure->result.canonical_name);
 		if (step != STEP_NEXT)
 			return;
 	}

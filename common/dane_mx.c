@@ -20,7 +20,8 @@ static int compare_hosts(const void *one, const void *other)
 	return strcmp(a->name, b->name);
 }
 
-/* Names that Postfix would refuse are not counted, and a host counts once, where it is preferred. */
+/* Names that Postfix would refuse are not counted, and a host counts once, where it is preferred.
+ */
 static void add_host(struct mx_set *set, uint16_t preference, const char *name)
 {
 	if (!destination_name_valid(name, strlen(name)))

@@ -46,11 +46,11 @@ struct verdict {
 
 struct decide_facts {
 	enum destination_kind kind;
-	enum mx_status mx_status;     /* domains only */
+	enum mx_status mx_status;      /* domains only */
 	enum dns_security mx_security; /* with MX_FOUND */
-	enum dns_failure mx_failure;  /* with MX_FAILED */
-	bool stale;                   /* some part outlived its expiry */
-	size_t host_count;            /* of a `[host]`, or a domain without MX: 1 */
+	enum dns_failure mx_failure;   /* with MX_FAILED */
+	bool stale;                    /* some part outlived its expiry */
+	size_t host_count;             /* of a `[host]`, or a domain without MX: 1 */
 	enum host_status hosts[PART_HOSTS_MOST];
 };
 

@@ -39,11 +39,11 @@ struct dns {
 	struct dns_settings settings;
 	FILE *messages; /* where libunbound writes what it has to say: our log */
 	struct ub_ctx *views[DNS_VIEW_COUNT];
-	bool crippled; /* a second view could not be made */
-	bool distrust; /* dns_distrust() */
+	bool crippled;                  /* a second view could not be made */
+	bool distrust;                  /* dns_distrust() */
 	struct dns_query_list waiting;  /* for libunbound */
 	struct dns_query_list finished; /* for their callbacks */
-	struct event *deliver; /* runs the callbacks of `finished` */
+	struct event *deliver;          /* runs the callbacks of `finished` */
 };
 
 /*
@@ -57,8 +57,9 @@ static const struct {
 	/* The validator is what this program is for, whatever the build's default. */
 	{"module-config:", "validator iterator"},
 	/*
-	 * A zone whose servers are silent is given up after 5 seconds, not minutes (measured), while
-	 * one that is merely slow or loses packets is not taken for dead at once, as it is at 1000.
+	 * A zone whose servers are silent is given up after 5 seconds, not minutes (measured),
+	 * while one that is merely slow or loses packets is not taken for dead at once, as it is at
+	 * 1000.
 	 */
 	{"infra-cache-max-rtt:", "2000"},
 	{"infra-keep-probing:", "yes"},
@@ -91,15 +92,15 @@ static bool complain(char *error, size_t error_size, const char *what, const cha
 	return false;
 }
 
-static bool set_option(struct ub_ctx *view, const char *name, const char *value, char *error,
-	size_t error_size)
+static bool set_option(
+	struct ub_ctx *view, const char *name, const char *value, char *error, size_t error_size)
 {
 	int code = ub_ctx_set_option(view, name, value);
 	return code == 0 || complain(error, error_size, name, value, code);
 }
 
-static bool set_number(struct ub_ctx *view, const char *name, uint32_t number, char *error,
-	size_t error_size)
+static bool set_number(
+	struct ub_ctx *view, const char *name, uint32_t number, char *error, size_t error_size)
 {
 	char value[16];
 	snprintf(value, sizeof value, "%u", number);
@@ -137,8 +138,8 @@ static bool spell_forward(const char *forward, char *out, size_t size)
 	return length > 0 && (size_t)length < size;
 }
 
-static bool add_forwards(struct ub_ctx *view, const struct dns_settings *settings, char *error,
-	size_t error_size)
+static bool add_forwards(
+	struct ub_ctx *view, const struct dns_settings *settings, char *error, size_t error_size)
 {
 	bool tls = settings->forward_count > 0 && strchr(settings->forwards[0], '#') != NULL;
 	int code = 0;
@@ -153,20 +154,19 @@ static bool add_forwards(struct ub_ctx *view, const struct dns_settings *setting
 			       ? ub_ctx_set_fwd(view, address)
 			       : UB_SYNTAX;
 		if (code != 0)
-			return complain(
-				error, error_size, "forward", settings->forwards[i], code);
+			return complain(error, error_size, "forward", settings->forwards[i], code);
 	}
 	return true;
 }
 
-static bool configure(struct ub_ctx *view, const struct dns_settings *settings, char *error,
-	size_t error_size)
+static bool configure(
+	struct ub_ctx *view, const struct dns_settings *settings, char *error, size_t error_size)
 {
 	int code;
 
 	for (size_t i = 0; i < sizeof fixed_options / sizeof fixed_options[0]; i++) {
-		if (!set_option(view, fixed_options[i].name, fixed_options[i].value, error,
-			    error_size))
+		if (!set_option(
+			    view, fixed_options[i].name, fixed_options[i].value, error, error_size))
 			return false;
 	}
 	if (!set_option(view, "do-not-query-localhost:", settings->query_localhost ? "no" : "yes",
@@ -221,9 +221,9 @@ static ssize_t log_message(void *cookie, const char *bytes, size_t size)
 	(void)cookie;
 	/* "[1700000000] libunbound[42:0] error: ..." */
 	const char *words = memmem(bytes, size, "] ", 2);
-	const char *again = words != NULL ? memmem(words + 2, size - (size_t)(words + 2 - bytes),
-						    "] ", 2)
-					  : NULL;
+	const char *again = words != NULL
+				    ? memmem(words + 2, size - (size_t)(words + 2 - bytes), "] ", 2)
+				    : NULL;
 	words = again != NULL ? again + 2 : bytes;
 	size_t length = size - (size_t)(words - bytes);
 	while (length > 0 && words[length - 1] == '\n')
@@ -253,8 +253,8 @@ static void ignore(void *context, int rcode, void *packet, int packet_size, int 
  * libunbound takes its settings in, anchor files among them, at the first question. One that it
  * answers itself shows now whether it can.
  */
-static bool settle(struct ub_ctx *view, const struct dns_settings *settings, char *error,
-	size_t error_size)
+static bool settle(
+	struct ub_ctx *view, const struct dns_settings *settings, char *error, size_t error_size)
 {
 	int code = ub_resolve_event(view, "localhost.", DNS_TYPE_A, 1, NULL, ignore, NULL);
 	bool tls = settings->forward_count > 0 && strchr(settings->forwards[0], '#') != NULL;
@@ -299,8 +299,8 @@ static void read_answer(const struct dns_query *query, struct dns_answer *answer
 		dns_answer_fail(answer, DNS_FAILURE_BOGUS, DNS_BOGUS, query->detail);
 	} else if (query->rcode != 0 || query->packet == NULL) {
 		memset(answer, 0, sizeof *answer);
-		dns_answer_fail(answer,
-			query->rcode < 0 ? DNS_FAILURE_LOCAL : DNS_FAILURE_SERVFAIL, DNS_UNKNOWN,
+		dns_answer_fail(answer, query->rcode < 0 ? DNS_FAILURE_LOCAL : DNS_FAILURE_SERVFAIL,
+			DNS_UNKNOWN,
 			query->detail[0] != '\0' ? query->detail
 						 : "no name server gave a usable answer");
 	} else {
@@ -393,8 +393,8 @@ static void ask(struct dns_query *query)
 	char absolute[DNS_NAME_SIZE + 1];
 
 	snprintf(absolute, sizeof absolute, "%s.", query->name);
-	int code = ub_resolve_event(get_view(query->dns, query->view), absolute, query->type, 1,
-		query, resolved, NULL);
+	int code = ub_resolve_event(
+		get_view(query->dns, query->view), absolute, query->type, 1, query, resolved, NULL);
 	if (code != 0) {
 		snprintf(query->detail, sizeof query->detail, "libunbound: %s", ub_strerror(code));
 		query->rcode = -1;

@@ -124,8 +124,8 @@ static void least(uint32_t *ttl, uint32_t other)
 }
 
 /* A name that fills its RDATA to the end. */
-static bool read_name(const struct dns_answer *answer, const uint8_t *rdata, size_t size,
-	char name[NS_MAXDNAME])
+static bool read_name(
+	const struct dns_answer *answer, const uint8_t *rdata, size_t size, char name[NS_MAXDNAME])
 {
 	return size > 0 && ns_name_uncompress(answer->packet, answer->packet + answer->packet_size,
 				   rdata, name, NS_MAXDNAME) == (int)size;
@@ -151,8 +151,8 @@ static bool read_answer_section(struct dns_answer *answer, ns_msg *message, uint
 	unsigned links = 0;
 	ns_rr record;
 
-	answer->records = calloc(count < DNS_RECORDS_MOST ? count + 1 : DNS_RECORDS_MOST,
-		sizeof *answer->records);
+	answer->records = calloc(
+		count < DNS_RECORDS_MOST ? count + 1 : DNS_RECORDS_MOST, sizeof *answer->records);
 	if (answer->records == NULL)
 		return false;
 	for (unsigned i = 0; i < count; i++) {
@@ -240,8 +240,8 @@ static bool read_packet(struct dns_answer *answer, const char *name, uint16_t ty
 	if (ns_initparse(answer->packet, (int)answer->packet_size, message) != 0)
 		return false;
 	if (ns_msg_count(*message, ns_s_qd) != 1 ||
-		ns_parserr(message, ns_s_qd, 0, &question) != 0 ||
-		ns_rr_type(question) != type || !dns_name_equal(ns_rr_name(question), name))
+		ns_parserr(message, ns_s_qd, 0, &question) != 0 || ns_rr_type(question) != type ||
+		!dns_name_equal(ns_rr_name(question), name))
 		return false;
 	if (!copy_name(answer->canonical_name, name) || !read_answer_section(answer, message, type))
 		return false;

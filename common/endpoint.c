@@ -174,8 +174,8 @@ int endpoint_listen(const struct endpoint *endpoint, mode_t mode, char *error, s
 						 endpoint->size);
 	if (result != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
 		snprintf(error, error_size, "%s%s",
-			errno == EADDRINUSE	 ? "the port is in use; stop the other process or "
-						   "choose another port"
+			errno == EADDRINUSE ? "the port is in use; stop the other process or "
+					      "choose another port"
 			: family == AF_UNIX && (errno == ENOENT || errno == EACCES)
 				? "its directory must exist and be writable: "
 				: "",

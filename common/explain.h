@@ -19,7 +19,8 @@ struct explanation {
 	uint32_t now;
 };
 
-/* malloc()ed, at most `limit` bytes: beyond it details go, hosts first; NULL: no room, or no memory. */
+/* malloc()ed, at most `limit` bytes: beyond it details go, hosts first; NULL: no room, or no
+ * memory. */
 char *explain_json(const struct explanation *explanation, size_t limit);
 
 #endif

@@ -13,7 +13,13 @@
 enum { LOG_LINE_SIZE = 2048 };
 
 /* Ordered: a level lets pass what is as grave or graver. */
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_NOTICE,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 enum log_target {
 	LOG_TARGET_AUTO,   /* standard error; with journal levels when systemd reads it */

@@ -236,8 +236,8 @@ bool part_open(struct part *part, enum part_kind kind, const uint8_t *bytes, siz
 	part->bytes = bytes;
 	part->size = size;
 	return part->header.kind == kind &&
-	       part->header.status < (kind == PART_MX ? (int)MX_STATUS_COUNT
-						      : (int)HOST_STATUS_COUNT) &&
+	       part->header.status <
+		       (kind == PART_MX ? (int)MX_STATUS_COUNT : (int)HOST_STATUS_COUNT) &&
 	       part->header.count <= PART_HOSTS_MOST;
 }
 
@@ -253,7 +253,8 @@ bool part_intact(const uint8_t *bytes, size_t size, const char *key, size_t key_
 
 bool part_fresh(const struct part_header *header, uint32_t now)
 {
-	return now < header->expires && (uint64_t)header->stored_at <= (uint64_t)now + PART_CLOCK_SLACK;
+	return now < header->expires &&
+	       (uint64_t)header->stored_at <= (uint64_t)now + PART_CLOCK_SLACK;
 }
 
 static const uint8_t *take(struct part_cursor *cursor, size_t size)

@@ -62,7 +62,7 @@ enum host_status {
 const char *host_status_name(enum host_status status);
 
 enum part_flags {
-	PART_STALE = 1,      /* outlived its own expiry because refreshing it failed */
+	PART_STALE = 1,       /* outlived its own expiry because refreshing it failed */
 	PART_SECOND_VIEW = 2, /* looked up in DNS_VIEW_SECOND */
 	PART_HAS_FAILURE = 4, /* a struct part_failure stands in it */
 };
@@ -71,7 +71,7 @@ enum part_flags {
 struct part_header {
 	uint32_t checksum; /* of the key and all that follows */
 	uint32_t stored_at;
-	uint32_t refresh_at;  /* from then on a request for it starts a refresh */
+	uint32_t refresh_at; /* from then on a request for it starts a refresh */
 	uint32_t expires;
 	uint32_t stale_until; /* with PART_STALE: when it ends for good */
 	uint8_t kind;

@@ -37,8 +37,7 @@ struct reply {
 struct reply render_native(struct verdict verdict, enum site_level site);
 
 /* The reply's words. `failure` is told with REPLY_TEMP and may be NULL. */
-void render_reply(
-	struct text *out, const struct reply *reply, const struct part_failure *failure);
+void render_reply(struct text *out, const struct reply *reply, const struct part_failure *failure);
 
 /* "mx.example.com TLSA: bogus: words of the validator", one line of printable ASCII. */
 void render_failure(struct text *out, const struct part_failure *failure);

@@ -27,8 +27,8 @@ static bool certificate_readable(const uint8_t *data, size_t size)
 {
 	const unsigned char *at = data;
 	X509 *certificate = d2i_X509(NULL, &at, (long)size);
-	bool readable = certificate != NULL && at == data + size &&
-			X509_get0_pubkey(certificate) != NULL;
+	bool readable =
+		certificate != NULL && at == data + size && X509_get0_pubkey(certificate) != NULL;
 	X509_free(certificate);
 	return readable;
 }

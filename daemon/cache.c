@@ -107,8 +107,7 @@ static bool read_front(struct cache_reader *reader, const struct wanted *wanted,
 	struct front_copy *copy, struct part *part)
 {
 	return front_get(reader->front, wanted->key, wanted->key_size, copy) &&
-	       part_open(part, wanted->kind, copy->value, copy->size) &&
-	       usable(&part->header, now);
+	       part_open(part, wanted->kind, copy->value, copy->size) && usable(&part->header, now);
 }
 
 static bool read_store(
@@ -135,8 +134,7 @@ static bool read_host(struct cache_reader *reader, uint32_t now, enum cache_dept
 	struct front_copy copy;
 
 	wanted.kind = PART_HOST;
-	wanted.key_size = part_host_key(
-		wanted.key, host->name, host->name_size, destination->port);
+	wanted.key_size = part_host_key(wanted.key, host->name, host->name_size, destination->port);
 	if (depth == CACHE_STATUS && read_front(reader, &wanted, now, &copy, &host->part)) {
 		/* The copy ends here; the header is the evidence's own. */
 		host->part.bytes = NULL;
@@ -231,8 +229,8 @@ void cache_stop_writing(struct cache *cache)
 	cache->commit = NULL;
 }
 
-void cache_put(struct cache *cache, const char *key, size_t key_size, const uint8_t *bytes,
-	size_t size)
+void cache_put(
+	struct cache *cache, const char *key, size_t key_size, const uint8_t *bytes, size_t size)
 {
 	struct part_header header;
 
@@ -250,8 +248,8 @@ void cache_put(struct cache *cache, const char *key, size_t key_size, const uint
 		schedule_commit(cache);
 }
 
-bool cache_get(struct cache *cache, const char *key, size_t key_size, const uint8_t **bytes,
-	size_t *size)
+bool cache_get(
+	struct cache *cache, const char *key, size_t key_size, const uint8_t **bytes, size_t *size)
 {
 	bool found = store_get(cache->store, key, key_size, bytes, size);
 	schedule_commit(cache);

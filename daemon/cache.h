@@ -57,12 +57,12 @@ bool cache_start_writing(struct cache *cache, struct event_base *base);
 /* Commit and stop using the loop. */
 void cache_stop_writing(struct cache *cache);
 
-void cache_put(struct cache *cache, const char *key, size_t key_size, const uint8_t *bytes,
-	size_t size);
+void cache_put(
+	struct cache *cache, const char *key, size_t key_size, const uint8_t *bytes, size_t size);
 
 /* The bytes stay until the next call. */
-bool cache_get(struct cache *cache, const char *key, size_t key_size, const uint8_t **bytes,
-	size_t *size);
+bool cache_get(
+	struct cache *cache, const char *key, size_t key_size, const uint8_t **bytes, size_t *size);
 
 /*
  * Delete what expired more than `serve_stale` seconds ago, and what expires later than anything

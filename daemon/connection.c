@@ -17,8 +17,8 @@
 
 static void count(_Atomic uint64_t *counter)
 {
-	atomic_store_explicit(counter,
-		atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+		memory_order_relaxed);
 }
 
 /* It has just done something: to the end of the list of those that may have to go. */
@@ -197,8 +197,8 @@ static bool ask_lookup(struct connection *connection, const struct socketmap_req
 
 enum request_result { REQUEST_ANSWERED, REQUEST_WAITS, REQUEST_BAD };
 
-static enum request_result handle_request(struct connection *connection, struct batch *batch,
-	const char *payload, size_t size)
+static enum request_result handle_request(
+	struct connection *connection, struct batch *batch, const char *payload, size_t size)
 {
 	struct worker *worker = connection->worker;
 	struct socketmap_request request;
@@ -304,8 +304,8 @@ static void write_more(struct connection *connection)
 {
 	struct backlog *output = &connection->output;
 	struct batch batch = {0, 0};
-	ssize_t written = write(connection->fd, output->bytes + output->done,
-		output->size - output->done);
+	ssize_t written =
+		write(connection->fd, output->bytes + output->done, output->size - output->done);
 
 	if (written < 0) {
 		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)

@@ -40,8 +40,8 @@ struct front *front_new(void)
 	/* Slots that nobody has written yet have epoch 0. */
 	atomic_init(&front->epoch, 1);
 	/* Fresh pages are zero and cost nothing until they are written. */
-	front->slots = mmap(NULL, FRONT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		-1, 0);
+	front->slots =
+		mmap(NULL, FRONT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (front->slots == MAP_FAILED)
 		front->slots = NULL;
 	if (front->slots == NULL ||
@@ -127,8 +127,7 @@ bool front_get(struct front *front, const char *key, size_t key_size, struct fro
 }
 
 /* The slot that holds the key already, or an empty one, or one of the others in turn. */
-static struct slot *choose_slot(
-	struct slot *set, uint32_t epoch, const char *key, size_t key_size)
+static struct slot *choose_slot(struct slot *set, uint32_t epoch, const char *key, size_t key_size)
 {
 	struct front_copy copy;
 	struct slot *empty = NULL;
@@ -151,8 +150,8 @@ static struct slot *choose_slot(
 	return &set[turn / 2 % WAYS];
 }
 
-void front_put(struct front *front, const char *key, size_t key_size, const uint8_t *value,
-	size_t size)
+void front_put(
+	struct front *front, const char *key, size_t key_size, const uint8_t *value, size_t size)
 {
 	uint32_t epoch = atomic_load_explicit(&front->epoch, memory_order_acquire);
 	uint8_t bytes[FRONT_ROOM] = {0};

@@ -36,8 +36,8 @@ struct front_copy {
 bool front_get(struct front *front, const char *key, size_t key_size, struct front_copy *copy);
 
 /* Keep a copy, in place of another one perhaps; not if there is no room for it. */
-void front_put(struct front *front, const char *key, size_t key_size, const uint8_t *value,
-	size_t size);
+void front_put(
+	struct front *front, const char *key, size_t key_size, const uint8_t *value, size_t size);
 
 void front_clear(struct front *front);
 

@@ -101,8 +101,8 @@ struct lookup {
 static void count(_Atomic uint64_t *counter, uint64_t by)
 {
 	/* One writer: no locked instruction is needed. */
-	atomic_store_explicit(counter,
-		atomic_load_explicit(counter, memory_order_relaxed) + by, memory_order_relaxed);
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + by,
+		memory_order_relaxed);
 }
 
 static struct lifetime_settings lifetimes(const struct lookup *lookup)
@@ -444,8 +444,8 @@ static void journey_fill(struct journey *journey, enum part_kind kind, const cha
 		dane_mx_lookup_pending(task->mx, &failure);
 	else
 		dane_host_lookup_pending(task->host, &failure);
-	*have = after_failure(task,
-		failed_part(journey->lookup, kind, &failure, task->key, task->key_size));
+	*have = after_failure(
+		task, failed_part(journey->lookup, kind, &failure, task->key, task->key_size));
 	TAILQ_REMOVE(&task->needs, need, link);
 	need->task = NULL;
 }
@@ -666,13 +666,6 @@ static void take_message(void *context, struct message *message)
 	free(message);
 }
 
-static void discard_message(struct message *message)
-{
-	if (message->kind == MESSAGE_CONF)
-		conf_release(((struct conf_message *)message)->conf);
-	free(message);
-}
-
 /* --- the thread ---------------------------------------------------------------------------- */
 
 static void sweep(evutil_socket_t fd, short what, void *context)
@@ -748,8 +741,8 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 	if (lookup->base == NULL ||
 		!mailbox_init(&lookup->mailbox, lookup->base, take_message, lookup))
 		return false;
-	lookup->anchors = anchor_open(
-		conf->resolver.trust_anchor, conf->cache.path, error, error_size);
+	lookup->anchors =
+		anchor_open(conf->resolver.trust_anchor, conf->cache.path, error, error_size);
 	if (lookup->anchors == NULL || !make_dns(lookup, error, error_size))
 		return false;
 	snprintf(error, error_size, "out of memory");
@@ -833,7 +826,7 @@ void lookup_stop(struct lookup *lookup)
 	if (lookup->sweep != NULL)
 		event_free(lookup->sweep);
 	if (lookup->mailbox.wake >= 0)
-		mailbox_clear(&lookup->mailbox, discard_message);
+		mailbox_clear(&lookup->mailbox);
 	if (lookup->base != NULL)
 		event_base_free(lookup->base);
 	conf_release(lookup->conf);

@@ -31,19 +31,18 @@ struct lookup_answer {
 
 /* Written by the lookup thread alone; read by anybody. */
 struct lookup_counters {
-	_Atomic uint64_t requests;   /* from serving threads, refreshes too */
-	_Atomic uint64_t joined;     /* of these: found an equal one in flight */
-	_Atomic uint64_t parts;      /* MX sets and hosts that were looked up */
-	_Atomic uint64_t failures;   /* of these: failed */
-	_Atomic uint64_t in_flight;  /* destinations */
+	_Atomic uint64_t requests;  /* from serving threads, refreshes too */
+	_Atomic uint64_t joined;    /* of these: found an equal one in flight */
+	_Atomic uint64_t parts;     /* MX sets and hosts that were looked up */
+	_Atomic uint64_t failures;  /* of these: failed */
+	_Atomic uint64_t in_flight; /* destinations */
 };
 
 /*
  * Make the resolver, with the trust anchors, and start the thread. NULL and one line when that is
  * not possible. The configuration is held.
  */
-struct lookup *lookup_start(
-	struct conf *conf, struct cache *cache, char *error, size_t error_size);
+struct lookup *lookup_start(struct conf *conf, struct cache *cache, char *error, size_t error_size);
 
 struct mailbox *lookup_mailbox(struct lookup *lookup);
 const struct lookup_counters *lookup_counters(const struct lookup *lookup);

@@ -1,5 +1,7 @@
 #include "daemon/mailbox.h"
 
+#include "common/conf.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -50,7 +52,14 @@ bool mailbox_init(
 	return true;
 }
 
-void mailbox_clear(struct mailbox *mailbox, void (*discard)(struct message *message))
+static void discard(struct message *message)
+{
+	if (message->kind == MESSAGE_CONF)
+		conf_release(((struct conf_message *)message)->conf);
+	free(message);
+}
+
+void mailbox_clear(struct mailbox *mailbox)
 {
 	struct message *message;
 

@@ -13,11 +13,11 @@
 #include <sys/queue.h>
 
 enum message_kind {
-	MESSAGE_LOOKUP,  /* struct lookup_request, to the lookup thread */
-	MESSAGE_ANSWER,  /* struct lookup_answer, to a serving thread */
-	MESSAGE_CONF,    /* struct conf_message, to every thread */
+	MESSAGE_LOOKUP,   /* struct lookup_request, to the lookup thread */
+	MESSAGE_ANSWER,   /* struct lookup_answer, to a serving thread */
+	MESSAGE_CONF,     /* struct conf_message, to every thread */
 	MESSAGE_MAKE_WAY, /* struct message, to a serving thread: a connection too many */
-	MESSAGE_STOP,    /* struct message, to every thread */
+	MESSAGE_STOP,     /* struct message, to every thread */
 };
 
 /* The beginning of every message; malloc()ed as a whole by the sender. */
@@ -43,12 +43,13 @@ struct mailbox {
 	void *context;
 };
 
-/* False, and `wake` is negative, when that is not possible. The event base is that of the receiving thread, which need not run yet. */
+/* False, and `wake` is negative, when that is not possible. The event base is that of the receiving
+ * thread, which need not run yet. */
 bool mailbox_init(
 	struct mailbox *mailbox, struct event_base *base, mailbox_handler *handler, void *context);
 
-/* After all senders are gone. Messages that nobody read are given to `discard`. */
-void mailbox_clear(struct mailbox *mailbox, void (*discard)(struct message *message));
+/* After all senders are gone. Messages that nobody read are freed, with what they hold. */
+void mailbox_clear(struct mailbox *mailbox);
 
 /* From any thread. */
 void mailbox_post(struct mailbox *mailbox, struct message *message);

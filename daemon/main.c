@@ -147,7 +147,8 @@ static void take_new_conf(struct tlsad *tlsad)
 	struct conf_message *message = calloc(1, sizeof *message);
 
 	if (conf == NULL || message == NULL) {
-		log_error("the old configuration stays: %s", conf == NULL ? error : "out of memory");
+		log_error(
+			"the old configuration stays: %s", conf == NULL ? error : "out of memory");
 		conf_release(conf);
 		free(message);
 		return;

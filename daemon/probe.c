@@ -15,11 +15,11 @@ enum {
 struct probe {
 	struct dns *dns;
 	struct anchors *anchors;
-	struct event *next;     /* ask, or give up waiting */
+	struct event *next; /* ask, or give up waiting */
 	struct dns_query *query;
 	enum probe_result last;
-	bool worked;            /* at some time since the start */
-	enum dns_view view;     /* to ask next */
+	bool worked;        /* at some time since the start */
+	enum dns_view view; /* to ask next */
 };
 
 static bool says(const char *detail, const char *const *words, size_t count)
@@ -36,9 +36,8 @@ static enum probe_result read_bogus(const char *detail)
 {
 	static const char *const clock_words[] = {
 		"signature expired", "before inception", "inception date", "not yet valid"};
-	static const char *const stripped_words[] = {
-		"no signatures", "no DNSSEC", "no RRSIG", "without signatures", "missing DNSKEY",
-		"no DNSKEY", "DNSKEY rrset missing"};
+	static const char *const stripped_words[] = {"no signatures", "no DNSSEC", "no RRSIG",
+		"without signatures", "missing DNSKEY", "no DNSKEY", "DNSKEY rrset missing"};
 
 	if (says(detail, clock_words, sizeof clock_words / sizeof clock_words[0]))
 		return PROBE_CLOCK;
@@ -107,8 +106,8 @@ static void settle(struct probe *probe, const struct dns_answer *answer)
 	probe->last = result;
 	probe->worked = probe->worked || result == PROBE_WORKS;
 	/* Without an anchor all looks insecure, and that would let mail go out unprotected. */
-	dns_distrust(probe->dns, result == PROBE_NO_ANCHOR &&
-					 anchor_tracked_file(probe->anchors) != NULL);
+	dns_distrust(probe->dns,
+		result == PROBE_NO_ANCHOR && anchor_tracked_file(probe->anchors) != NULL);
 	if (result == PROBE_WORKS)
 		anchor_keep(probe->anchors);
 	evtimer_add(probe->next, &next);

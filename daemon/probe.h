@@ -18,7 +18,7 @@ struct probe *probe_new(struct event_base *base, struct dns *dns, struct anchors
 void probe_free(struct probe *probe);
 
 enum probe_result {
-	PROBE_UNKNOWN,   /* not asked yet */
+	PROBE_UNKNOWN, /* not asked yet */
 	PROBE_WORKS,
 	PROBE_NO_ROUTE,  /* no answer at all */
 	PROBE_STRIPPED,  /* answers come without their signatures */

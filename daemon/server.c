@@ -33,10 +33,10 @@ struct server {
 	struct worker **workers;
 	unsigned worker_count;
 	unsigned running;
-	bool removed; /* the unix sockets' files: a successor may have made its own since */
-	uint32_t descriptors;                 /* that this process may have */
+	bool removed;         /* the unix sockets' files: a successor may have made its own since */
+	uint32_t descriptors; /* that this process may have */
 	uint32_t descriptors_for_connections; /* of these */
-	_Atomic uint32_t connections; /* of all workers */
+	_Atomic uint32_t connections;         /* of all workers */
 	_Atomic uint32_t last_refusal_logged;
 };
 
@@ -44,8 +44,8 @@ struct server {
 
 static void count(_Atomic uint64_t *counter)
 {
-	atomic_store_explicit(counter,
-		atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+		memory_order_relaxed);
 }
 
 static bool allowed(const struct conf *conf, const struct sockaddr_storage *peer)
@@ -68,7 +68,8 @@ static void log_refusal(struct server *server, const struct sockaddr_storage *pe
 
 	if (atomic_exchange(&server->last_refusal_logged, now) == now)
 		return;
-	getnameinfo((const struct sockaddr *)peer, size, host, sizeof host, NULL, 0, NI_NUMERICHOST);
+	getnameinfo(
+		(const struct sockaddr *)peer, size, host, sizeof host, NULL, 0, NI_NUMERICHOST);
 	log_warning("connection from %s refused: it is in no network of [server] allow", host);
 }
 
@@ -99,8 +100,8 @@ static bool make_way(struct worker *worker)
 	uint32_t since = UINT32_MAX;
 
 	for (unsigned i = 0; i < server->worker_count; i++) {
-		uint32_t idle_since = atomic_load_explicit(
-			&server->workers[i]->idle_since, memory_order_relaxed);
+		uint32_t idle_since =
+			atomic_load_explicit(&server->workers[i]->idle_since, memory_order_relaxed);
 		if (idle_since < since) {
 			since = idle_since;
 			oldest = server->workers[i];
@@ -166,8 +167,8 @@ static void accept_more(evutil_socket_t fd, short what, void *context)
 	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
 		struct sockaddr_storage peer;
 		socklen_t size = sizeof peer;
-		int accepted = accept4(
-			fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int accepted =
+			accept4(fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (accepted >= 0) {
 			take_connection(listener, accepted, &peer, size);
@@ -198,7 +199,8 @@ static bool requests_in_flight(const struct worker *worker)
 {
 	const struct wait *wait;
 
-	TAILQ_FOREACH(wait, &worker->waits, link) {
+	TAILQ_FOREACH(wait, &worker->waits, link)
+	{
 		if (wait->connection != NULL)
 			return true;
 	}
@@ -214,7 +216,8 @@ static void give_up_overdue(struct worker *worker, uint32_t now)
 	uint32_t patience = worker->conf->resolver.timeout + LOOKUP_GRACE;
 	struct wait *wait;
 
-	TAILQ_FOREACH(wait, &worker->waits, link) {
+	TAILQ_FOREACH(wait, &worker->waits, link)
+	{
 		if ((int64_t)now - wait->since.tv_sec <= patience)
 			break;
 		if (wait->connection != NULL)
@@ -300,13 +303,6 @@ static void take_message(void *context, struct message *message)
 	free(message);
 }
 
-static void discard_message(struct message *message)
-{
-	if (message->kind == MESSAGE_CONF)
-		conf_release(((struct conf_message *)message)->conf);
-	free(message);
-}
-
 static void *run(void *context)
 {
 	struct worker *worker = context;
@@ -325,7 +321,8 @@ static void worker_free(struct worker *worker)
 
 	if (worker == NULL)
 		return;
-	TAILQ_FOREACH(wait, &worker->waits, link) {
+	TAILQ_FOREACH(wait, &worker->waits, link)
+	{
 		if (wait->connection != NULL)
 			connection_close(wait->connection);
 	}
@@ -340,7 +337,7 @@ static void worker_free(struct worker *worker)
 	if (worker->tick != NULL)
 		event_free(worker->tick);
 	if (worker->mailbox.wake >= 0)
-		mailbox_clear(&worker->mailbox, discard_message);
+		mailbox_clear(&worker->mailbox);
 	cache_reader_free(worker->socketmap.reader);
 	if (worker->base != NULL)
 		event_base_free(worker->base);
@@ -381,8 +378,7 @@ static bool watch_listeners(struct worker *worker)
 	return true;
 }
 
-static struct worker *worker_new(
-	struct server *server, struct cache *cache, struct lookup *lookup)
+static struct worker *worker_new(struct server *server, struct cache *cache, struct lookup *lookup)
 {
 	static const struct timeval second = {.tv_sec = 1};
 	struct worker *worker = calloc(1, sizeof *worker);
@@ -456,8 +452,9 @@ static void divide_descriptors(struct server *server)
 static void say_descriptor_limit(const struct server *server)
 {
 	if (server->descriptors_for_connections < server->conf->server.max_connections)
-		log_notice("this process may open %u files: [server] max_connections = %u comes down "
-			   "to %u; see LimitNOFILE in systemd.exec(5), or ulimit -n",
+		log_notice(
+			"this process may open %u files: [server] max_connections = %u comes down "
+			"to %u; see LimitNOFILE in systemd.exec(5), or ulimit -n",
 			server->descriptors, server->conf->server.max_connections,
 			server->descriptors_for_connections);
 }
@@ -578,8 +575,8 @@ void server_figures(const struct server *server, struct server_figures *figures)
 		figures->invalid += read_counter(&counters->socketmap.invalid);
 		for (size_t map = 0; map <= SOCKETMAP_MAPS; map++) {
 			for (size_t kind = 0; kind < REPLY_KIND_COUNT; kind++) {
-				uint64_t replies = read_counter(
-					&counters->socketmap.replies[map][kind]);
+				uint64_t replies =
+					read_counter(&counters->socketmap.replies[map][kind]);
 				figures->replies[kind] += replies;
 				figures->requests += replies;
 			}

@@ -41,7 +41,7 @@ struct server_figures {
 	unsigned workers;
 	uint64_t connections; /* open now */
 	uint64_t accepted;
-	uint64_t refused;     /* by [server] allow */
+	uint64_t refused; /* by [server] allow */
 	uint64_t requests, hits, misses, invalid;
 	uint64_t replies[REPLY_KIND_COUNT];
 };

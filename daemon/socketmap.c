@@ -36,12 +36,12 @@ const char *socketmap_map_name(size_t n)
 static void count(_Atomic uint64_t *counter)
 {
 	/* One writer: no locked instruction is needed. */
-	atomic_store_explicit(counter,
-		atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
+		memory_order_relaxed);
 }
 
-static void count_reply(struct socketmap *socketmap, const struct socketmap_map *map,
-	enum reply_kind kind)
+static void count_reply(
+	struct socketmap *socketmap, const struct socketmap_map *map, enum reply_kind kind)
 {
 	size_t index = map != NULL ? (size_t)(map - maps) : SOCKETMAP_MAPS;
 	count(&socketmap->counters->replies[index][kind]);

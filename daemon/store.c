@@ -19,8 +19,8 @@ enum {
 	READERS_FILE_SIZE = 16384,
 	/*
 	 * Pages that must stay free: a commit writes every page that it changes anew, and what it
-	 * and the one before it freed cannot be used yet. Values that come together lie all over the
-	 * trees, so in a small store that is nearly all of it, in a large one these many.
+	 * and the one before it freed cannot be used yet. Values that come together lie all over
+	 * the trees, so in a small store that is nearly all of it, in a large one these many.
 	 */
 	PAGES_FREE_MOST = 8192,
 	DISK_ROOM_LEAST = 64 * 1024, /* [bytes] some commits' worth */
@@ -85,8 +85,8 @@ int store_open_env(MDB_env **env, const char *path, uint64_t size, unsigned flag
 	if ((code = mdb_env_set_maxdbs(*env, 2)) != 0 ||
 		(code = mdb_env_set_maxreaders(*env, READERS_MOST)) != 0 ||
 		(code = mdb_env_set_mapsize(*env, size)) != 0 ||
-		(code = mdb_env_open(*env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | flags,
-			 0640)) != 0) {
+		(code = mdb_env_open(
+			 *env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | flags, 0640)) != 0) {
 		mdb_env_close(*env);
 		*env = NULL;
 	}
@@ -156,7 +156,8 @@ static bool open_store(struct store *store, const struct store_settings *setting
 		return false;
 	int code = store_open_env(&store->env, path, settings->max_size, 0);
 	if (code != 0) {
-		snprintf(error, STORE_ERROR_SIZE, "cannot open %.200s: %s", path, mdb_strerror(code));
+		snprintf(error, STORE_ERROR_SIZE, "cannot open %.200s: %s", path,
+			mdb_strerror(code));
 		return false;
 	}
 	if (!open_trees(store, settings->format)) {
@@ -360,8 +361,8 @@ bool store_put(struct store *store, const char *key, size_t key_size, const uint
 	return true;
 }
 
-bool store_get(struct store *store, const char *key, size_t key_size, const uint8_t **value,
-	size_t *size)
+bool store_get(
+	struct store *store, const char *key, size_t key_size, const uint8_t **value, size_t *size)
 {
 	return begin(store) && get(store->txn, store->trees.values, key, key_size, value, size);
 }

@@ -62,8 +62,8 @@ bool store_put(struct store *store, const char *key, size_t key_size, const uint
 	size_t size, uint32_t order);
 
 /* Sees what is pending too. The value stays until the next call of any of these. */
-bool store_get(struct store *store, const char *key, size_t key_size, const uint8_t **value,
-	size_t *size);
+bool store_get(
+	struct store *store, const char *key, size_t key_size, const uint8_t **value, size_t *size);
 
 /* Make what is pending visible to readers, and room where it is scarce. */
 bool store_commit(struct store *store);

@@ -28,8 +28,7 @@ static void beside(char name[STORE_PATH_SIZE], const char *path, const char *suf
 	snprintf(name, STORE_PATH_SIZE, "%.4000s%s", path, suffix);
 }
 
-static bool digest_file(
-	const char *path, uint32_t format, unsigned char digest[DIGEST_SIZE])
+static bool digest_file(const char *path, uint32_t format, unsigned char digest[DIGEST_SIZE])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -258,7 +257,8 @@ static bool set_aside(const char *path, const char *why, char *error)
 			strerror(errno));
 		return false;
 	}
-	log_warning("the cache %s %s: set aside as %s, starting with an empty one", path, why, aside);
+	log_warning(
+		"the cache %s %s: set aside as %s, starting with an empty one", path, why, aside);
 	return true;
 }
 

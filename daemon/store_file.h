@@ -48,8 +48,8 @@ void store_make_order_key(struct store_order_key *order_key, uint32_t order, con
  * Make sure that what stands at `path` can be used, or that nothing stands there: what cannot be
  * used is set aside with a message in the log. False and one line when even that is not possible.
  */
-bool store_prepare_file(const char *path, const struct store_settings *settings,
-	char error[STORE_ERROR_SIZE]);
+bool store_prepare_file(
+	const char *path, const struct store_settings *settings, char error[STORE_ERROR_SIZE]);
 
 /* The file is closed and will not change: note the digest of its format and its bytes. */
 void store_seal_file(const char *path, uint32_t format);
