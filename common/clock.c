@@ -2,6 +2,13 @@
 
 #include <time.h>
 
+static uint64_t microseconds(clockid_t id)
+{
+	struct timespec now;
+	clock_gettime(id, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static uint32_t seconds(clockid_t id)
 {
 	struct timespec now;
@@ -19,4 +26,14 @@ uint32_t clock_wall(void)
 uint32_t clock_steady(void)
 {
 	return seconds(CLOCK_MONOTONIC_COARSE);
+}
+
+uint64_t clock_steady_us(void)
+{
+	return microseconds(CLOCK_MONOTONIC_COARSE);
+}
+
+uint64_t clock_exact_us(void)
+{
+	return microseconds(CLOCK_MONOTONIC);
 }

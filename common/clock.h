@@ -11,7 +11,11 @@
 /* Seconds since 1970; may jump. For the times of parts. */
 uint32_t clock_wall(void);
 
-/* Seconds since some moment, without jumps. For patience and idleness. */
+/* Seconds since some moment, without jumps. For patience. */
 uint32_t clock_steady(void);
+
+/* The same in microseconds; and exact to them, which costs a look at the cycle counter. */
+uint64_t clock_steady_us(void);
+uint64_t clock_exact_us(void);
 
 #endif

@@ -26,7 +26,7 @@ static void touch(struct connection *connection)
 {
 	struct connection_list *idle = &connection->worker->idle;
 
-	connection->last_active = clock_steady();
+	connection->last_active = clock_steady_us();
 	if (TAILQ_NEXT(connection, link) == NULL)
 		return;
 	TAILQ_REMOVE(idle, connection, link);
@@ -343,7 +343,8 @@ void connection_open(struct worker *worker, int fd)
 	}
 	connection->worker = worker;
 	connection->fd = fd;
-	connection->last_active = clock_steady();
+	/* Exact: a connection that has just come is not taken for one that has long been idle. */
+	connection->last_active = clock_exact_us();
 	TAILQ_INSERT_TAIL(&worker->idle, connection, link);
 	worker->connection_count++;
 	atomic_fetch_add_explicit(worker->all_connections, 1, memory_order_relaxed);
@@ -376,7 +377,7 @@ void connection_resume(struct wait *wait, const struct evidence *evidence, const
 		socketmap_give_up(&worker->socketmap, &wait->request, why, &text);
 	end_reply(worker, &batch, &text);
 	connection->wait = NULL;
-	connection->last_active = clock_steady();
+	connection->last_active = clock_steady_us();
 	TAILQ_INSERT_TAIL(&worker->idle, connection, link);
 	/* Earlier replies that the client has not read yet go first. */
 	if (connection->output.bytes == NULL)

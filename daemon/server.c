@@ -89,27 +89,41 @@ static void pause_listeners(struct worker *worker)
 	worker->paused = true;
 }
 
+static void note_idle(struct worker *worker)
+{
+	const struct connection *oldest = TAILQ_FIRST(&worker->idle);
+	atomic_store_explicit(&worker->idle_since,
+		oldest != NULL ? oldest->last_active : UINT64_MAX, memory_order_relaxed);
+}
+
 /*
  * Over the limit, the connection that is idle for longest gives way, whichever thread has it: its
- * thread is told, and looks again whether it is still needed. The ages are a tick old at most.
+ * thread is told, and looks again who has the oldest. What the threads say of themselves may be a
+ * tick old; each that is told says it anew, so the message ends where it should. False when nobody
+ * is idle.
  */
 static bool make_way(struct worker *worker)
 {
 	struct server *server = worker->server;
 	struct worker *oldest = NULL;
-	uint32_t since = UINT32_MAX;
+	uint64_t since = UINT64_MAX;
 
+	note_idle(worker);
 	for (unsigned i = 0; i < server->worker_count; i++) {
-		uint32_t idle_since =
+		uint64_t idle_since =
 			atomic_load_explicit(&server->workers[i]->idle_since, memory_order_relaxed);
 		if (idle_since < since) {
 			since = idle_since;
 			oldest = server->workers[i];
 		}
 	}
-	if (oldest == NULL || oldest == worker)
-		return close_longest_idle(worker);
-	return mailbox_post_kind(&oldest->mailbox, MESSAGE_MAKE_WAY);
+	if (oldest == NULL)
+		return false;
+	if (oldest != worker)
+		return mailbox_post_kind(&oldest->mailbox, MESSAGE_MAKE_WAY);
+	bool closed = close_longest_idle(worker);
+	note_idle(worker);
+	return closed;
 }
 
 /* Descriptors that lookups need are not given away to connections. */
@@ -124,13 +138,6 @@ static bool over_limit(const struct worker *worker)
 {
 	return atomic_load_explicit(worker->all_connections, memory_order_relaxed) >
 	       connections_most(worker);
-}
-
-static void note_idle(struct worker *worker)
-{
-	const struct connection *oldest = TAILQ_FIRST(&worker->idle);
-	atomic_store_explicit(&worker->idle_since,
-		oldest != NULL ? oldest->last_active : UINT32_MAX, memory_order_relaxed);
 }
 
 static void take_connection(
@@ -230,16 +237,17 @@ static void tick(evutil_socket_t fd, short what, void *context)
 {
 	struct worker *worker = context;
 	uint32_t now = clock_steady();
+	uint64_t timeout = worker->conf->server.idle_timeout * UINT64_C(1000000); /* [us] */
 	struct connection *oldest;
 
 	(void)fd;
 	(void)what;
 	while ((oldest = TAILQ_FIRST(&worker->idle)) != NULL &&
-		now - oldest->last_active >= worker->conf->server.idle_timeout)
+		oldest->last_active + timeout <= clock_steady_us())
 		connection_close(oldest);
-	/* The thread that was told to make way may have had nothing idle any more. */
-	while (over_limit(worker) && close_longest_idle(worker))
-		continue;
+	/* Nobody may have been idle when somebody should have made way. */
+	if (over_limit(worker))
+		make_way(worker);
 	note_idle(worker);
 	give_up_overdue(worker, now);
 	if (worker->stopping) {
@@ -291,8 +299,9 @@ static void take_message(void *context, struct message *message)
 		break;
 	case MESSAGE_MAKE_WAY:
 		if (over_limit(worker))
-			close_longest_idle(worker);
-		note_idle(worker);
+			make_way(worker);
+		else
+			note_idle(worker);
 		break;
 	case MESSAGE_STOP:
 		begin_stop(worker);
@@ -388,7 +397,7 @@ static struct worker *worker_new(struct server *server, struct cache *cache, str
 	TAILQ_INIT(&worker->idle);
 	TAILQ_INIT(&worker->waits);
 	worker->mailbox.wake = -1;
-	atomic_init(&worker->idle_since, UINT32_MAX);
+	atomic_init(&worker->idle_since, UINT64_MAX);
 	worker->server = server;
 	worker->all_connections = &server->connections;
 	worker->lookup = lookup;

@@ -48,7 +48,7 @@ struct connection {
 	struct worker *worker;
 	struct event event;
 	int fd;
-	uint32_t last_active; /* [s], clock_steady() */
+	uint64_t last_active; /* [us], clock_steady_us() */
 	struct wait *wait;    /* what it waits for, or NULL */
 	struct backlog input; /* a beginning of a request, or requests behind one that waits */
 	struct backlog output;
@@ -83,8 +83,8 @@ struct worker {
 	struct event *tick;
 	TAILQ_HEAD(connection_list, connection) idle; /* least recently active first */
 	TAILQ_HEAD(, wait) waits;
-	/* [s], clock_steady(): since when the first of `idle` is; for other threads to read. */
-	_Atomic uint32_t idle_since;
+	/* [us], clock_steady_us(): since when the first of `idle` is; for other threads to read. */
+	_Atomic uint64_t idle_since;
 	struct recent_refresh recent[RECENT_REFRESHES];
 	uint32_t connection_count;
 	_Atomic uint32_t *all_connections; /* of all workers together */

@@ -41,17 +41,21 @@ my $lab = Tlsad::Lab->start;
 my $directory = Tlsad::Process::private_directory();
 write_main_cf();
 
+my $left_out = $lab->left_out;
 my %levels;
 push @{$levels{$_->{site_level} // ''}}, $_ for @cases;
 for my $level (sort keys %levels) {
 	my $daemon = Tlsad::Daemon->start(lab => $lab, config => {
 		resolver => { timeout => '8s' },
 		$level eq '' ? () : (dane => { site_level => $level }) });
-	my %observations = ask($daemon, @{$levels{$level}});
-	for my $case (@{$levels{$level}}) {
+	my %observations = ask($daemon,
+		grep { !defined $left_out->{$_->{key}} } @{$levels{$level}});
+	for my $case (@{$levels{$level}}) { SKIP: {
+		my $reason = $left_out->{$case->{key}};
+		skip("$case->{text}: $reason", 1) if defined $reason;
 		subtest(($level eq '' ? '' : "site_level $level: ") . $case->{text}
 			=> sub { judge($case, $observations{$case->{number}}) });
-	}
+	} }
 	is($daemon->stop, 0, 'tlsad ends with status 0');
 }
 done_testing();

@@ -17,6 +17,14 @@ use constant TIMEOUT => 3;		# [s] resolver.timeout in most of these tests
 use constant GRACE => 6;
 use constant ASKERS => 60;
 use constant SILENT => 300;
+# A name whose MX set takes most of TIMEOUT: this many aliases on the way to it, each on a
+# server that takes its time, but less than unbound's first timeout of 376 ms, after which
+# what arrives is not the answer to the question that counts.
+use constant { LATE_ALIASES => 9, LATE => 0.25 };
+# How a server that never answers shows: libunbound gives up after its own retries (376 ms,
+# doubled twice: 2.6 s in 1.26), or resolver.timeout ends before; 1.17 tries longer.
+use constant GIVES_UP => 2.6;		# [s]
+my $no_answer = qr/(?:timeout|servfail)\b/;
 
 my @missing = Tlsad::Lab::missing_programs();
 plan(skip_all => "not installed: @missing") if @missing;
@@ -29,6 +37,8 @@ my $site = join('', (map { "j$_ MX 10 mx.slow.lab.\n" } 1 .. ASKERS),
 	(map { "one-of-many MX $_ g$_.silent.lab.\n" } 1 .. 20), "one-of-many MX 99 mx1.dane.lab.\n",
 	"one-dead MX 10 mx.dead.lab.\none-dead MX 20 mx1.dane.lab.\n",
 	"tlsa-silent MX 10 mx-tlsa-silent.dane.lab.\n",
+	(map { "slow-$_ CNAME slow-@{[$_ - 1]}\n" } 1 .. LATE_ALIASES),
+	"slow-0 MX 10 slow-host.faults.lab.\n",
 	(map { my $family = $_; "half-$family MX 10 mx-half-$family\n"
 		. "mx-half-$family A 192.0.2.1\nmx-half-$family AAAA 2001:db8::1\n"
 		. "_25._tcp.mx-half-$family TLSA 3 1 1 " . 'ab' x 32 . "\n" } qw(a aaaa)));
@@ -41,8 +51,9 @@ my @faults = (
 		{ name => "mx-half-$_.site.lab", behaviour => 'forward' }) } qw(a aaaa)),
 	(map { { name => "s$_.faults.lab", behaviour => 'silent' } } 1 .. SILENT),
 	(map { { name => "x$_.faults.lab", behaviour => 'dead' } } 1 .. 20),
-	{ name => 'slow-mx.faults.lab', type => 'MX', behaviour => 'late', seconds => 0.9 },
-	{ name => 'slow-mx.faults.lab', behaviour => 'silent' },
+	(map { ({ name => "slow-$_.site.lab", type => 'MX', behaviour => 'late', seconds => LATE },
+		{ name => "slow-$_.site.lab", behaviour => 'forward' }) } 0 .. LATE_ALIASES),
+	{ name => 'slow-host.faults.lab', behaviour => 'silent' },
 );
 my $lab = Tlsad::Lab->start(zones => { 'site.lab' => $site }, faults => \@faults);
 
@@ -105,17 +116,18 @@ sub timeouts
 {
 	my $daemon = Tlsad::Daemon->start(lab => $lab, config => {
 		resolver => { timeout => TIMEOUT . 's' }, cache => { failure_ttl => '60s' } });
+	my $slow = 'slow-' . LATE_ALIASES . '.site.lab';
 	my @cases = (
-		[ 'silent.lab', qr/^TEMP silent\.lab MX: timeout\b/ ],
-		[ 'silent-plain.lab', qr/^TEMP silent-plain\.lab MX: timeout\b/ ],
-		[ 'host-silent.site.lab', qr/^TEMP mx\.silent\.lab A(?:AAA)?: timeout\b/ ],
-		[ '[mx.silent-plain.lab]', qr/^TEMP mx\.silent-plain\.lab A(?:AAA)?: timeout\b/ ],
+		[ 'silent.lab', qr/^TEMP silent\.lab MX: $no_answer/ ],
+		[ 'silent-plain.lab', qr/^TEMP silent-plain\.lab MX: $no_answer/ ],
+		[ 'host-silent.site.lab', qr/^TEMP mx\.silent\.lab A(?:AAA)?: $no_answer/ ],
+		[ '[mx.silent-plain.lab]', qr/^TEMP mx\.silent-plain\.lab A(?:AAA)?: $no_answer/ ],
 		[ 'tlsa-silent.site.lab',
-			qr/^TEMP _25\._tcp\.mx-tlsa-silent\.dane\.lab TLSA: timeout\b/ ],
-		[ 'hosts-silent.site.lab', qr/^TEMP h\d+\.silent\.lab A(?:AAA)?: timeout\b/ ],
+			qr/^TEMP _25\._tcp\.mx-tlsa-silent\.dane\.lab TLSA: $no_answer/ ],
+		[ 'hosts-silent.site.lab', qr/^TEMP h\d+\.silent\.lab A(?:AAA)?: $no_answer/ ],
 		# Most of the time has passed when the MX set is there; its host does not get
-		# all of it again.
-		[ 'slow-mx.faults.lab', qr/^TEMP [\w.-]+ (?:MX|A|AAAA): \w+/ ],
+		# all of it again. (On a loaded machine the MX set may not come in time.)
+		[ $slow, qr/^TEMP (?:slow-host\.faults\.lab A(?:AAA)?|\Q$slow\E MX): $no_answer/ ],
 	);
 	my $begin = Time::HiRes::time();
 	my @clients = map { my $client = $daemon->client(timeout => TIMEOUT + GRACE);
@@ -163,6 +175,7 @@ sub silent_servers
 	my $timeout = 12;
 	my $daemon = Tlsad::Daemon->start(lab => $lab, config => {
 		resolver => { timeout => "${timeout}s" }, server => { workers => 1 } });
+	my $begin = Time::HiRes::time();
 	# One connection each, and a few that pipeline.
 	my @waiting = map { my $client = $daemon->client(timeout => $timeout + GRACE);
 		$client->send_request('policy', "s$_.faults.lab"); $client } 1 .. SILENT;
@@ -182,8 +195,10 @@ sub silent_servers
 	}
 	cmp_ok($slowest, '<', sanitized($daemon) ? $timeout / 2 : 3,
 		sprintf('the slowest took %.2f s', $slowest));
-	my $in_flight = grep { !defined $_->receive_raw(1, 0.001) } @waiting;
-	is($in_flight, SILENT, 'all the silent ones are still in flight');
+	my @early = grep { defined } map { $_->receive_raw(1000, 0.001) } @waiting;
+	# On a machine so slow that libunbound has given up meanwhile ($no_answer).
+	@early = grep { !/^\d+:TEMP / } @early if Time::HiRes::time() - $begin > GIVES_UP;
+	is("@early", '', 'all the silent ones are still in flight');
 	is($daemon->stop($timeout + GRACE), 0, 'the daemon ends with status 0 all the same');
 }
 

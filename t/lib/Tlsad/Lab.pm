@@ -33,6 +33,7 @@ package Tlsad::Lab;
 #   $lab->resolver_config  the same as lines of the [resolver] section
 #   $lab->unbound_config   lines of unbound.conf for the same tree
 #   $lab->data_directory
+#   $lab->left_out         {NAME => REASON}: what the installed NSD would not load
 #   $lab->stop             also done when the object goes
 #
 # The tree lies in TLSAD_LAB, or lab-data below the build directory's t/.
@@ -234,6 +235,15 @@ sub faulty_queries { return $_[0]{faulty} ? $_[0]{faulty}->queries : () }
 sub trust_anchor { return "$_[0]{data}/anchor.ds" }
 sub trust_anchor_key { return "$_[0]{data}/anchor.key" }
 sub data_directory { return $_[0]{data} }
+
+sub left_out
+{
+	my ($self) = @_;
+	my $list = "$self->{data}/left-out";
+	open(my $handle, '<', $list) or die "$list: $!\n";
+	return { map { /^(\S+) (.*)/ } <$handle> };
+}
+
 sub stubs { return (@{$_[0]{stubs}}, @{$_[0]{fault_stubs} // []}) }
 
 sub resolver_settings
