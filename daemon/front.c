@@ -14,6 +14,7 @@ enum {
 	SETS = 1 << 17,
 	WAYS = 2, /* slots that a key may have */
 	WORDS = FRONT_ROOM / 8,
+	CACHE_LINE = 64,
 	FRONT_SIZE = SETS * WAYS * FRONT_SLOT_SIZE, /* [bytes] */
 };
 
@@ -83,7 +84,11 @@ static struct slot *find_set(const struct front *front, const char *key, size_t 
 	word = 0;
 	memcpy(&word, key, size);
 	hash = mix(mix(hash, word), front->seed);
-	return &front->slots[(hash & (SETS - 1)) * WAYS];
+	struct slot *set = &front->slots[(hash & (SETS - 1)) * WAYS];
+	/* All of it at once: waiting for memory one cache line after the other is what costs. */
+	for (size_t at = 0; at < WAYS * sizeof *set; at += CACHE_LINE)
+		__builtin_prefetch((const char *)set + at);
+	return set;
 }
 
 static uint64_t make_head(uint32_t epoch, size_t key_size, size_t size)
