@@ -127,8 +127,9 @@ static void answered(void *context, const struct dns_answer *answer)
  */
 static void forget_trouble(struct probe *probe)
 {
-	if (probe->last == PROBE_UNKNOWN || probe->last == PROBE_WORKS ||
-		(probe->last == PROBE_NO_ROUTE && probe->worked))
+	/* Where only other zones have an anchor, an insecure root is no trouble. */
+	if (anchor_tracked_file(probe->anchors) == NULL || probe->last == PROBE_UNKNOWN ||
+		probe->last == PROBE_WORKS || (probe->last == PROBE_NO_ROUTE && probe->worked))
 		return;
 	dns_forget(probe->dns);
 }
