@@ -53,7 +53,7 @@ static json_t *mx_object(const struct evidence *evidence, uint32_t now)
 	const struct part *mx = &evidence->mx;
 	json_t *object = json_object();
 
-	json_object_set_new(object, "name", json_string(evidence->destination.name));
+	json_object_set_new(object, "name", json_string(evidence->destination->name));
 	json_object_set_new(object, "status", json_string(mx_status_name(mx->header.status)));
 	json_object_set_new(object, "dnssec", json_string(dns_security_name(mx->header.security)));
 	set_times(object, mx, now);
@@ -141,7 +141,7 @@ static json_t *host_object(const struct evidence *evidence, size_t index, uint32
 	json_t *object = json_object(), *lookups = json_array();
 
 	json_object_set_new(object, "name", json_stringn(host->name, host->name_size));
-	json_object_set_new(object, "port", json_integer(evidence->destination.port));
+	json_object_set_new(object, "port", json_integer(evidence->destination->port));
 	json_object_set_new(object, "preference", json_integer(host->preference));
 	json_object_set_new(
 		object, "status", json_string(host_status_name(host->part.header.status)));
@@ -161,11 +161,11 @@ static json_t *host_object(const struct evidence *evidence, size_t index, uint32
 static void set_evidence(json_t *object, const struct explanation *explanation, size_t hosts)
 {
 	const struct evidence *evidence = explanation->evidence;
-	bool domain = evidence->destination.kind == DESTINATION_DOMAIN;
+	bool domain = evidence->destination->kind == DESTINATION_DOMAIN;
 	json_t *array = json_array();
 
 	json_object_set_new(object, "kind", json_string(domain ? "domain" : "host"));
-	json_object_set_new(object, "port", json_integer(evidence->destination.port));
+	json_object_set_new(object, "port", json_integer(evidence->destination->port));
 	json_object_set_new(object, "ttl",
 		json_integer(seconds_left(evidence_expires(evidence), explanation->now)));
 	json_object_set_new(object, "cached", json_boolean(explanation->cached));
@@ -187,7 +187,7 @@ static char *dump(const struct explanation *explanation, size_t hosts)
 
 	text_init(&text, key, sizeof key);
 	if (explanation->parsed == DESTINATION_OK) {
-		destination_print(&explanation->evidence->destination, key);
+		destination_print(explanation->evidence->destination, key);
 	} else {
 		text_add_escaped(&text, explanation->key,
 			explanation->key_size < 256 ? explanation->key_size : 256);

@@ -367,7 +367,7 @@ static void journey_expand(struct journey *journey)
 
 	if (evidence == NULL)
 		return;
-	evidence->destination = journey->destination;
+	evidence->destination = &journey->destination;
 	evidence->host_count = 0;
 	if (journey->destination.kind == DESTINATION_HOST ||
 		(journey->mx.bytes != NULL &&
@@ -424,7 +424,8 @@ static bool answer_fill(struct lookup_answer *answer, const struct journey *jour
 	uint8_t *at = answer->bytes;
 	struct evidence *evidence = &answer->evidence;
 
-	evidence->destination = journey->destination;
+	answer->destination = journey->destination;
+	evidence->destination = &answer->destination;
 	if (journey->destination.kind == DESTINATION_DOMAIN) {
 		memcpy(at, journey->mx.bytes, journey->mx.size);
 		part_open(&evidence->mx, PART_MX, at, journey->mx.size);

@@ -33,24 +33,22 @@ struct lookup {
 	struct event *sweep;
 	struct flight flight;
 	struct lookup_counters counters;
-	int64_t clock_offset;    /* [s] wall clock less steady clock, when last looked at */
 	struct conf *start_conf; /* the resolver's settings point into it */
 	pthread_t thread;
 	bool running;
 };
 
-/* libunbound keeps expiries of its own by the wall clock, and they have no beginning. */
 static void notice_clock(struct lookup *lookup)
 {
-	int64_t offset = (int64_t)clock_wall() - clock_steady();
+	uint32_t seconds;
 
-	if (lookup->clock_offset != 0 && offset + PART_CLOCK_SLACK < lookup->clock_offset) {
-		log_warning("the clock was set back by %jd seconds: what was looked up before is "
-			    "forgotten",
-			(intmax_t)(lookup->clock_offset - offset));
-		dns_forget(lookup->dns);
-	}
-	lookup->clock_offset = offset;
+	cache_notice_clock(lookup->cache);
+	if (!cache_mend_clock(lookup->cache, &seconds))
+		return;
+	log_warning("the clock was set back by %u seconds: what was looked up before is forgotten",
+		seconds);
+	/* libunbound keeps expiries of its own by the wall clock, and they have no beginning. */
+	dns_forget(lookup->dns);
 }
 
 static void take_message(void *context, struct message *message)

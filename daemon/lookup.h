@@ -25,7 +25,8 @@ struct lookup_request {
 struct lookup_answer {
 	struct message message; /* MESSAGE_ANSWER */
 	void *waiter;
-	struct evidence evidence; /* into `bytes` */
+	struct destination destination;
+	struct evidence evidence; /* into `destination` and `bytes` */
 	uint8_t bytes[];
 };
 

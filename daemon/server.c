@@ -214,6 +214,19 @@ static bool requests_in_flight(const struct worker *worker)
 	return false;
 }
 
+/* When told to stop: what has arrived is still answered, what is being looked up for a while. */
+static void stop_when_done(struct worker *worker)
+{
+	bool patient = clock_steady() < worker->stop_at;
+
+	connection_handle_arrivals(-1, 0, worker);
+	/* What comes behind a request that is given up is not begun any more. */
+	if (!patient)
+		end_waits(worker);
+	if (!patient || !requests_in_flight(worker))
+		event_base_loopbreak(worker->base);
+}
+
 /*
  * The lookup thread keeps the time; this is for an answer that it could not send for want of
  * memory. It may still have a pointer to the wait, which is therefore not freed before it answers.
@@ -251,11 +264,7 @@ static void tick(evutil_socket_t fd, short what, void *context)
 	note_idle(worker);
 	give_up_overdue(worker, now);
 	if (worker->stopping) {
-		/* What comes behind a request that is given up is not begun any more. */
-		if (now >= worker->stop_at)
-			end_waits(worker);
-		if (now >= worker->stop_at || !requests_in_flight(worker))
-			event_base_loopbreak(worker->base);
+		stop_when_done(worker);
 	} else if (worker->paused) {
 		for (size_t i = 0; i < worker->listener_count; i++)
 			event_add(worker->listeners[i].event, NULL);
@@ -268,8 +277,7 @@ static void begin_stop(struct worker *worker)
 	pause_listeners(worker);
 	worker->stopping = true;
 	worker->stop_at = clock_steady() + STOP_PATIENCE;
-	if (!requests_in_flight(worker))
-		event_base_loopbreak(worker->base);
+	stop_when_done(worker);
 }
 
 static void take_answer(struct worker *worker, struct lookup_answer *answer)
@@ -280,8 +288,8 @@ static void take_answer(struct worker *worker, struct lookup_answer *answer)
 	if (wait->connection != NULL)
 		connection_resume(wait, &answer->evidence, NULL);
 	free(wait);
-	if (worker->stopping && !requests_in_flight(worker))
-		event_base_loopbreak(worker->base);
+	if (worker->stopping)
+		stop_when_done(worker);
 }
 
 static void take_message(void *context, struct message *message)
@@ -345,6 +353,8 @@ static void worker_free(struct worker *worker)
 		event_free(worker->listeners[i].event);
 	if (worker->tick != NULL)
 		event_free(worker->tick);
+	if (worker->handle_arrivals != NULL)
+		event_free(worker->handle_arrivals);
 	if (worker->mailbox.wake >= 0)
 		mailbox_clear(&worker->mailbox);
 	cache_reader_free(worker->socketmap.reader);
@@ -401,6 +411,7 @@ static struct worker *worker_new(struct server *server, struct cache *cache, str
 	worker->server = server;
 	worker->all_connections = &server->connections;
 	worker->lookup = lookup;
+	worker->cache = cache;
 	worker->conf = conf_hold(server->conf);
 	worker->socketmap.conf = worker->conf;
 	worker->socketmap.counters = &worker->counters.socketmap;
@@ -409,8 +420,10 @@ static struct worker *worker_new(struct server *server, struct cache *cache, str
 	if (worker->socketmap.reader != NULL && worker->base != NULL &&
 		mailbox_init(&worker->mailbox, worker->base, take_message, worker)) {
 		worker->tick = event_new(worker->base, -1, EV_PERSIST, tick, worker);
-		if (worker->tick != NULL && event_add(worker->tick, &second) == 0 &&
-			watch_listeners(worker))
+		worker->handle_arrivals =
+			event_new(worker->base, -1, 0, connection_handle_arrivals, worker);
+		if (worker->tick != NULL && worker->handle_arrivals != NULL &&
+			event_add(worker->tick, &second) == 0 && watch_listeners(worker))
 			return worker;
 	}
 	worker_free(worker);

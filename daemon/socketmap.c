@@ -126,18 +126,19 @@ static struct verdict answer(struct socketmap *socketmap, const struct socketmap
 	return verdict;
 }
 
-static void answer_no_destination(struct socketmap *socketmap, const struct socketmap_map *map,
-	const char *key, size_t key_size, enum destination_result parsed, struct text *out)
+static void answer_no_destination(
+	struct socketmap *socketmap, const struct socketmap_request *request, struct text *out)
 {
+	const struct socketmap_map *map = request->map;
 	struct reply reply = {REPLY_NOTFOUND, NULL};
 
-	if (parsed == DESTINATION_INVALID)
+	if (request->parsed == DESTINATION_INVALID)
 		count(&socketmap->counters->invalid);
 	if (map->form == FORM_EXPLAIN) {
 		struct explanation explanation = {
-			.key = key,
-			.key_size = key_size,
-			.parsed = parsed,
+			.key = request->key,
+			.key_size = request->key_size,
+			.parsed = request->parsed,
 			.verdict = {VERDICT_NOTFOUND, REASON_NOT_A_DESTINATION},
 			.reply = "NOTFOUND ",
 		};
@@ -149,56 +150,76 @@ static void answer_no_destination(struct socketmap *socketmap, const struct sock
 	count_reply(socketmap, map, reply.kind);
 }
 
-static enum cache_result answer_from_cache(struct socketmap *socketmap,
-	const struct socketmap_map *map, struct evidence *evidence, struct text *out)
+static enum cache_result answer_from_cache(
+	struct socketmap *socketmap, const struct socketmap_request *request, struct text *out)
 {
+	const struct socketmap_map *map = request->map;
+	struct evidence evidence;
 	uint32_t now = clock_wall();
 	enum cache_depth depth = map->form == FORM_EXPLAIN ? CACHE_WHOLE : CACHE_STATUS;
-	enum cache_result cached = cache_read(socketmap->reader, now, depth, evidence);
+
+	evidence.destination = &request->destination;
+	enum cache_result cached =
+		cache_read(socketmap->reader, request->place, now, depth, &evidence);
 
 	/* A failure is told in its own words, and these are not in the header. */
-	if (depth == CACHE_STATUS && cached != CACHE_MISS && evidence_has_failure(evidence)) {
+	if (depth == CACHE_STATUS && cached != CACHE_MISS && evidence_has_failure(&evidence)) {
 		cache_read_end(socketmap->reader);
-		cached = cache_read(socketmap->reader, now, CACHE_WHOLE, evidence);
+		cached = cache_read(socketmap->reader, request->place, now, CACHE_WHOLE, &evidence);
 	}
 	if (cached != CACHE_MISS)
-		answer(socketmap, map, evidence, true, out);
+		answer(socketmap, map, &evidence, true, out);
 	cache_read_end(socketmap->reader);
 	return cached;
 }
 
-enum socketmap_result socketmap_answer(struct socketmap *socketmap, const char *payload,
-	size_t size, struct socketmap_request *request, struct text *out)
+void socketmap_read(const struct socketmap *socketmap, const char *payload, size_t size,
+	struct socketmap_request *request)
 {
 	const char *blank = memchr(payload, ' ', size);
-	struct evidence evidence;
 
-	if (blank == NULL) {
+	request->map = NULL;
+	request->key = NULL;
+	request->key_size = 0;
+	if (blank == NULL)
+		return;
+	request->key = blank + 1;
+	request->key_size = size - (size_t)(request->key - payload);
+	request->map = find_map(payload, (size_t)(blank - payload));
+	if (request->map == NULL)
+		return;
+	request->parsed = destination_parse(request->key, request->key_size, &request->destination);
+	if (request->parsed == DESTINATION_OK)
+		request->place = cache_prefetch(socketmap->reader, &request->destination);
+}
+
+enum socketmap_result socketmap_answer(
+	struct socketmap *socketmap, const struct socketmap_request *request, struct text *out)
+{
+	if (request->key == NULL) {
 		text_add(out, "PERM expected a map, a blank and a key");
 		count_reply(socketmap, NULL, REPLY_PERM);
 		return SOCKETMAP_ANSWERED;
 	}
-	const struct socketmap_map *map = find_map(payload, (size_t)(blank - payload));
-	if (map == NULL) {
+	if (request->map == NULL) {
 		refuse_map(socketmap, out);
 		return SOCKETMAP_ANSWERED;
 	}
-	const char *key = blank + 1;
-	size_t key_size = size - (size_t)(key - payload);
-	enum destination_result parsed = destination_parse(key, key_size, &evidence.destination);
-	if (parsed != DESTINATION_OK) {
-		answer_no_destination(socketmap, map, key, key_size, parsed, out);
+	if (request->parsed != DESTINATION_OK) {
+		answer_no_destination(socketmap, request, out);
 		return SOCKETMAP_ANSWERED;
 	}
-	enum cache_result cached = answer_from_cache(socketmap, map, &evidence, out);
-	if (cached == CACHE_HIT) {
+	switch (answer_from_cache(socketmap, request, out)) {
+	case CACHE_HIT:
 		count(&socketmap->counters->hits);
 		return SOCKETMAP_ANSWERED;
+	case CACHE_REFRESH:
+		count(&socketmap->counters->hits);
+		return SOCKETMAP_REFRESH;
+	default:
+		count(&socketmap->counters->misses);
+		return SOCKETMAP_LOOKUP;
 	}
-	request->map = map;
-	request->destination = evidence.destination;
-	count(cached == CACHE_MISS ? &socketmap->counters->misses : &socketmap->counters->hits);
-	return cached == CACHE_MISS ? SOCKETMAP_LOOKUP : SOCKETMAP_REFRESH;
 }
 
 void socketmap_finish(struct socketmap *socketmap, const struct socketmap_request *request,

@@ -41,18 +41,31 @@ enum socketmap_result {
 	SOCKETMAP_LOOKUP,  /* not answered: look the destination up, then socketmap_finish() */
 };
 
-/* A request that waits for a lookup. */
+/* A request as it was understood. */
 struct socketmap_request {
-	const struct socketmap_map *map;
+	const struct socketmap_map *map; /* NULL: no such map */
+	/* The key as it came, in the payload; NULL when there is none. */
+	const char *key;
+	size_t key_size;
+	enum destination_result parsed;
+	/* With DESTINATION_OK: */
+	cache_place place;
 	struct destination destination;
 };
 
 /*
- * Answer into `out` (at least SOCKETMAP_REPLY_LONGEST + 1 bytes) what can be answered at once.
- * `request` is set unless the result is SOCKETMAP_ANSWERED.
+ * Understand a payload. What the answer needs is on its way from memory when this returns, so other
+ * work may well come in between.
  */
-enum socketmap_result socketmap_answer(struct socketmap *socketmap, const char *payload,
-	size_t size, struct socketmap_request *request, struct text *out);
+void socketmap_read(const struct socketmap *socketmap, const char *payload, size_t size,
+	struct socketmap_request *request);
+
+/*
+ * Answer into `out` (at least SOCKETMAP_REPLY_LONGEST + 1 bytes) what can be answered at once. The
+ * payload is still there.
+ */
+enum socketmap_result socketmap_answer(
+	struct socketmap *socketmap, const struct socketmap_request *request, struct text *out);
 
 /* Answer with what a lookup has found, `seconds` after the request came. */
 void socketmap_finish(struct socketmap *socketmap, const struct socketmap_request *request,

@@ -720,5 +720,13 @@ sub clock
 	is($back->{reply}, 'OK dane-only', 'with the same answer');
 	ok($back->{mx}{expires} < time + 3700, 'and a lifetime of today');
 	right_answers($daemon, 'set back');
+
+	# What nobody asked for meanwhile had expired all the same.
+	ok(wait_until(PROMPT, sub { explain($daemon, 'partial.dane.lab')->{cached} }), 'cached');
+	$set_clock->('+3h');
+	is($daemon->request('policy', '[mx1.dane.lab]'), 'OK dane-only', 'three hours later, another name');
+	$set_clock->('+0');
+	is($daemon->request('policy', '[mx2.dane.lab]'), 'OK dane-only', 'set back, and a third one');
+	ok(!explain($daemon, 'partial.dane.lab')->{cached}, 'what had expired does not come back');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }

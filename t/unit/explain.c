@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+static struct destination destination;
 static struct evidence evidence;
 static uint8_t *bytes[PART_HOSTS_MOST + 1];
 static size_t byte_count;
@@ -16,7 +17,8 @@ static size_t byte_count;
 static void begin(const char *key)
 {
 	memset(&evidence, 0, sizeof evidence);
-	if (destination_parse(key, strlen(key), &evidence.destination) != DESTINATION_OK)
+	evidence.destination = &destination;
+	if (destination_parse(key, strlen(key), &destination) != DESTINATION_OK)
 		bail_out("no destination");
 }
 
@@ -98,7 +100,7 @@ static void add_host(size_t index, enum host_status status, const struct part_ti
 	}
 	snprintf(facts.lookups[0].canonical_name, DNS_NAME_SIZE, "alias.%.200s", name);
 	bytes[byte_count++] =
-		parts_host(&host->part, &facts, times, name, evidence.destination.port);
+		parts_host(&host->part, &facts, times, name, evidence.destination->port);
 }
 
 static void add_mx(
@@ -109,7 +111,7 @@ static void add_mx(
 
 	parts_fail(
 		&set.failure, DNS_FAILURE_TIMEOUT, DNS_TYPE_MX, "example.com", "no answer in time");
-	bytes[byte_count++] = parts_mx(&evidence.mx, &set, times, evidence.destination.name);
+	bytes[byte_count++] = parts_mx(&evidence.mx, &set, times, evidence.destination->name);
 	evidence_list_hosts(&evidence);
 }
 
