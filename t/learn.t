@@ -85,6 +85,7 @@ subtest('one connection' => \&one_connection);
 subtest('no connection' => \&no_connection);
 subtest('restart' => \&restart);
 subtest('when the records expire' => \&expiry);
+subtest('a roll-over of the authority' => \&roll_over);
 subtest('addresses' => \&addresses);
 subtest('servers with faults' => \&faults);
 subtest('a few at once' => \&a_few_at_once);
@@ -155,6 +156,7 @@ sub define_hosts
 	host('off', tlsa => [ '2 1 1 root1' ]);
 	host('kept', tlsa => [ '2 1 1 root1' ]);
 	host('late', tlsa => [ '2 1 1 root1' ], ttl => SHORT_TTL);
+	host('rolling', tlsa => [ '2 1 1 root1', '2 1 1 root2' ], ttl => SHORT_TTL);
 	host('refused-first', addresses => [ '127.3.0.1', '127.3.0.2' ], tlsa => [ '2 0 1 intermediate' ]);
 	host('refused-family', addresses => [ '::1', '127.3.0.3' ], tlsa => [ '2 0 1 intermediate' ]);
 	host('deaf-first', addresses => [ '127.3.0.4', '127.3.0.5' ], tlsa => [ '2 0 1 intermediate' ]);
@@ -297,6 +299,7 @@ sub names_and_ports
 	($daemon, $directory) = start();
 	is_answer($daemon, $directory, '[submission.bulk.lab]:587', 'OK secure submission.bulk.lab with root1/key');
 	is($submission->count('connection'), 1, 'the server was asked on the destination\'s port');
+	ok($submission->wait_count('quit', 1, PROMPT), 'the server hears a QUIT');
 	is(join(' ', $submission->names), 'submission.bulk.lab', 'with its name');
 	ends_well($daemon);
 	is($_->stop, 0, 'mailhost ends well') for $host, $submission;
@@ -429,6 +432,25 @@ sub expiry
 	Time::HiRes::sleep(SHORT_TTL + 1.5);
 	is_answer($daemon, $directory, '[late.bulk.lab]', 'OK secure late.bulk.lab with root1/key', 'later');
 	is($host->count('connection'), 1, 'one connection all in all');
+	ends_well($daemon);
+	is($host->stop, 0, 'mailhost ends well');
+}
+
+# Both are published, the server changes from one to the other: with the next records at
+# the latest it can be reached.
+sub roll_over
+{
+	my $host = serve('rolling');
+	my ($daemon, $directory) = start(config => { cache => { min_ttl => '0s', prefetch => 0 } });
+	my $before = ask($daemon, '[rolling.bulk.lab]');
+	like($before, qr/^OK (?:dane-only$|secure )/, "before it: $before");
+	is($host->stop, 0, 'mailhost ends well');
+	$host = serve('rolling', %impostor);
+	my $wanted = 'OK secure rolling.bulk.lab with root1/key root2/key';
+	ok(wait_until(SHORT_TTL + PROMPT, sub { $cases->wrong($wanted,
+		ask($daemon, '[rolling.bulk.lab]'), tafile_dir => $directory) eq '' }), 'after it');
+	is_answer($daemon, $directory, '[rolling.bulk.lab]', $wanted, 'both are trust anchors');
+	is($host->count('connection'), 1, 'of one connection');
 	ends_well($daemon);
 	is($host->stop, 0, 'mailhost ends well');
 }
