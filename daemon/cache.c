@@ -259,6 +259,20 @@ void cache_read_end(struct cache_reader *reader)
 	reader->in_store = false;
 }
 
+bool cache_has_anchor(struct cache_reader *reader, const struct pin_anchor *anchor)
+{
+	char key[1 + sizeof *anchor];
+	const uint8_t *bytes;
+	size_t size;
+
+	key[0] = PART_ANCHOR;
+	memcpy(key + 1, anchor, sizeof *anchor);
+	bool own = !reader->in_store;
+	if (own)
+		reader->in_store = store_reader_begin(reader->store);
+	return store_reader_get(reader->store, key, sizeof key, &bytes, &size);
+}
+
 /* --- the lookup thread --------------------------------------------------------------------- */
 
 /* Reported when it begins and when it ends: in between every answer costs a lookup. */

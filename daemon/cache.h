@@ -13,6 +13,7 @@
 
 #include "common/conf.h"
 #include "common/evidence.h"
+#include "common/pin.h"
 #include "daemon/store.h"
 
 #include <event2/event.h>
@@ -61,6 +62,9 @@ cache_place cache_prefetch(
 enum cache_result cache_read(struct cache_reader *reader, cache_place place, uint32_t now,
 	enum cache_depth depth, struct evidence *evidence);
 void cache_read_end(struct cache_reader *reader);
+
+/* Between the two: is the trust anchor known that a digest names? */
+bool cache_has_anchor(struct cache_reader *reader, const struct pin_anchor *anchor);
 
 /* --- the lookup thread --------------------------------------------------------------------- */
 

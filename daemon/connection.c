@@ -148,20 +148,23 @@ static bool flush(struct connection *connection, struct batch *batch, bool *aliv
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-static struct lookup_request *make_lookup(const struct destination *destination)
+static struct lookup_request *make_lookup(
+	const struct worker *worker, const struct socketmap_request *request)
 {
 	struct lookup_request *lookup = calloc(1, sizeof *lookup);
 
 	if (lookup != NULL) {
 		lookup->message.kind = MESSAGE_LOOKUP;
-		lookup->destination = *destination;
+		lookup->destination = request->destination;
+		lookup->pin = socketmap_wants_pins(&worker->socketmap, request);
 	}
 	return lookup;
 }
 
 /* Ask for a refresh, unless somebody did a moment ago: the parts say so until it is done. */
-static void ask_refresh(struct worker *worker, const struct destination *destination)
+static void ask_refresh(struct worker *worker, const struct socketmap_request *request)
 {
+	const struct destination *destination = &request->destination;
 	uint32_t hash = 2166136261u ^ destination->port ^ (uint32_t)destination->kind << 16;
 	uint32_t now = clock_steady();
 
@@ -172,7 +175,7 @@ static void ask_refresh(struct worker *worker, const struct destination *destina
 		return;
 	recent->hash = hash;
 	recent->at = now;
-	struct lookup_request *lookup = make_lookup(destination);
+	struct lookup_request *lookup = make_lookup(worker, request);
 	if (lookup != NULL)
 		mailbox_post(lookup_mailbox(worker->lookup), &lookup->message);
 }
@@ -180,7 +183,7 @@ static void ask_refresh(struct worker *worker, const struct destination *destina
 static bool ask_lookup(struct connection *connection, const struct socketmap_request *request)
 {
 	struct worker *worker = connection->worker;
-	struct lookup_request *lookup = make_lookup(&request->destination);
+	struct lookup_request *lookup = make_lookup(worker, request);
 	struct wait *wait = malloc(sizeof *wait);
 
 	if (lookup == NULL || wait == NULL) {
@@ -216,7 +219,7 @@ static enum request_result handle_request(
 		socketmap_give_up(&worker->socketmap, request, "out of memory", &text);
 		break;
 	case SOCKETMAP_REFRESH:
-		ask_refresh(worker, &request->destination);
+		ask_refresh(worker, request);
 		break;
 	case SOCKETMAP_ANSWERED:
 		break;

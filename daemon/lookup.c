@@ -13,8 +13,9 @@
 #include <sys/resource.h>
 
 enum {
-	SWEEP_INTERVAL = 60, /* [s] between clearings of what has expired */
-	SWEEP_AGAIN = 1,     /* [s] when there was more than one clearing takes */
+	SWEEP_INTERVAL = 60,      /* [s] between clearings of what has expired */
+	SWEEP_AGAIN = 1,          /* [s] when there was more than one clearing takes */
+	FILES_INTERVAL = 60 * 60, /* [s] between clearings of files of trust anchors */
 	/* UDP sockets of one view of the resolver. */
 	SOCKETS_MOST = 2048,
 	SOCKETS_LEAST = 8,
@@ -30,7 +31,10 @@ struct lookup {
 	struct anchors *anchors;
 	struct dns *dns;
 	struct probe *probe;
+	struct tafiles *tafiles; /* NULL: none */
+	struct pinning *pinning;
 	struct event *sweep;
+	uint32_t files_at; /* [s], clock_steady(): the next look at them */
 	struct flight flight;
 	struct lookup_counters counters;
 	struct conf *start_conf; /* the resolver's settings point into it */
@@ -88,6 +92,10 @@ static void sweep(evutil_socket_t fd, short what, void *context)
 	notice_clock(lookup);
 	if (cache_sweep(lookup->cache, clock_wall(), conf->cache.serve_stale, conf->cache.max_ttl))
 		next.tv_sec = SWEEP_AGAIN;
+	if (lookup->pinning != NULL && clock_steady() >= lookup->files_at) {
+		lookup->files_at = clock_steady() + FILES_INTERVAL;
+		pinning_sweep(lookup->pinning, conf);
+	}
 	evtimer_add(lookup->sweep, &next);
 }
 
@@ -153,10 +161,17 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 		anchor_open(conf->resolver.trust_anchor, conf->cache.path, error, error_size);
 	if (lookup->anchors == NULL || !make_dns(lookup, error, error_size))
 		return false;
+	if (lookup->tafiles != NULL) {
+		lookup->pinning = pinning_new(
+			lookup->base, lookup->cache, lookup->tafiles, error, error_size);
+		if (lookup->pinning == NULL)
+			return false;
+	}
 	lookup->flight = (struct flight){
 		.base = lookup->base,
 		.dns = lookup->dns,
 		.cache = lookup->cache,
+		.pinning = lookup->pinning,
 		.conf = lookup->conf,
 		.counters = &lookup->counters,
 	};
@@ -167,7 +182,8 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 	       event_add(lookup->sweep, &interval) == 0;
 }
 
-struct lookup *lookup_start(struct conf *conf, struct cache *cache, char *error, size_t error_size)
+struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct tafiles *tafiles,
+	char *error, size_t error_size)
 {
 	struct lookup *lookup = calloc(1, sizeof *lookup);
 
@@ -179,6 +195,7 @@ struct lookup *lookup_start(struct conf *conf, struct cache *cache, char *error,
 	lookup->conf = conf_hold(conf);
 	lookup->start_conf = conf_hold(conf);
 	lookup->cache = cache;
+	lookup->tafiles = tafiles;
 	if (prepare(lookup, error, error_size) && cache_start_writing(cache, lookup->base)) {
 		if (pthread_create(&lookup->thread, NULL, run, lookup) == 0) {
 			lookup->running = true;
@@ -211,6 +228,7 @@ void lookup_stop(struct lookup *lookup)
 		anchor_keep(lookup->anchors);
 	}
 	flight_clear(&lookup->flight);
+	pinning_free(lookup->pinning);
 	probe_free(lookup->probe);
 	dns_free(lookup->dns);
 	anchor_close(lookup->anchors);

@@ -397,7 +397,8 @@ static bool watch_listeners(struct worker *worker)
 	return true;
 }
 
-static struct worker *worker_new(struct server *server, struct cache *cache, struct lookup *lookup)
+static struct worker *worker_new(
+	struct server *server, struct cache *cache, struct tafiles *tafiles, struct lookup *lookup)
 {
 	static const struct timeval second = {.tv_sec = 1};
 	struct worker *worker = calloc(1, sizeof *worker);
@@ -414,6 +415,7 @@ static struct worker *worker_new(struct server *server, struct cache *cache, str
 	worker->cache = cache;
 	worker->conf = conf_hold(server->conf);
 	worker->socketmap.conf = worker->conf;
+	worker->socketmap.tafiles = tafiles;
 	worker->socketmap.counters = &worker->counters.socketmap;
 	worker->socketmap.reader = cache_reader_new(cache);
 	worker->base = make_base();
@@ -509,8 +511,8 @@ static unsigned worker_count(const struct conf *conf)
 	return processors > WORKERS_AUTO_MOST ? WORKERS_AUTO_MOST : (unsigned)processors;
 }
 
-bool server_start(struct server *server, struct cache *cache, struct lookup *lookup, char *error,
-	size_t error_size)
+bool server_start(struct server *server, struct cache *cache, struct tafiles *tafiles,
+	struct lookup *lookup, char *error, size_t error_size)
 {
 	server->worker_count = worker_count(server->conf);
 	server->workers = calloc(server->worker_count, sizeof(struct worker *));
@@ -518,7 +520,7 @@ bool server_start(struct server *server, struct cache *cache, struct lookup *loo
 	if (server->workers == NULL)
 		return false;
 	for (unsigned i = 0; i < server->worker_count; i++) {
-		server->workers[i] = worker_new(server, cache, lookup);
+		server->workers[i] = worker_new(server, cache, tafiles, lookup);
 		if (server->workers[i] == NULL)
 			return false;
 	}
