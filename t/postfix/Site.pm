@@ -93,9 +93,10 @@ sub go_inside
 	exit Namespace::run_inside($^X, abs_path($0));
 }
 
-# new(receivers => {NAME => {address => ..., certificate => NAME, options => [...]}}, ports => [...],
-#     resolver_options => "options of resolv.conf")
-# A receiver with a certificate offers STARTTLS with it. options are smtpd's, as in main.cf.
+# new(receivers => {NAME => {address => ..., certificate => NAME, options => [...], absent => 1}},
+#     ports => [...], resolver_options => "options of resolv.conf")
+# A receiver with a certificate offers STARTTLS with it; at the address of one that is absent nobody
+# listens. options are smtpd's, as in main.cf.
 sub new
 {
 	my ($class, %self) = @_;
@@ -310,7 +311,7 @@ sub make_receiver
 				"smtpd_tls_chain_files=$directory/certificates/$receiver->{certificate}.pem")
 			    : 'smtpd_tls_security_level=none', @{ $receiver->{options} // [] };
 			map {"$receiver->{address}:$_ inet n - n - - smtpd$options\n"} @{ $self->{ports} };
-		} sort keys %$receivers,
+		} grep { !$receivers->{$_}{absent} } sort keys %$receivers,
 	);
 	return;
 }
@@ -319,7 +320,8 @@ sub start_mail
 {
 	my ($self) = @_;
 	$_->start for $self->{receiver}, $self->{sender};
-	wait_until_listening([$SENDER, 25], map { [$_->{address}, 25] } values %{ $self->{receivers} });
+	wait_until_listening([$SENDER, 25],
+		map { [$_->{address}, 25] } grep { !$_->{absent} } values %{ $self->{receivers} });
 	return;
 }
 
@@ -355,8 +357,8 @@ sub submit
 	return;
 }
 
-# What the receivers hold: token => [ [receiver, protocol], ... ]. The top Received field is the
-# receiver's own.
+# What the receivers hold: token => ["receiver TLS" or "receiver cleartext", ...]. The top Received
+# field is the receiver's own.
 sub arrived
 {
 	my ($self) = @_;
@@ -365,7 +367,9 @@ sub arrived
 		my ($head) = split /\n\n/, Namespace::read_file($file), 2;
 		my ($token) = $head =~ /^Subject: (\S+)$/m;
 		my ($name, $protocol) = $head =~ /^Received: .*?\bby (\w+)\.receiver\.example .*?\bwith (\w+)/ms;
-		push @{ $arrived{ $token // "a message without a token" } }, [$name // '?', $protocol // '?'];
+		# RFC 3848: ESMTPS is ESMTP after STARTTLS; RFC 6531 4.3 has UTF8SMTPS.
+		my $session = ($protocol // '') =~ /SMTPS\z/ ? 'TLS' : 'cleartext';
+		push @{ $arrived{ $token // "a message without a token" } }, ($name // '?') . " $session";
 	}
 	return \%arrived;
 }
@@ -410,9 +414,7 @@ sub check_delivered
 	my ($name, $host, $session) = @{ $case->{delivered} };
 	is($stock->{outcomes}{ $case->{queue_id} }[0], 'sent', 'Postfix sent it');
 	ok(!exists $stock->{queue}{ $case->{queue_id} }, 'nothing is left in the queue');
-	# RFC 3848: ESMTPS is ESMTP after STARTTLS; RFC 6531 4.3 has UTF8SMTPS.
-	my @arrived = map {"$_->[0] " . ($_->[1] =~ /SMTPS\z/ ? 'TLS' : 'cleartext')}
-	    @{ $stock->{arrived}{ $case->{token} } // [] };
+	my @arrived = @{ $stock->{arrived}{ $case->{token} } // [] };
 	is("@arrived", "$name " . ($session ? 'TLS' : 'cleartext'), 'one message, at that receiver');
 	my $host_name = $case->{itself} ? $case->{domain} : $host =~ /\./ ? $host : "$host.$case->{hosts}";
 	my @sessions = $self->{sender}->log =~ /(\w+) TLS connection established to \Q$host_name\E\[/g;
