@@ -311,12 +311,12 @@ sub send_during
 	return 1;
 }
 
-# The answers have these keys.
+# The answers have these keys; @learned: of those that are learned.
 sub check_rolling
 {
-	my ($when, @which) = @_;
+	my ($when, $which, $learned) = @_;
 	for my $case (@ROLLING) {
-		my @keys = map {"$case->{selector} $case->{$_}"} @which;
+		my @keys = map {"$case->{selector} $case->{$_}"} @{ $case->{learned} ? $learned // $which : $which };
 		subtest "$when: $case->{about}" => sub { check_answer({ %$case, $case->{form} => \@keys }) };
 	}
 	return;
@@ -328,10 +328,17 @@ sub check_stream
 	my @messages = @{ $case->{messages} };
 	my $receiver = $case->{mx}{10}{receiver};
 	cmp_ok(scalar @messages, '>=', 20, 'a stream of messages');
+	if ($case->{learned}) {
+		# The new trust anchor is learned when the records in the cache have expired. Until then
+		# mail waits.
+		my $outcomes = $site->sender->outcomes;
+		$sender->flush($_) for grep { $outcomes->{$_}[0] eq 'deferred' } map { $_->{queue_id} } @messages;
+	}
 	ok($site->settle('sent', @messages), 'every message was sent');
 	my $arrived = $site->arrived;
 	my @arrived = map {"@{ $arrived->{ $_->{token} } // [] }"} @messages;
 	is_deeply(\@arrived, [("$receiver TLS") x @messages], 'each arrived once, with TLS');
+	return if $case->{learned};
 	my @not_sent = grep { !/status=sent/ } $log =~ /^.*: to=<someone\@\Q$case->{domain}\E>.*, status=.*$/gm;
 	is("@not_sent", '', 'none was deferred in between');
 	my @sessions = $log =~ /(\w+) TLS connection established to mx10\.\Q$case->{hosts}\E\[/g;
@@ -344,18 +351,18 @@ subtest 'key roll-overs during a stream of messages' => sub {
 	# set any more, then the key is changed, then the old record goes.
 	ok(
 		send_during(
-			sub { check_rolling('before', 'old'); return after(1) },
+			sub { check_rolling('before', ['old']); return after(1) },
 			sub { return publish_rolling('old', 'new') },
 			sub { return after(2 * $TTL) },
 			sub {
-				check_rolling('both published', 'old', 'new');
+				check_rolling('both published', ['old', 'new'], ['old']);
 				roll_to('rolling',        'beta');
 				roll_to('rolling_issued', 'foreign');
 				return after(2 * $TTL);
 			},
-			sub { check_rolling('changed', 'old', 'new'); return publish_rolling('new') },
+			sub { check_rolling('changed', ['old', 'new']); return publish_rolling('new') },
 			sub { return after(2 * $TTL) },
-			sub { check_rolling('afterwards', 'new'); return },
+			sub { check_rolling('afterwards', ['new']); return },
 		),
 		'all steps were taken'
 	);

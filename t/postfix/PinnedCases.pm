@@ -412,7 +412,8 @@ our @CASES = (
 );
 
 # Roll-overs. record: how the TLSA records begin; old, new: of which certificate they are; form, selector:
-# how that stands in the answer.
+# how that stands in the answer. learned: the new trust anchor is known only after the host has
+# shown it.
 our @ROLLING = (
 	{
 		about => 'DANE-EE', label => 'rolling', mx => { 10 => host('rolling') },
@@ -422,6 +423,11 @@ our @ROLLING = (
 	{
 		about => 'DANE-TA, published', label => 'ta-rolling', mx => { 10 => host('rolling_issued') },
 		record => '2 0 0', form => 'secure', selector => 0,
+		old => 'authority', new => 'authority_2',
+	},
+	{
+		about => 'DANE-TA, learned', label => 'ta-rolling-learned', mx => { 10 => host('rolling_issued') },
+		record => '2 1 1', form => 'secure', selector => 1, learned => 1,
 		old => 'authority', new => 'authority_2',
 	},
 );
