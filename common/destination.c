@@ -92,7 +92,7 @@ static unsigned normalise(const char *name, size_t size, char *out)
 {
 	size_t label = 0; /* where the label begins */
 	unsigned labels = 1;
-	bool numeric = true;
+	unsigned char others = 0; /* bits of what is no digit; '0' to '9' are 0x30 to 0x39 */
 
 	if (size == 0 || size > DESTINATION_NAME_LONGEST)
 		return 0;
@@ -107,11 +107,11 @@ static unsigned normalise(const char *name, size_t size, char *out)
 			label = i + 1;
 			labels++;
 		} else {
-			numeric &= byte >= '0' && byte <= '9';
+			others |= (unsigned char)(byte ^ '0');
 		}
 	}
 	out[size] = '\0';
-	return !numeric && label_valid(name + label, size - label) ? labels : 0;
+	return others > 0x0f && label_valid(name + label, size - label) ? labels : 0;
 }
 
 bool destination_name_valid(const char *name, size_t size)
@@ -227,15 +227,19 @@ static enum destination_result parse_name(
 	const char *name, size_t size, struct destination *destination)
 {
 	char ascii[DESTINATION_NAME_LONGEST + 2];
+	size_t whole = size;
 
-	if (!is_ascii(name, size)) {
-		if (!convert_name(name, size, ascii, &size))
-			return DESTINATION_INVALID;
-		name = ascii;
-	}
 	if (size > 0 && name[size - 1] == '.')
 		size--;
 	unsigned labels = normalise(name, size, destination->name);
+	if (labels == 0 && !is_ascii(name, whole)) {
+		if (!convert_name(name, whole, ascii, &size))
+			return DESTINATION_INVALID;
+		name = ascii;
+		if (size > 0 && name[size - 1] == '.')
+			size--;
+		labels = normalise(name, size, destination->name);
+	}
 	if (labels == 0)
 		return is_address(name, size) ? DESTINATION_ADDRESS : DESTINATION_INVALID;
 	destination->name_length = (uint8_t)size;

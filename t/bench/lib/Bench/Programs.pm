@@ -15,7 +15,7 @@ package Bench::Programs;
 #                       a Tlsad::Daemon with one worker and an empty cache that
 #                       validates the zones of a Bench::Nsd; the rest is its
 #                       environment
-#   start_null()        (process, endpoint) of t/bench/null
+#   start_null(REPLY)   (process, endpoint) of t/bench/null, which answers so
 
 use strict;
 use warnings;
@@ -91,10 +91,11 @@ sub start_tlsad
 
 sub start_null
 {
+	my ($reply) = @_;
 	my $directory = Tlsad::Process::private_directory();
 	my $endpoint = "unix:$directory/null";
 	my $process = Tlsad::Process::spawn(log => "$directory/log",
-		command => [ pin_server(), program('null'), $endpoint ]);
+		command => [ pin_server(), program('null'), '--reply', $reply, $endpoint ]);
 	for (1 .. 250) {
 		return ($process, $endpoint) if -S "$directory/null";
 		Time::HiRes::sleep(0.02);
