@@ -47,7 +47,8 @@ if (!Namespace::inside()) {
 	exit Namespace::run_inside($^X, abs_path($0));
 }
 
-$ENV{TMPDIR} = Namespace::enter();
+# Nothing here asks the system's resolver.
+$ENV{TMPDIR} = Namespace::enter("nameserver 127.0.0.1\n");
 my $private = Tlsad::Process::private_directory();
 my $cases = Tlsad::PinnedCases->new;
 my $certificates = $cases->certificates;
