@@ -28,8 +28,9 @@ void text_add_format(struct text *text, const char *format, ...)
 /* Bytes outside printable ASCII, and the backslash, as \xHH: for what a stranger controls. */
 void text_add_escaped(struct text *text, const void *bytes, size_t size);
 
-/* Upper-case hexadecimal digits. */
+/* Hexadecimal digits. */
 void text_add_hex(struct text *text, const void *bytes, size_t size);
+void text_add_hex_lower(struct text *text, const void *bytes, size_t size);
 
 /* ASCII only, whatever the locale: names in DNS and in configuration compare like this. */
 static inline char text_lower(char byte)
