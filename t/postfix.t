@@ -24,9 +24,9 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Cases;
-use Certificates;
 use Instance;
 use Namespace;
+use Tlsad::Certificates;
 use Tlsad::Daemon;
 use Tlsad::Process;
 use Zones;
@@ -59,7 +59,7 @@ if (!Namespace::inside()) {
 # ---- The DNS tree
 
 my $directory    = Namespace::enter($SENDER, $RECEIVER);
-my $certificates = Certificates->new("$directory/certificates");
+my $certificates = Tlsad::Certificates->new("$directory/certificates");
 my $zones        = Zones->new("$directory/zones", $NAME_SERVER);
 
 sub add_host
@@ -112,10 +112,13 @@ sub publish
 	return;
 }
 
-$certificates->self_signed('alpha', 'alpha.receiver.example');
-$certificates->self_signed('beta',  'beta.receiver.example');
-$certificates->issued('issued', 'authority',
-	map {"mx10.$_->{label}.secure.example"} grep { $_->{label} =~ /\Ata-(?!name)/ } @CASES);
+$certificates->make('alpha', subject => 'alpha.receiver.example');
+$certificates->make('beta',  subject => 'beta.receiver.example');
+# The authority is sent along: RFC 7672 3.1.1 wants a trust anchor that is published by its digest
+# in the server's chain.
+$certificates->make('authority', authority => 1);
+$certificates->make('issued', issuer => 'authority',
+	names => [map {"mx10.$_->{label}.secure.example"} grep { $_->{label} =~ /\Ata-(?!name)/ } @CASES]);
 publish($_) for @CASES, @STOPPED;
 $zones->sign;
 
