@@ -347,6 +347,24 @@ static void test_silence(void)
 	}
 }
 
+/* A deadline that passes after the end is none any more, also where nobody has freed yet. */
+static void test_late_deadline(void)
+{
+	const struct timeval longer = {.tv_sec = 1, .tv_usec = 200000};
+
+	server_begin((const char *const[LINES_MOST]){"554 no\r\n"}, STAY);
+	struct starttls_terms terms = server_terms();
+	terms.timeout = 1;
+	attempt_begin(&terms);
+	event_base_dispatch(base);
+	event_base_loopexit(base, &longer);
+	event_base_dispatch(base);
+	ok(attempt.calls == 1 && attempt.outcome == STARTTLS_TURNED_AWAY,
+		"no second callback when the time is over");
+	starttls_free(attempt.starttls);
+	server_end();
+}
+
 static void test_local(void)
 {
 	static const char *const lines[LINES_MOST] = {GREETING, OFFER, "220 go\r\n"};
@@ -454,6 +472,7 @@ int main(void)
 	test_scripts();
 	test_no_connection();
 	test_silence();
+	test_late_deadline();
 	test_local();
 	test_free_early();
 	test_socket_bio();

@@ -10,9 +10,9 @@ package Tlsad::Process;
 #
 # Functions
 #   spawn(command => [PROGRAM, ARGUMENT...], log => FILE, env => {NAME => VALUE})
-#   spawn(code => sub {...}, log => FILE)
-#       Starts it with standard input from /dev/null and both outputs appended
-#       to FILE (default /dev/null). An env value of undef unsets the variable.
+#   spawn(code => sub {...}, log => FILE, input => HANDLE)
+#       Starts it with standard input from HANDLE (default /dev/null) and both
+#       outputs appended to FILE (default /dev/null). An env value of undef unsets the variable.
 #       Returns an object. Dies when fork fails; a program that cannot be run
 #       exits 127 with the reason in FILE.
 #   $process->pid, $process->alive, $process->signal('HUP')
@@ -175,7 +175,8 @@ sub spawn
 		setpgrp(0, 0);
 		close($watcher_pipe);
 		$SIG{$_} = 'DEFAULT' for qw(INT TERM HUP QUIT PIPE CHLD ALRM);
-		open(STDIN, '<', '/dev/null');
+		if ($options{input}) { open(STDIN, '<&', $options{input}) }
+		else { open(STDIN, '<', '/dev/null') }
 		open(STDOUT, '>>', $log) or POSIX::_exit(126);
 		open(STDERR, '>&', \*STDOUT) or POSIX::_exit(126);
 		my $env = $options{env} // {};
