@@ -6,6 +6,10 @@
 #include <string.h>
 
 const struct command commands[] = {
+	{"check", "connect to every MX host and hold its certificates against DNS",
+		"DEST [--port N] [--connect ADDR] [--timeout N] [--starttls smtp|none] [-4|-6] "
+		"[--mx-only]",
+		check_run},
 	{"tlsa create", "print the TLSA record of a certificate, a key or a live server",
 		"NAME (--cert FILE | --key FILE | --connect [ADDR]) [OPTION]...", tlsa_create_run},
 	{"tlsa verify", "would this certificate match what DNS publishes now?",

@@ -19,6 +19,7 @@
 enum {
 	CTL_YES = 0,
 	CTL_NO = 1,
+	CTL_NO_DANE = 2, /* check: neither DANE nor MTA-STS */
 };
 
 /* The options that stand before the command, or anywhere behind it. */
@@ -50,6 +51,7 @@ const struct command *command_find(int count, char **arguments, int *words);
 
 void command_list(FILE *out);
 
+int check_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int tlsa_create_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int tlsa_verify_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 
