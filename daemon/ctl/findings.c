@@ -140,6 +140,16 @@ static enum judge_match best_match(const struct survey_host *host, size_t record
 	return best;
 }
 
+/* Where nothing matches at all, the verdict tells; and nobody should remove the last record. */
+static bool has_match(const struct survey_host *host)
+{
+	for (size_t i = 0; i < host->facts->tlsa_count; i++) {
+		if (best_match(host, i) == JUDGE_MATCHES)
+			return true;
+	}
+	return false;
+}
+
 static void look_at_record(struct findings *findings, const struct survey_host *host, size_t index)
 {
 	const struct host_tlsa *tlsa = &host->facts->tlsa[index];
@@ -157,7 +167,7 @@ static void look_at_record(struct findings *findings, const struct survey_host *
 			"no certificate that the server sends is that of the record %s: it must "
 			"send its trust anchor too (RFC 7672 3.1.1), or the record is stale",
 			words);
-	else if (absent)
+	else if (absent && has_match(host))
 		add(findings, FINDING_RECORD_STALE, host,
 			"no certificate matches the record %s: one that is to come, or what a "
 			"roll-over has left; then remove it",
