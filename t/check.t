@@ -18,6 +18,7 @@ use Tlsad::Lab;
 use Tlsad::MailHost;
 use Tlsad::Process;
 use Tlsad::Root;
+use Tlsad::Situations;
 
 my @missing = Tlsad::Lab::missing_programs();
 plan(skip_all => "not installed: @missing") if @missing;
@@ -27,12 +28,7 @@ use constant START_ATTEMPTS => 5;
 use constant PATIENCE => 2;		# [s] --timeout for servers that never answer
 
 my $certificates = Tlsad::Certificates->new(Tlsad::Process::private_directory() . '/certificates');
-my %long = (not_after => time + 90 * DAY);
-make_certificates();
-
-# Each server: how it is started, its addresses in 127/8, and what is published
-# for it, RDATA or a line of the zone.
-my %servers = servers();
+my $situations = Tlsad::Situations->new($certificates, 'site.lab');
 my ($port, %running);
 start_servers();
 my $has_ipv6 = defined IO::Socket::IP->new(LocalHost => '::1', Listen => 1);
@@ -49,94 +45,14 @@ subtest('time' => \&bounded);
 subtest('screens' => \&screens);
 done_testing();
 
-sub make_certificates
-{
-	$certificates->make('root', authority => 1, %long);
-	$certificates->make('intermediate', authority => 1, issuer => 'root', %long);
-	$certificates->make('right', names => ['right.site.lab'], %long);
-	$certificates->make('other', names => ['right.site.lab'], %long);
-	$certificates->make('elsewhere', names => ['elsewhere.example'], %long);
-	$certificates->make('soon', names => ['soon.site.lab'], not_after => time + 5 * DAY);
-	$certificates->make('early', names => ['early.site.lab'], not_before => time + 3 * DAY, %long);
-	$certificates->make('expired', names => ['expired.site.lab'],
-		not_before => time - 9 * DAY, not_after => time - DAY);
-	$certificates->make('ta', issuer => 'intermediate', names => ['ta.site.lab'], %long);
-	$certificates->make('ta-expired', issuer => 'root', names => ['ta-expired.site.lab'],
-		not_before => time - 9 * DAY, not_after => time - DAY);
-	$certificates->make('ta-elsewhere', issuer => 'root', names => ['elsewhere.example'], %long);
-	$certificates->make('ta-domain', issuer => 'root', names => ['named.site.lab'], %long);
-	$certificates->make('wildcard', issuer => 'root', names => ['*.site.lab'], %long);
-}
-
-sub chain { return $certificates->chain(join('-', @_) . '.chain', @_) }
-
-sub with
-{
-	my ($chain, %options) = @_;
-	$chain = [$chain] unless ref $chain;
-	return { cert => chain(@$chain), key => $certificates->path($chain->[0], 'key'), %options };
-}
-
-sub ee { return $certificates->tlsa(3, 1, 1, $_[0]) }
-sub ta { return $certificates->tlsa(2, $_[1] // 0, 1, $_[0]) }
-
-sub servers
-{
-	my @list = (
-		right => with('right'), [ee('right')],
-		rolling => with('right'), [ee('right'), ee('other')],
-		mixed => with('right'), [ee('right'), $certificates->tlsa(1, 1, 1, 'right')],
-		full => with('right'), [$certificates->tlsa(3, 0, 0, 'right')],
-		days => with('right'), ['259200 ' . ee('right')],
-		pkix => with('right'), [$certificates->tlsa(1, 1, 1, 'right')],
-		none => with([qw(ta intermediate root)]), [],
-		wrong => with('other'), [ee('right')],
-		ee_name => with('elsewhere'), [ee('elsewhere')],
-		expired => with('expired'), [ee('expired')],
-		soon => with('soon'), [ee('soon')],
-		early => with('early'), [ee('early')],
-		ta => with([qw(ta intermediate root)]), [ta('root')],
-		ta_key => with([qw(ta intermediate)]), [ta('intermediate', 1)],
-		ta_name => with([qw(ta-elsewhere root)]), [ta('root')],
-		ta_domain => with([qw(ta-domain root)]), [ta('root')],
-		ta_expired => with([qw(ta-expired root)]), [ta('root')],
-		ta_without => with([qw(ta intermediate)]), [ta('root')],
-		ta_full => with([qw(wildcard)]), [$certificates->tlsa(2, 0, 0, 'root')],
-		wildcard => with([qw(wildcard root)]), [ta('root')],
-		bytes => with('right', fault => 'byte-by-byte'), [ee('right')],
-		cleartext => with('right', fault => 'no-starttls'), [ee('right')],
-		refusing => with('right', fault => 'refuse-starttls'), [ee('right')],
-		away => with('right', fault => 'turn-away'), [ee('right')],
-		closing => with('right', fault => 'close-at-connect'), [ee('right')],
-		ehlo => with('right', fault => 'close-after-ehlo'), [ee('right')],
-		handshake => with('right', fault => 'close-in-handshake'), [ee('right')],
-		silent => with('right', fault => 'silent'), [ee('right')],
-		mute => with('right', fault => 'silent-handshake'), [ee('right')],
-		banner => with('right', fault => 'long-banner'), [ee('right')],
-		endless => with('right', fault => 'endless-banner'), [ee('right')],
-		garbage => with('right', fault => 'garbage'), [ee('right')],
-		inject => with('right', fault => 'inject'), [ee('right')],
-		tls => with('right', tls_only => 1), [ee('right')],
-		names => with('other', sni => { 'names.site.lab' =>
-			[chain('right'), $certificates->path('right', 'key')] }), [ee('right')],
-	);
-	my %servers;
-	my $last = 1;
-	while (my ($name, $start, $records) = splice(@list, 0, 3)) {
-		$servers{$name} = { start => $start, address => '127.0.0.' . ++$last,
-			records => $records };
-	}
-	return %servers;
-}
-
 # A port that is free on one address may not be so on another.
 sub start_servers
 {
 	for my $attempt (1 .. START_ATTEMPTS) {
 		$port = Tlsad::Process::free_port();
 		return if eval {
-			$running{$_} = Tlsad::MailHost->start(%{$servers{$_}{start}},
-				listen => ["$servers{$_}{address}:$port"]) for sort keys %servers;
+			$running{$_} = Tlsad::MailHost->start($situations->start($_),
+				listen => [$situations->address($_) . ":$port"]) for $situations->names;
 			1;
 		};
 		diag($@);
@@ -145,23 +61,25 @@ sub start_servers
 	die "the servers do not start\n";
 }
 
-sub host_name { return $_[0] =~ tr/_/-/r }
+sub address { return $situations->address($_[0]) }
+sub ee { return $situations->ee($_[0]) }
 
 sub zones
 {
 	my $zone = '';
-	for my $name (sort keys %servers) {
-		my $host = host_name($name);
-		$zone .= "$host A $servers{$name}{address}\n";
-		for my $record (@{$servers{$name}{records}}) {
+	my ($right, $silent, $wrong) = map { address($_) } qw(right silent wrong);
+	for my $name ($situations->names) {
+		my $host = $situations->host($name);
+		$zone .= "$host A " . address($name) . "\n";
+		for my $record (@{$situations->records($name)}) {
 			my ($ttl, $rdata) = $record =~ /^(\d{3,} )?(.*)/;
 			$zone .= "_$port._tcp.$host " . ($ttl // '') . "TLSA $rdata\n";
 		}
 	}
 	# Nothing listens on ::1.
-	$zone .= "family A $servers{right}{address}\nfamily AAAA ::1\n_$port._tcp.family TLSA " . ee('right') . "\n"
-		. "half A $servers{right}{address}\nhalf A $servers{silent}{address}\n_$port._tcp.half TLSA " . ee('right') . "\n"
-		. "two A $servers{right}{address}\ntwo A $servers{wrong}{address}\n_$port._tcp.two TLSA " . ee('right') . "\n"
+	$zone .= "family A $right\nfamily AAAA ::1\n_$port._tcp.family TLSA " . ee('right') . "\n"
+		. "half A $right\nhalf A $silent\n_$port._tcp.half TLSA " . ee('right') . "\n"
+		. "two A $right\ntwo A $wrong\n_$port._tcp.two TLSA " . ee('right') . "\n"
 		. "nobody A 127.0.0.250\n_$port._tcp.nobody TLSA " . ee('right') . "\n"
 		. "alias CNAME names\n";
 	$zone .= <<'END';
@@ -188,6 +106,7 @@ END
 # What; destination; status; the kinds of warnings; words of the text, each on one line.
 sub rows
 {
+	my ($silent, $wrong) = map { address($_) } qw(silent wrong);
 	my $publish = "_$port\\._tcp\\.%s\\.site\\.lab\\. IN TLSA %s";
 	return (
 		['right', '[right.site.lab]', 0, '', '^verified +\[right\.site\.lab\]:\d+$',
@@ -236,8 +155,8 @@ sub rows
 		['more than was asked for', '[inject.site.lab]', 75, '', 'what comes is no SMTP: more came'],
 		['nobody there', '[nobody.site.lab]', 75, '', 'no connection: Connection refused'],
 		['one family refused', '[family.site.lab]', 0, 'family-fails', 'over IPv6 it fails \(::1: no connection: .*\), over IPv4 it works'],
-		['one address silent', '[half.site.lab]', 0, 'address-fails', "warning +half\\.site\\.lab: $servers{silent}{address}: timed out"],
-		['one address wrong', '[two.site.lab]', 1, 'address-fails', "failed +$servers{wrong}{address}: TLSv1\\.3.* no TLSA record matches"],
+		['one address silent', '[half.site.lab]', 0, 'address-fails', "warning +half\\.site\\.lab: $silent: timed out"],
+		['one address wrong', '[two.site.lab]', 1, 'address-fails', "failed +$wrong: TLSv1\\.3.* no TLSA record matches"],
 		['a host without DANE beside one with', 'partial.site.lab', 1, 'partial', '^no-dane +none\.site\.lab', 'senders +dane-partial:'],
 		['one host wrong', 'broken.site.lab', 1, '', '^verified +right\.', '^failed +wrong\.'],
 		['one host that could not be told', 'vague.site.lab', 75, '', '^unknown +ehlo\.'],
@@ -304,11 +223,11 @@ sub options
 	my @to = ('--port', $port, '--timeout', PATIENCE);
 	my $run = sub { return $ctl->run('check', @_) };
 	is($run->("[right.site.lab]:$port")->{status}, 0, 'the port of the destination');
-	is($run->('[wrong.site.lab]', @to, '--connect', $servers{right}{address})->{status}, 0,
+	is($run->('[wrong.site.lab]', @to, '--connect', address('right'))->{status}, 0,
 		'--connect leads elsewhere');
-	is($run->('[right.site.lab]', @to, '--connect', $servers{wrong}{address})->{status}, 1,
+	is($run->('[right.site.lab]', @to, '--connect', address('wrong'))->{status}, 1,
 		'and elsewhere');
-	is($run->('[nobody.site.lab]', @to, "--connect=$servers{right}{address}")->{status}, 0,
+	is($run->('[nobody.site.lab]', @to, '--connect=' . address('right'))->{status}, 0,
 		'where nobody is');
 	is($run->('[tls.site.lab]', @to, '--starttls', 'none')->{status}, 0, '--starttls none');
 	is($run->('[tls.site.lab]', @to)->{status}, 75, 'and without it');
