@@ -10,6 +10,8 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Tlsad::Certificates;
 use Tlsad::Ctl;
+use Tlsad::Lab;
+use Tlsad::MailHost;
 use Tlsad::Process;
 
 my $name = 'mx.example.com';
@@ -32,6 +34,7 @@ subtest('as ldns-dane' => \&as_ldns_dane);
 subtest('from keys' => \&from_keys);
 subtest('forms' => \&forms);
 subtest('which certificates of a chain' => \&chains);
+subtest('from a live server' => \&live);
 subtest('JSON' => \&json);
 subtest('files that do not serve' => \&bad_files);
 subtest('arguments that do not serve' => \&bad_arguments);
@@ -250,6 +253,56 @@ sub chains
 	$result = $ctl->run('tlsa', 'create', $name, '--usage', 1, '--cert', $chain);
 	is($result->{status}, 0, 'usage 1: status');
 	like($result->{err}, qr/warning: usage 1 is not for mail servers/, 'with a warning');
+}
+
+sub live
+{
+	my $key = $certificates->path('leaf', 'key');
+	my $server = Tlsad::MailHost->start(cert => $chain, key => $key);
+	my $port = $server->port;
+	my @to = ('--connect', '127.0.0.1', '--port', $port);
+	my %record = map { $_ => Tlsad::Certificates::association($certificates->path($_, 'crt'), 1, 1) }
+		qw(leaf intermediate root);
+	my $result = $ctl->run('tlsa', 'create', $name, @to);
+	is($result->{status}, 0, 'STARTTLS: status');
+	is($result->{out}, "_$port._tcp.$name. IN TLSA 3 1 1 $record{leaf}\n", 'the record');
+	like($result->{err}, qr/\Atlsactl: warning: the server at 127\.0\.0\.1 was not authenticated[^\n]*\n\z/,
+		'a warning');
+	is(($server->names)[-1], $name, 'it was asked for the name');
+	$result = $ctl->run('tlsa', 'create', '--connect', $name, '--port', $port, '--usage', 2);
+	is($result->{status}, 1, 'a name that is not in DNS');
+	$result = $ctl->json('tlsa', 'create', $name, @to, '--usage', 2);
+	is($result->{json}{address}, '127.0.0.1', 'JSON: who was asked');
+	is("@{[map { $_->{data} } @{$result->{json}{records}}]}", "$record{intermediate} $record{root}",
+		'usage 2: the authorities that it sends');
+	my $direct = Tlsad::MailHost->start(cert => $chain, key => $key, tls_only => 1);
+	$result = $ctl->run('tlsa', 'create', $name, '--connect=127.0.0.1', '--port', $direct->port,
+		'--starttls', 'none');
+	like($result->{out}, qr/TLSA 3 1 1 $record{leaf}$/, 'TLS at once');
+
+	my %faults = ('no-starttls' => qr/does not offer STARTTLS/, 'close-after-ehlo' => qr/hung up before the reply to EHLO/,
+		'turn-away' => qr/554/, silent => qr/timed out/, 'long-banner' => qr/too long/);
+	for my $fault (sort keys %faults) {
+		my $bad = Tlsad::MailHost->start(cert => $chain, key => $key, fault => $fault);
+		$result = $ctl->run('tlsa', 'create', $name, '--connect', '127.0.0.1', '--port', $bad->port,
+			'--timeout', 2);
+		is("$result->{status} $result->{out}", '1 ', "$fault: status");
+		like($result->{err}, qr/\Atlsactl: error: \Q$name\E \[127\.0\.0\.1\] port \d+: [^\n]*\n\z/, 'one line');
+		like($result->{err}, $faults{$fault}, 'and why');
+	}
+	$result = $ctl->run('tlsa', 'create', $name, '--connect=mx', '--port', $port);
+	is("$result->{status} $result->{out}", '1 ', 'an address that is none');
+
+	my @missing = Tlsad::Lab::missing_programs();
+	SKIP: {
+		skip("not installed: @missing", 2) if @missing;
+		# Nobody is at the first address.
+		my $lab = Tlsad::Lab->start(zones => { 'site.lab' => "mx A 127.0.0.250\nmx A 127.0.0.1\n" });
+		$result = Tlsad::Ctl->new(lab => $lab)->run('tlsa', 'create', 'mx.site.lab', '--connect',
+			'--port', $port);
+		is($result->{status}, 0, 'the first address of the name that answers') or diag($result->{err});
+		is($result->{out}, "_$port._tcp.mx.site.lab. IN TLSA 3 1 1 $record{leaf}\n", 'the record');
+	}
 }
 
 sub json
