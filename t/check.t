@@ -111,7 +111,7 @@ sub rows
 	return (
 		['right', '[right.site.lab]', 0, '', '^verified +\[right\.site\.lab\]:\d+$',
 			'verified +127\.\S+: TLSv1\.3, TLS_', 'cert 0 +CN=right\.site\.lab; names: right\.site\.lab; issuer: CN=right\.site\.lab; valid 20\S+ \S+ UTC to 20',
-			'match +' . ee('right') . ' is cert 0'],
+			'match +' . ee('right') . ' is cert 0, depth 0'],
 		['a domain with two hosts', 'good.site.lab', 0, '', '^verified +good\.site\.lab', 'MX +2 hosts, secure',
 			'^verified +right\.site\.lab, preference 10', '^verified +ta\.site\.lab, preference 20'],
 		['a domain without MX records', 'right.site.lab', 0, '', 'MX +none: the domain is its own host'],
@@ -127,7 +127,7 @@ sub rows
 		['expired, usage 3', '[expired.site.lab]', 0, 'certificate-expired', 'has expired on 20.* pass over it \(usage 3\)'],
 		['expires soon', '[soon.site.lab]', 0, 'certificate-expires', 'expires in [45] days \(20'],
 		['not valid yet', '[early.site.lab]', 0, 'certificate-not-yet-valid', 'is not valid before 20'],
-		['a trust anchor', '[ta.site.lab]', 0, '', 'match +2 0 1 \S+ is cert 2', 'cert 1 +CN=intermediate; names: none; issuer: CN=root'],
+		['a trust anchor', '[ta.site.lab]', 0, '', 'match +2 0 1 \S+ is cert 2, depth 2', 'cert 1 +CN=intermediate; names: none; issuer: CN=root'],
 		['an intermediate as the trust anchor, by its key, another name', '[ta-key.site.lab]', 1, '',
 			'reject +2 1 1 \S+ is cert 1, but: the certificate is for none of the names ta-key\.site\.lab',
 			sprintf($publish, 'ta-key', '3 1 1'), 'but not +one of cert 1: the certificate is for none of'],
@@ -135,7 +135,9 @@ sub rows
 		['a trust anchor, expired', '[ta-expired.site.lab]', 1, 'certificate-expired', 'certificate has expired', 'look at it \(usage 2\)'],
 		['a chain without its trust anchor', '[ta-without.site.lab]', 1, 'trust-anchor-not-sent',
 			'no TLSA record matches', 'must send its trust anchor too \(RFC 7672 3\.1\.1\)'],
-		['a trust anchor whole in DNS, not sent', '[ta-full.site.lab]', 0, 'only-matching-type-0'],
+		['a trust anchor whole in DNS, not sent', '[ta-full.site.lab]', 0, 'only-matching-type-0',
+			'match +2 0 0 \S+ is the trust anchor, which was not sent, depth 1'],
+		['a chain in another order', '[disorder.site.lab]', 0, '', 'match +2 0 1 \S+ is cert 1, depth 2'],
 		['a wildcard', '[wildcard.site.lab]', 0, ''],
 		['the name of the mail domain', 'named.site.lab', 0, ''],
 		['the name of the mail domain behind insecure MX records', 'named.site-plain.lab', 1, 'mx-insecure',
@@ -205,7 +207,7 @@ sub json
 	is($ta->{tlsa}[0]{matches}[0], 'matches', 'the record matches');
 	my $address = $ta->{addresses}[0];
 	is("@{[sort keys %$address]}", 'address chain cipher detail match outcome publish stage tls verdict', 'members of an address');
-	is_deeply($address->{match}, { record => 0, depth => 2 }, 'what matched');
+	is_deeply($address->{match}, { record => 0, depth => 2, certificate => 2 }, 'what matched');
 	is(scalar(@{$address->{chain}}), 3, 'the chain');
 	is("@{[sort keys %{$address->{chain}[0]}]}", 'authority issuer names not_after not_before sha256 subject', 'members of a certificate');
 	is(uc($address->{chain}[0]{sha256}), $certificates->fingerprint('ta'), 'its fingerprint');
@@ -264,7 +266,7 @@ sub signatures
 	my $result = $ours->json('check', 'ok.mail', '--mx-only');
 	is($result->{status}, 0, 'it is well');
 	my @details = map { $_->{detail} } grep { $_->{kind} eq 'signature-expires' } @{$result->{json}{warnings}};
-	is(scalar(@details), 4, 'MX, two kinds of address, and TLSA');
+	is(scalar(@details), 2, 'of the MX records and of the host');
 	like($details[0], qr/signature of ok\.mail MX ends in 5 days \(20.*mail is deferred/, 'the words');
 	$root->publish(keys => ['key'], until => time + 15 * DAY);
 	is(scalar(@{$ours->json('check', 'ok.mail', '--mx-only')->{json}{warnings}}), 0,

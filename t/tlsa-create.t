@@ -401,7 +401,7 @@ sub bad_arguments
 		like($result->{err}, $row->[1], "$what: why");
 		like($result->{err}, qr/^usage: tlsactl tlsa create NAME /m, "$what: usage");
 	}
-	for my $bad ('', 'a b', '192.0.2.1', '[mx.example.com]', 'mx.example.com:25', '-x-.example',
+	for my $bad ('', 'a b', '192.0.2.1', '[mx.example.com]', 'mx.example.com:25', '_25._tcp.mx.example.com', '-x-.example',
 		'single', '.example.com', 'a' x 64 . '.example', join('.', ('a' x 60) x 4) . '.b') {
 		my $result = $ctl->run('tlsa', 'create', '--cert', $file, '--', $bad);
 		is("$result->{status} $result->{out}", '1 ', "'$bad' is no name: status");

@@ -80,7 +80,7 @@ my @rows = (
 	['SHA-512', ['sha512.site.lab', '--key', $now_key], 0, 'matches +3 1 2'],
 	['another port', ['now.site.lab', '--cert', $next, '--port', 465], 0, 'yes now.site.lab port 465'],
 	['a chain under its trust anchor', ['ta.site.lab', '--cert', $chain], 0, 'yes',
-		'matches +2 0 1 .*: it is certificate 3 of the chain'],
+		'matches +2 0 1 .*: it is certificate 3 of the file'],
 	['an anchor in the middle', ['middle.site.lab', '--cert', $certificates->chain('m', qw(leaf intermediate))], 1,
 		'rejected +2 1 1 .* certificate 2 of the file, but .* for none of the names middle.site.lab'],
 	['a chain without its trust anchor', ['ta.site.lab', '--cert', $certificates->chain('s', qw(leaf intermediate))], 1,

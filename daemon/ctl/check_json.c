@@ -68,8 +68,10 @@ static void set_tls(json_t *object, const struct survey_address *address)
 		json_array_append_new(chain, certificate_json(sk_X509_value(address->chain, i)));
 	json_object_set_new(object, "chain", chain);
 	if (address->verdict.verified && address->verdict.record != JUDGE_NO_RECORD)
-		match = json_pack("{s:i, s:i}", "record", address->verdict.record, "depth",
-			address->verdict.depth);
+		match = json_pack("{s:i, s:i, s:o}", "record", address->verdict.record, "depth",
+			address->verdict.depth, "certificate",
+			address->verdict.place >= 0 ? json_integer(address->verdict.place)
+						    : json_null());
 	json_object_set_new(object, "match", match);
 	json_object_set_new(object, "publish",
 		check_address(address) == CHECK_VERIFIED ? json_array() : publish_json(address));

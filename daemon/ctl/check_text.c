@@ -100,8 +100,14 @@ static void print_match(const struct screen *screen, const struct survey_address
 	const struct host_tlsa *tlsa = &facts->tlsa[address->verdict.record];
 	tlsa_parse(tlsa->rdata, tlsa->size, &record);
 	char *words = association_words(&record, DIGITS_SHOWN);
-	screen_row(screen, DEEP, SCREEN_GOOD, "match", LABEL_WIDTH - INDENT, "%s is cert %d",
-		words != NULL ? words : "", address->verdict.depth);
+	if (address->verdict.place >= 0)
+		screen_row(screen, DEEP, SCREEN_GOOD, "match", LABEL_WIDTH - INDENT,
+			"%s is cert %d, depth %d", words != NULL ? words : "",
+			address->verdict.place, address->verdict.depth);
+	else
+		screen_row(screen, DEEP, SCREEN_GOOD, "match", LABEL_WIDTH - INDENT,
+			"%s is the trust anchor, which was not sent, depth %d",
+			words != NULL ? words : "", address->verdict.depth);
 	free(words);
 }
 
@@ -118,7 +124,7 @@ static void print_rejected(const struct screen *screen, const struct survey_addr
 		char *words = association_words(&record, DIGITS_SHOWN);
 		screen_row(screen, DEEP, SCREEN_BAD, "reject", LABEL_WIDTH - INDENT,
 			"%s is cert %d, but: %s", words != NULL ? words : "",
-			address->record_verdicts[i].depth, address->record_verdicts[i].words);
+			address->record_verdicts[i].place, address->record_verdicts[i].words);
 		free(words);
 	}
 }

@@ -88,14 +88,29 @@ static void look_at_mx(struct findings *findings, const struct survey *survey)
 		survey->mx.signature_expires);
 }
 
+/* Most signatures of a zone end together: the first of a host's is enough to tell of. */
+static void look_at_signatures(struct findings *findings, const struct survey_host *host)
+{
+	const struct host_lookup_result *first = NULL;
+
+	for (size_t i = 0; i < host->facts->lookup_count; i++) {
+		const struct host_lookup_result *lookup = &host->facts->lookups[i];
+		if (lookup->signature_expires != 0 &&
+			(first == NULL || lookup->signature_expires < first->signature_expires))
+			first = lookup;
+	}
+	if (first != NULL)
+		look_at_signature(findings, host->survey, host, first->name, first->type,
+			first->signature_expires);
+}
+
 static void look_at_lookups(struct findings *findings, const struct survey_host *host)
 {
 	const struct host_facts *facts = host->facts;
 
+	look_at_signatures(findings, host);
 	for (size_t i = 0; i < facts->lookup_count; i++) {
 		const struct host_lookup_result *lookup = &facts->lookups[i];
-		look_at_signature(findings, host->survey, host, lookup->name, lookup->type,
-			lookup->signature_expires);
 		if (lookup->outcome == DNS_FAILED && facts->status != HOST_FAILED)
 			add(findings, FINDING_LOOKUP_FAILED, host, "the lookup of %s %s failed: %s",
 				lookup->name, dns_type_name(lookup->type), lookup->detail);

@@ -113,15 +113,30 @@ static void add_words(struct judge_verdict *verdict, const struct judge_terms *t
 	}
 }
 
-void judge_read(SSL *ssl, const struct judge_terms *terms, struct judge_verdict *verdict)
+/* A server may send its chain in any order, and more than that. */
+static int find_place(const X509 *certificate, STACK_OF(X509) * chain)
 {
+	for (int i = 0; certificate != NULL && i < sk_X509_num(chain); i++) {
+		if (X509_cmp(sk_X509_value(chain, i), certificate) == 0)
+			return i;
+	}
+	return -1;
+}
+
+void judge_read(SSL *ssl, const struct judge_terms *terms, STACK_OF(X509) * chain,
+	struct judge_verdict *verdict)
+{
+	X509 *matched = NULL;
+
 	memset(verdict, 0, sizeof *verdict);
 	verdict->error = (int)SSL_get_verify_result(ssl);
-	verdict->depth = SSL_get0_dane_authority(ssl, NULL, NULL);
+	verdict->depth = SSL_get0_dane_authority(ssl, &matched, NULL);
+	verdict->place = -1;
 	verdict->record = JUDGE_NO_RECORD;
 	if (verdict->error == X509_V_OK && verdict->depth >= 0) {
 		verdict->verified = true;
 		verdict->record = find_record(ssl, terms);
+		verdict->place = find_place(matched, chain);
 		return;
 	}
 	if (verdict->error == X509_V_OK)
@@ -162,21 +177,21 @@ bool judge_chain(SSL_CTX *context, const struct judge_terms *terms, STACK_OF(X50
 	bool judged = prepared && verify(ssl, chain);
 
 	if (judged)
-		judge_read(ssl, terms, verdict);
+		judge_read(ssl, terms, chain, verdict);
 	SSL_free(ssl);
 	ERR_clear_error();
 	return judged;
 }
 
 /* Where the chain has the record's certificate or key, or -1. */
-static int find_depth(const struct tlsa_record *record, STACK_OF(X509) * chain)
+static int find_fitting(const struct tlsa_record *record, STACK_OF(X509) * chain)
 {
 	/* RFC 7671 5.1: an end entity is the server's own certificate, and no other. */
 	int most = record->usage == TLSA_DANE_EE ? 1 : sk_X509_num(chain);
 
-	for (int depth = 0; depth < most; depth++) {
-		if (association_fits_certificate(record, sk_X509_value(chain, depth)))
-			return depth;
+	for (int i = 0; i < most; i++) {
+		if (association_fits_certificate(record, sk_X509_value(chain, i)))
+			return i;
 	}
 	return -1;
 }
@@ -189,7 +204,7 @@ enum judge_match judge_record(SSL_CTX *context, const struct judge_terms *terms,
 
 	memset(verdict, 0, sizeof *verdict);
 	verdict->record = JUDGE_NO_RECORD;
-	verdict->depth = -1;
+	verdict->depth = verdict->place = -1;
 	alone.tlsa = &terms->tlsa[record];
 	alone.tlsa_count = 1;
 	if (tlsa_parse(alone.tlsa->rdata, alone.tlsa->size, &parsed) != TLSA_USABLE ||
@@ -199,6 +214,6 @@ enum judge_match judge_record(SSL_CTX *context, const struct judge_terms *terms,
 		verdict->record = (int)record;
 		return JUDGE_MATCHES;
 	}
-	verdict->depth = find_depth(&parsed, chain);
-	return verdict->depth >= 0 ? JUDGE_REJECTED : JUDGE_ABSENT;
+	verdict->place = find_fitting(&parsed, chain);
+	return verdict->place >= 0 ? JUDGE_REJECTED : JUDGE_ABSENT;
 }

@@ -30,7 +30,8 @@ struct judge_terms {
 struct judge_verdict {
 	bool verified;
 	int record; /* index of the record that made it so, or JUDGE_NO_RECORD */
-	int depth;  /* of the certificate that it matched, 0 being the server's own */
+	int depth;  /* in the chain that OpenSSL built, 0 being the server's own certificate */
+	int place;  /* in what was sent, or -1: the record itself holds the trust anchor */
 	int error;  /* X509_V_ERR_... */
 	char words[JUDGE_WORDS_SIZE]; /* why not, printable ASCII */
 };
@@ -41,8 +42,9 @@ SSL_CTX *judge_context_new(void);
 /* Before a handshake. False when OpenSSL takes none of the records or has no memory. */
 bool judge_prepare(SSL *ssl, const struct judge_terms *terms);
 
-/* After it. */
-void judge_read(SSL *ssl, const struct judge_terms *terms, struct judge_verdict *verdict);
+/* After it. The chain is what the server sent, in its order. */
+void judge_read(SSL *ssl, const struct judge_terms *terms, STACK_OF(X509) * chain,
+	struct judge_verdict *verdict);
 
 /* A chain, the server's own certificate first. False when out of memory. */
 bool judge_chain(SSL_CTX *context, const struct judge_terms *terms, STACK_OF(X509) * chain,
@@ -59,7 +61,7 @@ enum judge_match {
 
 const char *judge_match_name(enum judge_match match);
 
-/* One record on its own. `verdict->depth` is where its certificate stands, -1 without one. */
+/* One record on its own. `verdict->place` is where its certificate stands, matching or not. */
 enum judge_match judge_record(SSL_CTX *context, const struct judge_terms *terms, size_t record,
 	STACK_OF(X509) * chain, struct judge_verdict *verdict);
 

@@ -19,6 +19,10 @@ bool name_read(const char *typed, unsigned port, const char *protocol,
 		log_error("%.300s is an address: name the host", typed);
 		return false;
 	}
+	if (typed[0] == '_') {
+		log_error("'%.300s': name the host alone; port and protocol have options", typed);
+		return false;
+	}
 	if (result != DESTINATION_OK) {
 		log_error("'%.300s' is no host name", typed);
 		return false;

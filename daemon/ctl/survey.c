@@ -65,7 +65,7 @@ static bool take_tls(struct survey_address *address, SSL *ssl)
 		return false;
 	if (address->host->facts->status != HOST_USABLE)
 		return true;
-	judge_read(ssl, &address->host->terms, &address->verdict);
+	judge_read(ssl, &address->host->terms, address->chain, &address->verdict);
 	return judge_records(address);
 }
 

@@ -153,16 +153,18 @@ static void add_record_words(
 	case JUDGE_MATCHES:
 		if (verification->key != NULL)
 			text_add(text, "it is this key");
-		else if (verdict->depth == 0)
+		else if (verdict->place == 0)
 			text_add(text, "it is this certificate");
-		else
+		else if (verdict->place > 0)
 			text_add_format(
-				text, "it is certificate %d of the chain", verdict->depth + 1);
+				text, "it is certificate %d of the file", verdict->place + 1);
+		else
+			text_add(text, "it is the trust anchor of this certificate");
 		break;
 	case JUDGE_REJECTED:
 		text_add_format(text,
 			"it is certificate %d of the file, but the chain does not verify: %s",
-			verdict->depth + 1, verdict->words);
+			verdict->place + 1, verdict->words);
 		break;
 	case JUDGE_ABSENT:
 		text_add(text,
@@ -240,8 +242,9 @@ static void print_material(const struct verification *verification, const struct
 	const X509 *certificate = sk_X509_value(verification->chain, 0);
 	text_init(&text, subject, sizeof subject);
 	certificate_subject(&text, certificate);
-	screen_row(screen, INDENT, SCREEN_PLAIN, "certificate", LABEL_WIDTH, "%s, valid until %s",
-		subject, moment_date(date, certificate_not_after(certificate)));
+	int64_t ends = certificate_not_after(certificate);
+	screen_row(screen, INDENT, SCREEN_PLAIN, "certificate", LABEL_WIDTH, "%s, %s %s", subject,
+		ends > verification->now ? "valid until" : "EXPIRED on", moment_date(date, ends));
 }
 
 static void print_records(const struct verification *verification, const struct screen *screen)

@@ -53,7 +53,7 @@ sub _make_certificates
 	$certificates->make('early', names => ["early.$domain"], not_before => time + 3 * DAY, %long);
 	$certificates->make('expired', names => ["expired.$domain"],
 		not_before => time - 9 * DAY, not_after => time - DAY);
-	$certificates->make('ta', issuer => 'intermediate', names => ["ta.$domain"], %long);
+	$certificates->make('ta', issuer => 'intermediate', names => ["ta.$domain", "disorder.$domain"], %long);
 	$certificates->make('ta-expired', issuer => 'root', names => ["ta-expired.$domain"],
 		not_before => time - 9 * DAY, not_after => time - DAY);
 	$certificates->make('ta-elsewhere', issuer => 'root', names => ['elsewhere.invalid'], %long);
@@ -96,6 +96,7 @@ sub _make_servers
 		soon => $self->_with('soon'), [$self->ee('soon')],
 		early => $self->_with('early'), [$self->ee('early')],
 		ta => $self->_with([qw(ta intermediate root)]), [$self->ta('root')],
+		disorder => $self->_with([qw(ta root intermediate)]), [$self->ta('root')],
 		ta_key => $self->_with([qw(ta intermediate)]), [$self->ta('intermediate', 1)],
 		ta_name => $self->_with([qw(ta-elsewhere root)]), [$self->ta('root')],
 		ta_domain => $self->_with([qw(ta-domain root)]), [$self->ta('root')],
