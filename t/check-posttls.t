@@ -49,7 +49,8 @@ if (!Namespace::inside()) {
 }
 
 my $directory = Namespace::enter();
-my $situations = Tlsad::Situations->new(Tlsad::Certificates->new("$directory/certificates"), DOMAIN);
+my $situations = Tlsad::Situations->new(Tlsad::Certificates->new("$directory/certificates"),
+	DOMAIN);
 my $zones = Zones->new("$directory/zones", NAME_SERVER);
 publish($_) for $situations->names;
 # Behind records that are not signed, and signed but wrong.
@@ -68,7 +69,8 @@ my @servers = (
 	map { Tlsad::MailHost->start($situations->start($_),
 		listen => [$situations->address($_) . ':25']) } $situations->names);
 wait_for_port($_) for NAME_SERVER, '127.0.0.1';
-Namespace::write_file("$directory/main.cf", "compatibility_level = 3.6\nmyhostname = client.example\n"
+Namespace::write_file("$directory/main.cf",
+	"compatibility_level = 3.6\nmyhostname = client.example\n"
 	. "mynetworks_style = host\nqueue_directory = $directory\ndata_directory = $directory\n"
 	. "smtp_dns_support_level = dnssec\n");
 my $ctl = Tlsad::Ctl->new(config => { resolver => { trust_anchor => $zones->{trust_anchor},
@@ -127,7 +129,8 @@ sub finger
 		$ENV{MAIL_CONFIG} = $directory;
 		open(STDERR, '>&', \*STDOUT);
 		alarm(PATIENCE);
-		exec(Tlsad::Process::find_program('posttls-finger'), '-c', '-l', 'dane', '-L', 'summary',
+		exec(Tlsad::Process::find_program('posttls-finger'), '-c', '-l', 'dane', '-L',
+			'summary',
 			'-t', TIMEOUT, '-T', TIMEOUT, "[$host]") or POSIX::_exit(127);
 	}
 	my $text = do { local $/; <$pipe> } // '';

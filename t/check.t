@@ -52,7 +52,8 @@ sub start_servers
 		$port = Tlsad::Process::free_port();
 		return if eval {
 			$running{$_} = Tlsad::MailHost->start($situations->start($_),
-				listen => [$situations->address($_) . ":$port"]) for $situations->names;
+				listen => [$situations->address($_)
+					. ":$port"]) for $situations->names;
 			1;
 		};
 		diag($@);
@@ -110,64 +111,103 @@ sub rows
 	my $publish = "_$port\\._tcp\\.%s\\.site\\.lab\\. IN TLSA %s";
 	return (
 		['right', '[right.site.lab]', 0, '', '^verified +\[right\.site\.lab\]:\d+$',
-			'verified +127\.\S+: TLSv1\.3, TLS_', 'cert 0 +CN=right\.site\.lab; names: right\.site\.lab; issuer: CN=right\.site\.lab; valid 20\S+ \S+ UTC to 20',
+			'verified +127\.\S+: TLSv1\.3, TLS_',
+				'cert 0 +CN=right\.site\.lab; names: right\.site\.lab; issuer: CN=right\.site\.lab; valid 20\S+ \S+ UTC to 20',
 			'match +' . ee('right') . ' is cert 0, depth 0'],
-		['a domain with two hosts', 'good.site.lab', 0, '', '^verified +good\.site\.lab', 'MX +2 hosts, secure',
-			'^verified +right\.site\.lab, preference 10', '^verified +ta\.site\.lab, preference 20'],
-		['a domain without MX records', 'right.site.lab', 0, '', 'MX +none: the domain is its own host'],
+		['a domain with two hosts', 'good.site.lab', 0, '', '^verified +good\.site\.lab',
+			'MX +2 hosts, secure',
+			'^verified +right\.site\.lab, preference 10',
+				'^verified +ta\.site\.lab, preference 20'],
+		['a domain without MX records', 'right.site.lab', 0, '',
+			'MX +none: the domain is its own host'],
 		['in the middle of a roll-over', '[rolling.site.lab]', 0, 'record-stale',
 			'warning +rolling\.site\.lab: no certificate matches the record 3 1 1 '],
-		['usage 1 beside 3', '[mixed.site.lab]', 0, 'record-unusable', 'record 1 1 1 \S+ cannot be used: usage 0 and 1'],
-		['only matching type 0', '[full.site.lab]', 0, 'only-matching-type-0', 'publish SHA-256 digests'],
-		['a TTL over a day', '[days.site.lab]', 0, 'ttl-over-a-day', 'TTL of the TLSA records is 259200 s'],
+		['usage 1 beside 3', '[mixed.site.lab]', 0, 'record-unusable',
+			'record 1 1 1 \S+ cannot be used: usage 0 and 1'],
+		['only matching type 0', '[full.site.lab]', 0, 'only-matching-type-0',
+			'publish SHA-256 digests'],
+		['a TTL over a day', '[days.site.lab]', 0, 'ttl-over-a-day',
+			'TTL of the TLSA records is 259200 s'],
 		['usage 1 alone', '[pkix.site.lab]', 1, 'record-unusable', 'none that can be used'],
-		['the wrong key', '[wrong.site.lab]', 1, '', '^failed +\[wrong', 'no TLSA record matches',
-			'publish +one of these records would match', sprintf($publish, 'wrong', ee('other'))],
+		['the wrong key', '[wrong.site.lab]', 1, '', '^failed +\[wrong',
+			'no TLSA record matches',
+			'publish +one of these records would match', sprintf($publish, 'wrong',
+				ee('other'))],
 		['the right key with another name', '[ee-name.site.lab]', 0, ''],
-		['expired, usage 3', '[expired.site.lab]', 0, 'certificate-expired', 'has expired on 20.* pass over it \(usage 3\)'],
-		['expires soon', '[soon.site.lab]', 0, 'certificate-expires', 'expires in [45] days \(20'],
-		['not valid yet', '[early.site.lab]', 0, 'certificate-not-yet-valid', 'is not valid before 20'],
-		['a trust anchor', '[ta.site.lab]', 0, '', 'match +2 0 1 \S+ is cert 2, depth 2', 'cert 1 +CN=intermediate; names: none; issuer: CN=root'],
-		['an intermediate as the trust anchor, by its key, another name', '[ta-key.site.lab]', 1, '',
+		['expired, usage 3', '[expired.site.lab]', 0, 'certificate-expired',
+			'has expired on 20.* pass over it \(usage 3\)'],
+		['expires soon', '[soon.site.lab]', 0, 'certificate-expires',
+			'expires in [45] days \(20'],
+		['not valid yet', '[early.site.lab]', 0, 'certificate-not-yet-valid',
+			'is not valid before 20'],
+		['a trust anchor', '[ta.site.lab]', 0, '', 'match +2 0 1 \S+ is cert 2, depth 2',
+			'cert 1 +CN=intermediate; names: none; issuer: CN=root'],
+		['an intermediate as the trust anchor, by its key, another name',
+			'[ta-key.site.lab]', 1, '',
 			'reject +2 1 1 \S+ is cert 1, but: the certificate is for none of the names ta-key\.site\.lab',
-			sprintf($publish, 'ta-key', '3 1 1'), 'but not +one of cert 1: the certificate is for none of'],
-		['a trust anchor with another name', '[ta-name.site.lab]', 1, '', 'for none of the names ta-name\.site\.lab'],
-		['a trust anchor, expired', '[ta-expired.site.lab]', 1, 'certificate-expired', 'certificate has expired', 'look at it \(usage 2\)'],
-		['a chain without its trust anchor', '[ta-without.site.lab]', 1, 'trust-anchor-not-sent',
-			'no TLSA record matches', 'must send its trust anchor too \(RFC 7672 3\.1\.1\)'],
-		['a trust anchor whole in DNS, not sent', '[ta-full.site.lab]', 0, 'only-matching-type-0',
+			sprintf($publish, 'ta-key', '3 1 1'),
+				'but not +one of cert 1: the certificate is for none of'],
+		['a trust anchor with another name', '[ta-name.site.lab]', 1, '',
+			'for none of the names ta-name\.site\.lab'],
+		['a trust anchor, expired', '[ta-expired.site.lab]', 1, 'certificate-expired',
+			'certificate has expired', 'look at it \(usage 2\)'],
+		['a chain without its trust anchor', '[ta-without.site.lab]', 1,
+			'trust-anchor-not-sent',
+			'no TLSA record matches',
+				'must send its trust anchor too \(RFC 7672 3\.1\.1\)'],
+		['a trust anchor whole in DNS, not sent', '[ta-full.site.lab]', 0,
+			'only-matching-type-0',
 			'match +2 0 0 \S+ is the trust anchor, which was not sent, depth 1'],
-		['a chain in another order', '[disorder.site.lab]', 0, '', 'match +2 0 1 \S+ is cert 1, depth 2'],
+		['a chain in another order', '[disorder.site.lab]', 0, '',
+			'match +2 0 1 \S+ is cert 1, depth 2'],
 		['a wildcard', '[wildcard.site.lab]', 0, ''],
 		['the name of the mail domain', 'named.site.lab', 0, ''],
-		['the name of the mail domain behind insecure MX records', 'named.site-plain.lab', 1, 'mx-insecure',
+		['the name of the mail domain behind insecure MX records', 'named.site-plain.lab',
+			1, 'mx-insecure',
 			'for none of the names ta-domain\.site\.lab$'],
 		['byte by byte', '[bytes.site.lab]', 0, ''],
-		['no STARTTLS', '[cleartext.site.lab]', 1, 'no-starttls', 'STARTTLS is not offered'],
+		['no STARTTLS', '[cleartext.site.lab]', 1, 'no-starttls',
+			'STARTTLS is not offered'],
 		['STARTTLS refused', '[refusing.site.lab]', 1, '', 'STARTTLS is refused: 454'],
 		['turned away', '[away.site.lab]', 75, '', 'turns us away: 554'],
 		['drops at once', '[closing.site.lab]', 75, '', 'hung up before the greeting'],
-		['drops after EHLO', '[ehlo.site.lab]', 75, '', '^unknown ', 'hung up before the reply to EHLO'],
-		['drops in the handshake', '[handshake.site.lab]', 1, '', 'hung up in the TLS handshake'],
+		['drops after EHLO', '[ehlo.site.lab]', 75, '', '^unknown ',
+			'hung up before the reply to EHLO'],
+		['drops in the handshake', '[handshake.site.lab]', 1, '',
+			'hung up in the TLS handshake'],
 		['silent', '[silent.site.lab]', 75, '', 'timed out after 2 s before the greeting'],
-		['silent in the handshake', '[mute.site.lab]', 75, '', 'timed out after 2 s in the TLS handshake'],
+		['silent in the handshake', '[mute.site.lab]', 75, '',
+			'timed out after 2 s in the TLS handshake'],
 		['a banner of 100 KB', '[banner.site.lab]', 75, '', 'what comes is no SMTP'],
 		['an endless banner', '[endless.site.lab]', 75, '', 'what comes is no SMTP'],
 		['garbage', '[garbage.site.lab]', 75, '', 'what comes is no SMTP'],
-		['more than was asked for', '[inject.site.lab]', 75, '', 'what comes is no SMTP: more came'],
+		['more than was asked for', '[inject.site.lab]', 75, '',
+			'what comes is no SMTP: more came'],
 		['nobody there', '[nobody.site.lab]', 75, '', 'no connection: Connection refused'],
-		['one family refused', '[family.site.lab]', 0, 'family-fails', 'over IPv6 it fails \(::1: no connection: .*\), over IPv4 it works'],
-		['one address silent', '[half.site.lab]', 0, 'address-fails', "warning +half\\.site\\.lab: $silent: timed out"],
-		['one address wrong', '[two.site.lab]', 1, 'address-fails', "failed +$wrong: TLSv1\\.3.* no TLSA record matches"],
-		['a host without DANE beside one with', 'partial.site.lab', 1, 'partial', '^no-dane +none\.site\.lab', 'senders +dane-partial:'],
-		['one host wrong', 'broken.site.lab', 1, '', '^verified +right\.', '^failed +wrong\.'],
+		['one family refused', '[family.site.lab]', 0, 'family-fails',
+			'over IPv6 it fails \(::1: no connection: .*\), over IPv4 it works'],
+		['one address silent', '[half.site.lab]', 0, 'address-fails',
+			"warning +half\\.site\\.lab: $silent: timed out"],
+		['one address wrong', '[two.site.lab]', 1, 'address-fails',
+			"failed +$wrong: TLSv1\\.3.* no TLSA record matches"],
+		['a host without DANE beside one with', 'partial.site.lab', 1, 'partial',
+			'^no-dane +none\.site\.lab', 'senders +dane-partial:'],
+		['one host wrong', 'broken.site.lab', 1, '', '^verified +right\.',
+			'^failed +wrong\.'],
 		['one host that could not be told', 'vague.site.lab', 75, '', '^unknown +ehlo\.'],
-		['one host without address', 'gone.site.lab', 0, 'no-address', '^passed-over +missing\.site\.lab'],
-		['one host whose lookup failed', 'failed.site.lab', 75, '', '^verified +right\.', '^unknown +mx-tlsa-servfail\.dane\.lab', 'lookup failed: _\d+\._tcp\.mx-tlsa-servfail\.dane\.lab TLSA: servfail'],
-		['no DANE', 'without.site.lab', 2, '', '^no-dane +without', 'there are no TLSA records at',
-			sprintf($publish, 'none', ee('ta')), 'but not +one of cert 1: the certificate is for none of'],
-		['insecure MX records', 'site-plain.lab', 0, 'mx-insecure', 'senders +dane-insecure-mx', 'sign the zone site-plain\.lab'],
-		['insecure MX records, no DANE', 'none.site-plain.lab', 2, '', 'senders +insecure:'],
+		['one host without address', 'gone.site.lab', 0, 'no-address',
+			'^passed-over +missing\.site\.lab'],
+		['one host whose lookup failed', 'failed.site.lab', 75, '', '^verified +right\.',
+			'^unknown +mx-tlsa-servfail\.dane\.lab',
+			'lookup failed: _\d+\._tcp\.mx-tlsa-servfail\.dane\.lab TLSA: servfail'],
+		['no DANE', 'without.site.lab', 2, '', '^no-dane +without',
+			'there are no TLSA records at',
+			sprintf($publish, 'none', ee('ta')),
+				'but not +one of cert 1: the certificate is for none of'],
+		['insecure MX records', 'site-plain.lab', 0, 'mx-insecure',
+			'senders +dane-insecure-mx', 'sign the zone site-plain\.lab'],
+		['insecure MX records, no DANE', 'none.site-plain.lab', 2, '',
+			'senders +insecure:'],
 		['null MX', 'null.site.lab', 2, '', 'the domain takes no mail'],
 		['no such domain', 'missing.site.lab', 2, '', 'there is no such domain'],
 		['bogus MX records', 'bogus-mx.dane.lab', 75, '', 'bogus-mx\.dane\.lab MX: bogus:'],
@@ -190,34 +230,44 @@ sub judge
 		is($result->{status}, $status, 'JSON: status');
 		my %verdicts = (0 => 'verified', 1 => 'failed', 2 => 'no-dane', 75 => 'unknown');
 		is($result->{json}{verdict}, $verdicts{$status}, 'JSON: verdict');
-		is(join(' ', map { $_->{kind} } @{$result->{json}{warnings}}), $kinds, 'JSON: warnings');
+		is(join(' ', map { $_->{kind} } @{$result->{json}{warnings}}), $kinds,
+			'JSON: warnings');
 	});
 }
 
 sub json
 {
 	my $json = $ctl->json('check', 'good.site.lab', '--port', $port)->{json};
-	is("@{[sort keys %$json]}", 'destination hosts mx port reason rule verdict warnings', 'members');
-	is("@{[@$json{qw(destination port verdict reason)}]}", "good.site.lab:$port $port verified dane-full", 'what is known');
+	is("@{[sort keys %$json]}", 'destination hosts mx port reason rule verdict warnings',
+		'members');
+	is("@{[@$json{qw(destination port verdict reason)}]}",
+		"good.site.lab:$port $port verified dane-full", 'what is known');
 	is($json->{mx}{dnssec}, 'secure', 'mx');
 	cmp_ok($json->{mx}{signature_expires}, '>', time + 14 * DAY, 'when its signature ends');
 	my ($right, $ta) = @{$json->{hosts}};
-	is("@{[sort keys %$right]}", 'addresses lookups name names preference status tlsa verdict', 'members of a host');
+	is("@{[sort keys %$right]}", 'addresses lookups name names preference status tlsa verdict',
+		'members of a host');
 	is("@{$ta->{names}}", 'ta.site.lab good.site.lab', 'the names that count');
 	is($ta->{tlsa}[0]{matches}[0], 'matches', 'the record matches');
 	my $address = $ta->{addresses}[0];
-	is("@{[sort keys %$address]}", 'address chain cipher detail match outcome publish stage tls verdict', 'members of an address');
+	is("@{[sort keys %$address]}",
+		'address chain cipher detail match outcome publish stage tls verdict',
+		'members of an address');
 	is_deeply($address->{match}, { record => 0, depth => 2, certificate => 2 }, 'what matched');
 	is(scalar(@{$address->{chain}}), 3, 'the chain');
-	is("@{[sort keys %{$address->{chain}[0]}]}", 'authority issuer names not_after not_before sha256 subject', 'members of a certificate');
+	is("@{[sort keys %{$address->{chain}[0]}]}",
+		'authority issuer names not_after not_before sha256 subject',
+		'members of a certificate');
 	is(uc($address->{chain}[0]{sha256}), $certificates->fingerprint('ta'), 'its fingerprint');
 	my ($tlsa) = grep { $_->{type} eq 'TLSA' } @{$right->{lookups}};
 	is("@$tlsa{qw(ttl original_ttl)}", '3600 3600', 'the TTL of a lookup');
 
 	$json = $ctl->json('check', '[none.site.lab]', '--port', $port)->{json};
 	my @publish = @{$json->{hosts}[0]{addresses}[0]{publish}};
-	is("@{[map { $_->{verifies} ? 'yes' : 'no' } @publish]}", 'yes no no', 'what to publish is tried');
-	like($publish[0]{line}, qr/^_$port\._tcp\.none\.site\.lab\. IN TLSA \Q@{[ee('ta')]}\E$/, 'a line');
+	is("@{[map { $_->{verifies} ? 'yes' : 'no' } @publish]}", 'yes no no',
+		'what to publish is tried');
+	like($publish[0]{line}, qr/^_$port\._tcp\.none\.site\.lab\. IN TLSA \Q@{[ee('ta')]}\E$/,
+		'a line');
 }
 
 sub options
@@ -236,14 +286,19 @@ sub options
 	my $result = $run->('[wrong.site.lab]', @to, '--mx-only');
 	is($result->{status}, 0, '--mx-only: DNS is well');
 	like($result->{out}, qr/^usable +wrong\.site\.lab/m, 'and says no more than that');
-	is($run->('partial.site.lab', @to, '--mx-only')->{status}, 1, '--mx-only: one host without DANE');
+	is($run->('partial.site.lab', @to, '--mx-only')->{status}, 1,
+		'--mx-only: one host without DANE');
 	is($run->('without.site.lab', @to, '--mx-only')->{status}, 2, '--mx-only: no DANE');
 	SKIP: {
 		skip('no IPv6 here', 4) unless $has_ipv6;
-		is($run->('[family.site.lab]', @to, '-4')->{out} =~ tr/:// && $run->('[family.site.lab]', @to, '-4')->{status}, 0, '-4');
-		unlike($run->('[family.site.lab]', @to, '-4')->{out}, qr/warning/, '-4: no warning');
+		is($run->('[family.site.lab]', @to,
+			'-4')->{out} =~ tr/:// && $run->('[family.site.lab]', @to, '-4')->{status},
+			0, '-4');
+		unlike($run->('[family.site.lab]', @to, '-4')->{out}, qr/warning/,
+			'-4: no warning');
 		is($run->('[family.site.lab]', @to, '--ipv6')->{status}, 75, '-6');
-		like($run->('[right.site.lab]', @to, '-6')->{out}, qr/it has no IPv6 address/, '-6 without such an address');
+		like($run->('[right.site.lab]', @to, '-6')->{out}, qr/it has no IPv6 address/,
+			'-6 without such an address');
 	}
 }
 
@@ -251,7 +306,8 @@ sub server_names
 {
 	my $names = $running{names};
 	my $before = () = $names->names;
-	is($ctl->run('check', '[names.site.lab]', '--port', $port)->{status}, 0, 'a host by its name');
+	is($ctl->run('check', '[names.site.lab]', '--port', $port)->{status}, 0,
+		'a host by its name');
 	is($ctl->run('check', '[alias.site.lab]', '--port', $port)->{status}, 0, 'by an alias');
 	my @seen = $names->names;
 	is("@seen[$before .. $#seen]", 'names.site.lab names.site.lab',
@@ -267,7 +323,8 @@ sub signatures
 	is($result->{status}, 0, 'it is well');
 	my @details = map { $_->{detail} } grep { $_->{kind} eq 'signature-expires' } @{$result->{json}{warnings}};
 	is(scalar(@details), 2, 'of the MX records and of the host');
-	like($details[0], qr/signature of ok\.mail MX ends in 5 days \(20.*mail is deferred/, 'the words');
+	like($details[0], qr/signature of ok\.mail MX ends in 5 days \(20.*mail is deferred/,
+		'the words');
 	$root->publish(keys => ['key'], until => time + 15 * DAY);
 	is(scalar(@{$ours->json('check', 'ok.mail', '--mx-only')->{json}{warnings}}), 0,
 		'not when there is more time');
@@ -275,17 +332,22 @@ sub signatures
 
 sub bad_arguments
 {
-	for my $row ([[], qr/DEST is missing/], [['a.example', 'b.example'], qr/one argument too many/],
-		[['a.example', '--timeout', 0], qr/expected a number/], [['a.example', '--starttls', 'imap'], qr/smtp\|none/],
+	for my $row ([[], qr/DEST is missing/], [['a.example', 'b.example'],
+		qr/one argument too many/],
+		[['a.example', '--timeout', 0], qr/expected a number/], [['a.example', '--starttls',
+			'imap'], qr/smtp\|none/],
 		[['a.example', '--connect', 'mx.example'], qr/expected a numeric address/],
-		[['a.example', '-4', '-6'], qr/leave no address/], [['a.example', '--mxonly'], qr/did you mean '--mx-only'/]) {
+		[['a.example', '-4', '-6'], qr/leave no address/], [['a.example', '--mxonly'],
+			qr/did you mean '--mx-only'/]) {
 		my $result = $ctl->run('check', @{$row->[0]});
 		is("$result->{status} $result->{out}", '64 ', "@{$row->[0]}: status");
 		like($result->{err}, $row->[1], 'and why');
 		like($result->{err}, qr/^usage: tlsactl check /m, 'and the usage');
 	}
-	for my $row (['192.0.2.1', qr/is an address/], ['[192.0.2.1]:25', qr/is an address/], ['a b', qr/no mail domain/],
-		['', qr/no mail domain/], ['localhost', qr/no mail domain/], ['.example.com', qr/no mail domain/]) {
+	for my $row (['192.0.2.1', qr/is an address/], ['[192.0.2.1]:25', qr/is an address/],
+		['a b', qr/no mail domain/],
+		['', qr/no mail domain/], ['localhost', qr/no mail domain/], ['.example.com',
+			qr/no mail domain/]) {
 		my $result = $ctl->run('--json', 'check', $row->[0]);
 		is("$result->{status} $result->{out}", '2 ', "'$row->[0]': status");
 		like($result->{err}, qr/\Atlsactl: error: [^\n]*\n\z/, 'one line');
@@ -301,7 +363,8 @@ sub bounded
 	$result = $ctl->run('check', 'mx.silent.lab');
 	is($result->{status}, 75, 'a silent name server');
 	cmp_ok($result->{seconds}, '<', 25, 'its time is limited');
-	my $process = Tlsad::Process::spawn(command => [Tlsad::Ctl::binary(), '-c', $ctl->config_file,
+	my $process = Tlsad::Process::spawn(command => [Tlsad::Ctl::binary(), '-c',
+		$ctl->config_file,
 		'check', '[silent.site.lab]', '--port', $port, '--timeout', 60]);
 	ok($running{silent}->wait_count('connection', 4, 20), 'it has connected');
 	$process->signal('INT');

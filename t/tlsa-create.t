@@ -103,19 +103,22 @@ sub as_openssl
 {
 	for my $algorithm (sort keys %algorithms) {
 		my $file = $algorithms{$algorithm};
+		my $public_key = "openssl x509 -in $file -noout -pubkey"
+			. ' | openssl pkey -pubin -outform DER';
+		my $der_form = "openssl x509 -in $file -outform DER";
 		for my $digest ([1, 'sha256'], [2, 'sha512']) {
 			my ($type, $program) = @$digest;
-			my ($key) = qx(openssl x509 -in $file -noout -pubkey | openssl pkey -pubin -outform DER | openssl $program) =~ /([0-9a-f]{64,128})\s*$/;
-			my ($whole) = qx(openssl x509 -in $file -outform DER | openssl $program) =~ /([0-9a-f]{64,128})\s*$/;
+			my ($key) = qx($public_key | openssl $program) =~ /([0-9a-f]{64,128})\s*$/;
+			my ($whole) = qx($der_form | openssl $program) =~ /([0-9a-f]{64,128})\s*$/;
 			is_deeply([lines('--cert', $file, '--matching', $type)],
 				["$owner IN TLSA 3 1 $type $key"], "$algorithm: 3 1 $type");
 			is_deeply([lines('--cert', $file, '--selector', 0, '--matching', $type)],
 				["$owner IN TLSA 3 0 $type $whole"], "$algorithm: 3 0 $type");
 		}
-		my $der = unpack('H*', scalar qx(openssl x509 -in $file -outform DER));
+		my $der = unpack('H*', scalar qx($der_form));
 		is_deeply([lines('--cert', $file, '--selector', 0, '--matching', 0)],
 			["$owner IN TLSA 3 0 0 $der"], "$algorithm: 3 0 0");
-		$der = unpack('H*', scalar qx(openssl x509 -in $file -noout -pubkey | openssl pkey -pubin -outform DER));
+		$der = unpack('H*', scalar qx($public_key));
 		is_deeply([lines('--cert', $file, '--matching', 0)],
 			["$owner IN TLSA 3 1 0 $der"], "$algorithm: 3 1 0");
 	}
@@ -129,11 +132,13 @@ sub compare
 		for my $usage (1, 3) {
 			for my $selector (0, 1) {
 				for my $type (0, 1, 2) {
-					my $theirs = $make->($file, $usage, $selector, $type) // next;
+					my $theirs = $make->($file, $usage, $selector,
+						$type) // next;
 					my ($ours) = lines('--cert', $file, '--usage', $usage,
 						'--selector', $selector, '--matching', $type);
 					my $rdata = qr/TLSA\s+(\d) (\d) (\d) (\S+)/;
-					is("@{[lc($ours) =~ /$rdata/i]}", "@{[lc($theirs) =~ /$rdata/i]}",
+					is("@{[lc($ours) =~ /$rdata/i]}",
+						"@{[lc($theirs) =~ /$rdata/i]}",
 						"$algorithm: $usage $selector $type as $whose has it");
 				}
 			}
@@ -144,15 +149,18 @@ sub compare
 sub as_hash_slinger
 {
 	my $program = need('tlsa', 'hash-slinger') // return;
+	my $create = "$program --create --port 25 --certificate";
 	compare('hash-slinger', sub {
 		my ($file, $usage, $selector, $type) = @_;
-		my ($line) = qx($program --create --certificate $file --port 25 --usage $usage --selector $selector --mtype $type $name 2>/dev/null) =~ /(^_25.*)/m;
+		my $kind = "--usage $usage --selector $selector --mtype $type";
+		my ($line) = qx($create $file $kind $name 2>/dev/null) =~ /(^_25.*)/m;
 		# Its M2Crypto knows no Ed25519.
 		return $line if defined $line;
 		ok($file =~ /ED25519/, 'it made a record') unless defined $line;
 		return undef;
 	});
-	my ($theirs) = qx($program --create --certificate $algorithms{'P-256'} --port 25 --usage 3 --selector 1 --mtype 1 --output generic $name 2>/dev/null) =~ /(^_25.*)/m;
+	my $kind = '--usage 3 --selector 1 --mtype 1 --output generic';
+	my ($theirs) = qx($create $algorithms{'P-256'} $kind $name 2>/dev/null) =~ /(^_25.*)/m;
 	my ($ours) = lines('--cert', $algorithms{'P-256'}, '--generic');
 	is(lc($ours), lc($theirs // ''), 'the same line in the form of RFC 3597');
 }
@@ -160,10 +168,12 @@ sub as_hash_slinger
 sub as_ldns_dane
 {
 	my $program = need('ldns-dane', 'ldnsutils') // return;
+	# -a: it would look up the host's address, which is no matter here.
+	my $create = "$program -d -n -s -a 127.0.0.1 -c";
 	compare('ldns-dane', sub {
 		my ($file, $usage, $selector, $type) = @_;
-		# -a: it would look up the host's address, which is no matter here.
-		my ($line) = qx($program -d -n -s -a 127.0.0.1 -c $file create $name 25 $usage $selector $type 2>&1) =~ /(^_25.*)/m;
+		my $kind = "$usage $selector $type";
+		my ($line) = qx($create $file create $name 25 $kind 2>&1) =~ /(^_25.*)/m;
 		ok(defined $line, "it made $usage $selector $type");
 		return $line;
 	});
@@ -190,7 +200,8 @@ sub from_keys
 	# As Postfix's smtpd_tls_chain_files has them.
 	my $both = write_file('both.pem', read_file($certificates->path('self', 'key'))
 		. read_file($certificates->path('self', 'crt')));
-	is_deeply([lines('--key', $both)], [lines('--cert', $both)], 'a file with key and certificate');
+	is_deeply([lines('--key', $both)], [lines('--cert', $both)],
+		'a file with key and certificate');
 	my $parameters = write_file('parameters.pem', openssl(qw(ecparam -name prime256v1))
 		. read_file($certificates->path('self', 'key')));
 	is_deeply([lines('--key', $parameters)], [lines('--cert', $both)],
@@ -212,7 +223,8 @@ sub forms
 		"--generic --ttl 60" => "$owner 60 IN TYPE52 \\# 35 030101$data",
 	);
 	for my $options (sort keys %forms) {
-		is_deeply([lines('--cert', $file, split(/ /, $options))], [$forms{$options}], $options);
+		is_deeply([lines('--cert', $file, split(/ /, $options))], [$forms{$options}],
+			$options);
 	}
 	for my $typed ('MX.Example.COM', 'mx.example.com.') {
 		my $result = $ctl->run('tlsa', 'create', $typed, '--cert', $file);
@@ -224,9 +236,11 @@ sub forms
 	SKIP: {
 		my $checker = Tlsad::Process::find_program('ldns-read-zone') // skip('no ldns-read-zone', 1);
 		my $zone = write_file('zone', "example.com. 60 IN SOA ns. host. 1 2 3 4 5\n"
-			. join("\n", lines('--cert', $file), lines('--cert', $file, '--generic', '--ttl', 5)) . "\n");
+			. join("\n", lines('--cert', $file), lines('--cert', $file, '--generic',
+				'--ttl', 5)) . "\n");
 		my $read = qx($checker $zone 2>&1);
-		is(scalar(() = $read =~ /TLSA\t3 1 1 \Q$data\E/gi), 2, 'ldns reads both forms alike') or diag($read);
+		is(scalar(() = $read =~ /TLSA\t3 1 1 \Q$data\E/gi), 2,
+			'ldns reads both forms alike') or diag($read);
 	}
 }
 
@@ -261,7 +275,8 @@ sub live
 	my $server = Tlsad::MailHost->start(cert => $chain, key => $key);
 	my $port = $server->port;
 	my @to = ('--connect', '127.0.0.1', '--port', $port);
-	my %record = map { $_ => Tlsad::Certificates::association($certificates->path($_, 'crt'), 1, 1) }
+	my %record = map { $_ => Tlsad::Certificates::association($certificates->path($_, 'crt'), 1,
+		1) }
 		qw(leaf intermediate root);
 	my $result = $ctl->run('tlsa', 'create', $name, @to);
 	is($result->{status}, 0, 'STARTTLS: status');
@@ -273,18 +288,21 @@ sub live
 	is($result->{status}, 1, 'a name that is not in DNS');
 	$result = $ctl->json('tlsa', 'create', $name, @to, '--usage', 2);
 	is($result->{json}{address}, '127.0.0.1', 'JSON: who was asked');
-	is("@{[map { $_->{data} } @{$result->{json}{records}}]}", "$record{intermediate} $record{root}",
+	is("@{[map { $_->{data} } @{$result->{json}{records}}]}",
+		"$record{intermediate} $record{root}",
 		'usage 2: the authorities that it sends');
 	my $direct = Tlsad::MailHost->start(cert => $chain, key => $key, tls_only => 1);
 	$result = $ctl->run('tlsa', 'create', $name, '--connect=127.0.0.1', '--port', $direct->port,
 		'--starttls', 'none');
 	like($result->{out}, qr/TLSA 3 1 1 $record{leaf}$/, 'TLS at once');
 
-	my %faults = ('no-starttls' => qr/does not offer STARTTLS/, 'close-after-ehlo' => qr/hung up before the reply to EHLO/,
+	my %faults = ('no-starttls' => qr/does not offer STARTTLS/,
+		'close-after-ehlo' => qr/hung up before the reply to EHLO/,
 		'turn-away' => qr/554/, silent => qr/timed out/, 'long-banner' => qr/too long/);
 	for my $fault (sort keys %faults) {
 		my $bad = Tlsad::MailHost->start(cert => $chain, key => $key, fault => $fault);
-		$result = $ctl->run('tlsa', 'create', $name, '--connect', '127.0.0.1', '--port', $bad->port,
+		$result = $ctl->run('tlsa', 'create', $name, '--connect', '127.0.0.1', '--port',
+			$bad->port,
 			'--timeout', 2);
 		is("$result->{status} $result->{out}", '1 ', "$fault: status");
 		like($result->{err}, qr/\Atlsactl: error: \Q$name\E \[127\.0\.0\.1\] port \d+: [^\n]*\n\z/, 'one line');
@@ -298,16 +316,20 @@ sub live
 		skip("not installed: @missing", 2) if @missing;
 		# Nobody is at the first address.
 		my $lab = Tlsad::Lab->start(zones => { 'site.lab' => "mx A 127.0.0.250\nmx A 127.0.0.1\n" });
-		$result = Tlsad::Ctl->new(lab => $lab)->run('tlsa', 'create', 'mx.site.lab', '--connect',
+		$result = Tlsad::Ctl->new(lab => $lab)->run('tlsa', 'create', 'mx.site.lab',
+			'--connect',
 			'--port', $port);
-		is($result->{status}, 0, 'the first address of the name that answers') or diag($result->{err});
-		is($result->{out}, "_$port._tcp.mx.site.lab. IN TLSA 3 1 1 $record{leaf}\n", 'the record');
+		is($result->{status}, 0, 'the first address of the name that answers')
+			or diag($result->{err});
+		is($result->{out}, "_$port._tcp.mx.site.lab. IN TLSA 3 1 1 $record{leaf}\n",
+			'the record');
 	}
 }
 
 sub json
 {
-	my $result = $ctl->json('tlsa', 'create', $name, '--cert', $chain, '--usage', 2, '--ttl', 60);
+	my $result = $ctl->json('tlsa', 'create', $name, '--cert', $chain, '--usage', 2, '--ttl',
+		60);
 	is($result->{status}, 0, 'status');
 	is($result->{json}{name}, $name, 'name');
 	is($result->{json}{port}, 25, 'port');
@@ -327,7 +349,8 @@ sub bad_files
 		"$directory/encrypted.key");
 	openssl('rsa', '-in', "$directory/RSA.key", '-traditional', '-aes256', '-passout',
 		'pass:secret', '-out', "$directory/old-encrypted.key");
-	openssl('x509', '-in', $certificate, '-outform', 'DER', '-out', "$directory/certificate.der");
+	openssl('x509', '-in', $certificate, '-outform', 'DER', '-out',
+		"$directory/certificate.der");
 	my @lines = split(/^/, $text);
 	my @rows = (
 		['a missing file', '--cert', "$directory/missing", qr/No such file/],
@@ -335,17 +358,28 @@ sub bad_files
 		['a directory for a key', '--key', $directory, qr/is a directory/],
 		['an empty file', '--cert', write_file('empty', ''), qr/is empty/],
 		['a text', '--cert', write_file('text', "no certificate\n" x 3), qr/not PEM/],
-		['random bytes', '--cert', write_file('random', join('', map { chr(rand 256) } 1 .. 5000) . "\n"), qr/not PEM/],
+		['random bytes', '--cert', write_file('random', join('',
+			map { chr(rand 256) } 1 .. 5000) . "\n"), qr/not PEM/],
 		['DER', '--cert', "$directory/certificate.der", qr/perhaps DER/],
-		['a certificate that is cut', '--cert', write_file('cut', substr($text, 0, 300)), qr/damaged/],
-		['another word in it', '--cert', write_file('spoilt', join('', @lines[0, 1], "!!!\n", @lines[3 .. $#lines])), qr/damaged/],
-		['a line less', '--cert', write_file('less', join('', @lines[0, 1, 4 .. $#lines])), qr/certificate 1 of 1 cannot be read/],
-		['the second one damaged', '--cert', write_file('second', $text . join('', @lines[0, 1, 4 .. $#lines])), qr/certificate 2 of 2 cannot be read/],
-		['no certificate but a key', '--cert', $key, qr/no certificate but a key: name it with --key/],
-		['no key but a certificate', '--key', $certificate, qr/no key but a certificate: name it with --cert/],
-		['an encrypted key', '--key', "$directory/encrypted.key", qr/the private key is encrypted/],
-		['an encrypted key in the old form', '--key', "$directory/old-encrypted.key", qr/the private key is encrypted/],
-		['a key that is none', '--key', write_file('bad.key', "-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n"), qr/the key cannot be read/],
+		['a certificate that is cut', '--cert', write_file('cut', substr($text, 0, 300)),
+			qr/damaged/],
+		['another word in it', '--cert', write_file('spoilt', join('', @lines[0, 1],
+			"!!!\n", @lines[3 .. $#lines])), qr/damaged/],
+		['a line less', '--cert', write_file('less', join('', @lines[0, 1, 4 .. $#lines])),
+			qr/certificate 1 of 1 cannot be read/],
+		['the second one damaged', '--cert', write_file('second', $text . join('', @lines[0,
+			1, 4 .. $#lines])), qr/certificate 2 of 2 cannot be read/],
+		['no certificate but a key', '--cert', $key,
+			qr/no certificate but a key: name it with --key/],
+		['no key but a certificate', '--key', $certificate,
+			qr/no key but a certificate: name it with --cert/],
+		['an encrypted key', '--key', "$directory/encrypted.key",
+			qr/the private key is encrypted/],
+		['an encrypted key in the old form', '--key', "$directory/old-encrypted.key",
+			qr/the private key is encrypted/],
+		['a key that is none', '--key', write_file('bad.key',
+			"-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n"),
+			qr/the key cannot be read/],
 		['too large a file', '--cert', write_file('large', $text x 2000), qr/larger than/],
 		['a device', '--cert', '/dev/zero', qr/larger than/],
 	);
@@ -357,17 +391,20 @@ sub bad_files
 		like($result->{err}, qr/\Atlsactl: error: [^\n]*\n\z/, "$what: one line");
 		like($result->{err}, $words, "$what: and why");
 		like($result->{err}, qr/\Q$file\E/, "$what: in which file");
-		$result = $ctl->run({ seconds => 20 }, '--json', 'tlsa', 'create', $name, $option, $file);
+		$result = $ctl->run({ seconds => 20 }, '--json', 'tlsa', 'create', $name, $option,
+			$file);
 		is("$result->{status} $result->{out}", '1 ', "$what: with --json the same");
 	}
 	SKIP: {
 		skip('root may read everything', 1) if $> == 0;
 		my $file = write_file('forbidden', $text);
 		chmod(0, $file);
-		like($ctl->run('tlsa', 'create', $name, '--cert', $file)->{err}, qr/Permission denied/,
+		like($ctl->run('tlsa', 'create', $name, '--cert', $file)->{err},
+			qr/Permission denied/,
 			'a file that may not be read');
 	}
-	is($ctl->run('tlsa', 'create', $name, '--cert', "/dev/fd/../../proc/self/no\n\e[31m")->{err},
+	is($ctl->run('tlsa', 'create', $name, '--cert',
+		"/dev/fd/../../proc/self/no\n\e[31m")->{err},
 		"tlsactl: error: /dev/fd/../../proc/self/no\\x0a\\x1b[31m cannot be read: No such file or directory\n",
 		'nothing unprintable reaches the terminal');
 }
@@ -381,17 +418,20 @@ sub bad_arguments
 		[['--cert', $file], qr/NAME is missing/],
 		[[$name, 'other', '--cert', $file], qr/'other' is one argument too many/],
 		[[$name, '--cert'], qr/'--cert' needs a value/],
-		[[$name, '--cert', $file, '--usage', 4], qr/--usage 4: expected a number from 0 to 3/],
+		[[$name, '--cert', $file, '--usage', 4],
+			qr/--usage 4: expected a number from 0 to 3/],
 		[[$name, '--cert', $file, '--usage', 'x'], qr/expected a number/],
 		[[$name, '--cert', $file, '--usage', ''], qr/expected a number/],
 		[[$name, '--cert', $file, '--port', 0], qr/from 1 to 65535/],
 		[[$name, '--cert', $file, '--port', '99999999999999999999'], qr/from 1 to 65535/],
 		[[$name, '--cert', $file, '--ttl', 4294967295], qr/expected a number/],
 		[[$name, '--cert', $file, '--protocol', 'icmp'], qr/expected tcp\|udp\|sctp/],
-		[[$name, '--cert', $file, '--selektor', 1], qr/no option '--selektor'; did you mean '--selector'/],
+		[[$name, '--cert', $file, '--selektor', 1],
+			qr/no option '--selektor'; did you mean '--selector'/],
 		[[$name, '--cert', $file, '--generic=yes'], qr/takes no value/],
 		[[$name, '--cert', $file, '-x'], qr/no option '-x'/],
-		[[$name, '--key', $file, '--selector', 0], qr/--selector 0 is of the whole certificate/],
+		[[$name, '--key', $file, '--selector', 0],
+			qr/--selector 0 is of the whole certificate/],
 	);
 	for my $row (@usage) {
 		my $result = $ctl->run('tlsa', 'create', @{$row->[0]});
@@ -401,7 +441,8 @@ sub bad_arguments
 		like($result->{err}, $row->[1], "$what: why");
 		like($result->{err}, qr/^usage: tlsactl tlsa create NAME /m, "$what: usage");
 	}
-	for my $bad ('', 'a b', '192.0.2.1', '[mx.example.com]', 'mx.example.com:25', '_25._tcp.mx.example.com', '-x-.example',
+	for my $bad ('', 'a b', '192.0.2.1', '[mx.example.com]', 'mx.example.com:25',
+		'_25._tcp.mx.example.com', '-x-.example',
 		'single', '.example.com', 'a' x 64 . '.example', join('.', ('a' x 60) x 4) . '.b') {
 		my $result = $ctl->run('tlsa', 'create', '--cert', $file, '--', $bad);
 		is("$result->{status} $result->{out}", '1 ', "'$bad' is no name: status");

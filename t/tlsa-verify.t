@@ -43,10 +43,12 @@ host('ta', $certificates->tlsa(2, 0, 1, 'root'));
 host('middle', $certificates->tlsa(2, 1, 1, 'intermediate'));
 host('both', $certificates->tlsa(2, 1, 1, 'root'), $certificates->tlsa(3, 1, 1, 'now'));
 host('pkix', $certificates->tlsa(1, 1, 1, 'now'));
-host('mixed', $certificates->tlsa(1, 1, 1, 'now'), $certificates->tlsa(3, 1, 1, 'next'), '3 1 1 00');
+host('mixed', $certificates->tlsa(1, 1, 1, 'now'), $certificates->tlsa(3, 1, 1, 'next'),
+	'3 1 1 00');
 host('none');
 $zone .= "ttl A 192.0.2.1\n_25._tcp.ttl 7200 TLSA " . $certificates->tlsa(3, 1, 1, 'now') . "\n"
-	. "days A 192.0.2.1\n_25._tcp.days 259200 TLSA " . $certificates->tlsa(3, 1, 1, 'now') . "\n"
+	. "days A 192.0.2.1\n_25._tcp.days 259200 TLSA " . $certificates->tlsa(3, 1, 1, 'now')
+		. "\n"
 	. "alias CNAME now\nempty TXT \"no address\"\n"
 	. "_465._tcp.now TLSA " . $certificates->tlsa(3, 1, 1, 'next') . "\n";
 my $plain = "mx A 192.0.2.1\n_25._tcp.mx TLSA " . $certificates->tlsa(3, 1, 1, 'now') . "\n";
@@ -61,7 +63,8 @@ my ($now_key, $next_key) = map { $certificates->path($_, 'key') } qw(now next);
 # What is asked; status; words of the text, which may lie on any line.
 my @rows = (
 	['the certificate of now', ['now.site.lab', '--cert', $now], 0, 'yes now.site.lab port 25',
-		'matches +3 1 1 [0-9a-f]{64}: it is this certificate', 'up to 3600 more seconds \(60 minutes'],
+		'matches +3 1 1 [0-9a-f]{64}: it is this certificate',
+			'up to 3600 more seconds \(60 minutes'],
 	['its key', ['now.site.lab', '--key', $now_key], 0, 'yes', 'it is this key'],
 	['another certificate', ['now.site.lab', '--cert', $next], 1, 'no now.site.lab',
 		'absent +3 1 1 [0-9a-f]{64}: no certificate of the file',
@@ -76,38 +79,51 @@ my @rows = (
 	['the whole certificate', ['whole.site.lab', '--cert', $now], 0, 'matches +3 0 1'],
 	['of which a key does not tell', ['whole.site.lab', '--key', $now_key], 75, 'cannot tell',
 		'unknown +3 0 1 .* use --cert'],
-	['matching type 0', ['full.site.lab', '--cert', $now], 0, 'matches +3 0 0 [0-9a-f]{64}\.\.\.:'],
+	['matching type 0', ['full.site.lab', '--cert', $now], 0,
+		'matches +3 0 0 [0-9a-f]{64}\.\.\.:'],
 	['SHA-512', ['sha512.site.lab', '--key', $now_key], 0, 'matches +3 1 2'],
-	['another port', ['now.site.lab', '--cert', $next, '--port', 465], 0, 'yes now.site.lab port 465'],
+	['another port', ['now.site.lab', '--cert', $next, '--port', 465], 0,
+		'yes now.site.lab port 465'],
 	['a chain under its trust anchor', ['ta.site.lab', '--cert', $chain], 0, 'yes',
 		'matches +2 0 1 .*: it is certificate 3 of the file'],
-	['an anchor in the middle', ['middle.site.lab', '--cert', $certificates->chain('m', qw(leaf intermediate))], 1,
+	['an anchor in the middle', ['middle.site.lab', '--cert', $certificates->chain('m',
+		qw(leaf intermediate))], 1,
 		'rejected +2 1 1 .* certificate 2 of the file, but .* for none of the names middle.site.lab'],
-	['a chain without its trust anchor', ['ta.site.lab', '--cert', $certificates->chain('s', qw(leaf intermediate))], 1,
+	['a chain without its trust anchor', ['ta.site.lab', '--cert', $certificates->chain('s',
+		qw(leaf intermediate))], 1,
 		'absent +2 0 1'],
 	['a certificate without its chain', ['ta.site.lab', '--cert', $leaf], 1, 'absent +2 0 1'],
 	['under the trust anchor with another name', ['ta.site.lab', '--cert',
 		$certificates->chain('o', qw(other-name root))], 1,
 		'rejected +2 0 1 .* for none of the names ta.site.lab'],
 	['under the trust anchor and expired', ['ta.site.lab', '--cert',
-		$certificates->chain('e', qw(expired root))], 1, 'rejected +2 0 1 .* certificate has expired'],
-	['under another anchor', ['ta.site.lab', '--cert', $certificates->chain('x', qw(now stranger))], 1,
+		$certificates->chain('e', qw(expired root))], 1,
+			'rejected +2 0 1 .* certificate has expired'],
+	['under another anchor', ['ta.site.lab', '--cert', $certificates->chain('x',
+		qw(now stranger))], 1,
 		'absent'],
-	['one of two kinds of record', ['both.site.lab', '--cert', $chain], 0, 'matches +2 1 1', 'absent +3 1 1'],
+	['one of two kinds of record', ['both.site.lab', '--cert', $chain], 0, 'matches +2 1 1',
+		'absent +3 1 1'],
 	['usage 1 alone', ['pkix.site.lab', '--cert', $now], 1, 'none that can be used',
 		'unusable +1 1 1 .*usage 0 and 1 are not for SMTP'],
-	['usage 1 beside others', ['mixed.site.lab', '--cert', $next], 0, 'unusable +1 1 1', 'matches +3 1 1',
+	['usage 1 beside others', ['mixed.site.lab', '--cert', $next], 0, 'unusable +1 1 1',
+		'matches +3 1 1',
 		'unusable +3 1 1 00: digest of the wrong length'],
-	['a TTL of its own', ['ttl.site.lab', '--cert', $now], 0, 'up to 7200 more seconds \(2 hours'],
-	['a TTL above our own ceiling', ['days.site.lab', '--cert', $now], 0, 'up to 259200 more seconds \(3 days'],
+	['a TTL of its own', ['ttl.site.lab', '--cert', $now], 0,
+		'up to 7200 more seconds \(2 hours'],
+	['a TTL above our own ceiling', ['days.site.lab', '--cert', $now], 0,
+		'up to 259200 more seconds \(3 days'],
 	['an alias', ['alias.site.lab', '--cert', $now], 0, 'at _25._tcp.now.site.lab, secure'],
-	['no TLSA records', ['none.site.lab', '--cert', $now], 1, 'there are no TLSA records at _25._tcp.none.site.lab',
+	['no TLSA records', ['none.site.lab', '--cert', $now], 1,
+		'there are no TLSA records at _25._tcp.none.site.lab',
 		'_25._tcp.none.site.lab. IN TLSA 3 1 1'],
 	['no address', ['empty.site.lab', '--cert', $now], 1, 'no address'],
 	['no such host', ['missing.site.lab', '--cert', $now], 1, 'no address'],
 	['not signed', ['mx.site-plain.lab', '--cert', $now], 1, 'not signed with DNSSEC'],
-	['bogus', ['mx-failed.dane.lab', '--cert', $now], 75, 'cannot tell', 'lookup failed: _25._tcp.mx-failed.dane.lab TLSA: bogus'],
-	['a dead server', ['mx.dead.lab', '--cert', $now], 75, 'cannot tell', 'lookup failed: mx.dead.lab A'],
+	['bogus', ['mx-failed.dane.lab', '--cert', $now], 75, 'cannot tell',
+		'lookup failed: _25._tcp.mx-failed.dane.lab TLSA: bogus'],
+	['a dead server', ['mx.dead.lab', '--cert', $now], 75, 'cannot tell',
+		'lookup failed: mx.dead.lab A'],
 );
 for my $row (@rows) {
 	my ($what, $arguments, $status, @words) = @$row;
@@ -130,10 +146,12 @@ subtest('JSON' => sub {
 		'base_domain detail held matches name port publish status tlsa ttl', 'its members');
 	is_deeply([@$json{qw(name port status base_domain ttl held)}],
 		['mixed.site.lab', 25, 'usable', 'mixed.site.lab', 3600, 3600], 'what is known');
-	is("@{[sort map { $_->{match} } @{$json->{tlsa}}]}", 'matches unusable unusable', 'each record');
+	is("@{[sort map { $_->{match} } @{$json->{tlsa}}]}", 'matches unusable unusable',
+		'each record');
 	is($json->{publish}, undef, 'nothing to publish');
 	$json = $ctl->json('tlsa', 'verify', 'now.site.lab', '--cert', $next)->{json};
-	is($json->{publish}, '_25._tcp.now.site.lab. IN TLSA ' . $certificates->tlsa(3, 1, 1, 'next'),
+	is($json->{publish}, '_25._tcp.now.site.lab. IN TLSA ' . $certificates->tlsa(3, 1, 1,
+		'next'),
 		'what to publish');
 });
 
@@ -145,7 +163,8 @@ subtest('what does not serve' => sub {
 		is("$result->{status} $result->{out}", '64 ', "@{$row->[0]}: status");
 		like($result->{err}, $row->[1], 'and why');
 	}
-	for my $row ([['a b', '--cert', $now], qr/no host name/], [['192.0.2.1', '--cert', $now], qr/is an address/],
+	for my $row ([['a b', '--cert', $now], qr/no host name/], [['192.0.2.1', '--cert', $now],
+		qr/is an address/],
 		[['now.site.lab', '--cert', '/tmp'], qr/is a directory/]) {
 		my $result = $ctl->run('tlsa', 'verify', @{$row->[0]});
 		is("$result->{status} $result->{out}", '1 ', "@{$row->[0]}: status");

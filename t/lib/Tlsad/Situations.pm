@@ -50,13 +50,16 @@ sub _make_certificates
 	$certificates->make('other', names => ["right.$domain"], %long);
 	$certificates->make('elsewhere', names => ['elsewhere.invalid'], %long);
 	$certificates->make('soon', names => ["soon.$domain"], not_after => time + 5 * DAY);
-	$certificates->make('early', names => ["early.$domain"], not_before => time + 3 * DAY, %long);
+	$certificates->make('early', names => ["early.$domain"], not_before => time + 3 * DAY,
+		%long);
 	$certificates->make('expired', names => ["expired.$domain"],
 		not_before => time - 9 * DAY, not_after => time - DAY);
-	$certificates->make('ta', issuer => 'intermediate', names => ["ta.$domain", "disorder.$domain"], %long);
+	$certificates->make('ta', issuer => 'intermediate', names => ["ta.$domain",
+		"disorder.$domain"], %long);
 	$certificates->make('ta-expired', issuer => 'root', names => ["ta-expired.$domain"],
 		not_before => time - 9 * DAY, not_after => time - DAY);
-	$certificates->make('ta-elsewhere', issuer => 'root', names => ['elsewhere.invalid'], %long);
+	$certificates->make('ta-elsewhere', issuer => 'root', names => ['elsewhere.invalid'],
+		%long);
 	$certificates->make('ta-domain', issuer => 'root', names => ["named.$domain"], %long);
 	$certificates->make('wildcard', issuer => 'root', names => ["*.$domain"], %long);
 }
@@ -85,7 +88,8 @@ sub _make_servers
 	my @list = (
 		right => $self->_with('right'), [$self->ee('right')],
 		rolling => $self->_with('right'), [$self->ee('right'), $self->ee('other')],
-		mixed => $self->_with('right'), [$self->ee('right'), $certificates->tlsa(1, 1, 1, 'right')],
+		mixed => $self->_with('right'), [$self->ee('right'), $certificates->tlsa(1, 1, 1,
+			'right')],
 		full => $self->_with('right'), [$certificates->tlsa(3, 0, 0, 'right')],
 		days => $self->_with('right'), ['259200 ' . $self->ee('right')],
 		pkix => $self->_with('right'), [$certificates->tlsa(1, 1, 1, 'right')],
@@ -110,7 +114,8 @@ sub _make_servers
 		away => $self->_with('right', fault => 'turn-away'), [$self->ee('right')],
 		closing => $self->_with('right', fault => 'close-at-connect'), [$self->ee('right')],
 		ehlo => $self->_with('right', fault => 'close-after-ehlo'), [$self->ee('right')],
-		handshake => $self->_with('right', fault => 'close-in-handshake'), [$self->ee('right')],
+		handshake => $self->_with('right', fault => 'close-in-handshake'),
+			[$self->ee('right')],
 		silent => $self->_with('right', fault => 'silent'), [$self->ee('right')],
 		mute => $self->_with('right', fault => 'silent-handshake'), [$self->ee('right')],
 		banner => $self->_with('right', fault => 'long-banner'), [$self->ee('right')],
@@ -119,7 +124,8 @@ sub _make_servers
 		inject => $self->_with('right', fault => 'inject'), [$self->ee('right')],
 		tls => $self->_with('right', tls_only => 1), [$self->ee('right')],
 		names => $self->_with('other', sni => { "names.$self->{domain}" =>
-			[$self->_chain('right'), $certificates->path('right', 'key')] }), [$self->ee('right')],
+			[$self->_chain('right'), $certificates->path('right', 'key')] }),
+				[$self->ee('right')],
 	);
 	my $last = FIRST_ADDRESS;
 	while (my ($name, $start, $records) = splice(@list, 0, 3)) {
