@@ -138,10 +138,17 @@ static bool add_chain(struct creation *creation, STACK_OF(X509) * chain, const c
 
 	if (!anchor)
 		return add_certificate(creation, sk_X509_value(chain, 0));
-	for (int i = 0; i < sk_X509_num(chain) && creation->count < RECORDS_MOST; i++) {
+	for (int i = 0; i < sk_X509_num(chain); i++) {
 		const X509 *certificate = sk_X509_value(chain, i);
-		if (certificate_is_authority(certificate) &&
-			!add_certificate(creation, certificate))
+		if (!certificate_is_authority(certificate))
+			continue;
+		if (creation->count == RECORDS_MOST) {
+			log_error("%s: more than %d certificates of authorities, which is no "
+				  "server's chain",
+				where, RECORDS_MOST);
+			return false;
+		}
+		if (!add_certificate(creation, certificate))
 			return false;
 	}
 	if (creation->count == 0)
@@ -189,7 +196,9 @@ static bool take_key(struct creation *creation)
 
 /* --- from a live server -------------------------------------------------------------------- */
 
-static bool try_address(struct creation *creation, struct session *session, const char *address)
+/* The last of a host's addresses: when it fails, all of them have. */
+static bool try_address(
+	struct creation *creation, struct session *session, const char *address, bool last)
 {
 	const struct options *options = &creation->options;
 	struct peer_terms terms = {
@@ -203,7 +212,8 @@ static bool try_address(struct creation *creation, struct session *session, cons
 	STACK_OF(X509) *chain = peer_fetch_chain(session, &terms, error, sizeof error);
 
 	if (chain == NULL) {
-		log_error("%s [%s] port %u: %s", creation->name, address, options->port, error);
+		void (*say)(const char *, ...) = last ? log_error : log_warning;
+		say("%s [%s] port %u: %s", creation->name, address, options->port, error);
 		return false;
 	}
 	snprintf(creation->address, sizeof creation->address, "%s", address);
@@ -216,15 +226,17 @@ static bool try_addresses(
 	struct creation *creation, struct session *session, const struct host_facts *facts)
 {
 	char address[INET6_ADDRSTRLEN];
-	size_t tried = 0;
+	size_t count = 0, tried = 0;
 
+	for (size_t i = 0; i < facts->lookup_count; i++)
+		count += facts->lookups[i].address_count;
 	for (size_t i = 0; i < facts->lookup_count; i++) {
 		const struct host_lookup_result *result = &facts->lookups[i];
 		for (size_t j = 0; j < result->address_count && session->signal == 0; j++) {
 			tried++;
 			inet_ntop(result->type == DNS_TYPE_A ? AF_INET : AF_INET6,
 				result->addresses[j], address, sizeof address);
-			if (try_address(creation, session, address))
+			if (try_address(creation, session, address, tried == count))
 				return true;
 			if (creation->address[0] != '\0')
 				return false;
@@ -244,7 +256,7 @@ static bool take_server(struct creation *creation)
 	bool good = session_open(&session, creation->ctl);
 
 	if (good && options->connect.text != NULL) {
-		good = try_address(creation, &session, options->connect.text);
+		good = try_address(creation, &session, options->connect.text, true);
 	} else if (good) {
 		struct host_facts *facts =
 			session_look_up_host(&session, creation->name, (uint16_t)options->port);
