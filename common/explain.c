@@ -126,11 +126,11 @@ static void set_pin(
 	if (explanation->pin == NULL || !tlsa_read(tlsa->rdata.bytes, tlsa->rdata.size, &record))
 		return;
 	enum pin_obstacle obstacle = pin_record(explanation->pin, &record, entry, &size);
-	if (obstacle != PIN_CLEAR)
-		json_object_set_new(object, "not_pinned", json_string(pin_obstacle_text(obstacle)));
 	if (record.usage == TLSA_DANE_TA) {
 		bool known = record.matching_type != TLSA_FULL &&
 			     explanation->anchor_known(explanation->context, &record);
+		if (obstacle == PIN_CLEAR && !known && record.matching_type != TLSA_FULL)
+			obstacle = PIN_ANCHOR_UNKNOWN;
 		json_object_set_new(object, "trust_anchor",
 			json_string(record.matching_type == TLSA_FULL ? "published"
 				    : known                           ? "learned"
@@ -140,6 +140,8 @@ static void set_pin(
 		text_add_fingerprint(&text, entry, size);
 		json_object_set_new(object, "match", json_string(words));
 	}
+	if (obstacle != PIN_CLEAR)
+		json_object_set_new(object, "not_pinned", json_string(pin_obstacle_text(obstacle)));
 }
 
 static json_t *tlsa_object(const struct explanation *explanation, const struct part_tlsa *tlsa)

@@ -5,6 +5,7 @@
 static const char *const obstacle_texts[PIN_OBSTACLE_COUNT] = {
 	[PIN_CLEAR] = "nothing is in the way",
 	[PIN_NO_DANE] = "there is no DANE",
+	[PIN_INSECURE_MX] = "the MX records are not signed, and [dane] site_level asks for more",
 	[PIN_NOT_ALL_HOSTS] = "not every host has usable TLSA records",
 	[PIN_MIXED_USAGES] = "DANE-EE and DANE-TA records cannot be put into one answer",
 	[PIN_OTHER_DIGEST] = "its digest is not the one of [dane] fingerprint_digest",
@@ -160,6 +161,10 @@ void pin_collect(const struct pin_settings *settings, const struct evidence *evi
 	pins->count = 0;
 	if (verdict.level != VERDICT_DANE && verdict.level != VERDICT_DANE_ONLY) {
 		pins->obstacle = PIN_NO_DANE;
+		return;
+	}
+	if (verdict.reason == REASON_DANE_INSECURE_MX && settings->strict_site) {
+		give_up(pins, PIN_INSECURE_MX);
 		return;
 	}
 	if (verdict.reason == REASON_DANE_UNUSABLE) {

@@ -44,6 +44,7 @@ struct pin_settings pinning_settings(const struct conf *conf)
 			conf->dane.fingerprint_digest == DIGEST_SHA512 ? TLSA_SHA512 : TLSA_SHA256,
 		.anchors = conf->dane.tafile_dir[0] != '\0',
 		.learn = conf->dane.learn_trust_anchors,
+		.strict_site = conf->dane.site_level >= SITE_DANE_ONLY,
 	};
 }
 
@@ -78,6 +79,7 @@ void pinning_free(struct pinning *pinning)
 
 /* They are gathered here; what comes from the cache does not stay, so all is copied. */
 struct anchors {
+	bool complete; /* every record's */
 	size_t count;
 	struct tafile_anchor anchors[ANCHORS_MOST];
 	uint8_t *bytes[ANCHORS_MOST]; /* malloc()ed */
@@ -125,6 +127,7 @@ static bool find_anchor(const struct pinning_job *job, const struct tlsa_record 
  */
 static enum pin_obstacle gather(const struct pinning_job *job, struct anchors *anchors)
 {
+	anchors->complete = true;
 	for (size_t i = 0; i < job->evidence->host_count; i++) {
 		const struct part *host = &job->evidence->hosts[i].part;
 		size_t before = anchors->count;
@@ -137,8 +140,9 @@ static enum pin_obstacle gather(const struct pinning_job *job, struct anchors *a
 			continue;
 		pin_walk_start(&walk, host);
 		while (pin_walk_next(&walk, &record)) {
-			if (find_anchor(job, &record, &der, &size) &&
-				!anchors_add(anchors, record.selector, der, size))
+			if (!find_anchor(job, &record, &der, &size))
+				anchors->complete = false;
+			else if (!anchors_add(anchors, record.selector, der, size))
 				return PIN_TOO_MANY;
 		}
 		if (anchors->count == before)
@@ -152,15 +156,18 @@ static void finish(const struct pinning_job *job)
 {
 	struct anchors *anchors = calloc(1, sizeof *anchors);
 	struct tafiles *tafiles = job->pinning->tafiles;
-	uint32_t now = clock_wall();
+	uint32_t now = clock_wall(), expires = evidence_expires(job->evidence);
 
 	if (anchors == NULL)
 		return;
 	enum pin_obstacle obstacle = gather(job, anchors);
 	if (obstacle == PIN_CLEAR)
-		tafiles_make(tafiles, &job->key, anchors->anchors, anchors->count, now);
+		/* A server may change to an authority that it did not send before: ask again then.
+		 */
+		tafiles_make(tafiles, &job->key, anchors->anchors, anchors->count, now,
+			anchors->complete ? UINT32_MAX : expires);
 	else
-		tafiles_refuse(tafiles, &job->key, obstacle, evidence_expires(job->evidence));
+		tafiles_refuse(tafiles, &job->key, obstacle, expires);
 	anchors_clear(anchors);
 }
 

@@ -123,12 +123,23 @@ static void say(enum probe_result result, const char *detail)
 	}
 }
 
+/* With anchors of other zones alone, an insecure root is what was asked for. */
+static bool is_wanted(const struct probe *probe, enum probe_result result)
+{
+	return result == PROBE_WORKS ||
+	       (result == PROBE_NO_ANCHOR && anchor_tracked_file(probe->anchors) == NULL);
+}
+
 static void settle(struct probe *probe, const struct dns_answer *answer)
 {
 	enum probe_result result = probe_read(answer);
-	struct timeval next = {.tv_sec = result == PROBE_WORKS ? INTERVAL : INTERVAL_TROUBLED};
+	bool wanted = is_wanted(probe, result);
+	struct timeval next = {.tv_sec = wanted ? INTERVAL : INTERVAL_TROUBLED};
 
-	if (result != probe->last)
+	if (result != probe->last && result == PROBE_NO_ANCHOR && wanted)
+		log_warning("DNSSEC validation starts from other zones alone: no trust anchor "
+			    "covers the root");
+	else if (result != probe->last)
 		say(result, answer->detail);
 	probe->last = result;
 	atomic_store_explicit(probe->known, result, memory_order_relaxed);

@@ -360,7 +360,12 @@ void socketmap_read(const struct socketmap *socketmap, const char *payload, size
 	request->map = find_map(payload, (size_t)(blank - payload));
 	if (request->map == NULL)
 		return;
-	request->parsed = destination_parse(request->key, request->key_size, &request->destination);
+	request->parsed =
+		request->map->form == FORM_TLSA
+			? destination_parse_host(
+				  request->key, request->key_size, &request->destination)
+			: destination_parse(request->key, request->key_size, &request->destination);
+
 	if (request->parsed == DESTINATION_OK)
 		request->place = cache_prefetch(socketmap->reader, &request->destination);
 }

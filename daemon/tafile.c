@@ -274,13 +274,15 @@ static void note_result(struct tafiles *tafiles, bool good)
 }
 
 bool tafiles_make(struct tafiles *tafiles, const struct tafile_key *key,
-	const struct tafile_anchor *anchors, size_t count, uint32_t now)
+	const struct tafile_anchor *anchors, size_t count, uint32_t now, uint32_t until)
 {
 	struct known known = {.until = now + TAFILE_TRUST, .obstacle = PIN_CLEAR};
 	char name[TAFILE_NAME_SIZE], *bytes;
 	BIO *content = make_content(anchors, count);
 	bool good = false;
 
+	if (known.until > until)
+		known.until = until;
 	if (content != NULL) {
 		long size = BIO_get_mem_data(content, &bytes);
 		errno = ENOMEM;

@@ -59,9 +59,12 @@ struct tafile_anchor {
 	size_t size;
 };
 
-/* Make the file, which is then found under the key. Trouble is logged once, until it is over. */
+/*
+ * Make the file, which is then found under the key, for TAFILE_TRUST seconds but not after
+ * `until`. Trouble is logged once, until it is over.
+ */
 bool tafiles_make(struct tafiles *tafiles, const struct tafile_key *key,
-	const struct tafile_anchor *anchors, size_t count, uint32_t now);
+	const struct tafile_anchor *anchors, size_t count, uint32_t now, uint32_t until);
 
 /* There will be none before `until`. */
 void tafiles_refuse(struct tafiles *tafiles, const struct tafile_key *key,

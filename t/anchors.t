@@ -17,6 +17,7 @@ use Tlsad::Root;
 
 use constant PROMPT => 10;		# [s] for what should take milliseconds
 use constant PROBE => 25;		# [s] the probe waits 15 s for an answer
+use constant TROUBLED => 10;		# [s] between probes that went wrong
 use constant PROBE_AGAIN => 30;		# [s] after a probe that went wrong
 use constant DAY => 86400;
 use constant HOLDDOWN => 5;		# [s] RFC 5011 says 30 days
@@ -37,6 +38,9 @@ my $no_answer = Tlsad::Daemon->start(config => { resolver => {
 my $patient_line = said($patient);
 $late_root->publish(keys => ['first']);
 my $published = Time::HiRes::time();
+my $zone_lab = Tlsad::Lab->start(special => 0);
+my $zone_anchored = start_with_zone_anchor();
+my $zone_begin = Time::HiRes::time();
 # This one runs meanwhile, too, until it has seen the new key for long enough.
 my $rolling_root = Tlsad::Root->new(ttl => ROLL_TTL);
 $rolling_root->publish(keys => [qw(first second)]);
@@ -56,6 +60,7 @@ subtest('the state and the working copy' => \&state);
 subtest('a state that cannot be used' => \&damaged_state);
 subtest('a roll of the key' => \&roll);
 subtest('nobody answers at first' => \&patience);
+subtest('anchors of other zones than the root' => \&other_zones);
 done_testing();
 
 # The line that the probe has written, and that there is only one.
@@ -123,6 +128,32 @@ sub probe
 	like(said($no_answer), qr/\A\S+ error: DNSSEC validation does not work: no answer .*port 53/,
 		'nothing answers: no route');
 	is($no_answer->stop, 0, 'the daemon ends with status 0');
+}
+
+sub start_with_zone_anchor
+{
+	my ($zone) = glob($zone_lab->data_directory . '/zones/dane.lab*');
+	my @keys = grep { /\sDNSKEY\s+257\s/ && !/RRSIG/ } split(/\n/, read_file($zone));
+	my $directory = Tlsad::Process::private_directory();
+	write_file("$directory/dane.key", join("\n", @keys) . "\n");
+	return Tlsad::Daemon->start(lab => $zone_lab, directory => $directory, args => ['-v'],
+		config => { resolver => { trust_anchor => "$directory/dane.key" } });
+}
+
+# The root is insecure then, for good: that is no trouble, and nothing is forgotten for it.
+sub other_zones
+{
+	my $daemon = $zone_anchored;
+	validates($daemon, 'below the anchor', 'full.dane.lab');
+	is(explain($daemon, 'full.optout')->{mx}{dnssec}, 'insecure', 'elsewhere nothing is secure');
+	my $left = $zone_begin + 2 * TROUBLED - Time::HiRes::time();
+	Time::HiRes::sleep($left) if $left > 0;
+	my @said = $daemon->log_text =~ /^(.*DNSSEC validation .*)$/mg;
+	is(scalar(@said), 1, 'the probe says one thing');
+	like($said[0], qr/\A\S+ warning: DNSSEC validation starts from other zones alone/, 'which is no error');
+	my @asked = $daemon->log_text =~ /\basked \.? ?NS: /g;
+	is(scalar(@asked), 1, 'and does not ask again as if there were trouble');
+	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
 sub read_file

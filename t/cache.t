@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
 use Time::HiRes ();
+use Tlsad::Confined;
 use Tlsad::Daemon;
 use Tlsad::FaultyDns;
 use Tlsad::Lab;
@@ -387,23 +388,6 @@ sub directories
 	one_line($log, qr/parts\.mdb is no file/, 'a directory for a file');
 }
 
-# The command in front of tlsad that makes it somebody who may do little, or a
-# reason why there is none.
-sub as_nobody
-{
-	return () if $> != 0;
-	my $setpriv = Tlsad::Process::find_program('setpriv') or return undef;
-	my @id = getpwnam('nobody') or return undef;
-	# The build may lie where nobody else may look: a copy, in the open.
-	my $copy = Tlsad::Process::private_directory();
-	chmod(0755, $copy);
-	require File::Copy;
-	File::Copy::copy(Tlsad::Daemon::binary(), "$copy/tlsad") or die "copy: $!\n";
-	chmod(0755, "$copy/tlsad");
-	return ('sh', '-c', 'shift; exec "$0" "$@"' =~ s/"\$0"/"$copy\/tlsad"/r =~ s/exec/exec $setpriv --reuid $id[2] --regid $id[3] --clear-groups/r,
-		'sh');
-}
-
 sub not_writable
 {
 	my @wrapper = as_nobody();
@@ -430,28 +414,9 @@ sub not_writable
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
-# The daemon's own small file system, seen by nobody else; the test looks at it
-# through /proc.
-sub small_disk
-{
-	my ($mount_point, $size, $before) = @_;
-	mkdir($mount_point);
-	return ('unshare', '-m', 'sh', '-c', "mount -t tmpfs -o size=$size tmpfs $mount_point && "
-		. ($before // ':') . ' && exec "$@"', 'sh');
-}
-
-sub fill
-{
-	my ($file) = @_;
-	open(my $handle, '>:raw', $file) or die "$file: $!\n";
-	1 while syswrite($handle, 'x' x 4096);
-	close($handle);
-}
-
 sub full_disk
 {
-	my $able = $> == 0 && system('unshare -m sh -c "mount -t tmpfs tmpfs /mnt" 2>/dev/null') == 0;
-	if (!$able) {
+	if (!can_mount()) {
 		return fail('no namespace can be made, and CI=true allows no gap') if ($ENV{CI} // '') eq 'true';
 		plan(skip_all => 'needs root and the right to make a mount namespace');
 	}
@@ -466,7 +431,7 @@ sub full_disk
 
 	my $daemon = Tlsad::Daemon->start(lab => $lab, config => $config,
 		wrapper => [ small_disk($disk, '1m') ]);
-	my $seen = '/proc/' . $daemon->pid . "/root$disk";
+	my $seen = seen_by($daemon, $disk);
 	right_answers($daemon, 'with room');
 	ok(wait_until(PROMPT, sub { explain($daemon, 'full.dane.lab')->{cached} }), 'stored');
 	fill("$seen/filler");

@@ -5,9 +5,10 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
+use Site qw(host bogus alias $NOT_TRUSTED $NO_STARTTLS $NO_POLICY $NO_DNS_ANSWER);
 use Tlsad::Process;
 
-our @EXPORT = qw(%RECEIVERS @PORTS %TRANSPORTS $NO_POLICY @CASES @STOPPED);
+our @EXPORT = qw(%RECEIVERS @PORTS %TRANSPORTS @CASES @STOPPED);
 
 # address: where it listens; certificate: what it shows after STARTTLS, without one it offers none.
 our %RECEIVERS = (
@@ -42,13 +43,6 @@ our %TRANSPORTS = (
 	'chroot-inet'  => { chroot => 1, options => ['smtp_tls_policy_maps=socketmap:inet:127.0.0.1:8642:policy'] },
 );
 
-# What Postfix's log gives as the reason.
-my $NOT_TRUSTED = qr/Server certificate not (?:trusted|verified)/;
-my $NO_STARTTLS = qr/TLS is required, but was not offered/;
-our $NO_POLICY  = qr/client TLS configuration problem/;
-# Postfix asks for a policy only after its own MX and address lookups: it holds this mail by itself.
-my $NO_DNS_ANSWER = qr/Name service error .* try again/;
-
 # Whether Postfix uses the TLSA records of hosts behind insecure MX records at "dane" from a policy
 # table without being told so by smtp_tls_dane_insecure_mx_policy. Its default was "may" unless
 # smtp_tls_security_level is "dane"; in these releases, and in all later ones of their branches, it
@@ -66,29 +60,6 @@ sub dane_behind_insecure_mx
 	return 1 if $major > 3 || $major == 3 && $minor >= 10;
 	my $fixed = $DANE_BEHIND_INSECURE_MX{"$major.$minor"} // return 0;
 	return defined $patch && $patch >= $fixed;
-}
-
-# One of the MX hosts of a case: where it is and its TLSA records, "USAGE SELECTOR MATCHING-TYPE
-# CERTIFICATE".
-sub host
-{
-	my ($receiver, @tlsa) = @_;
-	return { receiver => $receiver, tlsa => [@tlsa] };
-}
-
-# The host's record set of that type is bogus.
-sub bogus
-{
-	my ($type, $host) = @_;
-	return { %$host, bogus => $type };
-}
-
-# The host's name is a CNAME to a name in that zone, which has the addresses. The TLSA records are there
-# as well, or at the host's own name if tlsa_at_alias is set.
-sub alias
-{
-	my ($zone, $host, %more) = @_;
-	return { %$host, alias => $zone, %more };
 }
 
 # label: the first label of the domain. mx: preference => host, whose name is

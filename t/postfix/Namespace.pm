@@ -16,7 +16,7 @@ use Tlsad::Process;
 # Set to the private directory for the process inside.
 use constant VARIABLE => 'TLSAD_POSTFIX_DIRECTORY';
 
-# The whole test takes less than twenty seconds; a sanitizer build on a loaded machine takes longer.
+# A whole test takes less than a minute; a sanitizer build on a loaded machine takes longer.
 use constant TIME_LIMIT => 300;
 
 # What the namespace needs, in the order in which it is used.
@@ -35,7 +35,8 @@ sub extend_path
 	return;
 }
 
-# Each thing that is missing, as a phrase for a person; nothing when the test can run.
+# Each thing that is missing, as a phrase for a person; nothing when the test can run. Whoever names
+# the program postfix needs its accounts as well.
 sub missing
 {
 	my (@programs) = @_;
@@ -44,8 +45,10 @@ sub missing
 	push @missing, 'root' if $> != 0;
 	push @missing, map {"the program $_"}
 	    grep { !Tlsad::Process::find_program($_) } qw(unshare setpriv mount ip), @programs;
-	push @missing, 'the account postfix' if !defined getpwnam 'postfix';
-	push @missing, 'the group postdrop' if !defined getgrnam 'postdrop';
+	if (grep { $_ eq 'postfix' } @programs) {
+		push @missing, 'the account postfix' if !defined getpwnam 'postfix';
+		push @missing, 'the group postdrop' if !defined getgrnam 'postdrop';
+	}
 	push @missing, 'a file /etc/resolv.conf to mount over' if !-f '/etc/resolv.conf';
 	if (!@missing && system("@UNSHARE true >/dev/null 2>&1") != 0) {
 		push @missing, 'the right to make network, mount and process namespaces';
@@ -110,12 +113,12 @@ sub read_file
 	return scalar(<$file>) // '';
 }
 
-# Called first inside, with the addresses that Postfix shall find on an interface: gives the private
-# directory. It lies on a file system of its own, which the kernel drops together with the
-# namespace.
+# Called first inside, with the text of resolv.conf and the addresses that Postfix shall find on an
+# interface: gives the private directory. It lies on a file system of its own, which the kernel drops
+# together with the namespace.
 sub enter
 {
-	my (@addresses) = @_;
+	my ($resolv_conf, @addresses) = @_;
 	my $directory = $ENV{ VARIABLE() };
 	# The kernel keeps signals without a handler from a namespace's first process.
 	$SIG{$_} = sub { exit 1 }
@@ -130,8 +133,7 @@ sub enter
 		run_or_die('mount', '--bind', $path, $path);
 		run_or_die('mount', '-o', 'remount,bind,ro', $path);
 	}
-	# trust-ad since glibc 2.31: without it Postfix does not see that its resolver validated.
-	my $resolver = write_file("$directory/resolv.conf", "nameserver 127.0.0.1\noptions trust-ad edns0\n");
+	my $resolver = write_file("$directory/resolv.conf", $resolv_conf);
 	run_or_die('mount', '--bind', $resolver, realpath('/etc/resolv.conf'));
 	run_or_die(qw(ip link set lo up));
 	run_or_die(qw(ip address add dev lo), "$_/32") for @addresses;

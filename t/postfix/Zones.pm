@@ -48,8 +48,18 @@ sub zone_of
 
 sub add
 {
-	my ($self, $owner, $type, $data, $zone) = @_;
-	push @{ $self->{records}{ $zone // zone_of($owner) } }, "$owner\t" . TTL . "\tIN\t$type\t$data";
+	my ($self, $owner, $type, $data, $zone, $ttl) = @_;
+	push @{ $self->{records}{ $zone // zone_of($owner) } }, join "\t", $owner, $ttl // TTL, 'IN', $type, $data;
+	return;
+}
+
+# Puts a record set in the place of the one that is there.
+sub replace
+{
+	my ($self, $owner, $type, $ttl, @data) = @_;
+	my $zone = zone_of($owner);
+	@{ $self->{records}{$zone} } = grep { !/\A\Q$owner\E\t\d+\tIN\t\Q$type\E\t/ } @{ $self->{records}{$zone} };
+	$self->add($owner, $type, $_, $zone, $ttl) for @data;
 	return;
 }
 
@@ -79,24 +89,13 @@ sub sign
 	my $directory = $self->{directory};
 	my $here      = getcwd();
 	chdir $directory or die "$directory: $!\n";
-	my $now = time;
 	for my $zone (sort { length $b <=> length $a } keys %SIGNED) {
-		my $file = $zone eq '.' ? 'root.zone' : "${zone}zone";
-		$self->{files}{$zone} = "$directory/$file";
-		my $text = join "\n", @{ $self->{records}{$zone} }, '';
-		Namespace::write_file($file, $text);
-		next if !$SIGNED{$zone};
-		chomp(my $key = qx(ldns-keygen -r /dev/urandom -a ECDSAP256SHA256 -k $zone 2>ldns.log));
-		die "ldns-keygen: " . Namespace::read_file('ldns.log') . "\n" if $? != 0;
-		my ($ds) = qx(ldns-key2ds -n -2 $key.key);
-		die "no DS for $zone\n" if $? != 0 || $ds !~ /\sDS\s/;
-		my ($from, $until) = ($now - 3600, $now + 86400);
-		Namespace::run_or_die('ldns-signzone', '-i', $from, '-e', $until, '-f', "$file.signed", '-o', $zone,
-			$file, $key);
-		$text = Namespace::read_file("$file.signed");
-		$text = spoil($text, @$_) for @{ $self->{wrong}{$zone} };
-		$self->{files}{$zone} = Namespace::write_file("$directory/$file.signed", $text);
-
+		if (!$SIGNED{$zone}) {
+			$self->{files}{$zone} = "$directory/" . $self->write_zone($zone);
+			next;
+		}
+		my $ds = $self->make_key($zone);
+		$self->sign_zone($zone);
 		if ($zone eq '.') {
 			$self->{trust_anchor} = Namespace::write_file("$directory/root.key", $ds);
 		} else {
@@ -108,6 +107,53 @@ sub sign
 	chdir $here or die "$here: $!\n";
 	$self->{root_hints} = Namespace::write_file("$directory/root.hints",
 		". 3600 IN NS $SERVER\n$SERVER 3600 IN A $self->{address}\n");
+	return;
+}
+
+# One zone after a change, with the same key. The server has to be told.
+sub sign_again
+{
+	my ($self, $zone) = @_;
+	my $here = getcwd();
+	chdir $self->{directory} or die "$self->{directory}: $!\n";
+	s/(\tSOA\t\S+ \S+ )(\d+)/$1 . ($2 + 1)/e for @{ $self->{records}{$zone} };
+	$self->sign_zone($zone);
+	chdir $here or die "$here: $!\n";
+	return;
+}
+
+sub write_zone
+{
+	my ($self, $zone) = @_;
+	return Namespace::write_file($zone eq '.' ? 'root.zone' : "${zone}zone",
+		join "\n", @{ $self->{records}{$zone} }, '');
+}
+
+# The zone's DS record.
+sub make_key
+{
+	my ($self, $zone) = @_;
+	chomp(my $key = qx(ldns-keygen -r /dev/urandom -a ECDSAP256SHA256 -k $zone 2>ldns.log));
+	die "ldns-keygen: " . Namespace::read_file('ldns.log') . "\n" if $? != 0;
+	my ($ds) = qx(ldns-key2ds -n -2 $key.key);
+	die "no DS for $zone\n" if $? != 0 || $ds !~ /\sDS\s/;
+	$self->{keys}{$zone} = $key;
+	return $ds;
+}
+
+# The server sees the signed file as a whole or not at all.
+sub sign_zone
+{
+	my ($self, $zone) = @_;
+	my $file = $self->write_zone($zone);
+	my ($from, $until) = (time - 3600, time + 86400);
+	Namespace::run_or_die('ldns-signzone', '-i', $from, '-e', $until, '-f', "$file.new", '-o', $zone,
+		$file, $self->{keys}{$zone});
+	my $text = Namespace::read_file("$file.new");
+	$text = spoil($text, @$_) for @{ $self->{wrong}{$zone} };
+	Namespace::write_file("$file.new", $text);
+	rename "$file.new", "$file.signed" or die "$file.signed: $!\n";
+	$self->{files}{$zone} = "$self->{directory}/$file.signed";
 	return;
 }
 
@@ -124,13 +170,14 @@ sub nsd_configuration
 	    'zone:', 'name: "servfail.example."', "zonefile: \"$directory/none\"", '';
 }
 
-# Postfix's own resolver: it validates, and keeps nothing longer than a test needs.
+# Postfix's own resolver, which keeps nothing longer than a test needs. It validates if "validator" is
+# one of its modules.
 sub unbound_configuration
 {
-	my ($self, $address, @more) = @_;
+	my ($self, $address, $modules, @more) = @_;
 	return join "\n", 'server:', "interface: $address", 'port: 53', 'access-control: 127.0.0.0/8 allow',
 	    'username: ""', 'chroot: ""', 'do-daemonize: no', 'use-syslog: no', 'logfile: ""', 'pidfile: ""',
-	    "directory: \"$self->{directory}\"", 'num-threads: 1', 'module-config: "validator iterator"',
+	    "directory: \"$self->{directory}\"", 'num-threads: 1', "module-config: \"$modules\"",
 	    "trust-anchor-file: \"$self->{trust_anchor}\"", "root-hints: \"$self->{root_hints}\"",
 	    'do-not-query-localhost: no', 'do-ip6: no', 'val-log-level: 2', 'cache-max-ttl: 60',
 	    @more, 'remote-control:', 'control-enable: no', '';

@@ -251,7 +251,9 @@ static void test_pins(void)
 		is_string(string_of(record, "trust_anchor"), anchors[i], "a record's trust anchor");
 		ok(json_object_get(record, "match") == NULL, "it gives no digest");
 		is_string(string_of(record, "not_pinned"),
-			i == 3 ? pin_obstacle_text(PIN_OTHER_DIGEST) : "(none)",
+			i == 3   ? pin_obstacle_text(PIN_OTHER_DIGEST)
+			: i == 1 ? pin_obstacle_text(PIN_ANCHOR_UNKNOWN)
+				 : "(none)",
 			"what is in its way");
 	}
 	json_decref(line);

@@ -238,6 +238,23 @@ static void test_sets(void)
 	}
 }
 
+/* Where the site's own level is stronger, keys behind unsigned MX records do not do. */
+static void test_strict_site(void)
+{
+	static const struct verdict full = FULL, insecure = INSECURE;
+	static const struct host_case host = {HOST_USABLE, "E", "a"};
+	struct pin_settings settings = {.digest = TLSA_SHA256, .strict_site = true};
+
+	begin("example.com");
+	add_host("mx.example.com", "mx.example.com", &host);
+	pin_collect(&settings, &evidence, insecure, &pins);
+	ok(pins.form == PIN_NOTHING && pins.obstacle == PIN_INSECURE_MX,
+		"a strict site, insecure MX: nothing");
+	pin_collect(&settings, &evidence, full, &pins);
+	ok(pins.form == PIN_FINGERPRINTS, "a strict site, secure MX: digests");
+	end();
+}
+
 static const char *words_of(void (*add)(struct text *text))
 {
 	static char bytes[100000];
@@ -424,6 +441,7 @@ int main(void)
 {
 	test_records();
 	test_sets();
+	test_strict_site();
 	test_words();
 	test_encrypt();
 	test_many();

@@ -1,0 +1,71 @@
+package Tlsad::Confined;
+
+# Tlsad::Confined - commands in front of tlsad that make its life hard
+#
+# Purpose
+#   For the option wrapper of Tlsad::Daemon: an account that may do little, a disk with
+#   little room.
+#
+# Functions (all are exported)
+#   as_nobody()
+#       The command that makes tlsad the account nobody, from a copy of it that this
+#       account can read; () when this test is not run by root; (undef) when there is
+#       no setpriv or no such account.
+#   can_mount()
+#       Whether a mount namespace can be made.
+#   small_disk(MOUNT-POINT, SIZE[, COMMAND])
+#       The command that gives tlsad a file system of its own at MOUNT-POINT, which is
+#       made here. SIZE is as in tmpfs(5). COMMAND, of the shell, comes before tlsad.
+#   seen_by(DAEMON, PATH)
+#       Where this process sees a path of such a daemon.
+#   fill(FILE)
+#       Writes to it until there is no room any more.
+
+use strict;
+use warnings;
+use Exporter 'import';
+use File::Copy ();
+use Tlsad::Daemon;
+use Tlsad::Process;
+
+our @EXPORT = qw(as_nobody can_mount small_disk seen_by fill);
+
+sub as_nobody
+{
+	return () if $> != 0;
+	my $setpriv = Tlsad::Process::find_program('setpriv') or return undef;
+	my @id = getpwnam('nobody') or return undef;
+	# The build may lie where nobody else may look: a copy, in the open.
+	my $copy = Tlsad::Process::private_directory();
+	chmod(0755, $copy);
+	File::Copy::copy(Tlsad::Daemon::binary(), "$copy/tlsad") or die "copy: $!\n";
+	chmod(0755, "$copy/tlsad");
+	return ('sh', '-c', "shift; exec $setpriv --reuid $id[2] --regid $id[3] --clear-groups "
+		. "$copy/tlsad \"\$@\"", 'sh');
+}
+
+sub can_mount
+{
+	return $> == 0 && system('unshare -m sh -c "mount -t tmpfs tmpfs /mnt" 2>/dev/null') == 0;
+}
+
+# Nobody else sees it.
+sub small_disk
+{
+	my ($mount_point, $size, $before) = @_;
+	mkdir($mount_point);
+	return ('unshare', '-m', 'sh', '-c', "mount -t tmpfs -o size=$size tmpfs $mount_point && "
+		. ($before // ':') . ' && exec "$@"', 'sh');
+}
+
+sub seen_by { return '/proc/' . $_[0]->pid . "/root$_[1]" }
+
+sub fill
+{
+	my ($file) = @_;
+	open(my $handle, '>:raw', $file) or die "$file: $!\n";
+	1 while syswrite($handle, 'x' x 4096);
+	close($handle);
+}
+
+1;
