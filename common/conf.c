@@ -67,6 +67,20 @@ static bool check_socketmap(const char *entry, char *error, size_t error_size)
 	return endpoint_parse(&endpoint, entry, error, error_size);
 }
 
+static bool check_control(const char *entry, char *error, size_t error_size)
+{
+	struct endpoint endpoint;
+
+	if (entry[0] == '\0')
+		return true;
+	if (!endpoint_parse(&endpoint, entry, error, error_size))
+		return false;
+	if (endpoint.address.ss_family == AF_UNIX)
+		return true;
+	snprintf(error, error_size, "write unix:PATH; who may ask is a matter of permissions");
+	return false;
+}
+
 static bool check_network(const char *entry, char *error, size_t error_size)
 {
 	struct network network;
@@ -111,8 +125,9 @@ static const struct setting settings[] = {
 		"where Postfix asks: unix:PATH or inet:HOST:PORT, or several"},
 	{"server", "policy", SETTING_RESERVED, 0, "", 0, 0, NULL, NULL, false,
 		"the policy delegation service"},
-	{"server", "control", SETTING_RESERVED, 0, "", 0, 0, NULL, NULL, false,
-		"the control socket of tlsactl"},
+	{"server", "control", SETTING_TEXT, AT(server.control), "unix:" TLSAD_RUNDIR "/control", 0,
+		0, NULL, check_control, false,
+		"where tlsactl asks: unix:PATH, mode 0600; empty is nowhere"},
 	{"server", "metrics", SETTING_RESERVED, 0, "", 0, 0, NULL, NULL, false, "metrics"},
 	{"server", "allow", SETTING_LIST, AT(server.allow), "127.0.0.0/8, ::1/128", 0, 0, NULL,
 		check_network, true, "networks that may connect to inet endpoints"},

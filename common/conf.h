@@ -37,6 +37,7 @@ struct conf {
 
 	struct {
 		struct conf_list socketmap;
+		char *control; /* `unix:PATH`, or empty */
 		struct conf_list allow;
 		uint32_t workers;     /* 0: as many as there are processors */
 		uint32_t socket_mode; /* permission bits */

@@ -34,9 +34,52 @@
 #ifndef TLSAD_CONTROL_H
 #define TLSAD_CONTROL_H
 
+#include "common/conf.h"
+#include "daemon/cache.h"
+#include "daemon/lookup.h"
+#include "daemon/server.h"
+#include "daemon/tafile.h"
+
+#include <event2/event.h>
+#include <jansson.h>
+
 enum {
 	CONTROL_REQUEST_LONGEST = 16384,
-	CONTROL_ANSWER_LONGEST = 400000, /* an explanation, escaped once more, is the longest */
+	CONTROL_CONNECTIONS_MOST = 32,
+	CONTROL_WAITS_MOST = 1024, /* lookups of one connection under way; then nothing is read */
 };
+
+struct control;
+
+/* Of whom the main thread is made up; all outlive the control. */
+struct control_world {
+	struct event_base *base;
+	struct cache *cache;
+	struct tafiles *tafiles; /* or NULL */
+	struct lookup *lookup;
+	struct server *server;
+	/*
+	 * Reload the configuration and put the names of settings into the two arrays. False and one
+	 * line when the old one stays.
+	 */
+	bool (*reload)(
+		void *context, json_t *changed, json_t *restart, char *error, size_t error_size);
+	void *context;
+};
+
+/*
+ * Bind [server] control and answer. NULL when that is not possible, and `error` says why; also
+ * when the setting is empty, and `error` is empty too.
+ */
+struct control *control_new(
+	const struct control_world *world, struct conf *conf, char *error, size_t error_size);
+
+/* Accept no more, and remove the socket's file: a successor may make its own from then on. */
+void control_stop(struct control *control);
+
+/* Ends all connections. After the lookup thread, which may have an answer to post. */
+void control_free(struct control *control);
+
+void control_set_conf(struct control *control, struct conf *conf);
 
 #endif

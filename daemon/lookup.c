@@ -48,6 +48,21 @@ static void notice_clock(struct lookup *lookup)
 	dns_forget(lookup->resolver.dns);
 }
 
+static void flush(struct lookup *lookup, const struct flush_request *request)
+{
+	struct flush_answer *answer = calloc(1, sizeof *answer);
+	size_t count = cache_flush(lookup->cache, request->all ? NULL : &request->destination);
+
+	/* Or the next lookup would find it all there again. */
+	dns_forget(lookup->resolver.dns);
+	if (answer == NULL)
+		return;
+	answer->message.kind = MESSAGE_FLUSHED;
+	answer->waiter = request->waiter;
+	answer->count = count;
+	mailbox_post(request->reply_to, &answer->message);
+}
+
 static void take_message(void *context, struct message *message)
 {
 	struct lookup *lookup = context;
@@ -61,6 +76,9 @@ static void take_message(void *context, struct message *message)
 		conf_release(lookup->conf);
 		lookup->conf = ((struct conf_message *)message)->conf;
 		lookup->flight.conf = lookup->conf;
+		break;
+	case MESSAGE_FLUSH:
+		flush(lookup, (const struct flush_request *)message);
 		break;
 	case MESSAGE_STOP:
 		event_base_loopbreak(lookup->base);
@@ -129,7 +147,8 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 		.counters = &lookup->counters,
 	};
 	snprintf(error, error_size, "out of memory");
-	lookup->probe = probe_new(lookup->base, lookup->resolver.dns, lookup->resolver.anchors);
+	lookup->probe = probe_new(lookup->base, lookup->resolver.dns, lookup->resolver.anchors,
+		&lookup->counters.validation);
 	lookup->sweep = evtimer_new(lookup->base, sweep, lookup);
 	return lookup->probe != NULL && lookup->sweep != NULL &&
 	       event_add(lookup->sweep, &interval) == 0;
@@ -164,6 +183,22 @@ struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct tafil
 struct mailbox *lookup_mailbox(struct lookup *lookup)
 {
 	return &lookup->mailbox;
+}
+
+bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin,
+	struct mailbox *reply_to, void *waiter)
+{
+	struct lookup_request *request = calloc(1, sizeof *request);
+
+	if (request == NULL)
+		return false;
+	request->message.kind = MESSAGE_LOOKUP;
+	request->destination = *destination;
+	request->pin = pin;
+	request->reply_to = reply_to;
+	request->waiter = waiter;
+	mailbox_post(&lookup->mailbox, &request->message);
+	return true;
 }
 
 const struct lookup_counters *lookup_counters(const struct lookup *lookup)

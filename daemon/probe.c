@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,9 +19,35 @@ struct probe {
 	struct event *next; /* ask, or give up waiting */
 	struct dns_query *query;
 	enum probe_result last;
+	_Atomic int *known; /* the same, for other threads */
 	bool worked;        /* at some time since the start */
 	enum dns_view view; /* to ask next */
 };
+
+static const struct {
+	const char *name, *text;
+} results[PROBE_RESULT_COUNT] = {
+	[PROBE_UNKNOWN] = {"unknown", "not known yet"},
+	[PROBE_WORKS] = {"works", "the root zone is secure"},
+	[PROBE_NO_ROUTE] = {"no-route",
+		"no answer from the root servers or the configured resolvers"},
+	[PROBE_STRIPPED] = {"stripped", "signatures are stripped on the way"},
+	[PROBE_CLOCK] = {"clock",
+		"the root's signatures are out of their time: is the clock right?"},
+	[PROBE_NO_MATCH] = {"no-match",
+		"the root's keys do not fit the trust anchor, or answers are forged"},
+	[PROBE_NO_ANCHOR] = {"no-anchor", "no trust anchor covers the root"},
+};
+
+const char *probe_result_name(enum probe_result result)
+{
+	return result < PROBE_RESULT_COUNT ? results[result].name : "unknown";
+}
+
+const char *probe_result_text(enum probe_result result)
+{
+	return result < PROBE_RESULT_COUNT ? results[result].text : "";
+}
 
 static bool says(const char *detail, const char *const *words, size_t count)
 {
@@ -104,6 +131,7 @@ static void settle(struct probe *probe, const struct dns_answer *answer)
 	if (result != probe->last)
 		say(result, answer->detail);
 	probe->last = result;
+	atomic_store_explicit(probe->known, result, memory_order_relaxed);
 	probe->worked = probe->worked || result == PROBE_WORKS;
 	/* Without an anchor all looks insecure, and that would let mail go out unprotected. */
 	dns_distrust(probe->dns,
@@ -157,7 +185,8 @@ static void ask_or_give_up(evutil_socket_t fd, short what, void *context)
 		probe->view = probe->view == DNS_VIEW_FIRST ? DNS_VIEW_SECOND : DNS_VIEW_FIRST;
 }
 
-struct probe *probe_new(struct event_base *base, struct dns *dns, struct anchors *anchors)
+struct probe *probe_new(
+	struct event_base *base, struct dns *dns, struct anchors *anchors, _Atomic int *known)
 {
 	static const struct timeval now = {.tv_sec = 0};
 	struct probe *probe = calloc(1, sizeof *probe);
@@ -166,6 +195,7 @@ struct probe *probe_new(struct event_base *base, struct dns *dns, struct anchors
 		return NULL;
 	probe->dns = dns;
 	probe->anchors = anchors;
+	probe->known = known;
 	probe->next = evtimer_new(base, ask_or_give_up, probe);
 	if (probe->next == NULL || evtimer_add(probe->next, &now) != 0) {
 		probe_free(probe);

@@ -13,8 +13,9 @@
 
 struct probe;
 
-/* In the lookup thread. `query_localhost` and forwarders change only the words. */
-struct probe *probe_new(struct event_base *base, struct dns *dns, struct anchors *anchors);
+/* In the lookup thread. `*known` is set to the last result, for other threads. */
+struct probe *probe_new(
+	struct event_base *base, struct dns *dns, struct anchors *anchors, _Atomic int *known);
 void probe_free(struct probe *probe);
 
 enum probe_result {
@@ -25,7 +26,12 @@ enum probe_result {
 	PROBE_CLOCK,     /* signatures are out of their time */
 	PROBE_NO_MATCH,  /* the trust anchor does not fit the root's keys, or forged answers */
 	PROBE_NO_ANCHOR, /* nothing vouches for the root */
+	PROBE_RESULT_COUNT,
 };
+
+/* The same in a word and in a sentence. */
+const char *probe_result_name(enum probe_result result);
+const char *probe_result_text(enum probe_result result);
 
 /* From the answer to a question for `. NS`: pure. */
 enum probe_result probe_read(const struct dns_answer *answer);
