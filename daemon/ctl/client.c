@@ -53,6 +53,17 @@ static bool set_path(struct client *client, const char *text)
 	return true;
 }
 
+/* The socket that the configuration names, unless -s does. */
+static bool choose_path(struct client *client, const struct ctl *ctl, const struct conf *conf)
+{
+	if (ctl->control != NULL)
+		return set_path(client, ctl->control);
+	if (conf->server.control[0] != '\0')
+		return set_path(client, conf->server.control);
+	log_error("tlsad has no control socket: [server] control is empty");
+	return false;
+}
+
 static bool read_configuration(struct client *client, const struct ctl *ctl, int *status)
 {
 	char error[CONF_ERROR_SIZE];
@@ -60,17 +71,18 @@ static bool read_configuration(struct client *client, const struct ctl *ctl, int
 		conf_load(ctl->conf_given ? ctl->conf_file : TLSAD_CONFDIR "/tlsad.conf",
 			ctl->conf_given, NULL, 0, error);
 
-	*status = EX_UNAVAILABLE;
-	if (conf != NULL)
-		client->timeout = conf->resolver.timeout;
-	conf_release(conf);
 	/* Who names the socket may lack the right to read the daemon's own configuration. */
 	if (conf == NULL && (ctl->control == NULL || ctl->conf_given)) {
 		log_error("%s", error);
 		*status = EX_CONFIG;
 		return false;
 	}
-	return set_path(client, ctl->control != NULL ? ctl->control : TLSAD_RUNDIR "/control");
+	*status = EX_UNAVAILABLE;
+	if (conf != NULL)
+		client->timeout = conf->resolver.timeout;
+	bool chosen = choose_path(client, ctl, conf);
+	conf_release(conf);
+	return chosen;
 }
 
 /* --- connecting ---------------------------------------------------------------------------- */
