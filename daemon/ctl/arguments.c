@@ -268,8 +268,28 @@ static void settle(struct ctl *ctl)
 	ctl->conf_given = ctl->conf_file != NULL;
 }
 
-int arguments_parse(struct ctl *ctl, const struct command *command, const struct argument *table,
-	size_t table_count, int count, char **words, const char **operand)
+/* The operands that stand behind the options, from `least` to one; of none, `operand` is NULL. */
+static bool take_operand(
+	const struct command *command, int count, char **words, int least, const char **operand)
+{
+	int found = count - optind;
+
+	if (found < least)
+		log_error("%s: %.*s is missing", command->name,
+			(int)strcspn(command->synopsis, " "), command->synopsis);
+	else if (found > (operand != NULL))
+		log_error("%s: '%s' is one argument too many", command->name,
+			words[count - found + (operand != NULL)]);
+	else {
+		if (operand != NULL)
+			*operand = found > 0 ? words[optind] : NULL;
+		return true;
+	}
+	return false;
+}
+
+static int parse(struct ctl *ctl, const struct command *command, const struct argument *table,
+	size_t table_count, int count, char **words, int least, const char **operand)
 {
 	struct arguments arguments;
 
@@ -283,18 +303,24 @@ int arguments_parse(struct ctl *ctl, const struct command *command, const struct
 		help(command, &arguments);
 		return CTL_YES;
 	}
-	if (optind + 1 != count) {
-		if (optind == count)
-			log_error("%s: %.*s is missing", command->name,
-				(int)strcspn(command->synopsis, " "), command->synopsis);
-		else
-			log_error("%s: '%s' is one argument too many", command->name,
-				words[optind + 1]);
+	if (!take_operand(command, count, words, least, operand)) {
 		usage(stderr, command);
 		return EX_USAGE;
 	}
-	*operand = words[optind];
 	return ARGUMENTS_GO_ON;
+}
+
+int arguments_parse(struct ctl *ctl, const struct command *command, const struct argument *table,
+	size_t table_count, int count, char **words, const char **operand)
+{
+	return parse(ctl, command, table, table_count, count, words, operand != NULL, operand);
+}
+
+int arguments_parse_optional(struct ctl *ctl, const struct command *command,
+	const struct argument *table, size_t table_count, int count, char **words,
+	const char **operand)
+{
+	return parse(ctl, command, table, table_count, count, words, 0, operand);
 }
 
 int arguments_parse_global(struct ctl *ctl, int count, char **words)

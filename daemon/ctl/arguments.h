@@ -38,11 +38,17 @@ struct argument {
 enum { ARGUMENTS_GO_ON = -1 };
 
 /*
- * Reads options wherever they stand and one operand. ARGUMENTS_GO_ON, or an exit status: after
- * --help, and after an error, which was said together with the command's usage.
+ * Reads options wherever they stand and one operand, or none where `operand` is NULL.
+ * ARGUMENTS_GO_ON, or an exit status: after --help, and after an error, which was said together
+ * with the command's usage.
  */
 int arguments_parse(struct ctl *ctl, const struct command *command, const struct argument *table,
 	size_t table_count, int count, char **arguments, const char **operand);
+
+/* The same where the operand may be left away: then it is NULL. */
+int arguments_parse_optional(struct ctl *ctl, const struct command *command,
+	const struct argument *table, size_t table_count, int count, char **arguments,
+	const char **operand);
 
 /*
  * The options of struct ctl alone, up to the first word that is none; returns its index, or -1

@@ -6,6 +6,17 @@
 #include <string.h>
 
 const struct command commands[] = {
+	{"lookup", "ask the daemon as Postfix does", "DEST [--map NAME]", lookup_run},
+	{"explain", "how the daemon's answer comes about", "DEST", explain_run},
+	{"status", "what the daemon has done so far, and what its cache holds", "[--json]",
+		status_run},
+	{"cache list", "print every part in the daemon's cache", "[--json]", cache_list_run},
+	{"cache show", "explain a destination from the cache alone", "DEST", cache_show_run},
+	{"cache flush", "forget a destination, or everything", "(DEST | --all)", cache_flush_run},
+	{"cache export", "print the cached answers as a table for postmap", "[--map NAME]",
+		cache_export_run},
+	{"warm", "have every destination of a list looked up", "FILE [--parallel N]", warm_run},
+	{"reload", "have the daemon read its configuration again", "[--json]", reload_run},
 	{"check", "connect to every MX host and hold its certificates against DNS",
 		"DEST [--port N] [--connect ADDR] [--timeout N] [--starttls smtp|none] [-4|-6] "
 		"[--mx-only]",

@@ -3,7 +3,7 @@
  *
  * A new command is a row of the table, a file daemon/ctl/NAME.c with its function, and a part of
  * tlsactl(8). The function reads its arguments with arguments_parse(), prints what it found to
- * standard output, as text or with --json as one JSON object, reports what went wrong with
+ * standard output, as text or with --json as one JSON value, reports what went wrong with
  * log_error(), one line, and returns the exit status. Nothing goes to standard output before it is
  * known that all of it can: no partial JSON.
  */
@@ -51,8 +51,17 @@ const struct command *command_find(int count, char **arguments, int *words);
 
 void command_list(FILE *out);
 
+int cache_export_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int cache_flush_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int cache_list_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int cache_show_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int check_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int explain_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int lookup_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int reload_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int status_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int tlsa_create_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int tlsa_verify_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int warm_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 
 #endif

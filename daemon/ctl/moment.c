@@ -15,20 +15,34 @@ const char *moment_date(char words[MOMENT_SIZE], int64_t seconds)
 	return words;
 }
 
+static const struct unit {
+	int64_t seconds;
+	const char *name;
+} units[] = {{MOMENT_DAY, "days"}, {60 * 60, "hours"}, {60, "minutes"}, {1, "seconds"}};
+
+/* The largest unit of which there are two or more. */
+static const struct unit *choose_unit(int64_t seconds)
+{
+	const struct unit *unit = units;
+
+	while (unit->seconds > 1 && seconds / unit->seconds < 2)
+		unit++;
+	return unit;
+}
+
 const char *moment_duration(char words[MOMENT_SIZE], int64_t seconds)
 {
-	static const struct {
-		int64_t seconds;
-		const char *name;
-	} units[] = {{MOMENT_DAY, "days"}, {60 * 60, "hours"}, {60, "minutes"}, {1, "seconds"}};
+	const struct unit *unit = choose_unit(seconds);
 
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-		int64_t count = seconds / units[i].seconds;
-		if (count >= 2) {
-			snprintf(words, MOMENT_SIZE, "%" PRId64 " %s", count, units[i].name);
-			return words;
-		}
-	}
-	snprintf(words, MOMENT_SIZE, seconds == 1 ? "1 second" : "%" PRId64 " seconds", seconds);
+	snprintf(words, MOMENT_SIZE, seconds == 1 ? "1 second" : "%" PRId64 " %s",
+		seconds / unit->seconds, unit->name);
+	return words;
+}
+
+const char *moment_brief(char words[MOMENT_SIZE], int64_t seconds)
+{
+	const struct unit *unit = choose_unit(seconds);
+
+	snprintf(words, MOMENT_SIZE, "%" PRId64 "%c", seconds / unit->seconds, unit->name[0]);
 	return words;
 }

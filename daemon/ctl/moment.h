@@ -14,4 +14,7 @@ const char *moment_date(char words[MOMENT_SIZE], int64_t seconds);
 /* In the largest unit of which there are two or more, rounded down: "90 minutes", "13 days". */
 const char *moment_duration(char words[MOMENT_SIZE], int64_t seconds);
 
+/* The same for a narrow column: "90m", "13d". */
+const char *moment_brief(char words[MOMENT_SIZE], int64_t seconds);
+
 #endif

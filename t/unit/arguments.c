@@ -71,6 +71,19 @@ static const struct {
 	{{"-V", "name"}, EX_USAGE, NULL, {0}, false},
 };
 
+/* The same words where there may be no operand, and where there is none. */
+static const struct {
+	const char *words[3];
+	int optional;
+	const char *operand;
+	int none;
+} operands[] = {
+	{{NULL}, ARGUMENTS_GO_ON, NULL, ARGUMENTS_GO_ON},
+	{{"name", NULL}, ARGUMENTS_GO_ON, "name", EX_USAGE},
+	{{"--json", NULL}, ARGUMENTS_GO_ON, NULL, ARGUMENTS_GO_ON},
+	{{"name", "other", NULL}, EX_USAGE, NULL, EX_USAGE},
+};
+
 static bool same(const char *one, const char *other)
 {
 	return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
@@ -105,6 +118,23 @@ static int parse(size_t row, struct ctl *ctl, struct target *target, const char 
 		ctl, &command, table, sizeof table / sizeof table[0], count, words, operand);
 }
 
+static void test_operands(size_t row)
+{
+	static const struct command command = {"command", "summary", "[NAME]", NULL};
+	char *words[4] = {(char *)(uintptr_t) "command"};
+	struct ctl ctl = {.json = false};
+	const char *operand = NULL;
+	int count = 1;
+
+	for (; operands[row].words[count - 1] != NULL; count++)
+		words[count] = (char *)(uintptr_t)operands[row].words[count - 1];
+	int status = arguments_parse_optional(&ctl, &command, NULL, 0, count, words, &operand);
+	ok(status == operands[row].optional && same(operand, operands[row].operand),
+		"operand that may be left away, row %zu", row);
+	status = arguments_parse(&ctl, &command, NULL, 0, count, words, NULL);
+	ok(status == operands[row].none, "no operand, row %zu", row);
+}
+
 int main(void)
 {
 	/* What it prints is no TAP, and none of this test's business. */
@@ -128,6 +158,8 @@ int main(void)
 			rows[i].words[0] != NULL && rows[i].words[1] != NULL ? rows[i].words[1]
 									     : "");
 	}
+	for (size_t i = 0; i < sizeof operands / sizeof operands[0]; i++)
+		test_operands(i);
 	close(nowhere);
 	close(standard);
 	return done_testing();

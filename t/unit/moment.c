@@ -7,21 +7,21 @@
 
 static const struct {
 	int64_t seconds;
-	const char *expected;
+	const char *expected, *brief;
 } durations[] = {
-	{0, "0 seconds"},
-	{1, "1 second"},
-	{2, "2 seconds"},
-	{119, "119 seconds"},
-	{120, "2 minutes"},
-	{3600, "60 minutes"},
-	{7199, "119 minutes"},
-	{7200, "2 hours"},
-	{86400, "24 hours"},
-	{172799, "47 hours"},
-	{172800, "2 days"},
-	{14 * 86400 - 1, "13 days"},
-	{INT64_C(400) * 86400, "400 days"},
+	{0, "0 seconds", "0s"},
+	{1, "1 second", "1s"},
+	{2, "2 seconds", "2s"},
+	{119, "119 seconds", "119s"},
+	{120, "2 minutes", "2m"},
+	{3600, "60 minutes", "60m"},
+	{7199, "119 minutes", "119m"},
+	{7200, "2 hours", "2h"},
+	{86400, "24 hours", "24h"},
+	{172799, "47 hours", "47h"},
+	{172800, "2 days", "2d"},
+	{14 * 86400 - 1, "13 days", "13d"},
+	{INT64_C(400) * 86400, "400 days", "400d"},
 };
 
 static const struct {
@@ -38,9 +38,12 @@ int main(void)
 {
 	char words[MOMENT_SIZE];
 
-	for (size_t i = 0; i < sizeof durations / sizeof durations[0]; i++)
+	for (size_t i = 0; i < sizeof durations / sizeof durations[0]; i++) {
 		is_string(moment_duration(words, durations[i].seconds), durations[i].expected,
 			"%jd s", (intmax_t)durations[i].seconds);
+		is_string(moment_brief(words, durations[i].seconds), durations[i].brief,
+			"%jd s in brief", (intmax_t)durations[i].seconds);
+	}
 	for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++)
 		is_string(moment_date(words, dates[i].seconds), dates[i].expected, "%jd",
 			(intmax_t)dates[i].seconds);
