@@ -34,12 +34,15 @@ struct setting {
 	const char *standard;
 	uint64_t least, most;
 	const char *const *choices; /* NULL-terminated, the value is the index */
-	entry_check *check;         /* of one entry of a list */
+	entry_check *check;         /* of a text, or of one entry of a list */
 	bool reload;
 	const char *help; /* for SETTING_RESERVED: what it belongs to */
 };
 
-static const char *const enforce_choices[] = {"native", NULL};
+static const char *const enforce_choices[] = {
+	[ENFORCE_NATIVE] = "native", [ENFORCE_PINNED] = "pinned", NULL};
+static const char *const digest_choices[] = {
+	[DIGEST_SHA256] = "sha256", [DIGEST_SHA512] = "sha512", NULL};
 static const char *const site_level_choices[] = {
 	[SITE_NONE] = "none",
 	[SITE_MAY] = "may",
@@ -77,6 +80,25 @@ static bool check_stub(const char *entry, char *error, size_t error_size)
 		return true;
 	snprintf(error, error_size, "write ZONE ADDRESS[@PORT]");
 	return false;
+}
+
+/* It stands in an answer, whose words are separated by blanks and commas (postconf(5)). */
+static bool check_directory(const char *entry, char *error, size_t error_size)
+{
+	const char *words = NULL;
+
+	if (entry[0] != '\0' && entry[0] != '/')
+		words = "write the whole path, from / on";
+	if (strlen(entry) > CONF_DIRECTORY_LONGEST)
+		words = "the path is too long";
+	for (const char *at = entry; *at != '\0'; at++) {
+		if (*at <= ' ' || *at >= 0x7f || strchr(",{}:=", *at) != NULL)
+			words = "in an answer Postfix could not read a path with blanks, commas, "
+				"colons, braces or '='";
+	}
+	if (words != NULL)
+		snprintf(error, error_size, "%s", words);
+	return words == NULL;
 }
 
 #define AT(member) offsetof(struct conf, member)
@@ -121,13 +143,25 @@ static const struct setting settings[] = {
 	{"resolver", "timeout", SETTING_DURATION, AT(resolver.timeout), "20s", 1, 90, NULL, NULL,
 		true, "time for one destination; Postfix itself waits for 100 s"},
 	{"dane", "enforce", SETTING_CHOICE, AT(dane.enforce), "native", 0, 0, enforce_choices, NULL,
-		true, "native: Postfix looks up the TLSA records itself"},
+		true,
+		"native: Postfix looks up the TLSA records itself; pinned: the answer carries "
+		"what they say"},
 	{"dane", "site_level", SETTING_CHOICE, AT(dane.site_level), "dane", 0, 0,
 		site_level_choices, NULL, true,
 		"Postfix's own smtp_tls_security_level; no answer weakens it"},
-	{"dane", "fingerprint_digest", SETTING_RESERVED, 0, "", 0, 0, NULL, NULL, false,
-		"pinned answers"},
-	{"dane", "tafile_dir", SETTING_RESERVED, 0, "", 0, 0, NULL, NULL, false, "pinned answers"},
+	{"dane", "fingerprint_digest", SETTING_CHOICE, AT(dane.fingerprint_digest), "sha256", 0, 0,
+		digest_choices, NULL, true,
+		"sha256 or sha512; must equal Postfix's smtp_tls_fingerprint_digest"},
+	{"dane", "tafile_dir", SETTING_TEXT, AT(dane.tafile_dir), "", 0, 0, NULL, check_directory,
+		false,
+		"directory where pinned trust anchors are written for Postfix to read; empty is "
+		"none"},
+	{"dane", "tafile_prefix", SETTING_TEXT, AT(dane.tafile_prefix), "", 0, 0, NULL,
+		check_directory, false,
+		"the same directory as Postfix sees it, where that is in a chroot"},
+	{"dane", "learn_trust_anchors", SETTING_BOOLEAN, AT(dane.learn_trust_anchors), "no", 0, 0,
+		NULL, NULL, true,
+		"fetch from the mail server a trust anchor of which DNS has only a digest"},
 	{"sts", "enable", SETTING_BOOLEAN, AT(sts.enable), "no", 0, 0, NULL, NULL, true,
 		"MTA-STS where DANE does not apply; this version has none of it yet"},
 	{"cache", "path", SETTING_TEXT, AT(cache.path), TLSAD_CACHEDIR, 0, 0, NULL, NULL, false,
@@ -317,6 +351,10 @@ static bool set_choice(struct loading *loading, const struct setting *setting, c
 static bool set_text(struct loading *loading, const struct setting *setting, const char *value)
 {
 	char **text = member(loading->conf, setting);
+	char what[256];
+
+	if (setting->check != NULL && !setting->check(value, what, sizeof what))
+		return refuse(loading, setting, value, what);
 	char *copy = strdup(value);
 
 	if (copy == NULL)
@@ -557,6 +595,21 @@ static bool names_loopback(
 	return false;
 }
 
+static bool check_anchors(struct loading *loading)
+{
+	const struct conf *conf = loading->conf;
+
+	if (conf->dane.tafile_dir[0] != '\0')
+		return true;
+	if (conf->dane.tafile_prefix[0] != '\0')
+		return complain(loading, "[dane] tafile_prefix without tafile_dir: name the "
+					 "directory that tlsad writes to as well");
+	if (conf->dane.learn_trust_anchors)
+		return complain(loading, "[dane] learn_trust_anchors = yes without tafile_dir: "
+					 "there is no place to write trust anchors to");
+	return true;
+}
+
 /* What one setting demands of another. */
 static bool check_together(struct loading *loading)
 {
@@ -570,6 +623,8 @@ static bool check_together(struct loading *loading)
 					 "yet; write no, or remove the line");
 	if (conf->server.socketmap.count == 0)
 		return complain(loading, "[server] socketmap is empty: nobody could ask");
+	if (!check_anchors(loading))
+		return false;
 	if (conf->cache.path[0] == '\0')
 		return complain(loading, "[cache] path is empty; name a directory");
 	if (!conf->resolver.query_localhost &&

@@ -20,7 +20,11 @@ enum {
 	CONF_LIST_MOST = 256,    /* entries of one list */
 	CONF_LINE_LONGEST = 198, /* what inih reads in one piece (INI_MAX_LINE less two) */
 	CONF_ERROR_SIZE = 512,
+	CONF_DIRECTORY_LONGEST = 200, /* of tafile_dir, which stands in answers */
 };
+
+enum conf_enforce { ENFORCE_NATIVE, ENFORCE_PINNED };
+enum conf_digest { DIGEST_SHA256, DIGEST_SHA512 };
 
 /* Strings of one setting; the entries point into memory that the struct conf owns. */
 struct conf_list {
@@ -48,8 +52,12 @@ struct conf {
 		uint32_t timeout; /* [s] */
 	} resolver;
 	struct {
-		int enforce;    /* native alone, so far */
-		int site_level; /* enum site_level */
+		int enforce;            /* enum conf_enforce */
+		int site_level;         /* enum site_level */
+		int fingerprint_digest; /* enum conf_digest */
+		char *tafile_dir;       /* directory, or empty */
+		char *tafile_prefix;    /* the same as Postfix sees it, or empty */
+		bool learn_trust_anchors;
 	} dane;
 	struct {
 		bool enable;

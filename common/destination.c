@@ -279,6 +279,38 @@ enum destination_result destination_parse(
 	return DESTINATION_OK;
 }
 
+/* `_25._tcp.`: its length and the port, or 0. */
+static size_t service_labels(const char *key, size_t key_size, uint16_t *port)
+{
+	static const char protocol[] = "._tcp.";
+	const char *dot = memchr(key, '.', key_size);
+	size_t digits = dot != NULL ? (size_t)(dot - key) : 0;
+
+	if (digits < 2 || key[0] != '_' || key_size - digits < sizeof protocol - 1 ||
+		!text_equal_nocase(dot, sizeof protocol - 1, protocol) ||
+		!port_number(key + 1, digits - 1, port))
+		return 0;
+	return digits + sizeof protocol - 1;
+}
+
+enum destination_result destination_parse_host(
+	const char *key, size_t key_size, struct destination *destination)
+{
+	uint16_t port = 0;
+	size_t labels = service_labels(key, key_size, &port);
+	enum destination_result result =
+		destination_parse(key + labels, key_size - labels, destination);
+
+	if (labels > 0) {
+		/* One port is enough. */
+		if (memchr(key + labels, ':', key_size - labels) != NULL || key[labels] == '[')
+			return DESTINATION_INVALID;
+		destination->port = port;
+	}
+	destination->kind = DESTINATION_HOST;
+	return result;
+}
+
 void destination_print(const struct destination *destination, char key[DESTINATION_KEY_SIZE])
 {
 	struct text text;

@@ -44,6 +44,13 @@ struct destination {
 enum destination_result destination_parse(
 	const char *key, size_t key_size, struct destination *destination);
 
+/*
+ * A key that is a host without brackets: `host`, `host:port`, `_port._tcp.host` (RFC 6698 3), or
+ * what has brackets for destination_parse().
+ */
+enum destination_result destination_parse_host(
+	const char *key, size_t key_size, struct destination *destination);
+
 /* The one way to write a destination: `name`, `name:587`, `[name]`, `[name]:587`. */
 void destination_print(const struct destination *destination, char key[DESTINATION_KEY_SIZE]);
 

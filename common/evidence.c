@@ -2,15 +2,15 @@
 
 bool evidence_list_hosts(struct evidence *evidence)
 {
-	bool domain = evidence->destination.kind == DESTINATION_DOMAIN;
+	bool domain = evidence->destination->kind == DESTINATION_DOMAIN;
 
 	evidence->host_count = 0;
 	if (!domain || evidence->mx.header.status == MX_ABSENT) {
 		/* RFC 5321 5.1: without MX records the domain is its own host. */
 		evidence->host_count = 1;
 		evidence->hosts[0].preference = 0;
-		evidence->hosts[0].name = evidence->destination.name;
-		evidence->hosts[0].name_size = evidence->destination.name_length;
+		evidence->hosts[0].name = evidence->destination->name;
+		evidence->hosts[0].name_size = evidence->destination->name_length;
 		return true;
 	}
 	if (evidence->mx.header.status != MX_FOUND)
@@ -32,9 +32,9 @@ bool evidence_list_hosts(struct evidence *evidence)
 
 void evidence_facts(const struct evidence *evidence, struct decide_facts *facts)
 {
-	bool domain = evidence->destination.kind == DESTINATION_DOMAIN;
+	bool domain = evidence->destination->kind == DESTINATION_DOMAIN;
 
-	facts->kind = evidence->destination.kind;
+	facts->kind = evidence->destination->kind;
 	facts->mx_status = MX_FOUND;
 	facts->mx_security = DNS_UNKNOWN;
 	facts->mx_failure = DNS_FAILURE_NONE;
@@ -60,7 +60,7 @@ uint32_t evidence_expires(const struct evidence *evidence)
 {
 	uint32_t expires = UINT32_MAX;
 
-	if (evidence->destination.kind == DESTINATION_DOMAIN)
+	if (evidence->destination->kind == DESTINATION_DOMAIN)
 		expires = evidence->mx.header.expires;
 	for (size_t i = 0; i < evidence->host_count; i++) {
 		if (evidence->hosts[i].part.header.expires < expires)
@@ -71,7 +71,7 @@ uint32_t evidence_expires(const struct evidence *evidence)
 
 bool evidence_refresh_due(const struct evidence *evidence, uint32_t now)
 {
-	if (evidence->destination.kind == DESTINATION_DOMAIN &&
+	if (evidence->destination->kind == DESTINATION_DOMAIN &&
 		now >= evidence->mx.header.refresh_at)
 		return true;
 	for (size_t i = 0; i < evidence->host_count; i++) {
@@ -85,7 +85,7 @@ bool evidence_has_failure(const struct evidence *evidence)
 {
 	unsigned flags = 0;
 
-	if (evidence->destination.kind == DESTINATION_DOMAIN)
+	if (evidence->destination->kind == DESTINATION_DOMAIN)
 		flags = evidence->mx.header.flags;
 	for (size_t i = 0; i < evidence->host_count; i++)
 		flags |= evidence->hosts[i].part.header.flags;
@@ -94,7 +94,7 @@ bool evidence_has_failure(const struct evidence *evidence)
 
 bool evidence_failure(const struct evidence *evidence, struct part_failure *failure)
 {
-	if (evidence->destination.kind == DESTINATION_DOMAIN &&
+	if (evidence->destination->kind == DESTINATION_DOMAIN &&
 		part_failure(&evidence->mx, failure))
 		return true;
 	for (size_t i = 0; i < evidence->host_count; i++) {

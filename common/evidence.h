@@ -1,7 +1,8 @@
 /*
  * evidence: all parts that one destination's answer is made from, seen in place wherever they are.
  *
- * The bytes belong to a cache reader or to a message and must outlive the evidence. Pure.
+ * The destination and the bytes belong to a request, a cache reader or a message, and must outlive
+ * the evidence. Pure.
  */
 #ifndef TLSAD_EVIDENCE_H
 #define TLSAD_EVIDENCE_H
@@ -16,9 +17,9 @@ struct evidence_host {
 };
 
 struct evidence {
-	struct destination destination;
-	struct part mx;    /* of a DESTINATION_DOMAIN */
-	size_t host_count; /* 0 where the MX answer leads to none */
+	const struct destination *destination; /* somebody else's, like the bytes */
+	struct part mx;                        /* of a DESTINATION_DOMAIN */
+	size_t host_count;                     /* 0 where the MX answer leads to none */
 	struct evidence_host hosts[PART_HOSTS_MOST];
 };
 

@@ -1,5 +1,6 @@
 #include "common/explain.h"
 
+#include "common/pin.h"
 #include "common/text.h"
 
 #include <arpa/inet.h>
@@ -12,6 +13,9 @@ enum {
 	DATA_SHOWN = 64,
 	/* TLSA records of one host that are shown; there are seldom more than a few. */
 	TLSA_SHOWN = 32,
+	/* Characters of a reply that are shown; one with a thousand digests is as long as it may
+	   be. */
+	REPLY_SHOWN = 4096,
 };
 
 static json_t *bytes_string(struct part_bytes bytes)
@@ -23,6 +27,17 @@ static json_t *bytes_string(struct part_bytes bytes)
 static uint32_t seconds_left(uint32_t expires, uint32_t now)
 {
 	return expires > now ? expires - now : 0;
+}
+
+static void set_reply(json_t *object, const char *member, const char *reply)
+{
+	char shown[REPLY_SHOWN + sizeof "..."];
+	struct text text;
+
+	text_init(&text, shown, sizeof shown);
+	text_add_format(
+		&text, "%.*s%s", REPLY_SHOWN, reply, strlen(reply) > REPLY_SHOWN ? "..." : "");
+	json_object_set_new(object, member, json_string(shown));
 }
 
 static void set_failure(json_t *object, const struct part *part)
@@ -53,7 +68,7 @@ static json_t *mx_object(const struct evidence *evidence, uint32_t now)
 	const struct part *mx = &evidence->mx;
 	json_t *object = json_object();
 
-	json_object_set_new(object, "name", json_string(evidence->destination.name));
+	json_object_set_new(object, "name", json_string(evidence->destination->name));
 	json_object_set_new(object, "status", json_string(mx_status_name(mx->header.status)));
 	json_object_set_new(object, "dnssec", json_string(dns_security_name(mx->header.security)));
 	set_times(object, mx, now);
@@ -98,7 +113,36 @@ static json_t *lookup_object(struct part_cursor *cursor, uint32_t now)
 	return object;
 }
 
-static json_t *tlsa_object(const struct part_tlsa *tlsa)
+/* What a usable record gives to a pinned answer. */
+static void set_pin(
+	json_t *object, const struct explanation *explanation, const struct part_tlsa *tlsa)
+{
+	struct tlsa_record record;
+	uint8_t entry[sizeof(struct pin_anchor)];
+	char words[3 * TLSA_DIGEST_LONGEST];
+	struct text text;
+	size_t size = 0;
+
+	if (explanation->pin == NULL || !tlsa_read(tlsa->rdata.bytes, tlsa->rdata.size, &record))
+		return;
+	enum pin_obstacle obstacle = pin_record(explanation->pin, &record, entry, &size);
+	if (obstacle != PIN_CLEAR)
+		json_object_set_new(object, "not_pinned", json_string(pin_obstacle_text(obstacle)));
+	if (record.usage == TLSA_DANE_TA) {
+		bool known = record.matching_type != TLSA_FULL &&
+			     explanation->anchor_known(explanation->context, &record);
+		json_object_set_new(object, "trust_anchor",
+			json_string(record.matching_type == TLSA_FULL ? "published"
+				    : known                           ? "learned"
+								      : "unknown"));
+	} else if (obstacle == PIN_CLEAR) {
+		text_init(&text, words, sizeof words);
+		text_add_fingerprint(&text, entry, size);
+		json_object_set_new(object, "match", json_string(words));
+	}
+}
+
+static json_t *tlsa_object(const struct explanation *explanation, const struct part_tlsa *tlsa)
 {
 	json_t *object = json_object();
 	char data[2 * DATA_SHOWN + 1];
@@ -118,10 +162,12 @@ static json_t *tlsa_object(const struct part_tlsa *tlsa)
 	if (tlsa->usability != TLSA_USABLE)
 		json_object_set_new(
 			object, "why", json_string(tlsa_usability_text(tlsa->usability)));
+	else
+		set_pin(object, explanation, tlsa);
 	return object;
 }
 
-static json_t *tlsa_array(struct part_cursor *cursor)
+static json_t *tlsa_array(const struct explanation *explanation, struct part_cursor *cursor)
 {
 	json_t *array = json_array();
 	size_t count = part_tlsa_count(cursor);
@@ -129,19 +175,21 @@ static json_t *tlsa_array(struct part_cursor *cursor)
 	for (size_t i = 0; i < count && i < TLSA_SHOWN && !cursor->damaged; i++) {
 		struct part_tlsa tlsa;
 		part_next_tlsa(cursor, &tlsa);
-		json_array_append_new(array, tlsa_object(&tlsa));
+		json_array_append_new(array, tlsa_object(explanation, &tlsa));
 	}
 	return array;
 }
 
-static json_t *host_object(const struct evidence *evidence, size_t index, uint32_t now)
+static json_t *host_object(const struct explanation *explanation, size_t index)
 {
+	const struct evidence *evidence = explanation->evidence;
+	uint32_t now = explanation->now;
 	const struct evidence_host *host = &evidence->hosts[index];
 	struct part_cursor cursor;
 	json_t *object = json_object(), *lookups = json_array();
 
 	json_object_set_new(object, "name", json_stringn(host->name, host->name_size));
-	json_object_set_new(object, "port", json_integer(evidence->destination.port));
+	json_object_set_new(object, "port", json_integer(evidence->destination->port));
 	json_object_set_new(object, "preference", json_integer(host->preference));
 	json_object_set_new(
 		object, "status", json_string(host_status_name(host->part.header.status)));
@@ -154,25 +202,25 @@ static json_t *host_object(const struct evidence *evidence, size_t index, uint32
 	for (unsigned i = 0; i < host->part.header.count && !cursor.damaged; i++)
 		json_array_append_new(lookups, lookup_object(&cursor, now));
 	json_object_set_new(object, "lookups", lookups);
-	json_object_set_new(object, "tlsa", tlsa_array(&cursor));
+	json_object_set_new(object, "tlsa", tlsa_array(explanation, &cursor));
 	return object;
 }
 
 static void set_evidence(json_t *object, const struct explanation *explanation, size_t hosts)
 {
 	const struct evidence *evidence = explanation->evidence;
-	bool domain = evidence->destination.kind == DESTINATION_DOMAIN;
+	bool domain = evidence->destination->kind == DESTINATION_DOMAIN;
 	json_t *array = json_array();
 
 	json_object_set_new(object, "kind", json_string(domain ? "domain" : "host"));
-	json_object_set_new(object, "port", json_integer(evidence->destination.port));
+	json_object_set_new(object, "port", json_integer(evidence->destination->port));
 	json_object_set_new(object, "ttl",
 		json_integer(seconds_left(evidence_expires(evidence), explanation->now)));
 	json_object_set_new(object, "cached", json_boolean(explanation->cached));
 	json_object_set_new(
 		object, "mx", domain ? mx_object(evidence, explanation->now) : json_null());
 	for (size_t i = 0; i < evidence->host_count && i < hosts; i++)
-		json_array_append_new(array, host_object(evidence, i, explanation->now));
+		json_array_append_new(array, host_object(explanation, i));
 	json_object_set_new(object, "hosts", array);
 	if (hosts < evidence->host_count)
 		json_object_set_new(object, "hosts_not_shown",
@@ -187,13 +235,17 @@ static char *dump(const struct explanation *explanation, size_t hosts)
 
 	text_init(&text, key, sizeof key);
 	if (explanation->parsed == DESTINATION_OK) {
-		destination_print(&explanation->evidence->destination, key);
+		destination_print(explanation->evidence->destination, key);
 	} else {
 		text_add_escaped(&text, explanation->key,
 			explanation->key_size < 256 ? explanation->key_size : 256);
 	}
 	json_object_set_new(object, "destination", json_string(key));
-	json_object_set_new(object, "reply", json_string(explanation->reply));
+	set_reply(object, "reply", explanation->reply);
+	set_reply(object, "native", explanation->native);
+	set_reply(object, "pinned", explanation->pinned);
+	if (explanation->not_pinned[0] != '\0')
+		json_object_set_new(object, "not_pinned", json_string(explanation->not_pinned));
 	json_object_set_new(
 		object, "reason", json_string(reason_name(explanation->verdict.reason)));
 	json_object_set_new(object, "rule", json_string(reason_rule(explanation->verdict.reason)));

@@ -14,7 +14,14 @@ struct explanation {
 	enum destination_result parsed;
 	const struct evidence *evidence; /* with DESTINATION_OK */
 	struct verdict verdict;
-	const char *reply; /* what Postfix gets */
+	const char *reply;              /* what Postfix gets */
+	const char *native;             /* what it gets with enforce = native */
+	const char *pinned;             /* and with enforce = pinned */
+	const char *not_pinned;         /* why these are the same where there is DANE, or empty */
+	const struct pin_settings *pin; /* with DESTINATION_OK, like the next two */
+	/* Is the trust anchor known of which this record has a digest? */
+	bool (*anchor_known)(void *context, const struct tlsa_record *record);
+	void *context;
 	bool cached;
 	uint32_t now;
 };

@@ -24,6 +24,17 @@ struct part_times lifetime_of_answer(
 	return times;
 }
 
+struct part_times lifetime_of_host(
+	const struct lifetime_settings *settings, uint32_t now, uint32_t ttl)
+{
+	struct lifetime_settings limited = *settings;
+	uint32_t floor = later(ttl, LIFETIME_FLOOR_BEYOND);
+
+	if (limited.min_ttl > floor)
+		limited.min_ttl = floor;
+	return lifetime_of_answer(&limited, now, ttl);
+}
+
 struct part_times lifetime_of_failure(const struct lifetime_settings *settings, uint32_t now)
 {
 	return (struct part_times){

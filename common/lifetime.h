@@ -16,6 +16,15 @@ struct lifetime_settings {
 
 struct part_times lifetime_of_answer(
 	const struct lifetime_settings *settings, uint32_t now, uint32_t ttl);
+
+/*
+ * Of a host: its TLSA records may be pinned by their digests, and no floor lets a digest outlive
+ * its record by more than LIFETIME_FLOOR_BEYOND seconds.
+ */
+enum { LIFETIME_FLOOR_BEYOND = 60 };
+struct part_times lifetime_of_host(
+	const struct lifetime_settings *settings, uint32_t now, uint32_t ttl);
+
 struct part_times lifetime_of_failure(const struct lifetime_settings *settings, uint32_t now);
 
 /* What becomes of the old part when looking it up again failed. */

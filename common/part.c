@@ -3,6 +3,8 @@
  *
  *   failure    only with PART_HAS_FAILURE: u8 failure, u16 type, string name, string detail
  *   MX set     count * { u16 preference, string name }
+ *   anchor     DER of a certificate or of a SubjectPublicKeyInfo
+ *   attempt    nothing
  *   host       string base_domain,
  *              count * { u16 type, u8 outcome, u8 security, u8 failure, u32 expires, string name,
  *                        string canonical_name, string detail, u8 addresses,
@@ -226,7 +228,30 @@ uint8_t *part_encode_host(const struct host_facts *facts, const struct part_time
 	return finish(&writer, key, key_size, size);
 }
 
+uint8_t *part_encode_bytes(enum part_kind kind, const uint8_t *bytes, size_t byte_count,
+	const struct part_times *times, const char *key, size_t key_size, size_t *size)
+{
+	struct part_header header = {.kind = (uint8_t)kind};
+	struct writer writer;
+
+	start(&writer, &header, times, NULL);
+	put(&writer, bytes, byte_count);
+	return finish(&writer, key, key_size, size);
+}
+
 /* --- to read ------------------------------------------------------------------------------- */
+
+static unsigned status_count(enum part_kind kind)
+{
+	switch (kind) {
+	case PART_MX:
+		return MX_STATUS_COUNT;
+	case PART_HOST:
+		return HOST_STATUS_COUNT;
+	default:
+		return 1;
+	}
+}
 
 bool part_open(struct part *part, enum part_kind kind, const uint8_t *bytes, size_t size)
 {
@@ -235,9 +260,7 @@ bool part_open(struct part *part, enum part_kind kind, const uint8_t *bytes, siz
 	memcpy(&part->header, bytes, sizeof part->header);
 	part->bytes = bytes;
 	part->size = size;
-	return part->header.kind == kind &&
-	       part->header.status <
-		       (kind == PART_MX ? (int)MX_STATUS_COUNT : (int)HOST_STATUS_COUNT) &&
+	return part->header.kind == kind && part->header.status < status_count(kind) &&
 	       part->header.count <= PART_HOSTS_MOST;
 }
 
@@ -318,6 +341,12 @@ void part_cursor_start(const struct part *part, struct part_cursor *cursor)
 	cursor->damaged = false;
 	if ((part->header.flags & PART_HAS_FAILURE) != 0)
 		skip_failure(cursor);
+}
+
+const uint8_t *part_bytes_of(const struct part *part, size_t *size)
+{
+	*size = part->size - sizeof part->header;
+	return part->bytes + sizeof part->header;
 }
 
 void part_next_mx_host(struct part_cursor *cursor, struct part_mx_host *host)

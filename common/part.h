@@ -37,7 +37,14 @@ enum {
 	PART_KEY_LONGEST = 1 + DESTINATION_NAME_LONGEST + 6,
 };
 
-enum part_kind { PART_MX = 'm', PART_HOST = 'h' };
+enum part_kind {
+	PART_MX = 'm',
+	PART_HOST = 'h',
+	/* Of a trust anchor that DNS names by a digest: what a server has shown, DER. */
+	PART_ANCHOR = 'a',
+	/* A server did not show it; nothing but the header. */
+	PART_ATTEMPT = 't',
+};
 
 enum mx_status {
 	MX_FOUND,    /* there are MX records; `security` tells how much they are worth */
@@ -154,6 +161,10 @@ uint8_t *part_encode_mx(const struct mx_set *set, const struct part_times *times
 uint8_t *part_encode_host(const struct host_facts *facts, const struct part_times *times,
 	const char *key, size_t key_size, size_t *size);
 
+/* A part of a kind that has no more to it than these bytes. */
+uint8_t *part_encode_bytes(enum part_kind kind, const uint8_t *bytes, size_t byte_count,
+	const struct part_times *times, const char *key, size_t key_size, size_t *size);
+
 /* The same part with other times and a failure beside what it says; NULL when out of memory. */
 uint8_t *part_encode_again(const uint8_t *bytes, size_t old_size, const struct part_times *times,
 	const struct part_failure *failure, const char *key, size_t key_size, size_t *size);
@@ -188,6 +199,9 @@ struct part_mx_host {
 };
 
 void part_cursor_start(const struct part *part, struct part_cursor *cursor);
+
+/* What is behind the header of a PART_ANCHOR. */
+const uint8_t *part_bytes_of(const struct part *part, size_t *size);
 
 /* MX sets: call header.count times. */
 void part_next_mx_host(struct part_cursor *cursor, struct part_mx_host *host);

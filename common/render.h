@@ -6,6 +6,7 @@
 #define TLSAD_RENDER_H
 
 #include "common/decide.h"
+#include "common/pin.h"
 #include "common/text.h"
 
 /* Postfix's smtp_tls_security_level: what applies where the answer is NOTFOUND. */
@@ -35,6 +36,27 @@ struct reply {
 
 /* With `[dane] enforce = native`: Postfix looks up TLSA itself. Never weaker than the site. */
 struct reply render_native(struct verdict verdict, enum site_level site);
+
+/*
+ * The replies with TLSA data in them (`[dane] enforce = pinned`). Each is whole, or false and what
+ * was added is worth nothing.
+ */
+bool render_fingerprints(struct text *out, const struct pins *pins);
+
+/*
+ * RFC 7672 3.2.2: the names are TLSA base domains, MX hosts and the mail domain; of names that
+ * Postfix would take for words of its own none is used. `file` is where Postfix finds it.
+ */
+bool render_anchors(struct text *out, const struct evidence *evidence, const char *file);
+
+/* TLS without authentication, unless the site asks for more. */
+struct reply render_encrypt(enum site_level site);
+
+/*
+ * The usable records of a host, `3 1 1 HEX, 2 0 1 HEX`, in an order of their own. False when they
+ * do not fit or memory ran out; *count says how many there are.
+ */
+bool render_tlsa(struct text *out, const struct part *host, size_t *count);
 
 /* The reply's words. `failure` is told with REPLY_TEMP and may be NULL. */
 void render_reply(struct text *out, const struct reply *reply, const struct part_failure *failure);

@@ -25,6 +25,13 @@ void text_add_bytes(struct text *text, const void *bytes, size_t size)
 	text->bytes[text->used] = '\0';
 }
 
+void text_cut(struct text *text, size_t used)
+{
+	text->used = used;
+	text->bytes[used] = '\0';
+	text->cut = false;
+}
+
 void text_add(struct text *text, const char *string)
 {
 	text_add_bytes(text, string, strlen(string));
@@ -90,6 +97,28 @@ void text_add_hex_lower(struct text *text, const void *bytes, size_t size)
 	const unsigned char *at = bytes;
 	for (size_t i = 0; i < size; i++)
 		add_hex_byte(text, "0123456789abcdef", at[i]);
+}
+
+void text_add_fingerprint(struct text *text, const void *bytes, size_t size)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	const unsigned char *at = bytes;
+
+	if (size == 0)
+		return;
+	if (3 * size > text->size - text->used) {
+		text->cut = true;
+		return;
+	}
+	char *out = text->bytes + text->used;
+	for (size_t i = 0; i < size; i++) {
+		*out++ = digits[at[i] >> 4];
+		*out++ = digits[at[i] & 15];
+		*out++ = ':';
+	}
+	/* In the place of the last colon. */
+	*--out = '\0';
+	text->used += 3 * size - 1;
 }
 
 bool text_equal_nocase(const char *one, size_t one_size, const char *other)

@@ -20,6 +20,10 @@ struct text {
 
 void text_init(struct text *text, char *bytes, size_t size);
 void text_add(struct text *text, const char *string);
+
+/* Take back all but the first `used` bytes. */
+void text_cut(struct text *text, size_t used);
+
 void text_add_bytes(struct text *text, const void *bytes, size_t size);
 void text_add_number(struct text *text, uint64_t number);
 void text_add_format(struct text *text, const char *format, ...)
@@ -31,6 +35,9 @@ void text_add_escaped(struct text *text, const void *bytes, size_t size);
 /* Hexadecimal digits. */
 void text_add_hex(struct text *text, const void *bytes, size_t size);
 void text_add_hex_lower(struct text *text, const void *bytes, size_t size);
+
+/* The same with a colon between two bytes; all of it or, where it does not fit, nothing. */
+void text_add_fingerprint(struct text *text, const void *bytes, size_t size);
 
 /* ASCII only, whatever the locale: names in DNS and in configuration compare like this. */
 static inline char text_lower(char byte)

@@ -54,16 +54,24 @@ static enum tlsa_usability check_full(const struct tlsa_record *record)
 	return certificate ? TLSA_BAD_CERTIFICATE : TLSA_BAD_PUBLIC_KEY;
 }
 
-enum tlsa_usability tlsa_parse(const uint8_t *rdata, size_t size, struct tlsa_record *record)
+bool tlsa_read(const uint8_t *rdata, size_t size, struct tlsa_record *record)
 {
-	memset(record, 0, sizeof *record);
-	if (size < 4)
-		return TLSA_SHORT;
+	if (size < 4) {
+		memset(record, 0, sizeof *record);
+		return false;
+	}
 	record->usage = rdata[0];
 	record->selector = rdata[1];
 	record->matching_type = rdata[2];
 	record->data = rdata + 3;
 	record->data_size = size - 3;
+	return true;
+}
+
+enum tlsa_usability tlsa_parse(const uint8_t *rdata, size_t size, struct tlsa_record *record)
+{
+	if (!tlsa_read(rdata, size, record))
+		return TLSA_SHORT;
 	if (record->usage > TLSA_DANE_EE)
 		return TLSA_UNKNOWN_USAGE;
 	if (record->usage < TLSA_DANE_TA)

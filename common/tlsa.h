@@ -43,7 +43,10 @@ enum tlsa_usability {
 /* Why a record is unusable, in words for an administrator; "usable" for TLSA_USABLE. */
 const char *tlsa_usability_text(enum tlsa_usability usability);
 
-/* Read RDATA. On TLSA_SHORT `record` holds zeroes, otherwise all that stands there. */
+/* Read RDATA as it stands; false when it is too short to be a record. */
+bool tlsa_read(const uint8_t *rdata, size_t size, struct tlsa_record *record);
+
+/* The same, and judge it. On TLSA_SHORT `record` holds zeroes, otherwise all that stands there. */
 enum tlsa_usability tlsa_parse(const uint8_t *rdata, size_t size, struct tlsa_record *record);
 
 /*

@@ -1,8 +1,10 @@
 #include "daemon/cache.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "daemon/front.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,15 +17,39 @@ enum {
 	/* Parts that one commit takes at most. */
 	COMMIT_PARTS = 256,
 	SWEEP_AT_ONCE = 1000,
+	/*
+	 * Copies of MX sets: 32 MB of address space, of which the machine spends what is used.
+	 * Enough for the destinations that a large site sends to in a day.
+	 */
+	DOMAIN_SETS = 1 << 17,
+	DOMAIN_SLOT = 128, /* a few hosts with their names */
+	/* Copies of hosts: 8 MB. Far fewer than domains, with TLSA records, thus larger. */
+	HOST_SETS = 1 << 13,
+	HOST_SLOT = 512,
+};
+
+_Static_assert((int)HOST_SLOT <= (int)FRONT_SLOT_LARGEST, "a copy has room for it");
+
+/* What is known of the wall clock; see cache_notice_clock(). */
+struct set_back {
+	_Atomic int64_t offset; /* [s] wall clock less steady clock, the most that was seen */
+	_Atomic uint32_t from;  /* [s] what the wall clock said before it was set back */
+	_Atomic uint32_t seen, mended; /* how often it was */
 };
 
 struct cache {
+	struct set_back set_back;
 	struct store *store;
-	struct front *front;
+	struct front *domains, *hosts; /* copies of parts */
 	struct event *commit;
 	unsigned pending; /* parts put since the last commit */
 	bool complained;  /* of writes that fail, until one succeeds */
 };
+
+static int64_t clock_offset(void)
+{
+	return (int64_t)clock_wall() - clock_steady();
+}
 
 struct cache *cache_open(const struct conf *conf, char error[STORE_ERROR_SIZE])
 {
@@ -39,9 +65,11 @@ struct cache *cache_open(const struct conf *conf, char error[STORE_ERROR_SIZE])
 		snprintf(error, STORE_ERROR_SIZE, "out of memory");
 		return NULL;
 	}
+	atomic_init(&cache->set_back.offset, clock_offset());
 	snprintf(error, STORE_ERROR_SIZE, "out of memory");
-	cache->front = front_new();
-	if (cache->front != NULL)
+	cache->domains = front_new(DOMAIN_SETS, DOMAIN_SLOT);
+	cache->hosts = front_new(HOST_SETS, HOST_SLOT);
+	if (cache->domains != NULL && cache->hosts != NULL)
 		cache->store = store_open(&settings, error);
 	if (cache->store == NULL) {
 		cache_close(cache);
@@ -55,17 +83,47 @@ void cache_close(struct cache *cache)
 	if (cache == NULL)
 		return;
 	store_close(cache->store);
-	front_free(cache->front);
+	front_free(cache->domains);
+	front_free(cache->hosts);
 	free(cache);
+}
+
+static void forget_copies(struct cache *cache)
+{
+	front_clear(cache->domains);
+	front_clear(cache->hosts);
+}
+
+void cache_notice_clock(struct cache *cache)
+{
+	struct set_back *set_back = &cache->set_back;
+	int64_t known = atomic_load_explicit(&set_back->offset, memory_order_relaxed);
+	int64_t offset = clock_offset();
+
+	if (offset > known) {
+		atomic_compare_exchange_strong(&set_back->offset, &known, offset);
+	} else if (offset + PART_CLOCK_SLACK < known &&
+		   atomic_compare_exchange_strong(&set_back->offset, &known, offset)) {
+		atomic_store(&set_back->from, (uint32_t)(clock_steady() + known));
+		atomic_fetch_add(&set_back->seen, 1);
+		forget_copies(cache);
+	}
+}
+
+static bool is_mended(const struct cache *cache)
+{
+	return atomic_load_explicit(&cache->set_back.seen, memory_order_relaxed) ==
+	       atomic_load_explicit(&cache->set_back.mended, memory_order_relaxed);
 }
 
 /* --- serving threads ----------------------------------------------------------------------- */
 
 struct cache_reader {
-	struct front *front;
+	const struct cache *cache;
 	struct store_reader *store;
 	bool in_store; /* between store_reader_begin() and its end */
 	struct front_copy mx;
+	struct front_copy host[PART_HOSTS_MOST];
 };
 
 struct cache_reader *cache_reader_new(struct cache *cache)
@@ -74,7 +132,7 @@ struct cache_reader *cache_reader_new(struct cache *cache)
 
 	if (reader == NULL)
 		return NULL;
-	reader->front = cache->front;
+	reader->cache = cache;
 	reader->store = store_reader_new(cache->store);
 	if (reader->store == NULL) {
 		free(reader);
@@ -102,16 +160,15 @@ static bool usable(const struct part_header *header, uint32_t now)
 	return part_fresh(header, now) && now < header->refresh_at;
 }
 
-/* A part of which nothing but the header is looked at may lack the rest here. */
-static bool read_front(struct cache_reader *reader, const struct wanted *wanted, uint32_t now,
-	struct front_copy *copy, struct part *part)
+static bool read_front(struct front *front, front_hash hash, const struct wanted *wanted,
+	uint32_t now, size_t most, struct front_copy *copy, struct part *part)
 {
-	return front_get(reader->front, wanted->key, wanted->key_size, copy) &&
+	return front_get(front, hash, wanted->key, wanted->key_size, most, copy) &&
 	       part_open(part, wanted->kind, copy->value, copy->size) && usable(&part->header, now);
 }
 
-static bool read_store(
-	struct cache_reader *reader, const struct wanted *wanted, uint32_t now, struct part *part)
+static bool read_store(struct cache_reader *reader, struct front *front,
+	const struct wanted *wanted, uint32_t now, struct part *part)
 {
 	const uint8_t *bytes;
 	size_t size;
@@ -122,46 +179,74 @@ static bool read_store(
 		!part_open(part, wanted->kind, bytes, size) || !part_fresh(&part->header, now))
 		return false;
 	if (usable(&part->header, now))
-		front_put(reader->front, wanted->key, wanted->key_size, bytes,
-			wanted->kind == PART_HOST ? sizeof part->header : size);
+		front_put(front, wanted->key, wanted->key_size, bytes, size);
 	return true;
 }
 
-static bool read_host(struct cache_reader *reader, uint32_t now, enum cache_depth depth,
-	const struct destination *destination, struct evidence_host *host)
+static void want_mx(struct wanted *wanted, const struct destination *destination)
 {
-	struct wanted wanted;
-	struct front_copy copy;
-
-	wanted.kind = PART_HOST;
-	wanted.key_size = part_host_key(wanted.key, host->name, host->name_size, destination->port);
-	if (depth == CACHE_STATUS && read_front(reader, &wanted, now, &copy, &host->part)) {
-		/* The copy ends here; the header is the evidence's own. */
-		host->part.bytes = NULL;
-		host->part.size = 0;
-		return true;
-	}
-	return read_store(reader, &wanted, now, &host->part);
+	wanted->kind = PART_MX;
+	wanted->key_size = part_mx_key(wanted->key, destination->name, destination->name_length);
 }
 
-enum cache_result cache_read(struct cache_reader *reader, uint32_t now, enum cache_depth depth,
-	struct evidence *evidence)
+static void want_host(struct wanted *wanted, const char *name, size_t size, uint16_t port)
 {
-	const struct destination *destination = &evidence->destination;
+	wanted->kind = PART_HOST;
+	wanted->key_size = part_host_key(wanted->key, name, size, port);
+}
+
+static bool read_host(struct cache_reader *reader, const cache_place *place, uint32_t now,
+	enum cache_depth depth, struct evidence *evidence, size_t index)
+{
+	struct evidence_host *host = &evidence->hosts[index];
+	size_t most = depth == CACHE_STATUS ? sizeof host->part.header : SIZE_MAX;
+	struct wanted wanted;
+
+	want_host(&wanted, host->name, host->name_size, evidence->destination->port);
+	front_hash hash = place != NULL
+				  ? *place
+				  : front_find(reader->cache->hosts, wanted.key, wanted.key_size);
+	return read_front(reader->cache->hosts, hash, &wanted, now, most, &reader->host[index],
+		       &host->part) ||
+	       read_store(reader, reader->cache->hosts, &wanted, now, &host->part);
+}
+
+cache_place cache_prefetch(const struct cache_reader *reader, const struct destination *destination)
+{
+	struct wanted wanted;
+	const struct front *front;
 
 	if (destination->kind == DESTINATION_DOMAIN) {
+		want_mx(&wanted, destination);
+		front = reader->cache->domains;
+	} else {
+		want_host(&wanted, destination->name, destination->name_length, destination->port);
+		front = reader->cache->hosts;
+	}
+	front_hash hash = front_find(front, wanted.key, wanted.key_size);
+	front_prefetch(front, hash);
+	return hash;
+}
+
+enum cache_result cache_read(struct cache_reader *reader, cache_place place, uint32_t now,
+	enum cache_depth depth, struct evidence *evidence)
+{
+	bool domain = evidence->destination->kind == DESTINATION_DOMAIN;
+
+	if (!is_mended(reader->cache))
+		return CACHE_MISS;
+	if (domain) {
 		struct wanted wanted;
-		wanted.kind = PART_MX;
-		wanted.key_size =
-			part_mx_key(wanted.key, destination->name, destination->name_length);
-		if (!read_front(reader, &wanted, now, &reader->mx, &evidence->mx) &&
-			!read_store(reader, &wanted, now, &evidence->mx))
+		want_mx(&wanted, evidence->destination);
+		if (!read_front(reader->cache->domains, place, &wanted, now, SIZE_MAX, &reader->mx,
+			    &evidence->mx) &&
+			!read_store(reader, reader->cache->domains, &wanted, now, &evidence->mx))
 			return CACHE_MISS;
 	}
 	if (!evidence_list_hosts(evidence))
 		return CACHE_MISS;
 	for (size_t i = 0; i < evidence->host_count; i++) {
-		if (!read_host(reader, now, depth, destination, &evidence->hosts[i]))
+		if (!read_host(reader, domain ? NULL : &place, now, depth, evidence, i))
 			return CACHE_MISS;
 	}
 	return evidence_refresh_due(evidence, now) ? CACHE_REFRESH : CACHE_HIT;
@@ -172,6 +257,20 @@ void cache_read_end(struct cache_reader *reader)
 	if (reader->in_store)
 		store_reader_end(reader->store);
 	reader->in_store = false;
+}
+
+bool cache_has_anchor(struct cache_reader *reader, const struct pin_anchor *anchor)
+{
+	char key[1 + sizeof *anchor];
+	const uint8_t *bytes;
+	size_t size;
+
+	key[0] = PART_ANCHOR;
+	memcpy(key + 1, anchor, sizeof *anchor);
+	bool own = !reader->in_store;
+	if (own)
+		reader->in_store = store_reader_begin(reader->store);
+	return store_reader_get(reader->store, key, sizeof key, &bytes, &size);
 }
 
 /* --- the lookup thread --------------------------------------------------------------------- */
@@ -269,6 +368,23 @@ bool cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale, uint32
 	if (gone > 0)
 		schedule_commit(cache);
 	return gone >= SWEEP_AT_ONCE;
+}
+
+bool cache_mend_clock(struct cache *cache, uint32_t *seconds)
+{
+	struct set_back *set_back = &cache->set_back;
+	uint32_t seen = atomic_load(&set_back->seen);
+
+	if (seen == atomic_load(&set_back->mended))
+		return false;
+	uint32_t from = atomic_load(&set_back->from), now = clock_wall();
+	while (store_expire(cache->store, from + 1, SWEEP_AT_ONCE) >= SWEEP_AT_ONCE)
+		commit(cache);
+	commit(cache);
+	forget_copies(cache);
+	atomic_store(&set_back->mended, seen);
+	*seconds = from > now ? from - now : 0;
+	return true;
 }
 
 void cache_figures(struct cache *cache, struct store_figures *figures)

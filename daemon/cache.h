@@ -13,6 +13,7 @@
 
 #include "common/conf.h"
 #include "common/evidence.h"
+#include "common/pin.h"
 #include "daemon/store.h"
 
 #include <event2/event.h>
@@ -22,6 +23,12 @@ struct cache;
 /* Before there are threads. NULL and one line when the directory cannot be used. */
 struct cache *cache_open(const struct conf *conf, char error[STORE_ERROR_SIZE]);
 void cache_close(struct cache *cache);
+
+/*
+ * Any thread, now and then: compare the clocks. When the wall clock was set back, parts that had
+ * expired would be fresh again, so nothing is read any more until cache_mend_clock().
+ */
+void cache_notice_clock(struct cache *cache);
 
 /* --- serving threads ----------------------------------------------------------------------- */
 
@@ -41,13 +48,23 @@ enum cache_depth {
 	CACHE_WHOLE,  /* all there is: for explaining, and for the words of a failure */
 };
 
+/* Where in memory the first part of a destination is. */
+typedef uint64_t cache_place;
+
+/* The destination will be read soon: have the memory fetched meanwhile. */
+cache_place cache_prefetch(
+	const struct cache_reader *reader, const struct destination *destination);
+
 /*
  * Gather the evidence on `evidence->destination`. The bytes that it points to stay until
  * cache_read_end(), which must follow.
  */
-enum cache_result cache_read(struct cache_reader *reader, uint32_t now, enum cache_depth depth,
-	struct evidence *evidence);
+enum cache_result cache_read(struct cache_reader *reader, cache_place place, uint32_t now,
+	enum cache_depth depth, struct evidence *evidence);
 void cache_read_end(struct cache_reader *reader);
+
+/* Between the two: is the trust anchor known that a digest names? */
+bool cache_has_anchor(struct cache_reader *reader, const struct pin_anchor *anchor);
 
 /* --- the lookup thread --------------------------------------------------------------------- */
 
@@ -70,6 +87,12 @@ bool cache_get(
  * may be more.
  */
 bool cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale, uint32_t max_ttl);
+
+/*
+ * The clock was set back: what had expired does not come back. True, and by how much, when that
+ * has happened since the last call.
+ */
+bool cache_mend_clock(struct cache *cache, uint32_t *seconds);
 
 void cache_figures(struct cache *cache, struct store_figures *figures);
 

@@ -4,6 +4,9 @@
  * The thread's two buffers serve all its connections. A connection keeps bytes of its own only
  * while a request is incomplete, while a lookup keeps requests waiting, or while its client does
  * not read; as long as one of the last two lasts nothing more is read from it.
+ *
+ * A turn of the event loop first reads from every connection that has something to say, and then
+ * answers: what an answer needs is fetched from memory while the next connection is read from.
  */
 #include "common/clock.h"
 #include "common/netstring.h"
@@ -21,12 +24,12 @@ static void count(_Atomic uint64_t *counter)
 		memory_order_relaxed);
 }
 
-/* It has just done something: to the end of the list of those that may have to go. */
-static void touch(struct connection *connection)
+/* It has done something at that time: to the end of the list of those that may have to go. */
+static void touch(struct connection *connection, uint64_t now)
 {
 	struct connection_list *idle = &connection->worker->idle;
 
-	connection->last_active = clock_steady_us();
+	connection->last_active = now;
 	if (TAILQ_NEXT(connection, link) == NULL)
 		return;
 	TAILQ_REMOVE(idle, connection, link);
@@ -41,6 +44,8 @@ void connection_close(struct connection *connection)
 		connection->wait->connection = NULL;
 	else
 		TAILQ_REMOVE(&worker->idle, connection, link);
+	if (connection->arrival != NULL)
+		connection->arrival->connection = NULL;
 	event_del(&connection->event);
 	close(connection->fd);
 	free(connection->input.bytes);
@@ -143,20 +148,23 @@ static bool flush(struct connection *connection, struct batch *batch, bool *aliv
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-static struct lookup_request *make_lookup(const struct destination *destination)
+static struct lookup_request *make_lookup(
+	const struct worker *worker, const struct socketmap_request *request)
 {
 	struct lookup_request *lookup = calloc(1, sizeof *lookup);
 
 	if (lookup != NULL) {
 		lookup->message.kind = MESSAGE_LOOKUP;
-		lookup->destination = *destination;
+		lookup->destination = request->destination;
+		lookup->pin = socketmap_wants_pins(&worker->socketmap, request);
 	}
 	return lookup;
 }
 
 /* Ask for a refresh, unless somebody did a moment ago: the parts say so until it is done. */
-static void ask_refresh(struct worker *worker, const struct destination *destination)
+static void ask_refresh(struct worker *worker, const struct socketmap_request *request)
 {
+	const struct destination *destination = &request->destination;
 	uint32_t hash = 2166136261u ^ destination->port ^ (uint32_t)destination->kind << 16;
 	uint32_t now = clock_steady();
 
@@ -167,7 +175,7 @@ static void ask_refresh(struct worker *worker, const struct destination *destina
 		return;
 	recent->hash = hash;
 	recent->at = now;
-	struct lookup_request *lookup = make_lookup(destination);
+	struct lookup_request *lookup = make_lookup(worker, request);
 	if (lookup != NULL)
 		mailbox_post(lookup_mailbox(worker->lookup), &lookup->message);
 }
@@ -175,7 +183,7 @@ static void ask_refresh(struct worker *worker, const struct destination *destina
 static bool ask_lookup(struct connection *connection, const struct socketmap_request *request)
 {
 	struct worker *worker = connection->worker;
-	struct lookup_request *lookup = make_lookup(&request->destination);
+	struct lookup_request *lookup = make_lookup(worker, request);
 	struct wait *wait = malloc(sizeof *wait);
 
 	if (lookup == NULL || wait == NULL) {
@@ -198,21 +206,20 @@ static bool ask_lookup(struct connection *connection, const struct socketmap_req
 enum request_result { REQUEST_ANSWERED, REQUEST_WAITS, REQUEST_BAD };
 
 static enum request_result handle_request(
-	struct connection *connection, struct batch *batch, const char *payload, size_t size)
+	struct connection *connection, struct batch *batch, const struct socketmap_request *request)
 {
 	struct worker *worker = connection->worker;
-	struct socketmap_request request;
 	struct text text;
 
 	start_reply(worker, batch, &text);
-	switch (socketmap_answer(&worker->socketmap, payload, size, &request, &text)) {
+	switch (socketmap_answer(&worker->socketmap, request, &text)) {
 	case SOCKETMAP_LOOKUP:
-		if (ask_lookup(connection, &request))
+		if (ask_lookup(connection, request))
 			return REQUEST_WAITS;
-		socketmap_give_up(&worker->socketmap, &request, "out of memory", &text);
+		socketmap_give_up(&worker->socketmap, request, "out of memory", &text);
 		break;
 	case SOCKETMAP_REFRESH:
-		ask_refresh(worker, &request.destination);
+		ask_refresh(worker, request);
 		break;
 	case SOCKETMAP_ANSWERED:
 		break;
@@ -221,67 +228,136 @@ static enum request_result handle_request(
 	return REQUEST_ANSWERED;
 }
 
-/*
- * Handle the requests in `bytes`, answering into the batch, until they end or one has to wait.
- * What is left is kept. The connection may be closed when this returns false.
- */
-static bool handle_input(
-	struct connection *connection, struct batch *batch, const char *bytes, size_t size)
+/* The frame that `bytes` begins with, and the request in it; `*used` is its size. */
+static enum netstring_result read_request(const struct worker *worker, const char *bytes,
+	size_t size, struct socketmap_request *request, size_t *used)
 {
+	const char *payload;
+	size_t payload_size;
+	enum netstring_result found = netstring_parse(
+		bytes, size, SOCKETMAP_REQUEST_LONGEST, &payload, &payload_size, used);
+
+	if (found == NETSTRING_COMPLETE)
+		socketmap_read(&worker->socketmap, payload, payload_size, request);
+	return found;
+}
+
+/*
+ * Handle the requests that have arrived, answering into the batch, until they end or one has to
+ * wait. What is left is kept. The connection may be closed when this returns.
+ */
+static void handle_input(
+	struct connection *connection, struct batch *batch, struct arrival *arrival)
+{
+	struct worker *worker = connection->worker;
+	struct socketmap_request *request = &arrival->first;
 	bool alive = true, flowing = true;
 	enum request_result result = REQUEST_ANSWERED;
-	size_t at = 0;
+	size_t at = 0, used = arrival->first_size;
 
 	while (flowing && result == REQUEST_ANSWERED) {
-		const char *payload;
-		size_t payload_size, consumed;
-		enum netstring_result found = netstring_parse(bytes + at, size - at,
-			SOCKETMAP_REQUEST_LONGEST, &payload, &payload_size, &consumed);
-
-		if (found == NETSTRING_PARTIAL)
-			break;
-		if (found != NETSTRING_COMPLETE) {
-			result = REQUEST_BAD;
-			break;
+		/* The first one may have been read already. */
+		if (at > 0 || used == 0) {
+			enum netstring_result found = read_request(
+				worker, arrival->bytes + at, arrival->size - at, request, &used);
+			if (found == NETSTRING_PARTIAL)
+				break;
+			if (found != NETSTRING_COMPLETE) {
+				result = REQUEST_BAD;
+				break;
+			}
 		}
-		result = handle_request(connection, batch, payload, payload_size);
-		at += consumed;
+		result = handle_request(connection, batch, request);
+		at += used;
 		if (batch->end > OUTPUT_FLUSH)
 			flowing = flush(connection, batch, &alive);
 	}
 	if (flowing)
 		flowing = flush(connection, batch, &alive);
 	/* What came before the bad one has been answered; from here on nothing can be framed. */
-	if (!alive || result == REQUEST_BAD || !keep(&connection->input, bytes + at, size - at)) {
+	if (!alive || result == REQUEST_BAD ||
+		!keep(&connection->input, arrival->bytes + at, arrival->size - at)) {
 		connection_close(connection);
-		return false;
+		return;
 	}
 	if (!flowing)
 		watch(connection, EV_WRITE);
 	else if (result == REQUEST_WAITS)
 		event_del(&connection->event);
-	return true;
 }
 
 /* --- events -------------------------------------------------------------------------------- */
 
-static void read_more(struct connection *connection)
+void connection_handle_arrivals(evutil_socket_t fd, short what, void *context)
+{
+	struct worker *worker = context;
+
+	(void)fd;
+	(void)what;
+	if (worker->arrival_count == 0)
+		return;
+	uint64_t now = clock_steady_us();
+	cache_notice_clock(worker->cache);
+	for (unsigned i = 0; i < worker->arrival_count; i++) {
+		struct arrival *arrival = &worker->arrivals[i];
+		struct connection *connection = arrival->connection;
+		struct batch batch = {0, 0};
+
+		if (connection == NULL)
+			continue;
+		connection->arrival = NULL;
+		touch(connection, now);
+		handle_input(connection, &batch, arrival);
+	}
+	worker->arrival_count = 0;
+	worker->input_used = 0;
+}
+
+/* `size` bytes of the connection stand where the input buffer is free. */
+static void take_arrival(struct connection *connection, size_t size)
 {
 	struct worker *worker = connection->worker;
-	struct batch batch = {0, 0};
+	struct arrival *arrival = &worker->arrivals[worker->arrival_count++];
+
+	connection->arrival = arrival;
+	arrival->connection = connection;
+	arrival->bytes = worker->input + worker->input_used;
+	arrival->size = size;
+	worker->input_used += size;
+	if (read_request(worker, arrival->bytes, size, &arrival->first, &arrival->first_size) !=
+		NETSTRING_COMPLETE)
+		arrival->first_size = 0;
+	if (worker->arrival_count == ARRIVALS_MOST || worker->input_used >= INPUT_FULL)
+		connection_handle_arrivals(-1, 0, worker);
+	else if (worker->arrival_count == 1)
+		/* Behind all events that are active now. */
+		event_active(worker->handle_arrivals, EV_TIMEOUT, 0);
+}
+
+/* What the connection has kept, to where the input buffer is free; returns its size. */
+static size_t take_kept(struct connection *connection, char *place)
+{
 	size_t kept = connection->input.size;
 
 	if (kept > 0) {
-		memcpy(worker->input, connection->input.bytes, kept);
+		memcpy(place, connection->input.bytes, kept);
 		drop(&connection->input);
 	}
-	ssize_t got = read(connection->fd, worker->input + kept, sizeof worker->input - kept);
+	return kept;
+}
+
+static void read_more(struct connection *connection)
+{
+	struct worker *worker = connection->worker;
+	char *place = worker->input + worker->input_used;
+	size_t kept = take_kept(connection, place);
+	ssize_t got = read(connection->fd, place + kept, READ_MOST - kept);
+
 	if (got > 0) {
-		touch(connection);
-		handle_input(connection, &batch, worker->input, kept + (size_t)got);
+		take_arrival(connection, kept + (size_t)got);
 	} else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
 		connection_close(connection);
-	} else if (!keep(&connection->input, worker->input, kept)) {
+	} else if (!keep(&connection->input, place, kept)) {
 		connection_close(connection);
 	}
 }
@@ -290,14 +366,11 @@ static void read_more(struct connection *connection)
 static void go_on(struct connection *connection, struct batch *batch)
 {
 	struct worker *worker = connection->worker;
-	size_t kept = connection->input.size;
+	struct arrival arrival = {.bytes = worker->input + worker->input_used};
 
-	if (kept > 0) {
-		memcpy(worker->input, connection->input.bytes, kept);
-		drop(&connection->input);
-	}
+	arrival.size = take_kept(connection, worker->input + worker->input_used);
 	watch(connection, EV_READ);
-	handle_input(connection, batch, worker->input, kept);
+	handle_input(connection, batch, &arrival);
 }
 
 static void write_more(struct connection *connection)
@@ -313,7 +386,7 @@ static void write_more(struct connection *connection)
 		return;
 	}
 	if (connection->wait == NULL)
-		touch(connection);
+		touch(connection, clock_steady_us());
 	output->done += (uint32_t)written;
 	if (output->done < output->size)
 		return;

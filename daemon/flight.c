@@ -53,7 +53,11 @@ struct journey {
 	char key[DESTINATION_KEY_SIZE]; /* first, for the search tree */
 	struct flight *flight;
 	struct destination destination;
-	bool ahead; /* parts that are due are refreshed, not only what is missing */
+	bool ahead;                /* parts that are due are refreshed, not only what is missing */
+	bool pin;                  /* somebody wants a pinned answer */
+	bool late;                 /* its time is over */
+	struct evidence *evidence; /* while it is being pinned */
+	struct pinning_job *pinning;
 	size_t waiting_parts;
 	struct event *deadline;
 	struct blob mx;
@@ -184,6 +188,9 @@ static void journey_free(struct journey *journey)
 	for (size_t i = 0; i < journey->host_count; i++)
 		clear_blob(&journey->hosts[i].part);
 	free(journey->hosts);
+	if (journey->pinning != NULL)
+		pinning_cancel(journey->pinning);
+	free(journey->evidence);
 	free(journey);
 }
 
@@ -269,7 +276,7 @@ static void host_is_known(void *context, const struct host_facts *facts)
 	uint32_t now = clock_wall();
 	bool failed = facts->status == HOST_FAILED;
 	struct part_times times = failed ? lifetime_of_failure(&settings, now)
-					 : lifetime_of_answer(&settings, now, facts->ttl);
+					 : lifetime_of_host(&settings, now, facts->ttl);
 	struct blob part = {0};
 
 	/* What a failure may have hidden is looked at again as soon as a failure is. */
@@ -367,7 +374,7 @@ static void journey_expand(struct journey *journey)
 
 	if (evidence == NULL)
 		return;
-	evidence->destination = journey->destination;
+	evidence->destination = &journey->destination;
 	evidence->host_count = 0;
 	if (journey->destination.kind == DESTINATION_HOST ||
 		(journey->mx.bytes != NULL &&
@@ -415,6 +422,25 @@ static void journey_fill(struct journey *journey, enum part_kind kind, const cha
 	need->task = NULL;
 }
 
+/* Point the evidence at the journey's own parts, all of which are there. */
+static bool point_at_parts(struct evidence *evidence, const struct journey *journey)
+{
+	evidence->destination = &journey->destination;
+	if (journey->destination.kind == DESTINATION_DOMAIN &&
+		(journey->mx.bytes == NULL ||
+			!part_open(&evidence->mx, PART_MX, journey->mx.bytes, journey->mx.size)))
+		return false;
+	if (!evidence_list_hosts(evidence) || evidence->host_count != journey->host_count)
+		return false;
+	for (size_t i = 0; i < journey->host_count; i++) {
+		const struct blob *part = &journey->hosts[i].part;
+		if (part->bytes == NULL ||
+			!part_open(&evidence->hosts[i].part, PART_HOST, part->bytes, part->size))
+			return false;
+	}
+	return true;
+}
+
 /*
  * Point the evidence at the parts, which stand one behind the other in `bytes`. False when a host
  * has no part, for want of memory.
@@ -424,7 +450,8 @@ static bool answer_fill(struct lookup_answer *answer, const struct journey *jour
 	uint8_t *at = answer->bytes;
 	struct evidence *evidence = &answer->evidence;
 
-	evidence->destination = journey->destination;
+	answer->destination = journey->destination;
+	evidence->destination = &answer->destination;
 	if (journey->destination.kind == DESTINATION_DOMAIN) {
 		memcpy(at, journey->mx.bytes, journey->mx.size);
 		part_open(&evidence->mx, PART_MX, at, journey->mx.size);
@@ -475,10 +502,42 @@ static void answer_all(struct journey *journey)
 	}
 }
 
-static void journey_conclude(struct journey *journey)
+static void journey_answer(struct journey *journey)
 {
 	struct flight *flight = journey->flight;
 
+	answer_all(journey);
+	tdelete(journey->key, &flight->journeys, compare_keys);
+	count(&flight->counters->in_flight, (uint64_t)-1);
+	journey_free(journey);
+}
+
+static void journey_is_pinned(void *context)
+{
+	struct journey *journey = context;
+
+	journey->pinning = NULL;
+	journey_answer(journey);
+}
+
+/* True when there is something to wait for. */
+static bool journey_pin(struct journey *journey)
+{
+	struct flight *flight = journey->flight;
+
+	if (!journey->pin || journey->late || flight->pinning == NULL)
+		return false;
+	journey->evidence = malloc(sizeof *journey->evidence);
+	if (journey->evidence == NULL || !point_at_parts(journey->evidence, journey))
+		return false;
+	journey->pinning = pinning_start(
+		flight->pinning, flight->conf, journey->evidence, journey_is_pinned, journey);
+	return journey->pinning != NULL;
+}
+
+/* All parts are there, or will not come any more. */
+static void journey_conclude(struct journey *journey)
+{
 	if (journey->destination.kind == DESTINATION_DOMAIN && journey->mx.bytes == NULL) {
 		journey_fill(journey, PART_MX, journey->destination.name, &journey->mx,
 			&journey->mx_need);
@@ -489,10 +548,8 @@ static void journey_conclude(struct journey *journey)
 		struct journey_host *host = &journey->hosts[i];
 		journey_fill(journey, PART_HOST, host->name, &host->part, &host->need);
 	}
-	answer_all(journey);
-	tdelete(journey->key, &flight->journeys, compare_keys);
-	count(&flight->counters->in_flight, (uint64_t)-1);
-	journey_free(journey);
+	if (!journey_pin(journey))
+		journey_answer(journey);
 }
 
 static void journey_is_late(evutil_socket_t fd, short what, void *context)
@@ -503,8 +560,12 @@ static void journey_is_late(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	log_debug("%s: not all is known after %u s", journey->key,
 		journey->flight->conf->resolver.timeout);
+	journey->late = true;
 	/* What has come is in the cache already; what has not goes on for the next request. */
-	journey_conclude(journey);
+	if (journey->pinning != NULL)
+		journey_answer(journey);
+	else
+		journey_conclude(journey);
 }
 
 static struct journey *journey_new(struct flight *flight, const struct lookup_request *request)
@@ -517,6 +578,7 @@ static struct journey *journey_new(struct flight *flight, const struct lookup_re
 	journey->flight = flight;
 	journey->destination = request->destination;
 	journey->ahead = request->reply_to == NULL;
+	journey->pin = request->pin;
 	STAILQ_INIT(&journey->waiters);
 	destination_print(&request->destination, journey->key);
 	journey->deadline = evtimer_new(flight->base, journey_is_late, journey);
@@ -575,6 +637,7 @@ void flight_take(struct flight *flight, struct lookup_request *request)
 	struct journey *journey = find(flight->journeys, key);
 	if (journey != NULL) {
 		count(&flight->counters->joined, 1);
+		journey->pin |= request->pin;
 		if (request->reply_to == NULL)
 			free(request); /* a refresh: nobody waits for it */
 		else

@@ -11,11 +11,13 @@
 
 #include "common/dns.h"
 #include "daemon/lookup.h"
+#include "daemon/pinning.h"
 
 struct flight {
 	struct event_base *base;
 	struct dns *dns;
 	struct cache *cache;
+	struct pinning *pinning; /* NULL: no trust anchors are handed on */
 	const struct conf *conf; /* the owner's reference */
 	struct lookup_counters *counters;
 	void *tasks;    /* search tree, tsearch(3) */

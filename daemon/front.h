@@ -17,23 +17,38 @@
 #include <stdint.h>
 
 enum {
-	FRONT_SLOT_SIZE = 128, /* two cache lines */
-	FRONT_ROOM = 112,      /* of these, for the key and the value together */
+	FRONT_SLOT_HEAD = 16,     /* of a slot, what it needs for itself */
+	FRONT_SLOT_LARGEST = 512, /* [bytes] */
 };
 
 struct front;
 
-struct front *front_new(void);
+/*
+ * `sets` is a power of two; each has two slots of `slot_size` bytes, a multiple of a cache line. A
+ * slot holds a key and a value that together are no longer than it is, less its head. The memory
+ * is spent as it is used. NULL when there is none.
+ */
+struct front *front_new(size_t sets, size_t slot_size);
 void front_free(struct front *front);
 
-/* What was found; `value` points into `bytes`. */
+/* Where a value is copied to; `value` points into `bytes`. */
 struct front_copy {
-	_Alignas(8) uint8_t bytes[FRONT_ROOM];
+	_Alignas(8) uint8_t bytes[FRONT_SLOT_LARGEST - FRONT_SLOT_HEAD];
 	const uint8_t *value;
 	size_t size;
 };
 
-bool front_get(struct front *front, const char *key, size_t key_size, struct front_copy *copy);
+/* Where a key leads to. */
+typedef uint64_t front_hash;
+
+front_hash front_find(const struct front *front, const char *key, size_t key_size);
+
+/* Have that memory fetched, for a front_get() soon. */
+void front_prefetch(const struct front *front, front_hash hash);
+
+/* Find the value of the key, whose hash this is, and copy no more than its first `most` bytes. */
+bool front_get(struct front *front, front_hash hash, const char *key, size_t key_size, size_t most,
+	struct front_copy *copy);
 
 /* Keep a copy, in place of another one perhaps; not if there is no room for it. */
 void front_put(

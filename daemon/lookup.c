@@ -12,8 +12,9 @@
 #include <string.h>
 
 enum {
-	SWEEP_INTERVAL = 60, /* [s] between clearings of what has expired */
-	SWEEP_AGAIN = 1,     /* [s] when there was more than one clearing takes */
+	SWEEP_INTERVAL = 60,      /* [s] between clearings of what has expired */
+	SWEEP_AGAIN = 1,          /* [s] when there was more than one clearing takes */
+	FILES_INTERVAL = 60 * 60, /* [s] between clearings of files of trust anchors */
 };
 
 struct lookup {
@@ -23,27 +24,28 @@ struct lookup {
 	struct cache *cache;
 	struct resolver resolver;
 	struct probe *probe;
+	struct tafiles *tafiles; /* NULL: none */
+	struct pinning *pinning;
 	struct event *sweep;
+	uint32_t files_at; /* [s], clock_steady(): the next look at them */
 	struct flight flight;
 	struct lookup_counters counters;
-	int64_t clock_offset;    /* [s] wall clock less steady clock, when last looked at */
 	struct conf *start_conf; /* the resolver's settings point into it */
 	pthread_t thread;
 	bool running;
 };
 
-/* libunbound keeps expiries of its own by the wall clock, and they have no beginning. */
 static void notice_clock(struct lookup *lookup)
 {
-	int64_t offset = (int64_t)clock_wall() - clock_steady();
+	uint32_t seconds;
 
-	if (lookup->clock_offset != 0 && offset + PART_CLOCK_SLACK < lookup->clock_offset) {
-		log_warning("the clock was set back by %jd seconds: what was looked up before is "
-			    "forgotten",
-			(intmax_t)(lookup->clock_offset - offset));
-		dns_forget(lookup->resolver.dns);
-	}
-	lookup->clock_offset = offset;
+	cache_notice_clock(lookup->cache);
+	if (!cache_mend_clock(lookup->cache, &seconds))
+		return;
+	log_warning("the clock was set back by %u seconds: what was looked up before is forgotten",
+		seconds);
+	/* libunbound keeps expiries of its own by the wall clock, and they have no beginning. */
+	dns_forget(lookup->resolver.dns);
 }
 
 static void take_message(void *context, struct message *message)
@@ -83,6 +85,10 @@ static void sweep(evutil_socket_t fd, short what, void *context)
 	notice_clock(lookup);
 	if (cache_sweep(lookup->cache, clock_wall(), conf->cache.serve_stale, conf->cache.max_ttl))
 		next.tv_sec = SWEEP_AGAIN;
+	if (lookup->pinning != NULL && clock_steady() >= lookup->files_at) {
+		lookup->files_at = clock_steady() + FILES_INTERVAL;
+		pinning_sweep(lookup->pinning, conf);
+	}
 	evtimer_add(lookup->sweep, &next);
 }
 
@@ -108,10 +114,17 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 		return false;
 	if (!resolver_open(&lookup->resolver, lookup->base, lookup->conf, error, error_size))
 		return false;
+	if (lookup->tafiles != NULL) {
+		lookup->pinning = pinning_new(
+			lookup->base, lookup->cache, lookup->tafiles, error, error_size);
+		if (lookup->pinning == NULL)
+			return false;
+	}
 	lookup->flight = (struct flight){
 		.base = lookup->base,
 		.dns = lookup->resolver.dns,
 		.cache = lookup->cache,
+		.pinning = lookup->pinning,
 		.conf = lookup->conf,
 		.counters = &lookup->counters,
 	};
@@ -122,7 +135,8 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 	       event_add(lookup->sweep, &interval) == 0;
 }
 
-struct lookup *lookup_start(struct conf *conf, struct cache *cache, char *error, size_t error_size)
+struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct tafiles *tafiles,
+	char *error, size_t error_size)
 {
 	struct lookup *lookup = calloc(1, sizeof *lookup);
 
@@ -134,6 +148,7 @@ struct lookup *lookup_start(struct conf *conf, struct cache *cache, char *error,
 	lookup->conf = conf_hold(conf);
 	lookup->start_conf = conf_hold(conf);
 	lookup->cache = cache;
+	lookup->tafiles = tafiles;
 	if (prepare(lookup, error, error_size) && cache_start_writing(cache, lookup->base)) {
 		if (pthread_create(&lookup->thread, NULL, run, lookup) == 0) {
 			lookup->running = true;
@@ -166,6 +181,7 @@ void lookup_stop(struct lookup *lookup)
 		anchor_keep(lookup->resolver.anchors);
 	}
 	flight_clear(&lookup->flight);
+	pinning_free(lookup->pinning);
 	probe_free(lookup->probe);
 	resolver_close(&lookup->resolver);
 	if (lookup->sweep != NULL)

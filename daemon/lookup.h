@@ -12,6 +12,7 @@
 #include "common/evidence.h"
 #include "daemon/cache.h"
 #include "daemon/mailbox.h"
+#include "daemon/tafile.h"
 
 struct lookup;
 
@@ -19,13 +20,15 @@ struct lookup_request {
 	struct message message; /* MESSAGE_LOOKUP */
 	struct destination destination;
 	struct mailbox *reply_to; /* NULL: nobody waits, refresh what is due */
+	bool pin;                 /* make what a pinned answer needs, too */
 	void *waiter;             /* the sender's, given back with the answer */
 };
 
 struct lookup_answer {
 	struct message message; /* MESSAGE_ANSWER */
 	void *waiter;
-	struct evidence evidence; /* into `bytes` */
+	struct destination destination;
+	struct evidence evidence; /* into `destination` and `bytes` */
 	uint8_t bytes[];
 };
 
@@ -40,9 +43,10 @@ struct lookup_counters {
 
 /*
  * Make the resolver, with the trust anchors, and start the thread. NULL and one line when that is
- * not possible. The configuration is held.
+ * not possible. The configuration is held. `tafiles` may be NULL.
  */
-struct lookup *lookup_start(struct conf *conf, struct cache *cache, char *error, size_t error_size);
+struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct tafiles *tafiles,
+	char *error, size_t error_size);
 
 struct mailbox *lookup_mailbox(struct lookup *lookup);
 const struct lookup_counters *lookup_counters(const struct lookup *lookup);

@@ -37,6 +37,7 @@ struct tlsad {
 	const struct options *options;
 	struct conf *conf;
 	struct cache *cache;
+	struct tafiles *tafiles;
 	struct lookup *lookup;
 	struct server *server;
 	struct event_base *base;
@@ -233,9 +234,16 @@ static bool start(struct tlsad *tlsad, char *error)
 		snprintf(error, ERROR_SIZE, "out of memory");
 		return false;
 	}
-	tlsad->lookup = lookup_start(tlsad->conf, tlsad->cache, error, ERROR_SIZE);
-	return tlsad->lookup != NULL &&
-	       server_start(tlsad->server, tlsad->cache, tlsad->lookup, error, ERROR_SIZE);
+	if (tlsad->conf->dane.tafile_dir[0] != '\0') {
+		tlsad->tafiles = tafiles_new(tlsad->conf);
+		if (tlsad->tafiles == NULL) {
+			snprintf(error, ERROR_SIZE, "out of memory");
+			return false;
+		}
+	}
+	tlsad->lookup = lookup_start(tlsad->conf, tlsad->cache, tlsad->tafiles, error, ERROR_SIZE);
+	return tlsad->lookup != NULL && server_start(tlsad->server, tlsad->cache, tlsad->tafiles,
+						tlsad->lookup, error, ERROR_SIZE);
 }
 
 static void say_figures(const struct tlsad *tlsad)
@@ -266,6 +274,7 @@ static void end(struct tlsad *tlsad, bool served)
 		lookup_stop(tlsad->lookup);
 	server_free(tlsad->server);
 	cache_close(tlsad->cache);
+	tafiles_free(tlsad->tafiles);
 	if (tlsad->base != NULL)
 		event_base_free(tlsad->base);
 }

@@ -214,6 +214,19 @@ static bool requests_in_flight(const struct worker *worker)
 	return false;
 }
 
+/* When told to stop: what has arrived is still answered, what is being looked up for a while. */
+static void stop_when_done(struct worker *worker)
+{
+	bool patient = clock_steady() < worker->stop_at;
+
+	connection_handle_arrivals(-1, 0, worker);
+	/* What comes behind a request that is given up is not begun any more. */
+	if (!patient)
+		end_waits(worker);
+	if (!patient || !requests_in_flight(worker))
+		event_base_loopbreak(worker->base);
+}
+
 /*
  * The lookup thread keeps the time; this is for an answer that it could not send for want of
  * memory. It may still have a pointer to the wait, which is therefore not freed before it answers.
@@ -251,11 +264,7 @@ static void tick(evutil_socket_t fd, short what, void *context)
 	note_idle(worker);
 	give_up_overdue(worker, now);
 	if (worker->stopping) {
-		/* What comes behind a request that is given up is not begun any more. */
-		if (now >= worker->stop_at)
-			end_waits(worker);
-		if (now >= worker->stop_at || !requests_in_flight(worker))
-			event_base_loopbreak(worker->base);
+		stop_when_done(worker);
 	} else if (worker->paused) {
 		for (size_t i = 0; i < worker->listener_count; i++)
 			event_add(worker->listeners[i].event, NULL);
@@ -268,8 +277,7 @@ static void begin_stop(struct worker *worker)
 	pause_listeners(worker);
 	worker->stopping = true;
 	worker->stop_at = clock_steady() + STOP_PATIENCE;
-	if (!requests_in_flight(worker))
-		event_base_loopbreak(worker->base);
+	stop_when_done(worker);
 }
 
 static void take_answer(struct worker *worker, struct lookup_answer *answer)
@@ -280,8 +288,8 @@ static void take_answer(struct worker *worker, struct lookup_answer *answer)
 	if (wait->connection != NULL)
 		connection_resume(wait, &answer->evidence, NULL);
 	free(wait);
-	if (worker->stopping && !requests_in_flight(worker))
-		event_base_loopbreak(worker->base);
+	if (worker->stopping)
+		stop_when_done(worker);
 }
 
 static void take_message(void *context, struct message *message)
@@ -345,6 +353,8 @@ static void worker_free(struct worker *worker)
 		event_free(worker->listeners[i].event);
 	if (worker->tick != NULL)
 		event_free(worker->tick);
+	if (worker->handle_arrivals != NULL)
+		event_free(worker->handle_arrivals);
 	if (worker->mailbox.wake >= 0)
 		mailbox_clear(&worker->mailbox);
 	cache_reader_free(worker->socketmap.reader);
@@ -387,7 +397,8 @@ static bool watch_listeners(struct worker *worker)
 	return true;
 }
 
-static struct worker *worker_new(struct server *server, struct cache *cache, struct lookup *lookup)
+static struct worker *worker_new(
+	struct server *server, struct cache *cache, struct tafiles *tafiles, struct lookup *lookup)
 {
 	static const struct timeval second = {.tv_sec = 1};
 	struct worker *worker = calloc(1, sizeof *worker);
@@ -401,16 +412,20 @@ static struct worker *worker_new(struct server *server, struct cache *cache, str
 	worker->server = server;
 	worker->all_connections = &server->connections;
 	worker->lookup = lookup;
+	worker->cache = cache;
 	worker->conf = conf_hold(server->conf);
 	worker->socketmap.conf = worker->conf;
+	worker->socketmap.tafiles = tafiles;
 	worker->socketmap.counters = &worker->counters.socketmap;
 	worker->socketmap.reader = cache_reader_new(cache);
 	worker->base = make_base();
 	if (worker->socketmap.reader != NULL && worker->base != NULL &&
 		mailbox_init(&worker->mailbox, worker->base, take_message, worker)) {
 		worker->tick = event_new(worker->base, -1, EV_PERSIST, tick, worker);
-		if (worker->tick != NULL && event_add(worker->tick, &second) == 0 &&
-			watch_listeners(worker))
+		worker->handle_arrivals =
+			event_new(worker->base, -1, 0, connection_handle_arrivals, worker);
+		if (worker->tick != NULL && worker->handle_arrivals != NULL &&
+			event_add(worker->tick, &second) == 0 && watch_listeners(worker))
 			return worker;
 	}
 	worker_free(worker);
@@ -496,8 +511,8 @@ static unsigned worker_count(const struct conf *conf)
 	return processors > WORKERS_AUTO_MOST ? WORKERS_AUTO_MOST : (unsigned)processors;
 }
 
-bool server_start(struct server *server, struct cache *cache, struct lookup *lookup, char *error,
-	size_t error_size)
+bool server_start(struct server *server, struct cache *cache, struct tafiles *tafiles,
+	struct lookup *lookup, char *error, size_t error_size)
 {
 	server->worker_count = worker_count(server->conf);
 	server->workers = calloc(server->worker_count, sizeof(struct worker *));
@@ -505,7 +520,7 @@ bool server_start(struct server *server, struct cache *cache, struct lookup *loo
 	if (server->workers == NULL)
 		return false;
 	for (unsigned i = 0; i < server->worker_count; i++) {
-		server->workers[i] = worker_new(server, cache, lookup);
+		server->workers[i] = worker_new(server, cache, tafiles, lookup);
 		if (server->workers[i] == NULL)
 			return false;
 	}

@@ -23,8 +23,8 @@ struct server;
 struct server *server_new(struct conf *conf, char *error, size_t error_size);
 
 /* Start the threads. False and one line when that is not possible. */
-bool server_start(struct server *server, struct cache *cache, struct lookup *lookup, char *error,
-	size_t error_size);
+bool server_start(struct server *server, struct cache *cache, struct tafiles *tafiles,
+	struct lookup *lookup, char *error, size_t error_size);
 
 /* Hand a new configuration to the threads. */
 void server_set_conf(struct server *server, struct conf *conf);

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/explain.h"
 #include "common/log.h"
+#include "daemon/pinning.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -11,7 +12,9 @@
 enum answer_form {
 	FORM_POLICY, /* as [dane] enforce says */
 	FORM_NATIVE,
+	FORM_PINNED,
 	FORM_EXPLAIN,
+	FORM_TLSA,
 };
 
 struct socketmap_map {
@@ -23,6 +26,8 @@ struct socketmap_map {
 static const struct socketmap_map maps[SOCKETMAP_MAPS] = {
 	{"policy", FORM_POLICY},
 	{"native", FORM_NATIVE},
+	{"pinned", FORM_PINNED},
+	{"tlsa", FORM_TLSA},
 	{"explain", FORM_EXPLAIN},
 	{"QUERY", FORM_POLICY},
 	{"postfix", FORM_POLICY},
@@ -66,19 +71,130 @@ static void refuse_map(struct socketmap *socketmap, struct text *out)
 	count_reply(socketmap, NULL, REPLY_PERM);
 }
 
-/* The reply that Postfix gets, whatever the map. */
-static struct verdict render(struct socketmap *socketmap, const struct evidence *evidence,
+/* Does this map answer with TLSA data in it? */
+static bool is_pinned(const struct socketmap *socketmap, const struct socketmap_map *map)
+{
+	return map->form == FORM_PINNED ||
+	       (map->form == FORM_POLICY && socketmap->conf->dane.enforce == ENFORCE_PINNED);
+}
+
+bool socketmap_wants_pins(
+	const struct socketmap *socketmap, const struct socketmap_request *request)
+{
+	return socketmap->tafiles != NULL &&
+	       (request->map->form == FORM_EXPLAIN || is_pinned(socketmap, request->map));
+}
+
+/* What an answer is made from and how. */
+struct question {
+	const struct evidence *evidence;
+	struct verdict verdict;
+	bool cached;  /* the evidence is what the cache has: it may be asked for more */
+	bool missing; /* set when there is something that the lookup thread should make */
+};
+
+static void render_native_reply(struct socketmap *socketmap, const struct question *question,
 	struct reply *reply, struct text *out)
 {
-	struct decide_facts facts;
 	struct part_failure failure;
 
-	evidence_facts(evidence, &facts);
-	struct verdict verdict = decide(&facts);
-	*reply = render_native(verdict, (enum site_level)socketmap->conf->dane.site_level);
-	bool told = reply->kind == REPLY_TEMP && evidence_failure(evidence, &failure);
+	*reply =
+		render_native(question->verdict, (enum site_level)socketmap->conf->dane.site_level);
+	bool told = reply->kind == REPLY_TEMP && evidence_failure(question->evidence, &failure);
 	render_reply(out, reply, told ? &failure : NULL);
-	return verdict;
+}
+
+/* The reply with trust anchors, if their file is there. */
+static bool render_with_file(
+	struct socketmap *socketmap, struct question *question, struct text *out)
+{
+	struct pins *pins = &socketmap->pins;
+	struct tafile_key key;
+	char path[TAFILE_PATH_SIZE];
+
+	pins->obstacle = PIN_NOT_YET;
+	if (socketmap->tafiles == NULL || !tafile_key(&key, pins, question->evidence))
+		return false;
+	switch (tafiles_find(socketmap->tafiles, &key, clock_wall(), path, &pins->obstacle)) {
+	case TAFILE_READY:
+		return render_anchors(out, question->evidence, path);
+	case TAFILE_UNKNOWN:
+		question->missing = true;
+		break;
+	case TAFILE_IMPOSSIBLE:
+		break;
+	}
+	return false;
+}
+
+/* Leaves in socketmap->pins how it came about. */
+static void render_pinned_reply(struct socketmap *socketmap, struct question *question,
+	struct reply *reply, struct text *out)
+{
+	struct pin_settings settings = pinning_settings(socketmap->conf);
+	struct pins *pins = &socketmap->pins;
+	size_t begin = out->used;
+
+	reply->kind = REPLY_OK;
+	pin_collect(&settings, question->evidence, question->verdict, pins);
+	switch (pins->form) {
+	case PIN_FINGERPRINTS:
+		if (render_fingerprints(out, pins))
+			return;
+		pins->obstacle = PIN_TOO_MANY;
+		break;
+	case PIN_ANCHORS:
+		if (render_with_file(socketmap, question, out))
+			return;
+		break;
+	case PIN_ENCRYPT:
+		*reply = render_encrypt((enum site_level)socketmap->conf->dane.site_level);
+		render_reply(out, reply, NULL);
+		return;
+	case PIN_NOTHING:
+		break;
+	}
+	pins->form = PIN_NOTHING;
+	text_cut(out, begin);
+	render_native_reply(socketmap, question, reply, out);
+}
+
+/* The usable records of a host, or why there are none. */
+static void render_tlsa_reply(struct socketmap *socketmap, const struct question *question,
+	struct reply *reply, struct text *out)
+{
+	const struct part *host = &question->evidence->hosts[0].part;
+	size_t begin = out->used, count;
+
+	if (question->verdict.level == VERDICT_TEMP || question->evidence->host_count == 0 ||
+		host->header.status != HOST_USABLE) {
+		render_native_reply(socketmap, question, reply, out);
+		/* Records that cannot be used are none to whoever wants to use them. */
+		if (reply->kind != REPLY_TEMP) {
+			reply->kind = REPLY_NOTFOUND;
+			text_cut(out, begin);
+			render_reply(out, reply, NULL);
+		}
+		return;
+	}
+	reply->kind = REPLY_OK;
+	text_add(out, "OK ");
+	if (render_tlsa(out, host, &count))
+		return;
+	reply->kind = REPLY_PERM;
+	text_cut(out, begin);
+	text_add_format(out, "PERM the %zu TLSA records do not fit into a reply", count);
+}
+
+static void render(struct socketmap *socketmap, const struct socketmap_map *map,
+	struct question *question, struct reply *reply, struct text *out)
+{
+	if (map->form == FORM_TLSA)
+		render_tlsa_reply(socketmap, question, reply, out);
+	else if (is_pinned(socketmap, map))
+		render_pinned_reply(socketmap, question, reply, out);
+	else
+		render_native_reply(socketmap, question, reply, out);
 }
 
 static void add_explanation(struct explanation *explanation, struct text *out)
@@ -94,52 +210,96 @@ static void add_explanation(struct explanation *explanation, struct text *out)
 	free(json);
 }
 
-static struct verdict explain(struct socketmap *socketmap, const struct evidence *evidence,
-	bool cached, struct reply *reply, struct text *out)
+/* Has somebody shown the trust anchor of a record that has only its digest? */
+static bool anchor_known(void *context, const struct tlsa_record *record)
 {
-	char words[2048];
-	struct text text;
+	struct socketmap *socketmap = context;
+	struct pin_settings settings = {.anchors = true, .learn = true};
+	struct pin_anchor anchor;
+	size_t size;
 
-	text_init(&text, words, sizeof words);
-	struct verdict verdict = render(socketmap, evidence, reply, &text);
+	return pin_record(&settings, record, (uint8_t *)&anchor, &size) == PIN_CLEAR &&
+	       cache_has_anchor(socketmap->reader, &anchor);
+}
+
+static void explain(struct socketmap *socketmap, struct question *question, struct reply *reply,
+	struct text *out)
+{
+	struct text *native = &socketmap->words[0], *pinned = &socketmap->words[1];
+	struct pin_settings settings = pinning_settings(socketmap->conf);
+	char not_pinned[512] = "";
+	struct text why;
+
+	for (size_t i = 0; i < 2; i++)
+		text_init(&socketmap->words[i], socketmap->word_bytes[i],
+			sizeof socketmap->word_bytes[i]);
+	text_init(&why, not_pinned, sizeof not_pinned);
+	render_native_reply(socketmap, question, reply, native);
+	render_pinned_reply(socketmap, question, reply, pinned);
+	if (question->missing && question->cached)
+		return;
+	if (socketmap->pins.form == PIN_NOTHING && socketmap->pins.obstacle != PIN_NO_DANE)
+		pin_explain(&socketmap->pins, question->evidence, &why);
+	bool enforced = socketmap->conf->dane.enforce == ENFORCE_PINNED;
 	struct explanation explanation = {
 		.parsed = DESTINATION_OK,
-		.evidence = evidence,
-		.verdict = verdict,
-		.reply = words,
-		.cached = cached,
+		.evidence = question->evidence,
+		.verdict = question->verdict,
+		.reply = enforced ? pinned->bytes : native->bytes,
+		.native = native->bytes,
+		.pinned = pinned->bytes,
+		.not_pinned = not_pinned,
+		.pin = &settings,
+		.anchor_known = anchor_known,
+		.context = socketmap,
+		.cached = question->cached,
 		.now = clock_wall(),
 	};
 	add_explanation(&explanation, out);
 	reply->kind = REPLY_OK;
-	return verdict;
 }
 
-static struct verdict answer(struct socketmap *socketmap, const struct socketmap_map *map,
-	const struct evidence *evidence, bool cached, struct text *out)
+/* False when the lookup thread has to make something first; then nothing is answered. */
+static bool answer(struct socketmap *socketmap, const struct socketmap_map *map,
+	struct question *question, struct text *out)
 {
+	struct decide_facts facts;
 	struct reply reply;
-	struct verdict verdict = map->form == FORM_EXPLAIN
-					 ? explain(socketmap, evidence, cached, &reply, out)
-					 : render(socketmap, evidence, &reply, out);
+	size_t begin = out->used;
+
+	evidence_facts(question->evidence, &facts);
+	question->verdict = decide(&facts);
+	question->missing = false;
+	if (map->form == FORM_EXPLAIN)
+		explain(socketmap, question, &reply, out);
+	else
+		render(socketmap, map, question, &reply, out);
+	if (question->missing && question->cached) {
+		text_cut(out, begin);
+		return false;
+	}
 	count_reply(socketmap, map, reply.kind);
-	return verdict;
+	return true;
 }
 
-static void answer_no_destination(struct socketmap *socketmap, const struct socketmap_map *map,
-	const char *key, size_t key_size, enum destination_result parsed, struct text *out)
+static void answer_no_destination(
+	struct socketmap *socketmap, const struct socketmap_request *request, struct text *out)
 {
+	const struct socketmap_map *map = request->map;
 	struct reply reply = {REPLY_NOTFOUND, NULL};
 
-	if (parsed == DESTINATION_INVALID)
+	if (request->parsed == DESTINATION_INVALID)
 		count(&socketmap->counters->invalid);
 	if (map->form == FORM_EXPLAIN) {
 		struct explanation explanation = {
-			.key = key,
-			.key_size = key_size,
-			.parsed = parsed,
+			.key = request->key,
+			.key_size = request->key_size,
+			.parsed = request->parsed,
 			.verdict = {VERDICT_NOTFOUND, REASON_NOT_A_DESTINATION},
 			.reply = "NOTFOUND ",
+			.native = "NOTFOUND ",
+			.pinned = "NOTFOUND ",
+			.not_pinned = "",
 		};
 		add_explanation(&explanation, out);
 		reply.kind = REPLY_OK;
@@ -149,75 +309,107 @@ static void answer_no_destination(struct socketmap *socketmap, const struct sock
 	count_reply(socketmap, map, reply.kind);
 }
 
-static enum cache_result answer_from_cache(struct socketmap *socketmap,
-	const struct socketmap_map *map, struct evidence *evidence, struct text *out)
+/* Of the hosts the status is enough for a native answer. */
+static enum cache_depth depth_for(
+	const struct socketmap *socketmap, const struct socketmap_map *map)
 {
+	bool whole =
+		map->form == FORM_EXPLAIN || map->form == FORM_TLSA || is_pinned(socketmap, map);
+	return whole ? CACHE_WHOLE : CACHE_STATUS;
+}
+
+static enum cache_result answer_from_cache(
+	struct socketmap *socketmap, const struct socketmap_request *request, struct text *out)
+{
+	struct evidence evidence;
+	struct question question = {.evidence = &evidence, .cached = true};
 	uint32_t now = clock_wall();
-	enum cache_depth depth = map->form == FORM_EXPLAIN ? CACHE_WHOLE : CACHE_STATUS;
-	enum cache_result cached = cache_read(socketmap->reader, now, depth, evidence);
+	enum cache_depth depth = depth_for(socketmap, request->map);
+
+	evidence.destination = &request->destination;
+	enum cache_result cached =
+		cache_read(socketmap->reader, request->place, now, depth, &evidence);
 
 	/* A failure is told in its own words, and these are not in the header. */
-	if (depth == CACHE_STATUS && cached != CACHE_MISS && evidence_has_failure(evidence)) {
+	if (depth == CACHE_STATUS && cached != CACHE_MISS && evidence_has_failure(&evidence)) {
 		cache_read_end(socketmap->reader);
-		cached = cache_read(socketmap->reader, now, CACHE_WHOLE, evidence);
+		cached = cache_read(socketmap->reader, request->place, now, CACHE_WHOLE, &evidence);
 	}
-	if (cached != CACHE_MISS)
-		answer(socketmap, map, evidence, true, out);
+	if (cached != CACHE_MISS && !answer(socketmap, request->map, &question, out))
+		cached = CACHE_MISS;
 	cache_read_end(socketmap->reader);
 	return cached;
 }
 
-enum socketmap_result socketmap_answer(struct socketmap *socketmap, const char *payload,
-	size_t size, struct socketmap_request *request, struct text *out)
+void socketmap_read(const struct socketmap *socketmap, const char *payload, size_t size,
+	struct socketmap_request *request)
 {
 	const char *blank = memchr(payload, ' ', size);
-	struct evidence evidence;
 
-	if (blank == NULL) {
+	request->map = NULL;
+	request->key = NULL;
+	request->key_size = 0;
+	if (blank == NULL)
+		return;
+	request->key = blank + 1;
+	request->key_size = size - (size_t)(request->key - payload);
+	request->map = find_map(payload, (size_t)(blank - payload));
+	if (request->map == NULL)
+		return;
+	request->parsed = destination_parse(request->key, request->key_size, &request->destination);
+	if (request->parsed == DESTINATION_OK)
+		request->place = cache_prefetch(socketmap->reader, &request->destination);
+}
+
+enum socketmap_result socketmap_answer(
+	struct socketmap *socketmap, const struct socketmap_request *request, struct text *out)
+{
+	if (request->key == NULL) {
 		text_add(out, "PERM expected a map, a blank and a key");
 		count_reply(socketmap, NULL, REPLY_PERM);
 		return SOCKETMAP_ANSWERED;
 	}
-	const struct socketmap_map *map = find_map(payload, (size_t)(blank - payload));
-	if (map == NULL) {
+	if (request->map == NULL) {
 		refuse_map(socketmap, out);
 		return SOCKETMAP_ANSWERED;
 	}
-	const char *key = blank + 1;
-	size_t key_size = size - (size_t)(key - payload);
-	enum destination_result parsed = destination_parse(key, key_size, &evidence.destination);
-	if (parsed != DESTINATION_OK) {
-		answer_no_destination(socketmap, map, key, key_size, parsed, out);
+	if (request->parsed != DESTINATION_OK) {
+		answer_no_destination(socketmap, request, out);
 		return SOCKETMAP_ANSWERED;
 	}
-	enum cache_result cached = answer_from_cache(socketmap, map, &evidence, out);
-	if (cached == CACHE_HIT) {
+	switch (answer_from_cache(socketmap, request, out)) {
+	case CACHE_HIT:
 		count(&socketmap->counters->hits);
 		return SOCKETMAP_ANSWERED;
+	case CACHE_REFRESH:
+		count(&socketmap->counters->hits);
+		return SOCKETMAP_REFRESH;
+	default:
+		count(&socketmap->counters->misses);
+		return SOCKETMAP_LOOKUP;
 	}
-	request->map = map;
-	request->destination = evidence.destination;
-	count(cached == CACHE_MISS ? &socketmap->counters->misses : &socketmap->counters->hits);
-	return cached == CACHE_MISS ? SOCKETMAP_LOOKUP : SOCKETMAP_REFRESH;
 }
 
 void socketmap_finish(struct socketmap *socketmap, const struct socketmap_request *request,
 	const struct evidence *evidence, double seconds, struct text *out)
 {
-	struct verdict verdict = answer(socketmap, request->map, evidence, false, out);
+	struct question question = {.evidence = evidence};
 	char key[DESTINATION_KEY_SIZE];
+
+	answer(socketmap, request->map, &question, out);
 
 	/* An explanation is long and was asked for by somebody who reads it. */
 	const char *reply = request->map->form == FORM_EXPLAIN ? "..." : out->bytes;
 
 	destination_print(&request->destination, key);
-	if (verdict.level == VERDICT_TEMP)
+	if (question.verdict.level == VERDICT_TEMP)
 		log_warning("cannot tell how %s must be reached: map=%s reason=%s seconds=%.3f "
 			    "reply=\"%.600s\"",
-			key, request->map->name, reason_name(verdict.reason), seconds, reply);
+			key, request->map->name, reason_name(question.verdict.reason), seconds,
+			reply);
 	else
 		log_info("looked up %s: map=%s reason=%s seconds=%.3f reply=\"%.60s\"", key,
-			request->map->name, reason_name(verdict.reason), seconds, reply);
+			request->map->name, reason_name(question.verdict.reason), seconds, reply);
 }
 
 void socketmap_give_up(struct socketmap *socketmap, const struct socketmap_request *request,

@@ -11,11 +11,12 @@
 #include "common/evidence.h"
 #include "common/text.h"
 #include "daemon/cache.h"
+#include "daemon/tafile.h"
 
 enum {
 	SOCKETMAP_REQUEST_LONGEST = 10000, /* what Postfix takes, socketmap_table(5) */
 	SOCKETMAP_REPLY_LONGEST = 99000,   /* Postfix takes 100,000 */
-	SOCKETMAP_MAPS = 5,
+	SOCKETMAP_MAPS = 7,
 };
 
 struct socketmap_map;
@@ -31,8 +32,13 @@ struct socketmap_counters {
 /* What one serving thread answers with. */
 struct socketmap {
 	struct cache_reader *reader;
+	struct tafiles *tafiles; /* NULL: no trust anchors are handed on */
 	const struct conf *conf;
 	struct socketmap_counters *counters;
+	struct pins pins; /* of the answer that is being made */
+	/* To explain: what `native` and `pinned` answer. */
+	struct text words[2];
+	char word_bytes[2][SOCKETMAP_REPLY_LONGEST];
 };
 
 enum socketmap_result {
@@ -41,18 +47,35 @@ enum socketmap_result {
 	SOCKETMAP_LOOKUP,  /* not answered: look the destination up, then socketmap_finish() */
 };
 
-/* A request that waits for a lookup. */
+/* A request as it was understood. */
 struct socketmap_request {
-	const struct socketmap_map *map;
+	const struct socketmap_map *map; /* NULL: no such map */
+	/* The key as it came, in the payload; NULL when there is none. */
+	const char *key;
+	size_t key_size;
+	enum destination_result parsed;
+	/* With DESTINATION_OK: */
+	cache_place place;
 	struct destination destination;
 };
 
 /*
- * Answer into `out` (at least SOCKETMAP_REPLY_LONGEST + 1 bytes) what can be answered at once.
- * `request` is set unless the result is SOCKETMAP_ANSWERED.
+ * Understand a payload. What the answer needs is on its way from memory when this returns, so other
+ * work may well come in between.
  */
-enum socketmap_result socketmap_answer(struct socketmap *socketmap, const char *payload,
-	size_t size, struct socketmap_request *request, struct text *out);
+void socketmap_read(const struct socketmap *socketmap, const char *payload, size_t size,
+	struct socketmap_request *request);
+
+/*
+ * Answer into `out` (at least SOCKETMAP_REPLY_LONGEST + 1 bytes) what can be answered at once. The
+ * payload is still there.
+ */
+enum socketmap_result socketmap_answer(
+	struct socketmap *socketmap, const struct socketmap_request *request, struct text *out);
+
+/* Does the answer need what only the lookup thread can make for pinned answers? */
+bool socketmap_wants_pins(
+	const struct socketmap *socketmap, const struct socketmap_request *request);
 
 /* Answer with what a lookup has found, `seconds` after the request came. */
 void socketmap_finish(struct socketmap *socketmap, const struct socketmap_request *request,

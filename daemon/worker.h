@@ -15,7 +15,11 @@
 
 enum {
 	/* What one read(2) takes at most: many requests of a client that pipelines. */
-	INPUT_SIZE = 65536,
+	READ_MOST = 65536,
+	/* What arrives in one turn of the event loop: once this much has, it is handled. */
+	INPUT_FULL = 65536,
+	INPUT_SIZE = INPUT_FULL + READ_MOST,
+	ARRIVALS_MOST = 32, /* the same, in connections: more would leave the nearest cache */
 	/* Replies of one read(2)'s requests; the longest one always fits behind OUTPUT_FLUSH. */
 	OUTPUT_FLUSH = 65536,
 	OUTPUT_SIZE = OUTPUT_FLUSH + SOCKETMAP_REPLY_LONGEST + 16,
@@ -36,6 +40,15 @@ struct wait {
 	struct timespec since; /* CLOCK_MONOTONIC */
 };
 
+/* What was read from a connection in this turn of the event loop and is not handled yet. */
+struct arrival {
+	struct connection *connection; /* NULL when it has gone */
+	const char *bytes;             /* in worker->input */
+	size_t size;
+	size_t first_size; /* of the frame of the first request; 0 when it is not whole, or none */
+	struct socketmap_request first; /* if it is */
+};
+
 /* Bytes of a connection that have to wait. */
 struct backlog {
 	char *bytes; /* malloc()ed, NULL when there are none */
@@ -48,9 +61,10 @@ struct connection {
 	struct worker *worker;
 	struct event event;
 	int fd;
-	uint64_t last_active; /* [us], clock_steady_us() */
-	struct wait *wait;    /* what it waits for, or NULL */
-	struct backlog input; /* a beginning of a request, or requests behind one that waits */
+	uint64_t last_active;    /* [us], clock_steady_us() */
+	struct wait *wait;       /* what it waits for, or NULL */
+	struct arrival *arrival; /* in this turn of the loop, or NULL */
+	struct backlog input;    /* a beginning of a request, or requests behind one that waits */
 	struct backlog output;
 };
 
@@ -73,6 +87,7 @@ struct worker {
 	struct event_base *base;
 	struct mailbox mailbox;
 	struct lookup *lookup;
+	struct cache *cache;
 	struct conf *conf;
 	struct socketmap socketmap;
 	struct listener listeners[CONF_LIST_MOST];
@@ -90,6 +105,10 @@ struct worker {
 	_Atomic uint32_t *all_connections; /* of all workers together */
 	struct worker_counters counters;
 	pthread_t thread;
+	struct event *handle_arrivals; /* made active by the first one */
+	unsigned arrival_count;
+	struct arrival arrivals[ARRIVALS_MOST];
+	size_t input_used; /* by arrivals */
 	char input[INPUT_SIZE];
 	char output[OUTPUT_SIZE];
 };
@@ -98,6 +117,9 @@ struct worker {
 void connection_open(struct worker *worker, int fd);
 
 void connection_close(struct connection *connection);
+
+/* Answer what has arrived in this turn of the event loop: an event's callback. */
+void connection_handle_arrivals(evutil_socket_t fd, short what, void *worker);
 
 /*
  * The lookup that a connection waits for has an answer, or `evidence` is NULL and `why` tells. The

@@ -79,10 +79,13 @@ my @bad_settings = (
 	[ 'resolver', 'stub', 'example.com', qr/ZONE ADDRESS/ ],
 	[ 'resolver', 'query_localhost', 'maybe', qr/yes or no/ ],
 	[ 'resolver', 'forward', '192.0.2.1#dns.example 192.0.2.2', qr/TLS-NAME/ ],
-	[ 'dane', 'enforce', 'pinned', qr/only native/ ],
+	[ 'dane', 'enforce', 'both', qr/one of native, pinned/ ],
 	[ 'dane', 'site_level', 'strong', qr/one of .*dane-only.*secure/ ],
-	[ 'dane', 'fingerprint_digest', 'sha256', qr/does not have .*remove/ ],
-	[ 'dane', 'tafile_dir', '/tmp', qr/does not have .*remove/ ],
+	[ 'dane', 'fingerprint_digest', 'md5', qr/one of sha256, sha512/ ],
+	[ 'dane', 'tafile_dir', 'tmp', qr/from \// ],
+	[ 'dane', 'tafile_dir', '/a b', qr/blanks/ ],
+	[ 'dane', 'tafile_prefix', '/tmp', qr/without tafile_dir/ ],
+	[ 'dane', 'learn_trust_anchors', 'yes', qr/without tafile_dir/ ],
 	[ 'sts', 'enable', 'yes', qr/MTA-STS.*write no/ ],
 	[ 'sts', 'enable', '2', qr/yes or no/ ],
 	[ 'cache', 'path', '', qr/name a directory/ ],
@@ -201,7 +204,7 @@ sub bad_settings
 {
 	my $file = "$directory/bad.conf";
 	# These are of several settings, or of one that is missing: no one line has them.
-	my $no_line = qr/TLS-NAME|write no|name a directory|larger than max_ttl/;
+	my $no_line = qr/TLS-NAME|write no|name a directory|larger than max_ttl|without tafile_dir/;
 	for (@bad_settings) {
 		my ($section, $key, $value, $words) = @$_;
 		write_file($file, "; a comment\n\n[$section]\n; another\n$key = $value\n\n");

@@ -182,7 +182,7 @@ sub check_daemon_page
 		like($page, qr/^\.(?:It )?Cm \Q$reason\E\b/m, "reason $reason");
 	}
 	for my $member (read_file("$source/common/explain.c") =~
-		/json_object_set_new\(\s*\w+, "(\w+)"/g) {
+		/(?:json_object_set_new|set_reply)\(\s*\w+, "(\w+)"/g) {
 		like($page, qr/^\.It Va [^\n]*\b$member\b/m, "explain: $member");
 	}
 	my ($options) = run($tlsad, '-h') =~ /^(.*?)^See /ms;

@@ -103,6 +103,10 @@ static const struct {
 	{"resolver.timeout", "20", true},
 	{"dane.enforce", "native", true},
 	{"dane.site_level", "dane", true},
+	{"dane.fingerprint_digest", "sha256", true},
+	{"dane.tafile_dir", "", false},
+	{"dane.tafile_prefix", "", false},
+	{"dane.learn_trust_anchors", "no", true},
 	{"sts.enable", "no", true},
 	{"cache.path", TLSAD_CACHEDIR, false},
 	{"cache.max_size", "1073741824", false},
@@ -268,7 +272,21 @@ static const struct {
 	{"resolver.timeout", "0", NULL},
 	{"dane.enforce", "native", "native"},
 	{"dane.enforce", "NATIVE", "native"},
-	{"dane.enforce", "pinned", NULL},
+	{"dane.enforce", "pinned", "pinned"},
+	{"dane.enforce", "both", NULL},
+	{"dane.fingerprint_digest", "sha512", "sha512"},
+	{"dane.fingerprint_digest", "SHA256", "sha256"},
+	{"dane.fingerprint_digest", "md5", NULL},
+	{"dane.tafile_dir", "/var/spool/postfix/tlsad", "/var/spool/postfix/tlsad"},
+	{"dane.tafile_dir", "", ""},
+	{"dane.tafile_dir", "relative/path", NULL},
+	{"dane.tafile_dir", "/a b", NULL},
+	{"dane.tafile_dir", "/a,b", NULL},
+	{"dane.tafile_dir", "/a:b", NULL},
+	{"dane.tafile_dir", "/{a}", NULL},
+	{"dane.tafile_prefix", "/tlsad", NULL}, /* without tafile_dir */
+	{"dane.learn_trust_anchors", "no", "no"},
+	{"dane.learn_trust_anchors", "yes", NULL}, /* without tafile_dir */
 	{"dane.enforce", "", NULL},
 	{"dane.site_level", "none", "none"},
 	{"dane.site_level", "may", "may"},
@@ -377,7 +395,6 @@ static const struct {
 		{"socket_mode", "octal", "777"}},
 	{"a word that is no choice", "[dane]\nsite_level = strong\n", 2,
 		{"site_level", "expected one of none, may, encrypt, dane, dane-only"}},
-	{"a choice to come", "[dane]\nenforce = pinned\n", 2, {"this version has only native"}},
 	{"a boolean that is none", "[resolver]\nquery_localhost = perhaps\n", 2,
 		{"expected yes or no"}},
 	{"an endpoint that is none", "[server]\nsocketmap = unix:/x, tcp:1\n", 2,
@@ -439,8 +456,6 @@ static void test_reserved(void)
 		{"server", "control", "unix:/x", "tlsactl"},
 		{"server", "metrics", "inet:127.0.0.1:1", "metrics"},
 		{"server", "user", "tlsad", "account"},
-		{"dane", "fingerprint_digest", "sha256", "pinned"},
-		{"dane", "tafile_dir", "/x", "pinned"},
 	};
 
 	for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
@@ -716,8 +731,9 @@ static void test_difference(void)
 {
 	/* Another value of each. */
 	static const char *const others[SETTINGS] = {"unix:/other", "192.0.2.1", "5", "0600", "5",
-		"5s", "/other", "192.0.2.1", "a.example 192.0.2.1", "yes", "/other", "5s", NULL,
-		"may", NULL, "/other", "5M", "5s", "5h", "5s", "5", "5s", "syslog"};
+		"5s", "/other", "192.0.2.1", "a.example 192.0.2.1", "yes", "/other", "5s", "pinned",
+		"may", "sha512", "/other", NULL, NULL, NULL, "/other", "5M", "5s", "5h", "5s", "5",
+		"5s", "syslog"};
 	struct conf *standard = load("");
 
 	ok(conf_difference(standard, standard, 0) == NULL, "a configuration is like itself");

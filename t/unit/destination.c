@@ -662,6 +662,51 @@ static void test_print(void)
 		"the longest destination fits its memory");
 }
 
+static const struct {
+	const char *key;
+	const char *name; /* NULL: no destination */
+	uint16_t port;
+} host_keys[] = {
+	{"mx.example.com", "mx.example.com", 25},
+	{"MX.example.com.", "mx.example.com", 25},
+	{"mx.example.com:587", "mx.example.com", 587},
+	{"[mx.example.com]", "mx.example.com", 25},
+	{"[mx.example.com]:465", "mx.example.com", 465},
+	{"_25._tcp.mx.example.com", "mx.example.com", 25},
+	{"_587._TCP.MX.example.com.", "mx.example.com", 587},
+	{"_65535._tcp.mx.example.com", "mx.example.com", 65535},
+	{"_0._tcp.mx.example.com", "_0._tcp.mx.example.com", 25},
+	{"_65536._tcp.mx.example.com", "_65536._tcp.mx.example.com", 25},
+	{"_25._udp.mx.example.com", "_25._udp.mx.example.com", 25},
+	{"_25._tcp.mx.example.com:25", NULL, 0},
+	{"_25._tcp.[mx.example.com]", NULL, 0},
+	{"_25._tcp.", NULL, 0},
+	{"_25._tcp", "_25._tcp", 25},
+	{"_25._tcp.com", NULL, 0},
+	{"_25._tcp.192.0.2.1", NULL, 0},
+	{"_", NULL, 0},
+	{"", NULL, 0},
+	{".example.com", NULL, 0},
+	{"192.0.2.1", NULL, 0},
+};
+
+static void test_host_keys(void)
+{
+	for (size_t i = 0; i < sizeof host_keys / sizeof host_keys[0]; i++) {
+		struct destination destination;
+		enum destination_result result = destination_parse_host(
+			host_keys[i].key, strlen(host_keys[i].key), &destination);
+		if (host_keys[i].name == NULL)
+			ok(result != DESTINATION_OK, "'%s' is no host", host_keys[i].key);
+		else
+			ok(result == DESTINATION_OK && destination.kind == DESTINATION_HOST &&
+					destination.port == host_keys[i].port &&
+					strcmp(destination.name, host_keys[i].name) == 0,
+				"'%s' is %s, port %u", host_keys[i].key, host_keys[i].name,
+				host_keys[i].port);
+	}
+}
+
 int main(void)
 {
 	compile_oracle();
@@ -679,5 +724,6 @@ int main(void)
 	test_print();
 	regfree(&labels);
 	regfree(&numbers);
+	test_host_keys();
 	return done_testing();
 }

@@ -10,6 +10,7 @@ enum { PARTS_MOST = 8 };
 
 /* Evidence and the bytes that it points into. */
 struct sample {
+	struct destination destination;
 	struct evidence evidence;
 	uint8_t *bytes[PARTS_MOST];
 	size_t count;
@@ -18,7 +19,8 @@ struct sample {
 static void begin(struct sample *sample, const char *key)
 {
 	memset(sample, 0, sizeof *sample);
-	if (destination_parse(key, strlen(key), &sample->evidence.destination) != DESTINATION_OK)
+	sample->evidence.destination = &sample->destination;
+	if (destination_parse(key, strlen(key), &sample->destination) != DESTINATION_OK)
 		bail_out("no destination");
 }
 
@@ -37,7 +39,7 @@ static void add_mx(struct sample *sample, enum mx_status status, struct mx_host 
 	parts_fail(
 		&set.failure, DNS_FAILURE_BOGUS, DNS_TYPE_MX, "example.com", "signature expired");
 	sample->bytes[sample->count++] =
-		parts_mx(&sample->evidence.mx, &set, times, sample->evidence.destination.name);
+		parts_mx(&sample->evidence.mx, &set, times, sample->evidence.destination->name);
 }
 
 static void add_host(struct sample *sample, size_t index, enum host_status status,
@@ -72,7 +74,7 @@ static void test_list(void)
 	evidence_list_hosts(&sample.evidence);
 	ok(sample.evidence.host_count == 1 && host_is(&sample.evidence, 0, 0, "mx.example.com"),
 		"a host is its own host");
-	ok(sample.evidence.hosts[0].name == sample.evidence.destination.name,
+	ok(sample.evidence.hosts[0].name == sample.evidence.destination->name,
 		"its name stands in the destination");
 	end(&sample);
 

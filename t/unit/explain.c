@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+static struct destination destination;
 static struct evidence evidence;
 static uint8_t *bytes[PART_HOSTS_MOST + 1];
 static size_t byte_count;
@@ -16,7 +17,8 @@ static size_t byte_count;
 static void begin(const char *key)
 {
 	memset(&evidence, 0, sizeof evidence);
-	if (destination_parse(key, strlen(key), &evidence.destination) != DESTINATION_OK)
+	evidence.destination = &destination;
+	if (destination_parse(key, strlen(key), &destination) != DESTINATION_OK)
 		bail_out("no destination");
 }
 
@@ -59,6 +61,13 @@ static json_int_t number_of(const json_t *object, const char *member)
 	return json_is_integer(number) ? json_integer_value(number) : -1;
 }
 
+static struct pin_settings pin = {.digest = TLSA_SHA256, .anchors = true, .learn = true};
+
+static bool anchor_known(void *context, const struct tlsa_record *record)
+{
+	return context == &pin && record->data[0] == 0xde;
+}
+
 static struct explanation explanation_of(
 	enum verdict_level level, enum reason reason, const char *reply)
 {
@@ -67,6 +76,12 @@ static struct explanation explanation_of(
 		.evidence = &evidence,
 		.verdict = {level, reason},
 		.reply = reply,
+		.native = reply,
+		.pinned = "OK fingerprint match=DE:AD",
+		.not_pinned = "because",
+		.pin = &pin,
+		.anchor_known = anchor_known,
+		.context = &pin,
 		.cached = true,
 		.now = PARTS_NOW + 100,
 	};
@@ -98,7 +113,7 @@ static void add_host(size_t index, enum host_status status, const struct part_ti
 	}
 	snprintf(facts.lookups[0].canonical_name, DNS_NAME_SIZE, "alias.%.200s", name);
 	bytes[byte_count++] =
-		parts_host(&host->part, &facts, times, name, evidence.destination.port);
+		parts_host(&host->part, &facts, times, name, evidence.destination->port);
 }
 
 static void add_mx(
@@ -109,7 +124,7 @@ static void add_mx(
 
 	parts_fail(
 		&set.failure, DNS_FAILURE_TIMEOUT, DNS_TYPE_MX, "example.com", "no answer in time");
-	bytes[byte_count++] = parts_mx(&evidence.mx, &set, times, evidence.destination.name);
+	bytes[byte_count++] = parts_mx(&evidence.mx, &set, times, evidence.destination->name);
 	evidence_list_hosts(&evidence);
 }
 
@@ -132,6 +147,9 @@ static void test_domain(void)
 	json_t *line = explain("a domain", &explanation, LIMIT);
 	is_string(string_of(line, "destination"), "example.com:587", "the destination");
 	is_string(string_of(line, "reply"), "OK dane-only", "the reply");
+	is_string(string_of(line, "native"), "OK dane-only", "what native answers");
+	is_string(string_of(line, "pinned"), "OK fingerprint match=DE:AD", "what pinned answers");
+	is_string(string_of(line, "not_pinned"), "because", "why it is no other");
 	is_string(string_of(line, "reason"), "dane-full", "the reason");
 	is_string(string_of(line, "rule"), reason_rule(REASON_DANE_FULL), "the rule");
 	is_string(string_of(line, "kind"), "domain", "the kind");
@@ -173,6 +191,9 @@ static void test_domain(void)
 			number_of(record, "size") == 32 &&
 			json_is_true(json_object_get(record, "usable")),
 		"a record's fields");
+	ok(strncmp(string_of(record, "match"), "DE:AD:BE:EF:00:", 15) == 0 &&
+			json_object_get(record, "not_pinned") == NULL,
+		"what it gives to a pinned answer");
 	is_string(string_of(record, "data"),
 		"DEADBEEF00000000000000000000000000000000000000000000000000000000", "its data");
 	record = json_array_get(tlsa, 1);
@@ -181,6 +202,7 @@ static void test_domain(void)
 		"long data is shown in part, its size whole");
 	is_string(string_of(record, "why"), tlsa_usability_text(TLSA_BAD_CERTIFICATE),
 		"why it is unusable");
+	ok(json_object_get(record, "match") == NULL, "an unusable one gives nothing");
 	ok(json_is_false(json_object_get(json_array_get(tlsa, 3), "usable")),
 		"a record without a byte is there");
 	host = json_array_get(array, 1);
@@ -191,6 +213,47 @@ static void test_domain(void)
 	lookup = json_array_get(json_object_get(host, "lookups"), 1);
 	is_string(string_of(lookup, "failure"), "bogus", "the lookup's failure");
 	is_string(string_of(lookup, "detail"), "signature expired", "and its words");
+	json_decref(line);
+	end();
+}
+
+/* Records that name trust anchors, or a digest that Postfix does not compare. */
+static void test_pins(void)
+{
+	static const uint8_t known[35] = {2, 1, 1, 0xde}, unknown[67] = {2, 0, 2, 0xaf},
+			     whole[6] = {2, 1, 0, 1, 2, 3}, other[67] = {3, 1, 2, 0xde};
+	static struct host_tlsa tlsa[] = {{TLSA_USABLE, sizeof known, known},
+		{TLSA_USABLE, sizeof unknown, unknown}, {TLSA_USABLE, sizeof whole, whole},
+		{TLSA_USABLE, sizeof other, other}};
+	static const char *const anchors[] = {"learned", "unknown", "published", "(none)"};
+	struct part_times times = parts_times();
+	struct explanation explanation =
+		explanation_of(VERDICT_DANE_ONLY, REASON_DANE_FULL, "OK dane-only");
+	struct host_facts facts;
+	char long_reply[20000];
+
+	memset(long_reply, 'x', sizeof long_reply - 1);
+	long_reply[sizeof long_reply - 1] = '\0';
+	explanation.pinned = long_reply;
+	begin("[mx.example.com]");
+	evidence_list_hosts(&evidence);
+	parts_host_facts(&facts, HOST_USABLE, "mx.example.com", tlsa, 4);
+	bytes[byte_count++] =
+		parts_host(&evidence.hosts[0].part, &facts, &times, "mx.example.com", 25);
+	json_t *line = explain("trust anchors", &explanation, 9000);
+	ok(strlen(string_of(line, "pinned")) == 4099 &&
+			strstr(string_of(line, "pinned"), "x...") != NULL,
+		"a long reply is shown in part");
+	const json_t *host = json_array_get(json_object_get(line, "hosts"), 0);
+	const json_t *records = json_object_get(host, "tlsa");
+	for (size_t i = 0; i < 4; i++) {
+		const json_t *record = json_array_get(records, i);
+		is_string(string_of(record, "trust_anchor"), anchors[i], "a record's trust anchor");
+		ok(json_object_get(record, "match") == NULL, "it gives no digest");
+		is_string(string_of(record, "not_pinned"),
+			i == 3 ? pin_obstacle_text(PIN_OTHER_DIGEST) : "(none)",
+			"what is in its way");
+	}
 	json_decref(line);
 	end();
 }
@@ -234,6 +297,9 @@ static void test_no_destination(void)
 		.parsed = DESTINATION_INVALID,
 		.verdict = {VERDICT_NOTFOUND, REASON_NOT_A_DESTINATION},
 		.reply = "NOTFOUND ",
+		.native = "NOTFOUND ",
+		.pinned = "NOTFOUND ",
+		.not_pinned = "",
 	};
 
 	for (int i = 0; i < 256; i++)
@@ -337,6 +403,7 @@ static void test_damaged(void)
 int main(void)
 {
 	test_domain();
+	test_pins();
 	test_others();
 	test_no_destination();
 	test_limits();

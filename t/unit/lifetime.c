@@ -67,6 +67,18 @@ static void test_answers(void)
 				times.stored_at, times.refresh_at, times.expires, times.stale_until,
 				times.flags);
 	}
+	many_begin("no floor lets a host outlive its TTL by more than a minute");
+	for (uint32_t floor = 0; floor < 4000; floor += 37) {
+		struct lifetime_settings settings = defaults;
+		settings.min_ttl = floor;
+		for (uint32_t ttl = 0; ttl < 300; ttl += 13) {
+			uint32_t least = floor > ttl + 60 ? ttl + 60 : floor;
+			struct part_times times = lifetime_of_host(&settings, NOW, ttl);
+			many(times.expires == NOW + (ttl > least ? ttl : least),
+				"floor %u, TTL %u: %u", floor, ttl, times.expires - NOW);
+		}
+	}
+	many_end();
 	/* Nothing wraps: what would live past the end of time lives until then. */
 	many_begin("near the end of time");
 	for (uint32_t left = 0; left < 4000; left++) {

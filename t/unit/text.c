@@ -152,6 +152,27 @@ static void test_escaping(void)
 	many_end();
 }
 
+static void test_fingerprint(void)
+{
+	char bytes[16];
+	struct text text;
+
+	text_init(&text, bytes, sizeof bytes);
+	text_add(&text, "=");
+	text_add_fingerprint(&text, "\x00\xa5\xff", 3);
+	is_string(bytes, "=00:A5:FF", "a fingerprint");
+	text_add_fingerprint(&text, "", 0);
+	is_string(bytes, "=00:A5:FF", "of nothing is nothing");
+	ok(!text.cut, "it fits");
+	text_add_fingerprint(&text, "\x01\x02\x03", 3);
+	ok(text.cut, "what does not fit is left away, all of it");
+	is_string(bytes, "=00:A5:FF", "and what was there stays");
+	text_cut(&text, 1);
+	ok(!text.cut && text.used == 1 && strcmp(bytes, "=") == 0, "taken back to its beginning");
+	text_add_fingerprint(&text, "\x01\x02\x03\x04", 4);
+	is_string(bytes, "=01:02:03:04", "then there is room again");
+}
+
 static void test_numbers(void)
 {
 	static const uint64_t numbers[] = {0, 1, 9, 10, 99, 100, 65535, 65536, UINT32_MAX,
@@ -270,6 +291,7 @@ int main(void)
 	test_cut_stays();
 	test_escaping();
 	test_numbers();
+	test_fingerprint();
 	test_lower();
 	test_equal();
 	test_nearest();
