@@ -160,6 +160,14 @@ static bool read_choice(const struct argument *row, const char *value)
 	return false;
 }
 
+static bool add_value(struct argument_list *list, const char *value)
+{
+	if (list->count == ARGUMENT_LIST_MOST)
+		return false;
+	list->values[list->count++] = value;
+	return true;
+}
+
 static bool is_address(const char *word)
 {
 	unsigned char address[sizeof(struct in6_addr)];
@@ -181,6 +189,11 @@ static bool read_value(const struct argument *row, const char *value, const char
 	case ARGUMENT_TEXT:
 		*(const char **)row->target = value;
 		return true;
+	case ARGUMENT_LIST:
+		if (add_value(row->target, value))
+			return true;
+		log_error("%s: more than %d of them", name, ARGUMENT_LIST_MOST);
+		return false;
 	case ARGUMENT_NUMBER:
 		if (read_number(row, value))
 			return true;
@@ -283,17 +296,19 @@ int arguments_parse(struct ctl *ctl, const struct command *command, const struct
 		help(command, &arguments);
 		return CTL_YES;
 	}
-	if (optind + 1 != count) {
-		if (optind == count)
+	int operands = operand != NULL;
+	if (optind + operands != count) {
+		if (optind + operands > count)
 			log_error("%s: %.*s is missing", command->name,
 				(int)strcspn(command->synopsis, " "), command->synopsis);
 		else
 			log_error("%s: '%s' is one argument too many", command->name,
-				words[optind + 1]);
+				words[optind + operands]);
 		usage(stderr, command);
 		return EX_USAGE;
 	}
-	*operand = words[optind];
+	if (operand != NULL)
+		*operand = words[optind];
 	return ARGUMENTS_GO_ON;
 }
 

@@ -14,9 +14,17 @@
 enum argument_kind {
 	ARGUMENT_FLAG,    /* bool */
 	ARGUMENT_TEXT,    /* const char * */
+	ARGUMENT_LIST,    /* struct argument_list: may be repeated */
 	ARGUMENT_NUMBER,  /* uint32_t, from `least` to `most` */
 	ARGUMENT_CHOICE,  /* int, the index in `choices` */
 	ARGUMENT_ADDRESS, /* struct argument_address: the value may be left away */
+};
+
+enum { ARGUMENT_LIST_MOST = 32 };
+
+struct argument_list {
+	size_t count;
+	const char *values[ARGUMENT_LIST_MOST];
 };
 
 struct argument_address {
@@ -38,7 +46,8 @@ struct argument {
 enum { ARGUMENTS_GO_ON = -1 };
 
 /*
- * Reads options wherever they stand and one operand. ARGUMENTS_GO_ON, or an exit status: after
+ * Reads options wherever they stand and one operand, or none where `operand` is NULL.
+ * ARGUMENTS_GO_ON, or an exit status: after
  * --help, and after an error, which was said together with the command's usage.
  */
 int arguments_parse(struct ctl *ctl, const struct command *command, const struct argument *table,

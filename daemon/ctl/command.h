@@ -52,6 +52,7 @@ const struct command *command_find(int count, char **arguments, int *words);
 void command_list(FILE *out);
 
 int check_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int doctor_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int tlsa_create_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int tlsa_verify_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 
