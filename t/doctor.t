@@ -281,9 +281,11 @@ sub master_cf
 {
 	my $socket = "$directory/run/socketmap";
 	my $chroot = $MASTER =~ s/^(smtp .*?-  -  )n/$1y/mr;
+	my $both = $MASTER =~ s/^((?:smtp|relay) .*?-  -  )n/$1y/gmr;
 	my $in_chroot = sub {
 		my ($what, $table, @expected) = @_;
-		complains($what, ['-c', $conf, '--postfix', postfix({ smtp_tls_policy_maps => $table }, $chroot)], @expected);
+		complains($what, ['-c', $conf, '--postfix', postfix({ smtp_tls_policy_maps => $table },
+			@expected ? $chroot : $both)], @expected);
 	};
 	$in_chroot->('a chroot hides the socket', "socketmap:unix:$socket:policy",
 		['fault', 'policy-maps', qr/the smtp client is in a chroot, \Q$directory\E\/queue, and does not see that path/,
@@ -295,7 +297,7 @@ sub master_cf
 		"socketmap:inet:127.0.0.1:$port:policy";
 	symlink('/tlsad', "$directory/queue/link") or die "link: $!\n";
 	complains('a link, in the chroot', ['-c', $conf, '--postfix', postfix({ smtp_tls_policy_maps =>
-		'socketmap:unix:link/socketmap:policy' }, $MASTER =~ s/^((?:smtp|relay) .*?-  -  )n/$1y/gmr)]);
+		'socketmap:unix:link/socketmap:policy' }, $both)]);
 	unlink("$directory/queue/link");
 	complains('what - stands for', ['-c', $conf, '--postfix', postfix({ compatibility_level => 0 },
 		$MASTER =~ s/^(smtp .*?-  -  )n/$1-/mr)], ['fault', 'policy-maps', qr/in a chroot/, qr/proxy:/]);
@@ -358,7 +360,7 @@ sub pinned
 		{ smtp_tls_fingerprint_digest => 'SHA512' });
 	my $anchors = sub { config(dane => { enforce => 'pinned', tafile_dir => "$directory/$_[0]", tafile_prefix => $_[1] }) };
 	$check->('trust anchors', $anchors->('anchors'), {});
-	$check->('no such directory', $anchors->('none'), {}, ['fault', 'configuration', qr/tlsad -n: /],
+	$check->('no such directory', $anchors->('none'), {},
 		['fault', 'tafile', qr/tafile_dir is no directory/, qr/install -d -o tlsad -m 755 \Q$directory\E\/none/]);
 	chmod(0700, "$directory/anchors");
 	$check->('a closed directory', $anchors->('anchors'), {},
@@ -501,7 +503,7 @@ sub anchors
 	$check->('another zone', Namespace::read_file($ours) =~ s/^\./example./mr,
 		['warning', 'trust-anchor', qr/no anchor for the root/, qr/echo/],
 		['fault', 'validation', qr/no trust anchor covers the root/, qr/see trust-anchor/]);
-	complains('no text', ['-c', anchor_file("this is none\n"), '--postfix', $etc], ['fault', 'configuration', qr/./],
+	complains('no text', ['-c', anchor_file("this is none\n"), '--postfix', $etc],
 		['fault', 'validation', qr/the resolver does not start: .*expected one DS or DNSKEY/, qr/mend \[resolver\]/]);
 	complains('a file that is not there', ['-c', config(resolver => { trust_anchor => "$directory/none" },
 		cache => { path => "$directory/nocache" }), '--postfix', $etc],
@@ -546,9 +548,8 @@ sub name_servers
 	my ($result, @wrong) = doctor({}, '-c', config(resolver => { stub => undef, forward => "$server 127.0.0.1\@1" },
 		cache => $fresh), '--postfix', $etc);
 	is(join(' ', map { "$_->[0]" } grep { $_->[1] eq 'name-server' } @wrong), 'warning warning', 'one of two forwarders is dead');
-	$check->('loopback is not allowed', { query_localhost => 'no' },
-		['fault', 'name-server', qr/on this host, and those are not asked/, qr/query_localhost = yes/],
-		['fault', 'validation', qr/no answer/]);
+	complains('loopback is not allowed', ['-c', config(resolver => { query_localhost => 'no' }), '--postfix', $etc],
+		['fault', 'configuration', qr/is an address of this host: set query_localhost = yes/]);
 	$check->('a stub of another zone is dead', { stub => ". $server\nstub = private.example 127.0.0.1\@1" },
 		['fault', 'name-server', qr/stub for private.example over UDP: Connection refused/],
 		['fault', 'name-server', qr/stub for private.example over TCP: Connection refused/]);

@@ -16,16 +16,6 @@ enum {
 static const char *const root_servers[] = {"198.41.0.4", "192.5.5.241", "193.0.14.129",
 	"2001:503:ba3e::2:30", "2001:500:2f::f", "2001:7fd::1"};
 
-static bool is_loopback(const struct sockaddr_storage *address)
-{
-	const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)address;
-	const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)address;
-
-	if (address->ss_family == AF_INET)
-		return ntohl(ipv4->sin_addr.s_addr) >> 24 == 127;
-	return IN6_IS_ADDR_LOOPBACK(&ipv6->sin6_addr);
-}
-
 /* ADDR[@PORT][#NAME] */
 static bool read_address(const char *text, struct dns_target *target, struct exchange *exchange)
 {
@@ -57,7 +47,6 @@ static void add_target(
 		return;
 	target->kind = kind;
 	target->exchange = 2 * dns->count;
-	target->on_this_host = is_loopback(&udp.address);
 	snprintf(target->name, sizeof target->name, "%s", address);
 	snprintf(target->zone, sizeof target->zone, "%s", zone);
 	snprintf(udp.zone, sizeof udp.zone, "%s", zone);

@@ -24,9 +24,8 @@ struct dns_target {
 	enum dns_target_kind kind;
 	char name[64]; /* as it is written in the configuration */
 	char zone[256];
-	bool over_tls;     /* not asked: the resolver alone speaks TLS */
-	bool on_this_host; /* a loopback address */
-	size_t exchange;   /* of UDP; TCP's is the next */
+	bool over_tls;   /* not asked: the resolver alone speaks TLS */
+	size_t exchange; /* of UDP; TCP's is the next */
 };
 
 struct doctor_dns {

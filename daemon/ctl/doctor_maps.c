@@ -26,6 +26,21 @@ static void find_place(
 		snprintf(place->inside, sizeof place->inside, "%.3000s/%s", queue, table->place);
 }
 
+/* What that path is called outside, links inside a chroot followed; permissions do not count. */
+static void find_outside(const struct examination *examination, const struct place *place,
+	char outside[ACCESS_PATH_SIZE])
+{
+	const struct access_account all_powerful = {.uid = 0};
+	const char *root = examination_root(examination, place->chrooted);
+	struct access_way way;
+
+	if (access_walk(&way, root, place->inside, &all_powerful, 0) == ACCESS_YES)
+		snprintf(outside, ACCESS_PATH_SIZE, "%s", way.path);
+	else
+		snprintf(outside, ACCESS_PATH_SIZE, "%.500s/%.3500s", root,
+			place->inside + strspn(place->inside, "/"));
+}
+
 /* The endpoint that a table means, though its path may not lead there from inside a chroot. */
 static const char *find_endpoint(const struct examination *examination, const struct table *table)
 {
@@ -35,8 +50,7 @@ static const char *find_endpoint(const struct examination *examination, const st
 
 	if (table->kind == TABLE_UNIX) {
 		find_place(examination, table, &place);
-		snprintf(outside, sizeof outside, "%.500s/%.3500s",
-			examination_root(examination, place.chrooted), place.inside);
+		find_outside(examination, &place, outside);
 	}
 	for (size_t i = 0; i < list->count; i++) {
 		const char *entry = list->entries[i];

@@ -104,12 +104,6 @@ static void examine_target(
 {
 	bool good = true;
 
-	if (target->on_this_host && !doctor->conf->resolver.query_localhost) {
-		doctor_add(doctor, DOCTOR_NAME_SERVER, target->name, DOCTOR_FAULT,
-			"%s is on this host, and those are not asked", kind_words[target->kind]);
-		doctor_remedy(doctor, "[resolver] query_localhost = yes in tlsad.conf");
-		return;
-	}
 	if (target->over_tls) {
 		doctor_add(doctor, DOCTOR_NAME_SERVER, target->name, DOCTOR_OK,
 			"%s over TLS: see validation", kind_words[target->kind]);
