@@ -43,7 +43,7 @@ static const char *const enforce_choices[] = {
 	[ENFORCE_NATIVE] = "native", [ENFORCE_PINNED] = "pinned", NULL};
 static const char *const digest_choices[] = {
 	[DIGEST_SHA256] = "sha256", [DIGEST_SHA512] = "sha512", NULL};
-static const char *const site_level_choices[] = {
+const char *const conf_site_levels[] = {
 	[SITE_NONE] = "none",
 	[SITE_MAY] = "may",
 	[SITE_ENCRYPT] = "encrypt",
@@ -161,9 +161,8 @@ static const struct setting settings[] = {
 		true,
 		"native: Postfix looks up the TLSA records itself; pinned: the answer carries "
 		"what they say"},
-	{"dane", "site_level", SETTING_CHOICE, AT(dane.site_level), "dane", 0, 0,
-		site_level_choices, NULL, true,
-		"Postfix's own smtp_tls_security_level; no answer weakens it"},
+	{"dane", "site_level", SETTING_CHOICE, AT(dane.site_level), "dane", 0, 0, conf_site_levels,
+		NULL, true, "Postfix's own smtp_tls_security_level; no answer weakens it"},
 	{"dane", "fingerprint_digest", SETTING_CHOICE, AT(dane.fingerprint_digest), "sha256", 0, 0,
 		digest_choices, NULL, true,
 		"sha256 or sha512; must equal Postfix's smtp_tls_fingerprint_digest"},

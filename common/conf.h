@@ -26,6 +26,9 @@ enum {
 enum conf_enforce { ENFORCE_NATIVE, ENFORCE_PINNED };
 enum conf_digest { DIGEST_SHA256, DIGEST_SHA512 };
 
+/* Names of enum site_level, which are Postfix's; NULL-terminated. */
+extern const char *const conf_site_levels[];
+
 /* Strings of one setting; the entries point into memory that the struct conf owns. */
 struct conf_list {
 	size_t count;

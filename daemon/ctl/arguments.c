@@ -160,6 +160,14 @@ static bool read_choice(const struct argument *row, const char *value)
 	return false;
 }
 
+static bool add_value(struct argument_list *list, const char *value)
+{
+	if (list->count == ARGUMENT_LIST_MOST)
+		return false;
+	list->values[list->count++] = value;
+	return true;
+}
+
 static bool is_address(const char *word)
 {
 	unsigned char address[sizeof(struct in6_addr)];
@@ -181,6 +189,11 @@ static bool read_value(const struct argument *row, const char *value, const char
 	case ARGUMENT_TEXT:
 		*(const char **)row->target = value;
 		return true;
+	case ARGUMENT_LIST:
+		if (add_value(row->target, value))
+			return true;
+		log_error("%s: more than %d of them", name, ARGUMENT_LIST_MOST);
+		return false;
 	case ARGUMENT_NUMBER:
 		if (read_number(row, value))
 			return true;

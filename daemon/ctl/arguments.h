@@ -14,9 +14,17 @@
 enum argument_kind {
 	ARGUMENT_FLAG,    /* bool */
 	ARGUMENT_TEXT,    /* const char * */
+	ARGUMENT_LIST,    /* struct argument_list: may be repeated */
 	ARGUMENT_NUMBER,  /* uint32_t, from `least` to `most` */
 	ARGUMENT_CHOICE,  /* int, the index in `choices` */
 	ARGUMENT_ADDRESS, /* struct argument_address: the value may be left away */
+};
+
+enum { ARGUMENT_LIST_MOST = 32 };
+
+struct argument_list {
+	size_t count;
+	const char *values[ARGUMENT_LIST_MOST];
 };
 
 struct argument_address {

@@ -21,6 +21,8 @@ const struct command commands[] = {
 		"DEST [--port N] [--connect ADDR] [--timeout N] [--starttls smtp|none] [-4|-6] "
 		"[--mx-only]",
 		check_run},
+	{"doctor", "examine this host: DNSSEC, clock, sockets, Postfix's configuration",
+		"[--postfix DIR]... [--all]", doctor_run},
 	{"tlsa create", "print the TLSA record of a certificate, a key or a live server",
 		"NAME (--cert FILE | --key FILE | --connect [ADDR]) [OPTION]...", tlsa_create_run},
 	{"tlsa verify", "would this certificate match what DNS publishes now?",

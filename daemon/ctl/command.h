@@ -60,6 +60,7 @@ int explain_run(struct ctl *ctl, const struct command *command, int count, char 
 int lookup_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int reload_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int status_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int doctor_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int tlsa_create_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int tlsa_verify_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int warm_run(struct ctl *ctl, const struct command *command, int count, char **arguments);

@@ -18,29 +18,45 @@ static void take_signal(evutil_socket_t number, short what, void *context)
 	event_base_loopbreak(session->base);
 }
 
-bool session_open(struct session *session, const struct ctl *ctl)
+bool session_load(struct session *session, const struct ctl *ctl, char *error, size_t error_size)
 {
-	char error[ERROR_SIZE] = "out of memory";
+	char words[CONF_ERROR_SIZE];
 
 	memset(session, 0, sizeof *session);
 	session->conf = conf_load(ctl->conf_given ? ctl->conf_file : TLSAD_CONFDIR "/tlsad.conf",
-		ctl->conf_given, NULL, 0, error);
-	if (session->conf != NULL)
-		session->base = event_base_new();
-	if (session->base == NULL || !resolver_open(&session->resolver, session->base,
-					     session->conf, error, sizeof error)) {
-		log_error("%s", error);
+		ctl->conf_given, NULL, 0, words);
+	if (session->conf == NULL)
+		snprintf(error, error_size, "%s", words);
+	return session->conf != NULL;
+}
+
+bool session_begin(struct session *session, char *error, size_t error_size)
+{
+	snprintf(error, error_size, "out of memory");
+	session->base = event_base_new();
+	if (session->base == NULL)
 		return false;
-	}
 	session->interrupt = evsignal_new(session->base, SIGINT, take_signal, session);
 	session->terminate = evsignal_new(session->base, SIGTERM, take_signal, session);
-	if (session->interrupt == NULL || session->terminate == NULL ||
-		event_add(session->interrupt, NULL) != 0 ||
-		event_add(session->terminate, NULL) != 0) {
-		log_error("out of memory");
-		return false;
-	}
-	return true;
+	return session->interrupt != NULL && session->terminate != NULL &&
+	       event_add(session->interrupt, NULL) == 0 && event_add(session->terminate, NULL) == 0;
+}
+
+bool session_open_resolver(struct session *session, char *error, size_t error_size)
+{
+	return resolver_open(&session->resolver, session->base, session->conf, error, error_size);
+}
+
+bool session_open(struct session *session, const struct ctl *ctl)
+{
+	char error[ERROR_SIZE];
+
+	if (session_load(session, ctl, error, sizeof error) &&
+		session_begin(session, error, sizeof error) &&
+		session_open_resolver(session, error, sizeof error))
+		return true;
+	log_error("%s", error);
+	return false;
 }
 
 bool session_run(struct session *session)

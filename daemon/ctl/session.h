@@ -21,6 +21,14 @@ struct session {
 /* False when it cannot be: that has been said. session_close() is called in both cases. */
 bool session_open(struct session *session, const struct ctl *ctl);
 
+/*
+ * The same in three steps, for who goes on where one of them fails: the configuration, the loop,
+ * the resolver. False and one line.
+ */
+bool session_load(struct session *session, const struct ctl *ctl, char *error, size_t error_size);
+bool session_begin(struct session *session, char *error, size_t error_size);
+bool session_open_resolver(struct session *session, char *error, size_t error_size);
+
 /* Runs the loop until session_stop() is called. False when a signal or an error ended it. */
 bool session_run(struct session *session);
 void session_stop(struct session *session);
