@@ -44,7 +44,7 @@ struct anchors {
 	char seed_digest[DIGEST_SIZE];
 	char *root_seed; /* the root's records */
 	char *kept;      /* what the state file holds behind its first line */
-	bool from_state;
+	enum anchor_state found;
 	bool complained;
 	size_t other_count;
 	char *others[OTHERS_MOST];
@@ -219,6 +219,9 @@ static void load_state(struct anchors *anchors)
 	char mark[MARK_SIZE];
 	size_t length = strlen(MARK) + strlen(anchors->seed_digest);
 
+	anchors->found = state != NULL || errno == ENOENT || errno == ENOTDIR
+				 ? ANCHOR_STATE_NONE
+				 : ANCHOR_STATE_UNREADABLE;
 	if (state == NULL)
 		return;
 	const char *learned = state;
@@ -230,13 +233,16 @@ static void load_state(struct anchors *anchors)
 		strncmp(state + strlen(MARK), anchors->seed_digest, strlen(anchors->seed_digest)) !=
 			0) {
 		log_notice("the trust anchor has changed: %s starts anew", anchors->state);
+		anchors->found = ANCHOR_STATE_OLD;
 	} else if (!make_mark(anchors, learned, mark) || strncmp(state, mark, strlen(mark)) != 0 ||
 		   !holds_key(learned)) {
 		log_warning("%s cannot be used: starting from the configured trust anchor",
 			anchors->state);
+		anchors->found = ANCHOR_STATE_DAMAGED;
 	} else {
 		anchors->kept = strdup(learned);
-		anchors->from_state = anchors->kept != NULL;
+		anchors->found =
+			anchors->kept != NULL ? ANCHOR_STATE_USED : ANCHOR_STATE_UNREADABLE;
 	}
 	free(state);
 }
@@ -398,6 +404,21 @@ const char *const *anchor_others(const struct anchors *anchors, size_t *count)
 	return (const char *const *)anchors->others;
 }
 
+enum anchor_state anchor_state(const struct anchors *anchors)
+{
+	return anchors->found;
+}
+
+const char *anchor_state_file(const struct anchors *anchors)
+{
+	return anchors->state;
+}
+
+const char *anchor_built_in(void)
+{
+	return built_in;
+}
+
 void anchor_keep(struct anchors *anchors)
 {
 	char mark[MARK_SIZE];
@@ -433,11 +454,11 @@ void anchor_keep(struct anchors *anchors)
 
 bool anchor_reset(struct anchors *anchors)
 {
-	if (!anchors->from_state)
+	if (anchors->found != ANCHOR_STATE_USED)
 		return false;
 	log_warning("%s cannot be used: starting from the configured trust anchor", anchors->state);
 	free(anchors->kept);
 	anchors->kept = NULL;
-	anchors->from_state = false;
+	anchors->found = ANCHOR_STATE_DAMAGED;
 	return write_working(anchors);
 }

@@ -32,6 +32,23 @@ const char *anchor_tracked_file(const struct anchors *anchors);
 /* Anchors of other zones, one record a string. */
 const char *const *anchor_others(const struct anchors *anchors, size_t *count);
 
+/* What came of the stored state when it was looked for. */
+enum anchor_state {
+	ANCHOR_STATE_NONE, /* there is none, or no anchor for the root that it could belong to */
+	ANCHOR_STATE_USED,
+	ANCHOR_STATE_UNREADABLE,
+	ANCHOR_STATE_OLD,     /* it grew from another trust anchor */
+	ANCHOR_STATE_DAMAGED, /* or the root's keys were revoked */
+};
+
+enum anchor_state anchor_state(const struct anchors *anchors);
+
+/* The file where the state is, or would be. */
+const char *anchor_state_file(const struct anchors *anchors);
+
+/* The keys of IANA's root that are built in, as DS records, a line each. */
+const char *anchor_built_in(void);
+
 /* Store what libunbound has learned since; trouble is logged once. */
 void anchor_keep(struct anchors *anchors);
 

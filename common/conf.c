@@ -43,7 +43,7 @@ static const char *const enforce_choices[] = {
 	[ENFORCE_NATIVE] = "native", [ENFORCE_PINNED] = "pinned", NULL};
 static const char *const digest_choices[] = {
 	[DIGEST_SHA256] = "sha256", [DIGEST_SHA512] = "sha512", NULL};
-static const char *const site_level_choices[] = {
+const char *const conf_site_levels[] = {
 	[SITE_NONE] = "none",
 	[SITE_MAY] = "may",
 	[SITE_ENCRYPT] = "encrypt",
@@ -65,6 +65,20 @@ static bool check_socketmap(const char *entry, char *error, size_t error_size)
 {
 	struct endpoint endpoint;
 	return endpoint_parse(&endpoint, entry, error, error_size);
+}
+
+static bool check_control(const char *entry, char *error, size_t error_size)
+{
+	struct endpoint endpoint;
+
+	if (entry[0] == '\0')
+		return true;
+	if (!endpoint_parse(&endpoint, entry, error, error_size))
+		return false;
+	if (endpoint.address.ss_family == AF_UNIX)
+		return true;
+	snprintf(error, error_size, "write unix:PATH; who may ask is a matter of permissions");
+	return false;
 }
 
 static bool check_network(const char *entry, char *error, size_t error_size)
@@ -111,8 +125,9 @@ static const struct setting settings[] = {
 		"where Postfix asks: unix:PATH or inet:HOST:PORT, or several"},
 	{"server", "policy", SETTING_RESERVED, 0, "", 0, 0, NULL, NULL, false,
 		"the policy delegation service"},
-	{"server", "control", SETTING_RESERVED, 0, "", 0, 0, NULL, NULL, false,
-		"the control socket of tlsactl"},
+	{"server", "control", SETTING_TEXT, AT(server.control), "unix:" TLSAD_RUNDIR "/control", 0,
+		0, NULL, check_control, false,
+		"where tlsactl asks: unix:PATH, mode 0600; empty is nowhere"},
 	{"server", "metrics", SETTING_RESERVED, 0, "", 0, 0, NULL, NULL, false, "metrics"},
 	{"server", "allow", SETTING_LIST, AT(server.allow), "127.0.0.0/8, ::1/128", 0, 0, NULL,
 		check_network, true, "networks that may connect to inet endpoints"},
@@ -146,9 +161,8 @@ static const struct setting settings[] = {
 		true,
 		"native: Postfix looks up the TLSA records itself; pinned: the answer carries "
 		"what they say"},
-	{"dane", "site_level", SETTING_CHOICE, AT(dane.site_level), "dane", 0, 0,
-		site_level_choices, NULL, true,
-		"Postfix's own smtp_tls_security_level; no answer weakens it"},
+	{"dane", "site_level", SETTING_CHOICE, AT(dane.site_level), "dane", 0, 0, conf_site_levels,
+		NULL, true, "Postfix's own smtp_tls_security_level; no answer weakens it"},
 	{"dane", "fingerprint_digest", SETTING_CHOICE, AT(dane.fingerprint_digest), "sha256", 0, 0,
 		digest_choices, NULL, true,
 		"sha256 or sha512; must equal Postfix's smtp_tls_fingerprint_digest"},

@@ -26,6 +26,9 @@ enum {
 enum conf_enforce { ENFORCE_NATIVE, ENFORCE_PINNED };
 enum conf_digest { DIGEST_SHA256, DIGEST_SHA512 };
 
+/* Names of enum site_level, which are Postfix's; NULL-terminated. */
+extern const char *const conf_site_levels[];
+
 /* Strings of one setting; the entries point into memory that the struct conf owns. */
 struct conf_list {
 	size_t count;
@@ -37,6 +40,7 @@ struct conf {
 
 	struct {
 		struct conf_list socketmap;
+		char *control; /* `unix:PATH`, or empty */
 		struct conf_list allow;
 		uint32_t workers;     /* 0: as many as there are processors */
 		uint32_t socket_mode; /* permission bits */

@@ -112,6 +112,8 @@ static void take_answer(void *context, const struct dns_answer *answer)
 	result->security = answer->security;
 	result->failure = answer->failure;
 	result->ttl = answer->ttl;
+	result->signature_expires = answer->signature_expires;
+	result->original_ttl = answer->original_ttl;
 	copy(result->detail, sizeof result->detail, answer->detail);
 	if (answer->alias)
 		copy(result->canonical_name, sizeof result->canonical_name, answer->canonical_name);

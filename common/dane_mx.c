@@ -101,6 +101,7 @@ bool dane_read_mx(const struct dns_answer *answer, const char *domain, struct mx
 	memset(set, 0, sizeof *set);
 	set->security = answer->security;
 	set->ttl = answer->ttl;
+	set->signature_expires = answer->signature_expires;
 	switch (answer->outcome) {
 	case DNS_FOUND:
 		set->status = MX_FOUND;

@@ -211,6 +211,29 @@ static bool nothing_left(const struct dns_answer *answer, ns_msg *message, uint1
 	return true;
 }
 
+/* RRSIG RDATA, RFC 4034 3.1: the type covered, the original TTL and the end, and what it takes. */
+enum { RRSIG_COVERED = 0, RRSIG_TTL = 4, RRSIG_EXPIRATION = 8, RRSIG_SHORTEST = 18 };
+
+static void read_signatures(struct dns_answer *answer, ns_msg *message, uint16_t type)
+{
+	ns_rr record;
+
+	for (unsigned i = 0; i < ns_msg_count(*message, ns_s_an); i++) {
+		if (ns_parserr(message, ns_s_an, (int)i, &record) != 0)
+			return;
+		if ((uint16_t)ns_rr_type(record) != DNS_TYPE_RRSIG ||
+			ns_rr_rdlen(record) < RRSIG_SHORTEST)
+			continue;
+		const uint8_t *rdata = ns_rr_rdata(record);
+		uint32_t expires = (uint32_t)ns_get32(rdata + RRSIG_EXPIRATION);
+		if (answer->signature_expires == 0 || expires < answer->signature_expires)
+			answer->signature_expires = expires;
+		if (ns_get16(rdata + RRSIG_COVERED) == type &&
+			dns_name_equal(ns_rr_name(record), answer->canonical_name))
+			answer->original_ttl = (uint32_t)ns_get32(rdata + RRSIG_TTL);
+	}
+}
+
 /* RFC 2308 5: how long an absence may be kept. Without a SOA it may not be kept at all. */
 static bool read_negative_ttl(struct dns_answer *answer, ns_msg *message)
 {
@@ -245,6 +268,8 @@ static bool read_packet(struct dns_answer *answer, const char *name, uint16_t ty
 		return false;
 	if (!copy_name(answer->canonical_name, name) || !read_answer_section(answer, message, type))
 		return false;
+	if (answer->security == DNS_SECURE)
+		read_signatures(answer, message, type);
 	if (answer->record_count > 0) {
 		answer->outcome = DNS_FOUND;
 		return true;

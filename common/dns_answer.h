@@ -26,6 +26,7 @@ enum dns_type {
 	DNS_TYPE_MX = 15,
 	DNS_TYPE_AAAA = 28,
 	DNS_TYPE_DNAME = 39,
+	DNS_TYPE_RRSIG = 46,
 	DNS_TYPE_TLSA = 52,
 };
 
@@ -73,6 +74,13 @@ struct dns_answer {
 	 * it failed.
 	 */
 	uint32_t ttl;
+	/*
+	 * What the RRSIGs of a secure answer say (RFC 4034 3.1), 0 without any: when the first of
+	 * them ends [s since 1970], those of aliases too, and the TTL that the zone gives the
+	 * records asked for [s], of which a forwarder's cache and our own ceiling may have taken.
+	 */
+	uint32_t signature_expires;
+	uint32_t original_ttl;
 	bool alias;                         /* the name asked for is a CNAME, or under a DNAME */
 	char canonical_name[DNS_NAME_SIZE]; /* where the records are: the alias chain's end */
 	char detail[DNS_DETAIL_SIZE];       /* why it failed, one line, or empty */

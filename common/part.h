@@ -107,7 +107,8 @@ struct mx_host {
 struct mx_set {
 	enum mx_status status;
 	enum dns_security security;
-	uint32_t ttl; /* [s] */
+	uint32_t ttl;               /* [s] */
+	uint32_t signature_expires; /* as in struct dns_answer; not kept in the part */
 	size_t host_count;
 	struct mx_host *hosts;
 	struct part_failure failure; /* when failed */
@@ -120,6 +121,8 @@ struct host_lookup_result {
 	enum dns_security security;
 	enum dns_failure failure;
 	uint32_t ttl; /* [s] */
+	/* As in struct dns_answer; not kept in the part. */
+	uint32_t signature_expires, original_ttl;
 	char name[DNS_NAME_SIZE];
 	char canonical_name[DNS_NAME_SIZE]; /* empty when it is the name itself */
 	char detail[DNS_DETAIL_SIZE];

@@ -60,7 +60,7 @@ static enum smtp_reply_state end_line(struct smtp_reply *reply)
 	if (size > 0 && line[size - 1] == '\r')
 		size--;
 	if (size > SMTP_REPLY_LINE_LONGEST)
-		return SMTP_REPLY_LINE_TOO_LONG;
+		size = SMTP_REPLY_LINE_LONGEST;
 	if (size < 3 || (size > 3 && line[3] == '\r'))
 		return SMTP_REPLY_MALFORMED;
 	const char *words = line + (size > 3 ? 4 : 3);
@@ -85,7 +85,7 @@ static enum smtp_reply_state take_byte(struct smtp_reply *reply, char byte)
 	if (byte == '\n')
 		return end_line(reply);
 	if (reply->line_size == sizeof reply->line)
-		return SMTP_REPLY_LINE_TOO_LONG;
+		return SMTP_REPLY_UNFINISHED;
 	reply->line[reply->line_size++] = byte;
 	return reply->line_size > 4 || may_begin(reply->line, reply->line_size)
 		       ? SMTP_REPLY_UNFINISHED
@@ -110,7 +110,6 @@ void smtp_reply_explain(const struct smtp_reply *reply, struct text *text)
 {
 	static const char *const problems[SMTP_REPLY_STATE_COUNT] = {
 		[SMTP_REPLY_MALFORMED] = "no SMTP reply",
-		[SMTP_REPLY_LINE_TOO_LONG] = "a line of an SMTP reply that is too long",
 		[SMTP_REPLY_TOO_LONG] = "an SMTP reply that is too long",
 	};
 	size_t size = reply->line_size < QUOTED_MOST ? reply->line_size : QUOTED_MOST;
@@ -118,9 +117,7 @@ void smtp_reply_explain(const struct smtp_reply *reply, struct text *text)
 	if (problems[reply->state] == NULL)
 		return;
 	text_add(text, problems[reply->state]);
-	if (reply->state == SMTP_REPLY_LINE_TOO_LONG)
-		text_add_format(text, " (over %d bytes)", SMTP_REPLY_LINE_LONGEST);
-	else if (reply->state == SMTP_REPLY_TOO_LONG)
+	if (reply->state == SMTP_REPLY_TOO_LONG)
 		text_add_format(text, " (over %d bytes)", SMTP_REPLY_LONGEST);
 	text_add(text, ": \"");
 	text_add_escaped(text, reply->line, size);

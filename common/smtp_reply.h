@@ -13,17 +13,20 @@
 #include "common/text.h"
 
 enum {
-	SMTP_REPLY_LINE_LONGEST = 2048, /* without its end; RFC 5321 4.5.3.1.5 has 512 with it */
-	SMTP_REPLY_LONGEST = 65536,     /* all lines with their ends */
+	/*
+	 * Of a line, without its end; RFC 5321 4.5.3.1.5 has 512 with it. What is behind that is
+	 * passed over, as Postfix does (its line_length_limit).
+	 */
+	SMTP_REPLY_LINE_LONGEST = 2048,
+	SMTP_REPLY_LONGEST = 262144, /* all lines with their ends; Postfix would read for ever */
 	SMTP_REPLY_WORDS_SIZE = 256,
 };
 
 enum smtp_reply_state {
 	SMTP_REPLY_UNFINISHED, /* more bytes are needed */
 	SMTP_REPLY_COMPLETE,
-	SMTP_REPLY_MALFORMED,     /* a line does not begin as one of a reply */
-	SMTP_REPLY_LINE_TOO_LONG, /* SMTP_REPLY_LINE_LONGEST */
-	SMTP_REPLY_TOO_LONG,      /* SMTP_REPLY_LONGEST */
+	SMTP_REPLY_MALFORMED, /* a line does not begin as one of a reply */
+	SMTP_REPLY_TOO_LONG,  /* SMTP_REPLY_LONGEST */
 	SMTP_REPLY_STATE_COUNT,
 };
 

@@ -92,6 +92,13 @@ void text_add_hex(struct text *text, const void *bytes, size_t size)
 		add_hex_byte(text, "0123456789ABCDEF", at[i]);
 }
 
+void text_add_hex_lower(struct text *text, const void *bytes, size_t size)
+{
+	const unsigned char *at = bytes;
+	for (size_t i = 0; i < size; i++)
+		add_hex_byte(text, "0123456789abcdef", at[i]);
+}
+
 void text_add_fingerprint(struct text *text, const void *bytes, size_t size)
 {
 	static const char digits[] = "0123456789ABCDEF";

@@ -32,8 +32,9 @@ void text_add_format(struct text *text, const char *format, ...)
 /* Bytes outside printable ASCII, and the backslash, as \xHH: for what a stranger controls. */
 void text_add_escaped(struct text *text, const void *bytes, size_t size);
 
-/* Upper-case hexadecimal digits. */
+/* Hexadecimal digits. */
 void text_add_hex(struct text *text, const void *bytes, size_t size);
+void text_add_hex_lower(struct text *text, const void *bytes, size_t size);
 
 /* The same with a colon between two bytes; all of it or, where it does not fit, nothing. */
 void text_add_fingerprint(struct text *text, const void *bytes, size_t size);

@@ -273,6 +273,23 @@ bool cache_has_anchor(struct cache_reader *reader, const struct pin_anchor *anch
 	return store_reader_get(reader->store, key, sizeof key, &bytes, &size);
 }
 
+bool cache_read_next(struct cache_reader *reader, char key[CACHE_KEY_LONGEST], size_t *key_size,
+	struct part *part)
+{
+	const char *next;
+	const uint8_t *bytes;
+	size_t size;
+
+	if (!reader->in_store)
+		reader->in_store = store_reader_begin(reader->store);
+	while (store_reader_next(reader->store, key, *key_size, &next, key_size, &bytes, &size)) {
+		memcpy(key, next, *key_size);
+		if (*key_size > 0 && part_open(part, (enum part_kind)key[0], bytes, size))
+			return true;
+	}
+	return false;
+}
+
 /* --- the lookup thread --------------------------------------------------------------------- */
 
 /* Reported when it begins and when it ends: in between every answer costs a lookup. */
@@ -368,6 +385,67 @@ bool cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale, uint32
 	if (gone > 0)
 		schedule_commit(cache);
 	return gone >= SWEEP_AT_ONCE;
+}
+
+static size_t flush_all(struct cache *cache)
+{
+	size_t gone, count = 0;
+
+	while ((gone = store_expire(cache->store, UINT32_MAX, SWEEP_AT_ONCE)) > 0) {
+		count += gone;
+		commit(cache);
+	}
+	return count;
+}
+
+static size_t flush_hosts(struct cache *cache, const struct evidence *evidence)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < evidence->host_count; i++) {
+		struct wanted wanted;
+		want_host(&wanted, evidence->hosts[i].name, evidence->hosts[i].name_size,
+			evidence->destination->port);
+		count += store_delete(cache->store, wanted.key, wanted.key_size);
+	}
+	return count;
+}
+
+static size_t flush_destination(struct cache *cache, const struct destination *destination)
+{
+	struct evidence *evidence = malloc(sizeof *evidence);
+	bool domain = destination->kind == DESTINATION_DOMAIN;
+	struct wanted wanted;
+	const uint8_t *bytes;
+	uint8_t *copy = NULL;
+	size_t size, count = 0;
+
+	if (evidence == NULL)
+		return 0;
+	evidence->destination = destination;
+	want_mx(&wanted, destination);
+	/* What is deleted does not stay, so the names of the hosts are copied. */
+	if (domain && store_get(cache->store, wanted.key, wanted.key_size, &bytes, &size) &&
+		(copy = malloc(size)) != NULL)
+		memcpy(copy, bytes, size);
+	if ((!domain || (copy != NULL && part_open(&evidence->mx, PART_MX, copy, size))) &&
+		evidence_list_hosts(evidence))
+		count += flush_hosts(cache, evidence);
+	if (domain)
+		count += store_delete(cache->store, wanted.key, wanted.key_size);
+	free(copy);
+	free(evidence);
+	return count;
+}
+
+size_t cache_flush(struct cache *cache, const struct destination *destination)
+{
+	size_t count =
+		destination != NULL ? flush_destination(cache, destination) : flush_all(cache);
+
+	commit(cache);
+	forget_copies(cache);
+	return count;
 }
 
 bool cache_mend_clock(struct cache *cache, uint32_t *seconds)

@@ -66,6 +66,14 @@ void cache_read_end(struct cache_reader *reader);
 /* Between the two: is the trust anchor known that a digest names? */
 bool cache_has_anchor(struct cache_reader *reader, const struct pin_anchor *anchor);
 
+/*
+ * Go through all parts, in the order of their keys: `key`, of `*key_size` bytes, is that of the
+ * last one seen, or empty. False behind the last. The part stays until cache_read_end().
+ */
+enum { CACHE_KEY_LONGEST = STORE_KEY_LONGEST };
+bool cache_read_next(struct cache_reader *reader, char key[CACHE_KEY_LONGEST], size_t *key_size,
+	struct part *part);
+
 /* --- the lookup thread --------------------------------------------------------------------- */
 
 /* From here on writes are committed from this event loop. */
@@ -80,6 +88,12 @@ void cache_put(
 /* The bytes stay until the next call. */
 bool cache_get(
 	struct cache *cache, const char *key, size_t key_size, const uint8_t **bytes, size_t *size);
+
+/*
+ * Delete the parts of a destination, its hosts too, or all there are if it is NULL. Returns how
+ * many there were.
+ */
+size_t cache_flush(struct cache *cache, const struct destination *destination);
 
 /*
  * Delete what expired more than `serve_stale` seconds ago, and what expires later than anything

@@ -148,19 +148,6 @@ static bool flush(struct connection *connection, struct batch *batch, bool *aliv
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-static struct lookup_request *make_lookup(
-	const struct worker *worker, const struct socketmap_request *request)
-{
-	struct lookup_request *lookup = calloc(1, sizeof *lookup);
-
-	if (lookup != NULL) {
-		lookup->message.kind = MESSAGE_LOOKUP;
-		lookup->destination = request->destination;
-		lookup->pin = socketmap_wants_pins(&worker->socketmap, request);
-	}
-	return lookup;
-}
-
 /* Ask for a refresh, unless somebody did a moment ago: the parts say so until it is done. */
 static void ask_refresh(struct worker *worker, const struct socketmap_request *request)
 {
@@ -175,31 +162,28 @@ static void ask_refresh(struct worker *worker, const struct socketmap_request *r
 		return;
 	recent->hash = hash;
 	recent->at = now;
-	struct lookup_request *lookup = make_lookup(worker, request);
-	if (lookup != NULL)
-		mailbox_post(lookup_mailbox(worker->lookup), &lookup->message);
+	lookup_ask(worker->lookup, destination, socketmap_wants_pins(&worker->socketmap, request),
+		NULL, NULL);
 }
 
 static bool ask_lookup(struct connection *connection, const struct socketmap_request *request)
 {
 	struct worker *worker = connection->worker;
-	struct lookup_request *lookup = make_lookup(worker, request);
 	struct wait *wait = malloc(sizeof *wait);
 
-	if (lookup == NULL || wait == NULL) {
-		free(lookup);
-		free(wait);
+	if (wait == NULL)
 		return false;
-	}
 	wait->connection = connection;
 	wait->request = *request;
 	clock_gettime(CLOCK_MONOTONIC, &wait->since);
+	if (!lookup_ask(worker->lookup, &request->destination,
+		    socketmap_wants_pins(&worker->socketmap, request), &worker->mailbox, wait)) {
+		free(wait);
+		return false;
+	}
 	TAILQ_INSERT_TAIL(&worker->waits, wait, link);
 	TAILQ_REMOVE(&worker->idle, connection, link);
 	connection->wait = wait;
-	lookup->reply_to = &worker->mailbox;
-	lookup->waiter = wait;
-	mailbox_post(lookup_mailbox(worker->lookup), &lookup->message);
 	return true;
 }
 

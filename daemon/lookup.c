@@ -1,8 +1,8 @@
 #include "daemon/lookup.h"
 
-#include "common/anchor.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/resolver.h"
 #include "daemon/flight.h"
 #include "daemon/probe.h"
 
@@ -10,17 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum {
 	SWEEP_INTERVAL = 60,      /* [s] between clearings of what has expired */
 	SWEEP_AGAIN = 1,          /* [s] when there was more than one clearing takes */
 	FILES_INTERVAL = 60 * 60, /* [s] between clearings of files of trust anchors */
-	/* UDP sockets of one view of the resolver. */
-	SOCKETS_MOST = 2048,
-	SOCKETS_LEAST = 8,
-	/* [s] Below this the resolver's own cache of delegations and keys would be of no use. */
-	TTL_LEAST_CEILING = 300,
 };
 
 struct lookup {
@@ -28,8 +22,7 @@ struct lookup {
 	struct mailbox mailbox;
 	struct conf *conf;
 	struct cache *cache;
-	struct anchors *anchors;
-	struct dns *dns;
+	struct resolver resolver;
 	struct probe *probe;
 	struct tafiles *tafiles; /* NULL: none */
 	struct pinning *pinning;
@@ -52,7 +45,22 @@ static void notice_clock(struct lookup *lookup)
 	log_warning("the clock was set back by %u seconds: what was looked up before is forgotten",
 		seconds);
 	/* libunbound keeps expiries of its own by the wall clock, and they have no beginning. */
-	dns_forget(lookup->dns);
+	dns_forget(lookup->resolver.dns);
+}
+
+static void flush(struct lookup *lookup, const struct flush_request *request)
+{
+	struct flush_answer *answer = calloc(1, sizeof *answer);
+	size_t count = cache_flush(lookup->cache, request->all ? NULL : &request->destination);
+
+	/* Or the next lookup would find it all there again. */
+	dns_forget(lookup->resolver.dns);
+	if (answer == NULL)
+		return;
+	answer->message.kind = MESSAGE_FLUSHED;
+	answer->waiter = request->waiter;
+	answer->count = count;
+	mailbox_post(request->reply_to, &answer->message);
 }
 
 static void take_message(void *context, struct message *message)
@@ -68,6 +76,9 @@ static void take_message(void *context, struct message *message)
 		conf_release(lookup->conf);
 		lookup->conf = ((struct conf_message *)message)->conf;
 		lookup->flight.conf = lookup->conf;
+		break;
+	case MESSAGE_FLUSH:
+		flush(lookup, (const struct flush_request *)message);
 		break;
 	case MESSAGE_STOP:
 		event_base_loopbreak(lookup->base);
@@ -110,56 +121,16 @@ static void *run(void *context)
 	return NULL;
 }
 
-/* Half of a quarter of the descriptors for each view, at most as many as are of any use. */
-static uint32_t resolver_sockets(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-		limit.rlim_cur / 8 > SOCKETS_MOST)
-		return SOCKETS_MOST;
-	return limit.rlim_cur / 8 < SOCKETS_LEAST ? SOCKETS_LEAST : (uint32_t)(limit.rlim_cur / 8);
-}
-
-static bool make_dns(struct lookup *lookup, char *error, size_t error_size)
-{
-	const struct conf *conf = lookup->conf;
-	struct dns_settings settings = {
-		.tracked_anchor_file = anchor_tracked_file(lookup->anchors),
-		.forwards = (const char *const *)conf->resolver.forward.entries,
-		.forward_count = conf->resolver.forward.count,
-		.stubs = (const char *const *)conf->resolver.stub.entries,
-		.stub_count = conf->resolver.stub.count,
-		.options_file = conf->resolver.options[0] != '\0' ? conf->resolver.options : NULL,
-		.query_localhost = conf->resolver.query_localhost,
-		.max_ttl = conf->cache.max_ttl > TTL_LEAST_CEILING ? conf->cache.max_ttl
-								   : TTL_LEAST_CEILING,
-		.sockets = resolver_sockets(),
-	};
-	char words[256];
-
-	settings.anchors = anchor_others(lookup->anchors, &settings.anchor_count);
-	lookup->dns = dns_new(lookup->base, &settings, words, sizeof words);
-	if (lookup->dns == NULL && anchor_reset(lookup->anchors))
-		lookup->dns = dns_new(lookup->base, &settings, words, sizeof words);
-	if (lookup->dns == NULL)
-		snprintf(error, error_size, "[resolver]: %s", words);
-	return lookup->dns != NULL;
-}
-
 static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 {
 	static const struct timeval interval = {.tv_sec = SWEEP_INTERVAL};
-	const struct conf *conf = lookup->conf;
 
 	snprintf(error, error_size, "out of memory");
 	lookup->base = event_base_new();
 	if (lookup->base == NULL ||
 		!mailbox_init(&lookup->mailbox, lookup->base, take_message, lookup))
 		return false;
-	lookup->anchors =
-		anchor_open(conf->resolver.trust_anchor, conf->cache.path, error, error_size);
-	if (lookup->anchors == NULL || !make_dns(lookup, error, error_size))
+	if (!resolver_open(&lookup->resolver, lookup->base, lookup->conf, error, error_size))
 		return false;
 	if (lookup->tafiles != NULL) {
 		lookup->pinning = pinning_new(
@@ -169,14 +140,15 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 	}
 	lookup->flight = (struct flight){
 		.base = lookup->base,
-		.dns = lookup->dns,
+		.dns = lookup->resolver.dns,
 		.cache = lookup->cache,
 		.pinning = lookup->pinning,
 		.conf = lookup->conf,
 		.counters = &lookup->counters,
 	};
 	snprintf(error, error_size, "out of memory");
-	lookup->probe = probe_new(lookup->base, lookup->dns, lookup->anchors);
+	lookup->probe = probe_new(lookup->base, lookup->resolver.dns, lookup->resolver.anchors,
+		&lookup->counters.validation);
 	lookup->sweep = evtimer_new(lookup->base, sweep, lookup);
 	return lookup->probe != NULL && lookup->sweep != NULL &&
 	       event_add(lookup->sweep, &interval) == 0;
@@ -213,6 +185,22 @@ struct mailbox *lookup_mailbox(struct lookup *lookup)
 	return &lookup->mailbox;
 }
 
+bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin,
+	struct mailbox *reply_to, void *waiter)
+{
+	struct lookup_request *request = calloc(1, sizeof *request);
+
+	if (request == NULL)
+		return false;
+	request->message.kind = MESSAGE_LOOKUP;
+	request->destination = *destination;
+	request->pin = pin;
+	request->reply_to = reply_to;
+	request->waiter = waiter;
+	mailbox_post(&lookup->mailbox, &request->message);
+	return true;
+}
+
 const struct lookup_counters *lookup_counters(const struct lookup *lookup)
 {
 	return &lookup->counters;
@@ -225,13 +213,12 @@ void lookup_stop(struct lookup *lookup)
 		if (!mailbox_post_kind(&lookup->mailbox, MESSAGE_STOP))
 			return;
 		pthread_join(lookup->thread, NULL);
-		anchor_keep(lookup->anchors);
+		anchor_keep(lookup->resolver.anchors);
 	}
 	flight_clear(&lookup->flight);
 	pinning_free(lookup->pinning);
 	probe_free(lookup->probe);
-	dns_free(lookup->dns);
-	anchor_close(lookup->anchors);
+	resolver_close(&lookup->resolver);
 	if (lookup->sweep != NULL)
 		event_free(lookup->sweep);
 	if (lookup->mailbox.wake >= 0)

@@ -24,6 +24,21 @@ struct lookup_request {
 	void *waiter;             /* the sender's, given back with the answer */
 };
 
+/* Delete parts from the cache, and what the resolver has of its own. */
+struct flush_request {
+	struct message message; /* MESSAGE_FLUSH */
+	bool all;
+	struct destination destination; /* unless all */
+	struct mailbox *reply_to;
+	void *waiter;
+};
+
+struct flush_answer {
+	struct message message; /* MESSAGE_FLUSHED */
+	void *waiter;
+	size_t count;
+};
+
 struct lookup_answer {
 	struct message message; /* MESSAGE_ANSWER */
 	void *waiter;
@@ -40,6 +55,7 @@ struct lookup_counters {
 	_Atomic uint64_t parts;     /* MX sets and hosts that were looked up */
 	_Atomic uint64_t failures;  /* of these: failed */
 	_Atomic uint64_t in_flight; /* destinations */
+	_Atomic int validation;     /* enum probe_result: what was last found out */
 };
 
 /*
@@ -50,6 +66,10 @@ struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct tafil
 	char *error, size_t error_size);
 
 struct mailbox *lookup_mailbox(struct lookup *lookup);
+
+/* Post a lookup_request, whose members see; false when out of memory. */
+bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin,
+	struct mailbox *reply_to, void *waiter);
 const struct lookup_counters *lookup_counters(const struct lookup *lookup);
 
 /* Stop the thread, store what is pending, and free everything. */

@@ -14,7 +14,9 @@
 
 enum message_kind {
 	MESSAGE_LOOKUP,   /* struct lookup_request, to the lookup thread */
-	MESSAGE_ANSWER,   /* struct lookup_answer, to a serving thread */
+	MESSAGE_ANSWER,   /* struct lookup_answer, to who has asked */
+	MESSAGE_FLUSH,    /* struct flush_request, to the lookup thread */
+	MESSAGE_FLUSHED,  /* struct flush_answer, to who has asked */
 	MESSAGE_CONF,     /* struct conf_message, to every thread */
 	MESSAGE_MAKE_WAY, /* struct message, to a serving thread: a connection too many */
 	MESSAGE_STOP,     /* struct message, to every thread */

@@ -5,6 +5,7 @@
 #include "common/dns.h"
 #include "common/log.h"
 #include "daemon/cache.h"
+#include "daemon/control.h"
 #include "daemon/lookup.h"
 #include "daemon/notify.h"
 #include "daemon/server.h"
@@ -40,6 +41,7 @@ struct tlsad {
 	struct tafiles *tafiles;
 	struct lookup *lookup;
 	struct server *server;
+	struct control *control; /* NULL: none */
 	struct event_base *base;
 };
 
@@ -127,49 +129,60 @@ static struct conf *load(const struct options *options, char *error)
 
 /* --- while it runs ------------------------------------------------------------------------- */
 
-static void say_difference(const struct conf *old, const struct conf *conf)
+static void note_difference(
+	const struct conf *old, const struct conf *conf, json_t *changed, json_t *restart)
 {
 	const char *setting;
-	size_t taken = 0;
 
-	for (size_t i = 0; (setting = conf_difference(old, conf, i)) != NULL; i++) {
-		taken++;
-		if (!conf_reloadable(setting))
-			log_warning("%s has changed; that takes effect at the next start", setting);
-	}
-	log_notice("configuration reloaded: %zu settings changed", taken);
+	for (size_t i = 0; (setting = conf_difference(old, conf, i)) != NULL; i++)
+		json_array_append_new(
+			conf_reloadable(setting) ? changed : restart, json_string(setting));
+	for (size_t i = 0; i < json_array_size(restart); i++)
+		log_warning("%s has changed; that takes effect at the next start",
+			json_string_value(json_array_get(restart, i)));
+	log_notice("configuration reloaded: %zu settings changed",
+		json_array_size(changed) + json_array_size(restart));
 }
 
 /* A broken configuration leaves the old one in place. */
-static void take_new_conf(struct tlsad *tlsad)
+static bool take_new_conf(
+	void *context, json_t *changed, json_t *restart, char *error, size_t error_size)
 {
-	char error[CONF_ERROR_SIZE];
-	struct conf *conf = load(tlsad->options, error);
+	struct tlsad *tlsad = context;
+	char words[CONF_ERROR_SIZE] = "out of memory";
 	struct conf_message *message = calloc(1, sizeof *message);
+	struct conf *conf = message != NULL ? load(tlsad->options, words) : NULL;
 
-	if (conf == NULL || message == NULL) {
-		log_error(
-			"the old configuration stays: %s", conf == NULL ? error : "out of memory");
-		conf_release(conf);
+	if (conf == NULL) {
+		log_error("the old configuration stays: %s", words);
+		snprintf(error, error_size, "%s", words);
 		free(message);
-		return;
+		return false;
 	}
-	say_difference(tlsad->conf, conf);
+	note_difference(tlsad->conf, conf, changed, restart);
 	server_set_conf(tlsad->server, conf);
+	if (tlsad->control != NULL)
+		control_set_conf(tlsad->control, conf);
 	message->message.kind = MESSAGE_CONF;
 	message->conf = conf_hold(conf);
 	mailbox_post(lookup_mailbox(tlsad->lookup), &message->message);
 	conf_release(tlsad->conf);
 	tlsad->conf = conf;
+	return true;
 }
 
 static void reload(evutil_socket_t signal, short what, void *context)
 {
+	json_t *changed = json_array(), *restart = json_array();
+	char error[CONF_ERROR_SIZE];
+
 	(void)signal;
 	(void)what;
 	notify_reloading();
-	take_new_conf(context);
+	take_new_conf(context, changed, restart, error, sizeof error);
 	notify_ready();
+	json_decref(changed);
+	json_decref(restart);
 }
 
 static void stop(evutil_socket_t signal, short what, void *context)
@@ -220,6 +233,32 @@ static bool serve(struct tlsad *tlsad)
 
 /* --- start and end ------------------------------------------------------------------------- */
 
+/*
+ * Where nobody has said where the control socket is to be, a place that cannot be had is no reason
+ * not to serve Postfix.
+ */
+static bool start_control(struct tlsad *tlsad, char *error)
+{
+	struct control_world world = {
+		.base = tlsad->base,
+		.cache = tlsad->cache,
+		.tafiles = tlsad->tafiles,
+		.lookup = tlsad->lookup,
+		.server = tlsad->server,
+		.reload = take_new_conf,
+		.context = tlsad,
+	};
+	const struct conf *conf = tlsad->conf;
+
+	tlsad->control = control_new(&world, tlsad->conf, error, ERROR_SIZE);
+	if (tlsad->control != NULL || error[0] == '\0')
+		return true;
+	if (strcmp(conf->server.control, "unix:" TLSAD_RUNDIR "/control") != 0)
+		return false;
+	log_warning("%s; going on without, tlsactl cannot ask", error);
+	return true;
+}
+
 static bool start(struct tlsad *tlsad, char *error)
 {
 	/* The endpoints first: a port in use is the likeliest fault and costs nothing to find. */
@@ -242,8 +281,10 @@ static bool start(struct tlsad *tlsad, char *error)
 		}
 	}
 	tlsad->lookup = lookup_start(tlsad->conf, tlsad->cache, tlsad->tafiles, error, ERROR_SIZE);
-	return tlsad->lookup != NULL && server_start(tlsad->server, tlsad->cache, tlsad->tafiles,
-						tlsad->lookup, error, ERROR_SIZE);
+	return tlsad->lookup != NULL &&
+	       server_start(tlsad->server, tlsad->cache, tlsad->tafiles, tlsad->lookup, error,
+		       ERROR_SIZE) &&
+	       start_control(tlsad, error);
 }
 
 static void say_figures(const struct tlsad *tlsad)
@@ -266,12 +307,14 @@ static void say_figures(const struct tlsad *tlsad)
 /* The threads end in the order in which nobody is left to answer to; then all is freed. */
 static void end(struct tlsad *tlsad, bool served)
 {
+	control_stop(tlsad->control);
 	if (tlsad->server != NULL && tlsad->lookup != NULL)
 		server_stop(tlsad->server);
 	if (served)
 		say_figures(tlsad);
 	if (tlsad->lookup != NULL)
 		lookup_stop(tlsad->lookup);
+	control_free(tlsad->control);
 	server_free(tlsad->server);
 	cache_close(tlsad->cache);
 	tafiles_free(tlsad->tafiles);

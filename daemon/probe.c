@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,40 +19,10 @@ struct probe {
 	struct event *next; /* ask, or give up waiting */
 	struct dns_query *query;
 	enum probe_result last;
+	_Atomic int *known; /* the same, for other threads */
 	bool worked;        /* at some time since the start */
 	enum dns_view view; /* to ask next */
 };
-
-static bool says(const char *detail, const char *const *words, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (strcasestr(detail, words[i]) != NULL)
-			return true;
-	}
-	return false;
-}
-
-/* libunbound has words, not codes, for why validation failed (validator/val_sigcrypt.c). */
-static enum probe_result read_bogus(const char *detail)
-{
-	static const char *const clock_words[] = {
-		"signature expired", "before inception", "inception date", "not yet valid"};
-	static const char *const stripped_words[] = {"no signatures", "no DNSSEC", "no RRSIG",
-		"without signatures", "missing DNSKEY", "no DNSKEY", "DNSKEY rrset missing"};
-
-	if (says(detail, clock_words, sizeof clock_words / sizeof clock_words[0]))
-		return PROBE_CLOCK;
-	if (says(detail, stripped_words, sizeof stripped_words / sizeof stripped_words[0]))
-		return PROBE_STRIPPED;
-	return PROBE_NO_MATCH;
-}
-
-enum probe_result probe_read(const struct dns_answer *answer)
-{
-	if (answer->outcome == DNS_FAILED)
-		return answer->security == DNS_BOGUS ? read_bogus(answer->detail) : PROBE_NO_ROUTE;
-	return answer->security == DNS_SECURE ? PROBE_WORKS : PROBE_NO_ANCHOR;
-}
 
 static void say_clock(const char *detail)
 {
@@ -115,6 +86,7 @@ static void settle(struct probe *probe, const struct dns_answer *answer)
 	else if (result != probe->last)
 		say(result, answer->detail);
 	probe->last = result;
+	atomic_store_explicit(probe->known, result, memory_order_relaxed);
 	probe->worked = probe->worked || result == PROBE_WORKS;
 	/* Without an anchor all looks insecure, and that would let mail go out unprotected. */
 	dns_distrust(probe->dns,
@@ -168,7 +140,8 @@ static void ask_or_give_up(evutil_socket_t fd, short what, void *context)
 		probe->view = probe->view == DNS_VIEW_FIRST ? DNS_VIEW_SECOND : DNS_VIEW_FIRST;
 }
 
-struct probe *probe_new(struct event_base *base, struct dns *dns, struct anchors *anchors)
+struct probe *probe_new(
+	struct event_base *base, struct dns *dns, struct anchors *anchors, _Atomic int *known)
 {
 	static const struct timeval now = {.tv_sec = 0};
 	struct probe *probe = calloc(1, sizeof *probe);
@@ -177,6 +150,7 @@ struct probe *probe_new(struct event_base *base, struct dns *dns, struct anchors
 		return NULL;
 	probe->dns = dns;
 	probe->anchors = anchors;
+	probe->known = known;
 	probe->next = evtimer_new(base, ask_or_give_up, probe);
 	if (probe->next == NULL || evtimer_add(probe->next, &now) != 0) {
 		probe_free(probe);

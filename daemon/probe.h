@@ -10,24 +10,13 @@
 
 #include "common/anchor.h"
 #include "common/dns.h"
+#include "common/root_probe.h"
 
 struct probe;
 
-/* In the lookup thread. `query_localhost` and forwarders change only the words. */
-struct probe *probe_new(struct event_base *base, struct dns *dns, struct anchors *anchors);
+/* In the lookup thread. `*known` is set to the last result, for other threads. */
+struct probe *probe_new(
+	struct event_base *base, struct dns *dns, struct anchors *anchors, _Atomic int *known);
 void probe_free(struct probe *probe);
-
-enum probe_result {
-	PROBE_UNKNOWN, /* not asked yet */
-	PROBE_WORKS,
-	PROBE_NO_ROUTE,  /* no answer at all */
-	PROBE_STRIPPED,  /* answers come without their signatures */
-	PROBE_CLOCK,     /* signatures are out of their time */
-	PROBE_NO_MATCH,  /* the trust anchor does not fit the root's keys, or forged answers */
-	PROBE_NO_ANCHOR, /* nothing vouches for the root */
-};
-
-/* From the answer to a question for `. NS`: pure. */
-enum probe_result probe_read(const struct dns_answer *answer);
 
 #endif

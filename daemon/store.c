@@ -265,6 +265,33 @@ bool store_reader_get(struct store_reader *reader, const char *key, size_t key_s
 	       get(reader->txn, reader->store->trees.values, key, key_size, value, size);
 }
 
+bool store_reader_next(struct store_reader *reader, const char *after, size_t after_size,
+	const char **key, size_t *key_size, const uint8_t **value, size_t *size)
+{
+	/* LMDB's own records, of the other trees, have names that begin with a 1. */
+	static const char first[] = {'\002'};
+	bool begin = after_size == 0;
+	MDB_val name = {.mv_size = begin ? sizeof first : after_size,
+		.mv_data = (void *)(uintptr_t)(begin ? first : after)};
+	MDB_val data;
+	MDB_cursor *cursor;
+
+	if (!reader->renewed ||
+		mdb_cursor_open(reader->txn, reader->store->trees.values, &cursor) != 0)
+		return false;
+	int code = mdb_cursor_get(cursor, &name, &data, MDB_SET_RANGE);
+	if (code == 0 && name.mv_size == after_size && memcmp(name.mv_data, after, after_size) == 0)
+		code = mdb_cursor_get(cursor, &name, &data, MDB_NEXT);
+	mdb_cursor_close(cursor);
+	if (code != 0 || data.mv_size < sizeof(uint32_t))
+		return false;
+	*key = name.mv_data;
+	*key_size = name.mv_size;
+	*value = (const uint8_t *)data.mv_data + sizeof(uint32_t);
+	*size = data.mv_size - sizeof(uint32_t);
+	return true;
+}
+
 /* --- to write ------------------------------------------------------------------------------ */
 
 static bool trouble(struct store *store, int code)
@@ -365,6 +392,20 @@ bool store_get(
 	struct store *store, const char *key, size_t key_size, const uint8_t **value, size_t *size)
 {
 	return begin(store) && get(store->txn, store->trees.values, key, key_size, value, size);
+}
+
+bool store_delete(struct store *store, const char *key, size_t key_size)
+{
+	MDB_val name = {.mv_size = key_size, .mv_data = (void *)(uintptr_t)key};
+	int code;
+
+	if (!begin(store))
+		return false;
+	if ((code = forget_order(store, &name)) == 0)
+		code = mdb_del(store->txn, store->trees.values, &name, NULL);
+	if (code != 0 && code != MDB_NOTFOUND)
+		trouble(store, code);
+	return code == 0;
 }
 
 /* Delete from one end of the order, MDB_FIRST or MDB_LAST, as long as it lies in the range. */

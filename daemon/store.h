@@ -55,6 +55,13 @@ void store_reader_end(struct store_reader *reader);
 bool store_reader_get(struct store_reader *reader, const char *key, size_t key_size,
 	const uint8_t **value, size_t *size);
 
+/*
+ * The first key behind this one, in the order of their bytes, with its value; false behind the
+ * last. An empty key stands before all others.
+ */
+bool store_reader_next(struct store_reader *reader, const char *after, size_t after_size,
+	const char **key, size_t *key_size, const uint8_t **value, size_t *size);
+
 /* --- to write: one thread ------------------------------------------------------------------ */
 
 /* Pending until store_commit(). False when it could not be kept: see store_trouble(). */
@@ -64,6 +71,9 @@ bool store_put(struct store *store, const char *key, size_t key_size, const uint
 /* Sees what is pending too. The value stays until the next call of any of these. */
 bool store_get(
 	struct store *store, const char *key, size_t key_size, const uint8_t **value, size_t *size);
+
+/* Pending as well; false when there is no such key. */
+bool store_delete(struct store *store, const char *key, size_t key_size);
 
 /* Make what is pending visible to readers, and room where it is scarce. */
 bool store_commit(struct store *store);

@@ -65,7 +65,7 @@ my @bad_settings = (
 	[ 'server', 'idle_timeout', '99999999999999999999d', qr/s, m, h, d/ ],
 	[ 'server', 'idle_timeout', '999999999999999999d', qr/s, m, h, d/ ],
 	[ 'server', 'policy', 'unix:/run/policy', qr/does not have .*policy delegation.*remove/ ],
-	[ 'server', 'control', 'unix:/run/control', qr/does not have .*remove/ ],
+	[ 'server', 'control', 'inet:127.0.0.1:1', qr/unix:PATH/ ],
 	[ 'server', 'metrics', 'inet:127.0.0.1:1', qr/does not have .*remove/ ],
 	[ 'server', 'user', 'tlsad', qr/does not have .*remove/ ],
 	[ 'server', 'workrs', '1', qr/did you mean 'workers'/ ],

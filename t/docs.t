@@ -14,11 +14,12 @@ use Tlsad::Process;
 
 my $source = Tlsad::Process::source_directory();
 my $tlsad = Tlsad::Process::build_directory() . '/tlsad';
+my $tlsactl = Tlsad::Process::build_directory() . '/tlsactl';
 my $directory = File::Temp::tempdir(CLEANUP => 1);
 # The manual pages and conf/tlsad.conf are written for this one.
 use constant DOCUMENTED_CONFDIR => '/etc/tlsad';
 
-plan(skip_all => "$tlsad is missing: build it first") unless -x $tlsad;
+plan(skip_all => "$tlsad is missing: build it first") unless -x $tlsad && -x $tlsactl;
 
 write_file("$directory/empty", '');
 my ($confdir) = run($tlsad, '-h') =~ m{default (/\S+)/tlsad\.conf\s};
@@ -35,6 +36,7 @@ subtest('the settings\' table' => sub {
 subtest('conf/tlsad.conf' => \&check_example);
 subtest('tlsad.conf(5)' => \&check_conf_page);
 subtest('tlsad(8)' => \&check_daemon_page);
+subtest('tlsactl(8)' => \&check_ctl_page);
 subtest('README' => \&check_readme);
 subtest('mandoc' => \&check_mandoc);
 done_testing();
@@ -187,6 +189,48 @@ sub check_daemon_page
 	like($page, qr/^\.It Fl $_\b/m, "option -$_") for $options =~ /^  -(\w)/mg;
 }
 
+# The options of --help: each by its letter and its name.
+sub help_options
+{
+	my ($help) = @_;
+	return map { [ /^  (?:-(\w)(?:, )?)?(?:--([\w-]+))?/ ] } $help =~ /^(  -.*)$/mg;
+}
+
+sub check_ctl_page
+{
+	my $page = read_file("$source/daemon/ctl/tlsactl.8");
+	my %section = map { /^\.S[sh] (.*)\n/ ? ($1 => $_) : () } split(/^(?=\.S[sh] )/m, $page);
+	my $help = run($tlsactl, '--help');
+	my %global = map { ($_->[1] => 1) } help_options($help);
+	my ($list) = $help =~ /^commands:\n(.*?)\n\n/ms;
+	my @commands = ($list // '') =~ /^  (\S+(?: \S+)?)  /mg;
+	cmp_ok(scalar(@commands), '>=', 3, 'tlsactl --help lists the commands');
+	for my $option (help_options($help)) {
+		like($section{DESCRIPTION}, qr/^\.It Fl $option->[0].* Fl -$option->[1]\b/m, "--$option->[1]")
+			if $option->[0];
+		like($section{DESCRIPTION}, qr/^\.It .*Fl -$option->[1]\b/m, "--$option->[1]");
+	}
+	for my $command (@commands) {
+		my ($heading) = grep { /^\Q$command\E(?: Ar|$)/ } keys %section;
+		ok(defined $heading, "$command has a section") or next;
+		my $text = $section{$heading};
+		for my $option (grep { !$global{$_->[1]} }
+			help_options(run($tlsactl, split(/ /, $command), '--help'))) {
+			like($text, qr/^\.It .*Fl -$option->[1]\b/m, "$command: --$option->[1]");
+			like($text, qr/^\.It Fl $option->[0]\b/m, "$command: -$option->[0]") if $option->[0];
+		}
+		like($section{'EXIT STATUS'}, qr/^\.It Cm \Q$command\E$/m, "$command: exit statuses");
+		ok($section{"JSON of $command"}, "$command: JSON");
+	}
+	my %members = map { ($_ => 1) } map { read_file($_) =~ /json_object_set_new\(\s*\w+, "(\w+)"/g }
+		glob("$source/daemon/ctl/*.c");
+	cmp_ok(scalar(keys %members), '>', 30, 'members of JSON can be found');
+	like($page, qr/^\.(?:It )?Va (?:[^\n]* )?$_\b/m, "JSON: $_") for sort keys %members;
+	my @warnings = read_file("$source/daemon/ctl/findings.c") =~ /\[FINDING_\w+\] = "([\w-]+)"/g;
+	cmp_ok(scalar(@warnings), '>', 10, 'warnings can be found');
+	like($section{Warnings}, qr/^\.It Cm (?:.* , )?\Q$_\E\b/m, "warning $_") for @warnings;
+}
+
 sub check_readme
 {
 	my $readme = read_file("$source/README");
@@ -210,7 +254,7 @@ sub check_mandoc
 		return fail('mandoc is installed (CI=true)') if ($ENV{CI} // '') eq 'true';
 		plan(skip_all => 'mandoc is not installed');
 	}
-	for my $page (qw(daemon/tlsad.8 conf/tlsad.conf.5)) {
+	for my $page (qw(daemon/tlsad.8 daemon/ctl/tlsactl.8 conf/tlsad.conf.5)) {
 		# Which other manuals are installed here is not the page's fault.
 		my @complaints = grep { !/referenced manual not found|outdated mandoc\.db/ }
 			split(/\n/, run($mandoc, '-T', 'lint', "$source/$page"));

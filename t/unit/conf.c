@@ -90,6 +90,7 @@ static const struct {
 	bool reload;
 } settings[] = {
 	{"server.socketmap", "unix:" TLSAD_RUNDIR "/socketmap", false},
+	{"server.control", "unix:" TLSAD_RUNDIR "/control", false},
 	{"server.allow", "127.0.0.0/8, ::1/128", true},
 	{"server.workers", "auto", false},
 	{"server.socket_mode", "0666", false},
@@ -188,6 +189,11 @@ static const struct {
 	{"server.socketmap", "inet:127.0.0.1", NULL},
 	{"server.socketmap", "inet:mail.example.com:25", NULL},
 	{"server.socketmap", "unix:/x, tcp:1", NULL},
+	{"server.control", "unix:/x", "unix:/x"},
+	{"server.control", "", ""},
+	{"server.control", "inet:127.0.0.1:1", NULL},
+	{"server.control", "unix:x", NULL},
+	{"server.control", "/x", NULL},
 	{"server.allow", "", ""},
 	{"server.allow", "192.0.2.0/24", "192.0.2.0/24"},
 	{"server.allow", "192.0.2.0/24 2001:db8::/32", "192.0.2.0/24, 2001:db8::/32"},
@@ -453,7 +459,6 @@ static void test_reserved(void)
 		const char *section, *key, *value, *words;
 	} reserved[] = {
 		{"server", "policy", "unix:/x", "policy delegation"},
-		{"server", "control", "unix:/x", "tlsactl"},
 		{"server", "metrics", "inet:127.0.0.1:1", "metrics"},
 		{"server", "user", "tlsad", "account"},
 	};
@@ -730,7 +735,7 @@ static void test_printing(void)
 static void test_difference(void)
 {
 	/* Another value of each. */
-	static const char *const others[SETTINGS] = {"unix:/other", "192.0.2.1", "5", "0600", "5",
+	static const char *const others[SETTINGS] = {"unix:/other", "unix:/x", "192.0.2.1", "5", "0600", "5",
 		"5s", "/other", "192.0.2.1", "a.example 192.0.2.1", "yes", "/other", "5s", "pinned",
 		"may", "sha512", "/other", NULL, NULL, NULL, "/other", "5M", "5s", "5h", "5s", "5",
 		"5s", "syslog"};

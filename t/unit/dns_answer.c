@@ -285,6 +285,59 @@ static void test_security(void)
 	}
 }
 
+/* RFC 4034 3.1; `cut` octets are missing at its end. */
+static void add_signature(
+	const char *owner, unsigned covered, uint32_t original_ttl, uint32_t expires, size_t cut)
+{
+	uint8_t rdata[] = {0, (uint8_t)covered, 13, 3, 0, 0, (uint8_t)(original_ttl >> 8),
+		(uint8_t)original_ttl, (uint8_t)(expires >> 24), (uint8_t)(expires >> 16),
+		(uint8_t)(expires >> 8), (uint8_t)expires, 0, 0, 0, 1, 0x12, 0x34, 0, 0xaa};
+
+	packet_record(&packet, PACKET_ANSWER, owner, 46, 300, rdata, sizeof rdata - cut);
+}
+
+static const struct {
+	const char *name;
+	enum dns_security security;
+	uint32_t alias_ends, end_ends, other_ends; /* 0: there is no such signature */
+	size_t cut;
+	uint32_t expires, original_ttl;
+} signature_rows[] = {
+	{"without signatures", DNS_SECURE, 0, 0, 0, 0, 0, 0},
+	{"the alias's ends first", DNS_SECURE, 1000, 2000, 0, 0, 1000, 7200},
+	{"the records' own ends first", DNS_SECURE, 2000, 1000, 0, 0, 1000, 7200},
+	{"two over the same records", DNS_SECURE, 0, 2000, 1500, 0, 1500, 7200},
+	{"beyond 2038", DNS_SECURE, 0, 0xf0000000, 0, 0, 0xf0000000, 7200},
+	{"signatures of an insecure answer are nobody's word", DNS_INSECURE, 1000, 2000, 0, 0, 0,
+		0},
+	{"too short to be read", DNS_SECURE, 0, 2000, 0, 3, 0, 0},
+};
+
+static void test_signatures(void)
+{
+	for (size_t i = 0; i < sizeof signature_rows / sizeof signature_rows[0]; i++) {
+		struct reading reading;
+
+		packet_begin(&packet, 0, "a.example", DNS_TYPE_A);
+		packet_record_name(&packet, PACKET_ANSWER, "a.example", 5, 300, "b.example");
+		if (signature_rows[i].alias_ends != 0)
+			add_signature("a.example", 5, 600, signature_rows[i].alias_ends, 0);
+		packet_record(&packet, PACKET_ANSWER, "b.example", 1, 300, "\xc0\0\2\1", 4);
+		if (signature_rows[i].end_ends != 0)
+			add_signature("b.example", 1, 7200, signature_rows[i].end_ends,
+				signature_rows[i].cut);
+		if (signature_rows[i].other_ends != 0)
+			add_signature("b.example", 1, 7200, signature_rows[i].other_ends, 0);
+		read_bytes(&reading, "a.example", DNS_TYPE_A, signature_rows[i].security,
+			packet.bytes, packet.size);
+		ok(reading.answer.outcome == DNS_FOUND && reading.answer.record_count == 1 &&
+				reading.answer.signature_expires == signature_rows[i].expires &&
+				reading.answer.original_ttl == signature_rows[i].original_ttl,
+			"signatures: %s", signature_rows[i].name);
+		read_end(&reading);
+	}
+}
+
 /* Chains of 0 to 13 links: eleven are followed. */
 static void test_chains(void)
 {
@@ -1055,6 +1108,7 @@ int main(void)
 {
 	test_rows();
 	test_security();
+	test_signatures();
 	test_chains();
 	test_rings();
 	test_wrong_question();

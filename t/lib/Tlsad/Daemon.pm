@@ -64,7 +64,8 @@ sub _default_config
 	my $resolver = $lab ? $lab->resolver_settings
 		: { stub => ['. 127.0.0.1@1'], query_localhost => 'yes' };
 	return {
-		server => { socketmap => "unix:$directory/socketmap" },
+		server => { socketmap => "unix:$directory/socketmap",
+			control => "unix:$directory/control" },
 		resolver => $resolver,
 		cache => { path => "$directory/cache" },
 	};

@@ -2,7 +2,7 @@
  * probe: what the answer to the question for the root's own records says about validation, with
  * the words that libunbound has for its failures.
  */
-#include "daemon/probe.h"
+#include "common/root_probe.h"
 
 #include "t/unit/tap.h"
 

@@ -1,0 +1,66 @@
+#include "common/resolver.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum {
+	/* UDP sockets of one view of the resolver. */
+	SOCKETS_MOST = 2048,
+	SOCKETS_LEAST = 8,
+	/* [s] Below this the resolver's own cache of delegations and keys would be of no use. */
+	TTL_LEAST_CEILING = 300,
+};
+
+/* Half of a quarter of the descriptors for each view, at most as many as are of any use. */
+static uint32_t count_sockets(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+		limit.rlim_cur / 8 > SOCKETS_MOST)
+		return SOCKETS_MOST;
+	return limit.rlim_cur / 8 < SOCKETS_LEAST ? SOCKETS_LEAST : (uint32_t)(limit.rlim_cur / 8);
+}
+
+static bool make_dns(struct resolver *resolver, struct event_base *base, const struct conf *conf,
+	char *error, size_t error_size)
+{
+	struct dns_settings settings = {
+		.tracked_anchor_file = anchor_tracked_file(resolver->anchors),
+		.forwards = (const char *const *)conf->resolver.forward.entries,
+		.forward_count = conf->resolver.forward.count,
+		.stubs = (const char *const *)conf->resolver.stub.entries,
+		.stub_count = conf->resolver.stub.count,
+		.options_file = conf->resolver.options[0] != '\0' ? conf->resolver.options : NULL,
+		.query_localhost = conf->resolver.query_localhost,
+		.max_ttl = conf->cache.max_ttl > TTL_LEAST_CEILING ? conf->cache.max_ttl
+								   : TTL_LEAST_CEILING,
+		.sockets = count_sockets(),
+	};
+	char words[256];
+
+	settings.anchors = anchor_others(resolver->anchors, &settings.anchor_count);
+	resolver->dns = dns_new(base, &settings, words, sizeof words);
+	if (resolver->dns == NULL && anchor_reset(resolver->anchors))
+		resolver->dns = dns_new(base, &settings, words, sizeof words);
+	if (resolver->dns == NULL)
+		snprintf(error, error_size, "[resolver]: %s", words);
+	return resolver->dns != NULL;
+}
+
+bool resolver_open(struct resolver *resolver, struct event_base *base, const struct conf *conf,
+	char *error, size_t error_size)
+{
+	memset(resolver, 0, sizeof *resolver);
+	resolver->anchors =
+		anchor_open(conf->resolver.trust_anchor, conf->cache.path, error, error_size);
+	return resolver->anchors != NULL && make_dns(resolver, base, conf, error, error_size);
+}
+
+void resolver_close(struct resolver *resolver)
+{
+	dns_free(resolver->dns);
+	anchor_close(resolver->anchors);
+	memset(resolver, 0, sizeof *resolver);
+}

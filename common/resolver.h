@@ -1,0 +1,30 @@
+/*
+ * resolver: the embedded resolver as the configuration wants it, with its trust anchors.
+ *
+ * What a struct dns is made from stands here once, for the daemon and for tlsactl. Nothing is
+ * written to the state directory but by anchor_keep(), which is the daemon's to call: whoever only
+ * reads the state of the root's key leaves it as it is.
+ */
+#ifndef TLSAD_RESOLVER_H
+#define TLSAD_RESOLVER_H
+
+#include "common/anchor.h"
+#include "common/conf.h"
+#include "common/dns.h"
+
+struct resolver {
+	struct anchors *anchors;
+	struct dns *dns;
+};
+
+/*
+ * False and one line when an anchor or a setting of [resolver] cannot be used. The configuration
+ * must outlive the resolver, which points into it; what was opened before the failure is there for
+ * resolver_close().
+ */
+bool resolver_open(struct resolver *resolver, struct event_base *base, const struct conf *conf,
+	char *error, size_t error_size);
+
+void resolver_close(struct resolver *resolver);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * control: what tlsactl(8) asks a running daemon, over a unix socket of its own.
+ *
+ * The protocol: netstrings both ways (common/netstring.h), each holding one JSON object.
+ *
+ *   request   {"verb": VERB, "id": NUMBER, ...}   `id` may be left away; it comes back with each
+ *                                                 answer. A client may send requests without
+ *                                                 waiting; answers come as they are ready.
+ *   answer    {"id": NUMBER, "ok": true, ...}     the last answer to a request, or
+ *             {"id": NUMBER, "error": WORDS}      the same when it could not be done; or
+ *             {"id": NUMBER, "entry": {...}}      one of many; the last answer follows them
+ *
+ *   verb      arguments        last answer, entries
+ *   lookup    map, key         reply: what a socketmap client gets, `OK dane-only`. Without map:
+ *                              policy
+ *   explain   key              explanation: the object of the map explain
+ *   show      key              explanation, from the cache alone; null when it is not all there
+ *   status                     status: an object, see tlsactl(8)
+ *   list                       count; entries {kind: "mx"|"host"|"anchor"|"attempt", name, port
+ *                              (hosts, attempts), status, dnssec (mx), ttl, expires, stale}
+ *   export    map              count; entries {key, value} of every mail domain with an answer OK
+ *                              that is in the cache; map is policy (the default), native or pinned
+ *   flush     key, or          flushed: how many parts were deleted
+ *             all: true
+ *   reload                     changed: settings that were taken over; restart: those that will be
+ *                              at the next start
+ *
+ * A request over CONTROL_REQUEST_LONGEST bytes, or what is no netstring, ends the connection; what
+ * is no JSON object or no verb is answered with an error. Streams wait for their reader and hold
+ * no lock and no snapshot of the cache meanwhile.
+ *
+ * All of it runs in the main thread.
+ */
+#ifndef TLSAD_CONTROL_H
+#define TLSAD_CONTROL_H
+
+#include "common/conf.h"
+#include "daemon/cache.h"
+#include "daemon/lookup.h"
+#include "daemon/server.h"
+#include "daemon/tafile.h"
+
+#include <event2/event.h>
+#include <jansson.h>
+
+enum {
+	CONTROL_REQUEST_LONGEST = 16384,
+	CONTROL_CONNECTIONS_MOST = 32,
+	CONTROL_WAITS_MOST = 1024, /* lookups of one connection under way; then nothing is read */
+};
+
+struct control;
+
+/* Of whom the main thread is made up; all outlive the control. */
+struct control_world {
+	struct event_base *base;
+	struct cache *cache;
+	struct tafiles *tafiles; /* or NULL */
+	struct lookup *lookup;
+	struct server *server;
+	/*
+	 * Reload the configuration and put the names of settings into the two arrays. False and one
+	 * line when the old one stays.
+	 */
+	bool (*reload)(
+		void *context, json_t *changed, json_t *restart, char *error, size_t error_size);
+	void *context;
+};
+
+/*
+ * Bind [server] control and answer. NULL when that is not possible, and `error` says why; also
+ * when the setting is empty, and `error` is empty too.
+ */
+struct control *control_new(
+	const struct control_world *world, struct conf *conf, char *error, size_t error_size);
+
+/* Accept no more, and remove the socket's file: a successor may make its own from then on. */
+void control_stop(struct control *control);
+
+/* Ends all connections. After the lookup thread, which may have an answer to post. */
+void control_free(struct control *control);
+
+void control_set_conf(struct control *control, struct conf *conf);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * cache flush: makes the daemon forget a destination, or everything.
+ */
+#include "common/log.h"
+#include "daemon/ctl/arguments.h"
+#include "daemon/ctl/client.h"
+
+static int report(const struct ctl *ctl, const json_t *answer)
+{
+	json_int_t flushed = client_integer(answer, "flushed");
+
+	if (!json_is_integer(json_object_get(answer, "flushed"))) {
+		log_error("tlsad did not say what it has deleted");
+		return EX_UNAVAILABLE;
+	}
+	if (ctl->json)
+		printf("{\n  \"flushed\": %" JSON_INTEGER_FORMAT "\n}\n", flushed);
+	else
+		printf("%" JSON_INTEGER_FORMAT " part%s deleted\n", flushed,
+			flushed == 1 ? "" : "s");
+	return CTL_YES;
+}
+
+int cache_flush_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
+{
+	const char *key = NULL;
+	bool all = false;
+	const struct argument table[] = {
+		{"all", 'a', ARGUMENT_FLAG, NULL, "forget everything", &all, 0, 0, NULL},
+	};
+	struct answer answer;
+	int status = arguments_parse_optional(ctl, command, table, 1, count, arguments, &key);
+
+	if (status != ARGUMENTS_GO_ON)
+		return status;
+	if (all == (key != NULL)) {
+		log_error(all ? "cache flush: either '%s' or --all"
+			      : "cache flush: a destination is missing, or --all",
+			key);
+		arguments_print_usage(command);
+		return EX_USAGE;
+	}
+	json_t *request = all ? json_pack("{s:s, s:b}", "verb", "flush", "all", 1)
+			      : json_pack("{s:s, s:s}", "verb", "flush", "key", key);
+	if (client_ask(ctl, request, CTL_NO, &answer, &status)) {
+		status = report(ctl, answer.object);
+		answer_clear(&answer);
+	}
+	return status;
+}

@@ -1,0 +1,71 @@
+/*
+ * cache list: every part, as it comes; a line of text as soon as it is there, JSON when the array
+ * is complete.
+ */
+#include "common/text.h"
+#include "daemon/ctl/arguments.h"
+#include "daemon/ctl/client.h"
+#include "daemon/ctl/moment.h"
+#include "daemon/ctl/spool.h"
+
+#include <string.h>
+
+/* Names are the longest and of every length: they come last. */
+#define COLUMNS "%-7s  %-11s  %-8s  %5s  %s\n"
+
+static bool take_line(void *context, const json_t *entry)
+{
+	size_t *lines = context;
+	const char *dnssec = client_string(entry, "dnssec");
+	json_int_t port = client_integer(entry, "port");
+	char left[MOMENT_SIZE], name[400];
+	struct text text;
+
+	text_init(&text, name, sizeof name);
+	text_add(&text, client_string(entry, "name"));
+	if (port != 0)
+		text_add_format(&text, ":%" JSON_INTEGER_FORMAT, port);
+	if (json_is_true(json_object_get(entry, "stale")))
+		text_add(&text, " (stale)");
+	if ((*lines)++ == 0)
+		printf(COLUMNS, "KIND", "STATUS", "DNSSEC", "LEFT", "NAME");
+	printf(COLUMNS, client_string(entry, "kind"),
+		strcmp(client_string(entry, "status"), "") != 0 ? client_string(entry, "status")
+								: "-",
+		dnssec[0] != '\0' ? dnssec : "-", moment_brief(left, client_integer(entry, "ttl")),
+		name);
+	/* Who reads no further, as head(1), wants no more. */
+	return ferror(stdout) == 0;
+}
+
+static bool take_element(void *context, const json_t *entry)
+{
+	return spool_add(context, entry);
+}
+
+static int list_json(const struct ctl *ctl, json_t *request)
+{
+	struct spool spool;
+	int status = EX_IOERR;
+
+	if (spool_open(&spool, true)) {
+		status = client_stream(ctl, request, take_element, &spool);
+		if ((status == CTL_YES || ferror(spool.file) != 0) && !spool_print(&spool))
+			status = EX_IOERR;
+	} else {
+		json_decref(request);
+	}
+	spool_close(&spool);
+	return status;
+}
+
+int cache_list_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
+{
+	size_t lines = 0;
+	int status = arguments_parse(ctl, command, NULL, 0, count, arguments, NULL);
+
+	if (status != ARGUMENTS_GO_ON)
+		return status;
+	json_t *request = json_pack("{s:s}", "verb", "list");
+	return ctl->json ? list_json(ctl, request) : client_stream(ctl, request, take_line, &lines);
+}

@@ -1,0 +1,39 @@
+/*
+ * cache show: what the cache alone says of a destination.
+ */
+#include "common/log.h"
+#include "daemon/ctl/arguments.h"
+#include "daemon/ctl/client.h"
+#include "daemon/ctl/explanation.h"
+
+static int report(const struct ctl *ctl, const char *key, const json_t *explanation)
+{
+	if (json_is_null(explanation)) {
+		log_error("%.300s: not all of it is in the cache", key);
+		return CTL_NO;
+	}
+	/* Whatever the answer is, it is there. */
+	if (explanation_exit_status(explanation) == EX_UNAVAILABLE)
+		return EX_UNAVAILABLE;
+	if (ctl->json)
+		explanation_print_json(explanation);
+	else
+		explanation_print_text(explanation);
+	return CTL_YES;
+}
+
+int cache_show_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
+{
+	const char *key = NULL;
+	struct answer answer;
+	int status = arguments_parse(ctl, command, NULL, 0, count, arguments, &key);
+
+	if (status != ARGUMENTS_GO_ON)
+		return status;
+	json_t *request = json_pack("{s:s, s:s}", "verb", "show", "key", key);
+	if (client_ask(ctl, request, CTL_NO, &answer, &status)) {
+		status = report(ctl, key, json_object_get(answer.object, "explanation"));
+		answer_clear(&answer);
+	}
+	return status;
+}

@@ -1,0 +1,143 @@
+/*
+ * check: does every mail server of a destination verify, as a sender with DANE sees it? The
+ * options and the order of things; the work is done by survey.h and findings.h.
+ */
+#include "daemon/ctl/check.h"
+
+#include "common/log.h"
+#include "daemon/ctl/arguments.h"
+
+#include <string.h>
+
+struct options {
+	struct survey_options survey;
+	uint32_t port; /* 0: that of the destination */
+	int protocol;
+};
+
+static int read_options(struct ctl *ctl, const struct command *command, int count, char **arguments,
+	struct options *options, const char **destination)
+{
+	const struct argument table[] = {
+		{"port", 'p', ARGUMENT_NUMBER, "N", "port, default that of DEST, or 25",
+			&options->port, 1, 65535, NULL},
+		{"connect", 0, ARGUMENT_TEXT, "ADDR",
+			"connect to this address instead of the hosts' own",
+			&options->survey.connect, 0, 0, NULL},
+		{"timeout", 0, ARGUMENT_NUMBER, "N", "seconds for one connection, default 20",
+			&options->survey.timeout, 1, 3600, NULL},
+		{"starttls", 0, ARGUMENT_CHOICE, "smtp|none", "none: TLS at once; default smtp",
+			&options->protocol, 0, 0, peer_protocols},
+		{"ipv4", '4', ARGUMENT_FLAG, NULL, "connect over IPv4 only",
+			&options->survey.ipv4_only, 0, 0, NULL},
+		{"ipv6", '6', ARGUMENT_FLAG, NULL, "connect over IPv6 only",
+			&options->survey.ipv6_only, 0, 0, NULL},
+		{"mx-only", 0, ARGUMENT_FLAG, NULL, "look up only, connect to nobody",
+			&options->survey.mx_only, 0, 0, NULL},
+	};
+	int status = arguments_parse(
+		ctl, command, table, sizeof table / sizeof table[0], count, arguments, destination);
+
+	options->survey.protocol = (enum starttls_protocol)options->protocol;
+	return status;
+}
+
+/* What does not go together. */
+static bool check_options(const struct options *options)
+{
+	struct sockaddr_storage address;
+	socklen_t size;
+
+	if (options->survey.ipv4_only && options->survey.ipv6_only)
+		log_error("check: -4 and -6 leave no address");
+	else if (options->survey.connect != NULL &&
+		 !peer_address(options->survey.connect, 25, &address, &size))
+		log_error("--connect %s: expected a numeric address", options->survey.connect);
+	else
+		return true;
+	return false;
+}
+
+/* Brackets and names are the destination's, as Postfix has it. */
+static bool read_destination(
+	const char *typed, const struct options *options, struct destination *destination)
+{
+	switch (destination_parse(typed, strlen(typed), destination)) {
+	case DESTINATION_OK:
+		if (options->port != 0)
+			destination->port = (uint16_t)options->port;
+		return true;
+	case DESTINATION_ADDRESS:
+		log_error("%.300s is an address: there is no DANE for it; name the host, and its "
+			  "address with --connect",
+			typed);
+		return false;
+	default:
+		log_error("'%.300s' is no mail domain or [host]", typed);
+		return false;
+	}
+}
+
+int check_exit_status(enum check_verdict verdict)
+{
+	switch (verdict) {
+	case CHECK_VERIFIED:
+		return CTL_YES;
+	case CHECK_FAILED:
+		return CTL_NO;
+	case CHECK_NO_DANE:
+		return CTL_NO_DANE;
+	default:
+		return EX_TEMPFAIL;
+	}
+}
+
+const char *check_label(const struct survey *survey, enum check_verdict verdict)
+{
+	if (survey->options.mx_only && verdict == CHECK_VERIFIED)
+		return "usable";
+	return check_verdict_name(verdict);
+}
+
+static int report(const struct ctl *ctl, const struct survey *survey)
+{
+	struct findings findings;
+
+	if (!findings_make(&findings, survey)) {
+		log_error("out of memory");
+		return EX_TEMPFAIL;
+	}
+	if (ctl->json)
+		check_print_json(survey, &findings);
+	else
+		check_print_text(survey, &findings);
+	findings_clear(&findings);
+	return check_exit_status(check_survey(survey));
+}
+
+int check_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
+{
+	struct options options = {.survey = {.timeout = 20}};
+	struct destination destination;
+	struct session session;
+	struct survey survey;
+	const char *typed = NULL;
+	int status = read_options(ctl, command, count, arguments, &options, &typed);
+
+	if (status != ARGUMENTS_GO_ON)
+		return status;
+	if (!check_options(&options)) {
+		arguments_print_usage(command);
+		return EX_USAGE;
+	}
+	if (!read_destination(typed, &options, &destination))
+		return CTL_NO_DANE;
+	status = EX_TEMPFAIL;
+	if (session_open(&session, ctl)) {
+		if (survey_run(&survey, &session, &destination, &options.survey))
+			status = report(ctl, &survey);
+		survey_clear(&survey);
+	}
+	session_close(&session);
+	return status;
+}

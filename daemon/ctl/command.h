@@ -1,0 +1,68 @@
+/*
+ * command: everything that tlsactl can be told to do, in one table (command.c), a file a command.
+ *
+ * A new command is a row of the table, a file daemon/ctl/NAME.c with its function, and a part of
+ * tlsactl(8). The function reads its arguments with arguments_parse(), prints what it found to
+ * standard output, as text or with --json as one JSON value, reports what went wrong with
+ * log_error(), one line, and returns the exit status. Nothing goes to standard output before it is
+ * known that all of it can: no partial JSON.
+ */
+#ifndef TLSAD_CTL_COMMAND_H
+#define TLSAD_CTL_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+/* Exit statuses beside those of sysexits.h (EX_USAGE, EX_UNAVAILABLE, EX_TEMPFAIL). */
+enum {
+	CTL_YES = 0,
+	CTL_NO = 1,
+	CTL_NO_DANE = 2, /* check: neither DANE nor MTA-STS */
+};
+
+/* The options that stand before the command, or anywhere behind it. */
+struct ctl {
+	const char *conf_file;
+	bool conf_given; /* then the file must exist */
+	const char *control;
+	bool json;
+	bool help;
+	bool version;
+};
+
+struct command {
+	const char *name; /* one word or two */
+	const char *summary;
+	const char *synopsis; /* what follows the name */
+	/* `arguments[0]` is the name's last word. */
+	int (*run)(struct ctl *ctl, const struct command *command, int count, char **arguments);
+};
+
+extern const struct command commands[];
+extern const size_t command_count;
+
+/*
+ * The command that the first words name; `*words` is how many these are. NULL when there is none:
+ * then it has been said, with a suggestion where one is near.
+ */
+const struct command *command_find(int count, char **arguments, int *words);
+
+void command_list(FILE *out);
+
+int cache_export_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int cache_flush_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int cache_list_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int cache_show_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int check_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int explain_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int lookup_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int reload_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int status_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int doctor_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int tlsa_create_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int tlsa_verify_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int warm_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+
+#endif

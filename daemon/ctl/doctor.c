@@ -1,0 +1,185 @@
+/*
+ * doctor: the options and the order of things; each subject has a file of its own.
+ */
+#include "daemon/ctl/doctor.h"
+
+#include "common/log.h"
+#include "daemon/ctl/arguments.h"
+#include "daemon/ctl/doctor_anchor.h"
+#include "daemon/ctl/doctor_dns.h"
+#include "daemon/ctl/doctor_postfix.h"
+#include "daemon/ctl/doctor_program.h"
+#include "daemon/ctl/doctor_socket.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ERROR_SIZE = 640 };
+
+struct options {
+	struct argument_list postfix;
+	bool all;
+};
+
+/* Configurations of Postfix that could be read. */
+struct mails {
+	size_t count;
+	struct mail list[ARGUMENT_LIST_MOST];
+};
+
+static int read_options(struct ctl *ctl, const struct command *command, int count, char **arguments,
+	struct options *options)
+{
+	const struct argument table[] = {
+		{"postfix", 0, ARGUMENT_LIST, "DIR",
+			"configuration of Postfix, default its own; may be repeated",
+			&options->postfix, 0, 0, NULL},
+		{"all", 'v', ARGUMENT_FLAG, NULL, "say what is fine, too", &options->all, 0, 0,
+			NULL},
+	};
+	return arguments_parse(
+		ctl, command, table, sizeof table / sizeof table[0], count, arguments, NULL);
+}
+
+/* "tlsad -n", with the configuration that this program was told. */
+static void examine_daemon(struct doctor *doctor, const struct ctl *ctl)
+{
+	char program[PROGRAM_PATH_SIZE], line[512];
+	const char *arguments[] = {
+		program, "-n", ctl->conf_given ? "-c" : NULL, ctl->conf_file, NULL};
+	struct program_result result;
+
+	if (!program_find("tlsad", true, program)) {
+		doctor_add(doctor, DOCTOR_CONFIGURATION, "tlsad", DOCTOR_UNKNOWN,
+			"it is neither beside tlsactl nor in PATH");
+		doctor_remedy(doctor, "install tlsad, or add its directory to PATH");
+		return;
+	}
+	program_run(&result, arguments);
+	program_first_line(result.error[0] != '\0' ? result.error : result.err, line, sizeof line);
+	if (result.status == 0) {
+		doctor_add(doctor, DOCTOR_CONFIGURATION, program, DOCTOR_OK,
+			"tlsad -n accepts the configuration");
+	} else {
+		doctor_add(doctor, DOCTOR_CONFIGURATION, program, DOCTOR_FAULT, "tlsad -n: %s",
+			line[0] != '\0' ? line : "it failed without a word");
+		doctor_remedy(doctor, "mend what it names, then: tlsad -n%s%s",
+			ctl->conf_given ? " -c " : "", ctl->conf_given ? ctl->conf_file : "");
+	}
+	program_clear(&result);
+}
+
+static void read_mails(struct mails *mails, struct doctor *doctor, const struct options *options)
+{
+	size_t wanted = options->postfix.count > 0 ? options->postfix.count : 1;
+
+	for (size_t i = 0; i < wanted; i++) {
+		struct mail *mail = &mails->list[mails->count];
+		if (mail_read(mail, doctor,
+			    options->postfix.count > 0 ? options->postfix.values[i] : ""))
+			mails->count++;
+		else
+			mail_clear(mail);
+	}
+}
+
+static void open_resolver(struct session *session, struct doctor *doctor)
+{
+	char error[ERROR_SIZE];
+
+	if (session_open_resolver(session, error, sizeof error))
+		return;
+	doctor_add(doctor, DOCTOR_VALIDATION, "", DOCTOR_FAULT, "the resolver does not start: %s",
+		error);
+	doctor_remedy(doctor, "mend [resolver] in tlsad.conf, or the file that it names");
+}
+
+/* False after a signal. */
+static bool examine(struct session *session, struct doctor *doctor, struct mails *mails)
+{
+	struct doctor_dns *dns = malloc(sizeof *dns);
+
+	if (dns == NULL)
+		return false;
+	open_resolver(session, doctor);
+	doctor_dns_prepare(dns, session->conf);
+	for (size_t i = 0; i < mails->count; i++)
+		doctor_postfix_prepare(dns, &mails->list[i]);
+	if (session->resolver.anchors != NULL)
+		doctor_examine_anchors(doctor, session->resolver.anchors);
+	bool ended = doctor_dns_run(dns, session);
+	if (ended) {
+		doctor_examine_dns(doctor, dns);
+		doctor_examine_sockets(doctor);
+		for (size_t i = 0; i < mails->count; i++)
+			doctor_examine_postfix(doctor, &mails->list[i], dns);
+	}
+	doctor_dns_clear(dns);
+	free(dns);
+	return ended;
+}
+
+static int report(const struct ctl *ctl, struct doctor *doctor, bool all)
+{
+	if (doctor->out_of_memory) {
+		log_error("out of memory");
+		return CTL_NO;
+	}
+	doctor_drop_repetitions(doctor);
+	if (ctl->json)
+		doctor_print_json(doctor);
+	else
+		doctor_print_text(doctor, all);
+	return doctor_count(doctor, DOCTOR_FAULT) + doctor_count(doctor, DOCTOR_WARNING) +
+				       doctor_count(doctor, DOCTOR_UNKNOWN) >
+			       0
+		       ? CTL_NO
+		       : CTL_YES;
+}
+
+static int run(struct ctl *ctl, struct session *session, const struct options *options)
+{
+	struct doctor doctor = {.conf = NULL};
+	struct mails *mails = calloc(1, sizeof *mails);
+	char error[ERROR_SIZE];
+	int status = CTL_NO;
+
+	if (mails == NULL) {
+		log_error("out of memory");
+		return CTL_NO;
+	}
+	if (!session_load(session, ctl, error, sizeof error)) {
+		/* Everything else depends on it. */
+		doctor_add(&doctor, DOCTOR_CONFIGURATION, "tlsad.conf", DOCTOR_FAULT, "%s", error);
+		doctor_remedy(&doctor, "mend that; nothing else was examined");
+		status = report(ctl, &doctor, options->all);
+	} else if (!session_begin(session, error, sizeof error)) {
+		log_error("%s", error);
+	} else {
+		doctor.conf = session->conf;
+		examine_daemon(&doctor, ctl);
+		read_mails(mails, &doctor, options);
+		if (examine(session, &doctor, mails))
+			status = report(ctl, &doctor, options->all);
+	}
+	for (size_t i = 0; i < mails->count; i++)
+		mail_clear(&mails->list[i]);
+	free(mails);
+	doctor_clear(&doctor);
+	return status;
+}
+
+int doctor_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
+{
+	struct options options = {.all = false};
+	struct session session = {.conf = NULL};
+	int status = read_options(ctl, command, count, arguments, &options);
+
+	if (status != ARGUMENTS_GO_ON)
+		return status;
+	/* What libraries and modules have to say comes as findings. */
+	log_set_level(LOG_LEVEL_ERROR);
+	status = run(ctl, &session, &options);
+	session_close(&session);
+	return status;
+}

@@ -1,0 +1,37 @@
+/*
+ * doctor_question: one DNS question as bytes, and what its answer tells of the way to the server:
+ * whether DNSSEC came along, and when the signatures hold. Pure. Nothing is validated here.
+ */
+#ifndef TLSAD_CTL_DOCTOR_QUESTION_H
+#define TLSAD_CTL_DOCTOR_QUESTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { QUESTION_SIZE = 512, QUESTION_UDP_SIZE = 1232 };
+
+/* `ZONE SOA` with EDNS and DO (RFC 6891, RFC 3225); the number of bytes, or 0: no such name. */
+size_t question_make(uint8_t bytes[QUESTION_SIZE], const char *zone, uint16_t id, bool recurse);
+
+struct question_answer {
+	bool fits; /* it is an answer to this question */
+	int rcode;
+	bool truncated;     /* TC: ask again over TCP */
+	bool authenticated; /* AD (RFC 4035 3.2.3) */
+	bool found;         /* there is an SOA record */
+	bool edns;          /* an OPT record came back */
+	bool is_signed;     /* with an RRSIG for it */
+	uint32_t inception, expiration;
+};
+
+void question_read(struct question_answer *answer, const char *zone, uint16_t id,
+	const uint8_t *bytes, size_t size);
+
+/*
+ * How far a time is from what a signature says [s]: 0 inside, below 0 before its inception, above
+ * 0 after its expiration. Serial numbers (RFC 4034 3.1.5).
+ */
+int32_t question_distance(uint32_t inception, uint32_t expiration, uint32_t now);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * explain: how the daemon's answer comes about.
+ */
+#include "daemon/ctl/arguments.h"
+#include "daemon/ctl/client.h"
+#include "daemon/ctl/explanation.h"
+
+int explain_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
+{
+	const char *key = NULL;
+	struct answer answer;
+	int status = arguments_parse(ctl, command, NULL, 0, count, arguments, &key);
+
+	if (status != ARGUMENTS_GO_ON)
+		return status;
+	json_t *request = json_pack("{s:s, s:s}", "verb", "explain", "key", key);
+	if (!client_ask(ctl, request, EX_TEMPFAIL, &answer, &status))
+		return status;
+	const json_t *explanation = json_object_get(answer.object, "explanation");
+	status = explanation_exit_status(explanation);
+	if (status != EX_UNAVAILABLE && ctl->json)
+		explanation_print_json(explanation);
+	else if (status != EX_UNAVAILABLE)
+		explanation_print_text(explanation);
+	answer_clear(&answer);
+	return status;
+}

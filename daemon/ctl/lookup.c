@@ -1,0 +1,60 @@
+/*
+ * lookup: what Postfix would get.
+ */
+#include "common/log.h"
+#include "daemon/ctl/arguments.h"
+#include "daemon/ctl/client.h"
+#include "daemon/ctl/reply.h"
+
+static void print_json(const char *key, const char *map, const struct reply_words *words)
+{
+	json_t *object = json_object();
+	bool found = words->exit_status == CTL_YES;
+
+	json_object_set_new(object, "key", json_string(key));
+	json_object_set_new(object, "map", json_string(map));
+	json_object_set_new(object, "status", json_string(words->status));
+	json_object_set_new(object, "value", found ? json_string(words->text) : json_null());
+	json_object_set_new(object, "detail",
+		found || words->text[0] == '\0' ? json_null() : json_string(words->text));
+	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	putchar('\n');
+	json_decref(object);
+}
+
+static int report(const struct ctl *ctl, const char *key, const char *map, const char *reply)
+{
+	struct reply_words words;
+
+	if (!reply_read(&words, reply)) {
+		log_error("tlsad answered '%.100s', which is no reply", reply);
+		return EX_UNAVAILABLE;
+	}
+	if (ctl->json)
+		print_json(key, map, &words);
+	else if (words.exit_status == CTL_YES)
+		puts(words.text);
+	else if (words.text[0] != '\0')
+		log_error("%s: %s", words.status, words.text);
+	return words.exit_status;
+}
+
+int lookup_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
+{
+	const char *map = "policy", *key = NULL;
+	const struct argument table[] = {
+		{"map", 'm', ARGUMENT_TEXT, "NAME", "ask this map, default policy", &map, 0, 0,
+			NULL},
+	};
+	struct answer answer;
+	int status = arguments_parse(ctl, command, table, 1, count, arguments, &key);
+
+	if (status != ARGUMENTS_GO_ON)
+		return status;
+	json_t *request = json_pack("{s:s, s:s, s:s}", "verb", "lookup", "map", map, "key", key);
+	if (client_ask(ctl, request, EX_TEMPFAIL, &answer, &status)) {
+		status = report(ctl, key, map, client_string(answer.object, "reply"));
+		answer_clear(&answer);
+	}
+	return status;
+}

@@ -1,0 +1,71 @@
+/*
+ * reload: makes the daemon read its configuration again, as SIGHUP does, and tells what came of it.
+ */
+#include "common/log.h"
+#include "daemon/ctl/arguments.h"
+#include "daemon/ctl/client.h"
+#include "daemon/ctl/screen.h"
+
+enum { LABEL_WIDTH = 8 };
+
+static size_t print_settings(const struct screen *screen, const json_t *settings,
+	enum screen_style style, const char *label, const char *words)
+{
+	const json_t *setting;
+	size_t i;
+
+	json_array_foreach(settings, i, setting)
+	{
+		const char *name = json_string_value(setting);
+		screen_row(screen, 0, style, label, LABEL_WIDTH, "%s%s", name != NULL ? name : "",
+			words);
+	}
+	return json_array_size(settings);
+}
+
+static void print_text(const json_t *changed, const json_t *restart)
+{
+	struct screen screen;
+
+	screen_open(&screen, stdout);
+	if (print_settings(&screen, changed, SCREEN_GOOD, "changed", "") +
+			print_settings(&screen, restart, SCREEN_WARNING, "restart",
+				": taken over when tlsad is started again") ==
+		0)
+		puts("nothing has changed");
+}
+
+static void print_json(json_t *changed, json_t *restart)
+{
+	json_t *object = json_object();
+
+	json_object_set(object, "changed", changed);
+	json_object_set(object, "restart", restart);
+	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	putchar('\n');
+	json_decref(object);
+}
+
+int reload_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
+{
+	struct answer answer;
+	int status = arguments_parse(ctl, command, NULL, 0, count, arguments, NULL);
+
+	if (status != ARGUMENTS_GO_ON)
+		return status;
+	if (!client_ask(ctl, json_pack("{s:s}", "verb", "reload"), CTL_NO, &answer, &status))
+		return status;
+	status = CTL_YES;
+	json_t *changed = json_object_get(answer.object, "changed");
+	json_t *restart = json_object_get(answer.object, "restart");
+	if (!json_is_array(changed) || !json_is_array(restart)) {
+		log_error("tlsad did not say what has changed");
+		status = EX_UNAVAILABLE;
+	} else if (ctl->json) {
+		print_json(changed, restart);
+	} else {
+		print_text(changed, restart);
+	}
+	answer_clear(&answer);
+	return status;
+}

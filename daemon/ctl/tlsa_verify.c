@@ -1,0 +1,389 @@
+/*
+ * tlsa verify: before a roll-over: would a server with this certificate or key be the one that
+ * DNS publishes, and what may caches still hold?
+ */
+#include "common/clock.h"
+#include "common/log.h"
+#include "daemon/ctl/arguments.h"
+#include "daemon/ctl/association.h"
+#include "daemon/ctl/certificate.h"
+#include "daemon/ctl/facts.h"
+#include "daemon/ctl/judge.h"
+#include "daemon/ctl/moment.h"
+#include "daemon/ctl/name.h"
+#include "daemon/ctl/pem.h"
+#include "daemon/ctl/screen.h"
+#include "daemon/ctl/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	ERROR_SIZE = 640,
+	WORDS_SIZE = 640,
+	DIGITS_SHOWN = 64, /* of one record's data: a SHA-256 digest */
+	LABEL_WIDTH = 11,  /* "certificate" */
+	INDENT = 2,
+	RECORD_INDENT = 4,
+};
+
+struct verification {
+	struct ctl *ctl;
+	const char *certificate_file, *key_file;
+	uint32_t port;
+	char name[DESTINATION_NAME_LONGEST + 1];
+	STACK_OF(X509) * chain; /* one of these two */
+	EVP_PKEY *key;
+	struct host_facts *facts;
+	enum judge_match *matches; /* of facts->tlsa */
+	struct judge_verdict *verdicts;
+	uint32_t now;
+	int status;
+};
+
+static int read_options(struct verification *verification, const struct command *command, int count,
+	char **arguments, const char **name)
+{
+	const struct argument table[] = {
+		{"cert", 0, ARGUMENT_TEXT, "FILE",
+			"PEM file with the certificate, or the chain as the server will send it",
+			&verification->certificate_file, 0, 0, NULL},
+		{"key", 0, ARGUMENT_TEXT, "FILE", "PEM file with a private or public key",
+			&verification->key_file, 0, 0, NULL},
+		{"port", 'p', ARGUMENT_NUMBER, "N", "port, default 25", &verification->port, 1,
+			65535, NULL},
+	};
+
+	return arguments_parse(verification->ctl, command, table, sizeof table / sizeof table[0],
+		count, arguments, name);
+}
+
+static bool read_material(struct verification *verification)
+{
+	char error[ERROR_SIZE];
+	bool good = verification->certificate_file != NULL
+			    ? pem_read_certificates(verification->certificate_file,
+				      &verification->chain, error, sizeof error)
+			    : pem_read_key(verification->key_file, &verification->key, error,
+				      sizeof error);
+
+	if (!good)
+		log_error("%s", error);
+	return good;
+}
+
+/* --- judging ------------------------------------------------------------------------------- */
+
+static enum judge_match match_key(const struct verification *verification, size_t index)
+{
+	const struct host_tlsa *tlsa = &verification->facts->tlsa[index];
+	struct tlsa_record record;
+
+	if (tlsa_parse(tlsa->rdata, tlsa->size, &record) != TLSA_USABLE)
+		return JUDGE_UNUSABLE;
+	if (record.selector != TLSA_PUBLIC_KEY)
+		return JUDGE_UNTOLD;
+	return association_fits_key(&record, verification->key) ? JUDGE_MATCHES : JUDGE_ABSENT;
+}
+
+static int conclude(const struct verification *verification)
+{
+	bool untold = false;
+
+	if (verification->facts->status == HOST_FAILED)
+		return EX_TEMPFAIL;
+	for (size_t i = 0; i < verification->facts->tlsa_count; i++) {
+		if (verification->matches[i] == JUDGE_MATCHES)
+			return CTL_YES;
+		untold = untold || verification->matches[i] == JUDGE_UNTOLD;
+	}
+	return untold ? EX_TEMPFAIL : CTL_NO;
+}
+
+/* Each record on its own: one that matches is enough (RFC 6698 2.1). */
+static bool judge(struct verification *verification)
+{
+	const struct host_facts *facts = verification->facts;
+	struct judge_terms terms = {
+		.names = {facts->base_domain, verification->name},
+		.name_count = strcmp(facts->base_domain, verification->name) == 0 ? 1 : 2,
+		.tlsa = facts->tlsa,
+		.tlsa_count = facts->tlsa_count,
+	};
+	SSL_CTX *context = judge_context_new();
+
+	verification->matches = calloc(facts->tlsa_count + 1, sizeof *verification->matches);
+	verification->verdicts = calloc(facts->tlsa_count + 1, sizeof *verification->verdicts);
+	bool ready =
+		context != NULL && verification->matches != NULL && verification->verdicts != NULL;
+	for (size_t i = 0; ready && i < facts->tlsa_count; i++)
+		verification->matches[i] =
+			verification->key != NULL
+				? match_key(verification, i)
+				: judge_record(context, &terms, i, verification->chain,
+					  &verification->verdicts[i]);
+	SSL_CTX_free(context);
+	if (ready)
+		verification->status = conclude(verification);
+	else
+		log_error("out of memory");
+	return ready;
+}
+
+/* --- words --------------------------------------------------------------------------------- */
+
+static const char *conclusion(const struct verification *verification)
+{
+	switch (verification->status) {
+	case CTL_YES:
+		return "yes";
+	case CTL_NO:
+		return "no";
+	default:
+		return "cannot tell";
+	}
+}
+
+static void add_record_words(
+	const struct verification *verification, size_t index, struct text *text)
+{
+	const struct judge_verdict *verdict = &verification->verdicts[index];
+
+	switch (verification->matches[index]) {
+	case JUDGE_MATCHES:
+		if (verification->key != NULL)
+			text_add(text, "it is this key");
+		else if (verdict->place == 0)
+			text_add(text, "it is this certificate");
+		else if (verdict->place > 0)
+			text_add_format(
+				text, "it is certificate %d of the file", verdict->place + 1);
+		else
+			text_add(text, "it is the trust anchor of this certificate");
+		break;
+	case JUDGE_REJECTED:
+		text_add_format(text,
+			"it is certificate %d of the file, but the chain does not verify: %s",
+			verdict->place + 1, verdict->words);
+		break;
+	case JUDGE_ABSENT:
+		text_add(text,
+			verification->key != NULL ? "another key" : "no certificate of the file");
+		break;
+	case JUDGE_UNTOLD:
+		text_add(text, "of a whole certificate, which a key does not tell: use --cert");
+		break;
+	default:
+		text_add(text, tlsa_usability_text(verification->facts->tlsa[index].usability));
+	}
+}
+
+/* The record that is missing, of the usual kind: `3 1 1` survives a renewal with the same key. */
+static char *missing_line(const struct verification *verification)
+{
+	const struct association_kind kind = {TLSA_DANE_EE, TLSA_PUBLIC_KEY, TLSA_SHA256};
+	const struct host_facts *facts = verification->facts;
+	struct association_owner owner = {
+		.protocol = "tcp",
+		.port = verification->port,
+		.name = facts->base_domain[0] != '\0' ? facts->base_domain : verification->name,
+	};
+	struct tlsa_record record;
+	char *line = NULL;
+
+	if (verification->key != NULL ? association_of_key(kind, verification->key, &record)
+				      : association_of_certificate(kind,
+						sk_X509_value(verification->chain, 0), &record))
+		line = association_line(&owner, ASSOCIATION_NO_TTL, false, &record);
+	association_clear(&record);
+	return line;
+}
+
+/*
+ * When may the server change over? Nobody can tell how long the records have been as they are; but
+ * what caches took before they changed is gone one TTL after that.
+ */
+static void add_advice(const struct verification *verification, struct text *text)
+{
+	uint32_t held = facts_tlsa_held(verification->facts);
+	char duration[MOMENT_SIZE], date[MOMENT_SIZE];
+
+	moment_duration(duration, held);
+	moment_date(date, (int64_t)verification->now + held);
+	if (verification->status == CTL_YES)
+		text_add_format(text,
+			"caches may hold older records for up to %u more seconds (%s, the TTL): "
+			"switch now if the record has been published for longer than that, else "
+			"it is safe from %s on",
+			held, duration, date);
+	else if (verification->facts->status == HOST_FAILED ||
+		 verification->facts->status == HOST_UNREACHABLE)
+		text_add(text, "not now");
+	else
+		text_add_format(text,
+			"publish the record below beside those that are there; caches may hold "
+			"what they have for %u more seconds (%s), so wait that long, counted from "
+			"when all name servers have it, before you switch",
+			held, duration);
+}
+
+/* --- output -------------------------------------------------------------------------------- */
+
+static void print_material(const struct verification *verification, const struct screen *screen)
+{
+	char subject[CERTIFICATE_NAME_SIZE], date[MOMENT_SIZE];
+	struct text text;
+
+	if (verification->key != NULL) {
+		screen_row(screen, INDENT, SCREEN_PLAIN, "key", LABEL_WIDTH, "%s, from %s",
+			EVP_PKEY_get0_type_name(verification->key), verification->key_file);
+		return;
+	}
+	const X509 *certificate = sk_X509_value(verification->chain, 0);
+	text_init(&text, subject, sizeof subject);
+	certificate_subject(&text, certificate);
+	int64_t ends = certificate_not_after(certificate);
+	screen_row(screen, INDENT, SCREEN_PLAIN, "certificate", LABEL_WIDTH, "%s, %s %s", subject,
+		ends > verification->now ? "valid until" : "EXPIRED on", moment_date(date, ends));
+}
+
+static void print_records(const struct verification *verification, const struct screen *screen)
+{
+	static const enum screen_style styles[JUDGE_MATCH_COUNT] = {
+		[JUDGE_MATCHES] = SCREEN_GOOD,
+		[JUDGE_REJECTED] = SCREEN_BAD,
+		[JUDGE_UNUSABLE] = SCREEN_WARNING,
+	};
+
+	for (size_t i = 0; i < verification->facts->tlsa_count; i++) {
+		const struct host_tlsa *tlsa = &verification->facts->tlsa[i];
+		enum judge_match match = verification->matches[i];
+		char words[WORDS_SIZE];
+		struct tlsa_record record;
+		struct text text;
+
+		text_init(&text, words, sizeof words);
+		add_record_words(verification, i, &text);
+		tlsa_parse(tlsa->rdata, tlsa->size, &record);
+		char *data = association_words(&record, DIGITS_SHOWN);
+		screen_row(screen, RECORD_INDENT, styles[match], judge_match_name(match),
+			LABEL_WIDTH - INDENT, "%s: %s", data != NULL ? data : "", words);
+		free(data);
+	}
+}
+
+static void print_text(const struct verification *verification)
+{
+	struct screen screen;
+	char words[WORDS_SIZE];
+	struct text text;
+	char *line = verification->status == CTL_NO ? missing_line(verification) : NULL;
+
+	screen_open(&screen, stdout);
+	screen_row(&screen, 0, verification->status == CTL_YES ? SCREEN_GOOD : SCREEN_BAD,
+		conclusion(verification), 0, "%s port %u", verification->name, verification->port);
+	print_material(verification, &screen);
+	text_init(&text, words, sizeof words);
+	facts_words(&text, verification->facts);
+	screen_row(&screen, INDENT, SCREEN_PLAIN, "DNS", LABEL_WIDTH, "%s", words);
+	print_records(verification, &screen);
+	text_init(&text, words, sizeof words);
+	add_advice(verification, &text);
+	screen_row(&screen, INDENT, SCREEN_PLAIN, "switch", LABEL_WIDTH, "%s", words);
+	if (line != NULL)
+		screen_verbatim(&screen, RECORD_INDENT, line);
+	free(line);
+}
+
+static void print_json(const struct verification *verification)
+{
+	const struct host_facts *facts = verification->facts;
+	const struct host_lookup_result *lookup = facts_tlsa_lookup(facts);
+	char words[WORDS_SIZE];
+	struct text text;
+	json_t *object = json_object(), *records = json_array();
+	char *line = verification->status == CTL_NO ? missing_line(verification) : NULL;
+
+	text_init(&text, words, sizeof words);
+	facts_words(&text, facts);
+	json_object_set_new(object, "name", json_string(verification->name));
+	json_object_set_new(object, "port", json_integer(verification->port));
+	json_object_set_new(object, "matches",
+		verification->status == EX_TEMPFAIL
+			? json_null()
+			: json_boolean(verification->status == CTL_YES));
+	json_object_set_new(object, "status", json_string(host_status_name(facts->status)));
+	json_object_set_new(object, "detail", json_string(words));
+	json_object_set_new(object, "base_domain",
+		facts->base_domain[0] != '\0' ? json_string(facts->base_domain) : json_null());
+	json_object_set_new(object, "ttl",
+		lookup != NULL && lookup->outcome != DNS_FAILED ? json_integer(lookup->ttl)
+								: json_null());
+	json_object_set_new(object, "held", json_integer(facts_tlsa_held(facts)));
+	for (size_t i = 0; i < facts->tlsa_count; i++) {
+		json_t *record = facts_tlsa_json(&facts->tlsa[i]);
+		text_init(&text, words, sizeof words);
+		add_record_words(verification, i, &text);
+		json_object_set_new(
+			record, "match", json_string(judge_match_name(verification->matches[i])));
+		json_object_set_new(record, "detail", json_string(words));
+		json_array_append_new(records, record);
+	}
+	json_object_set_new(object, "tlsa", records);
+	json_object_set_new(object, "publish", line != NULL ? json_string(line) : json_null());
+	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	putchar('\n');
+	json_decref(object);
+	free(line);
+}
+
+/* --- the command --------------------------------------------------------------------------- */
+
+static bool look_up(struct verification *verification)
+{
+	struct session session;
+
+	if (session_open(&session, verification->ctl))
+		verification->facts = session_look_up_host(
+			&session, verification->name, (uint16_t)verification->port);
+	session_close(&session);
+	verification->now = clock_wall();
+	return verification->facts != NULL;
+}
+
+static int run(struct verification *verification)
+{
+	if (!read_material(verification))
+		return CTL_NO;
+	if (!look_up(verification) || !judge(verification))
+		return EX_TEMPFAIL;
+	if (verification->ctl->json)
+		print_json(verification);
+	else
+		print_text(verification);
+	return verification->status;
+}
+
+int tlsa_verify_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
+{
+	struct verification verification = {.ctl = ctl, .port = 25};
+	const char *name = NULL;
+	int status = read_options(&verification, command, count, arguments, &name);
+
+	if (status != ARGUMENTS_GO_ON)
+		return status;
+	if ((verification.certificate_file != NULL) == (verification.key_file != NULL)) {
+		log_error("tlsa verify: say one of --cert and --key");
+		arguments_print_usage(command);
+		return EX_USAGE;
+	}
+	if (!name_read(name, verification.port, "tcp", verification.name))
+		return CTL_NO;
+	status = run(&verification);
+	sk_X509_pop_free(verification.chain, X509_free);
+	EVP_PKEY_free(verification.key);
+	facts_free(verification.facts);
+	free(verification.matches);
+	free(verification.verdicts);
+	return status;
+}

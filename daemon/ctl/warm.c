@@ -1,0 +1,367 @@
+/*
+ * warm: has every destination of a list looked up, so that the first mail to each of them finds
+ * its answer in the cache.
+ *
+ * Whatever its length, no more of the list is in memory than the destinations in flight.
+ */
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "daemon/ctl/arguments.h"
+#include "daemon/ctl/client.h"
+#include "daemon/ctl/moment.h"
+#include "daemon/ctl/reply.h"
+#include "daemon/ctl/screen.h"
+#include "daemon/ctl/spool.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	PARALLEL = 64,
+	PARALLEL_MOST = 1024,
+	/* A destination has 262 octets at most, and as many characters of UTF-8. */
+	KEY_SIZE = 1056,
+	TICK = 250, /* between two looks at the clock [ms] */
+	LABEL_WIDTH = 9,
+};
+
+struct flight {
+	unsigned id; /* 0: free */
+	uint64_t begin;
+	char key[KEY_SIZE];
+};
+
+struct warm {
+	const struct ctl *ctl;
+	struct client *client;
+	FILE *list;
+	off_t size;     /* of the list, 0 where it is not known */
+	bool ended;     /* the list has been read */
+	int list_error; /* that ended it: errno, or 0 */
+	struct flight *flights;
+	size_t parallel, in_flight;
+	uint64_t begin, last_answer, last_progress; /* [us] */
+	bool terminal;                              /* there is somebody to look at progress */
+	struct screen screen;
+	struct spool failures; /* with --json */
+	uint64_t found, not_found, failed;
+};
+
+static uint64_t done(const struct warm *warm)
+{
+	return warm->found + warm->not_found + warm->failed;
+}
+
+/* --- progress ------------------------------------------------------------------------------ */
+
+/* By how much of the list has been read; less what is in flight would be no better a guess. */
+static void add_time_left(struct text *text, const struct warm *warm, double seconds)
+{
+	off_t at = warm->size > 0 ? ftello(warm->list) : 0;
+	char words[MOMENT_SIZE];
+
+	if (at > 0 && at <= warm->size && seconds > 1)
+		text_add_format(text, ", %s left",
+			moment_duration(words,
+				(int64_t)(seconds * (double)(warm->size - at) / (double)at)));
+}
+
+static void show_progress(struct warm *warm)
+{
+	uint64_t now = clock_exact_us();
+	double seconds = (double)(now - warm->begin) / 1e6;
+	char line[160];
+	struct text text;
+
+	if (!warm->terminal || now - warm->last_progress < TICK * 1000)
+		return;
+	warm->last_progress = now;
+	text_init(&text, line, sizeof line);
+	text_add_format(&text, "%" PRIu64 " done, %.0f/s, %" PRIu64 " failed", done(warm),
+		(double)done(warm) / seconds, warm->failed);
+	add_time_left(&text, warm, seconds);
+	fprintf(stderr, "\r%s\033[K", line);
+}
+
+static void wipe_progress(const struct warm *warm)
+{
+	if (warm->terminal && warm->last_progress != warm->begin)
+		fputs("\r\033[K", stderr);
+}
+
+/* --- what came of one ---------------------------------------------------------------------- */
+
+static void fail(struct warm *warm, const char *key, const char *why)
+{
+	char shown[4 * KEY_SIZE + 1];
+	struct text text;
+
+	warm->failed++;
+	text_init(&text, shown, sizeof shown);
+	text_add_escaped(&text, key, strlen(key));
+	if (warm->ctl->json) {
+		json_t *failure = json_object();
+		json_object_set_new(failure, "key", json_string(shown));
+		json_object_set_new(failure, "detail", json_string(why));
+		spool_add(&warm->failures, failure);
+		json_decref(failure);
+		return;
+	}
+	wipe_progress(warm);
+	screen_row(&warm->screen, 0, SCREEN_BAD, "failed", LABEL_WIDTH, "%s: %s", shown, why);
+}
+
+static void take_reply(struct warm *warm, const char *key, const struct answer *answer)
+{
+	struct reply_words reply = {.exit_status = EX_TEMPFAIL, .text = "no reply"};
+	char why[LOG_LINE_SIZE];
+	struct text text;
+
+	if (answer->kind == ANSWER_ERROR)
+		reply.text = answer->error;
+	else
+		reply_read(&reply, client_string(answer->object, "reply"));
+	if (reply.exit_status == CTL_YES) {
+		warm->found++;
+	} else if (reply.exit_status == CTL_NO && strcmp(reply.status, "NOTFOUND") == 0) {
+		warm->not_found++;
+	} else {
+		text_init(&text, why, sizeof why);
+		text_add_escaped(&text, reply.text, strlen(reply.text));
+		fail(warm, key, why);
+	}
+}
+
+static void take_answer(struct warm *warm, const struct answer *answer)
+{
+	warm->last_answer = clock_exact_us();
+	for (size_t i = 0; i < warm->parallel; i++) {
+		struct flight *flight = &warm->flights[i];
+		if (flight->id != answer->id || answer->id == 0)
+			continue;
+		flight->id = 0;
+		warm->in_flight--;
+		take_reply(warm, flight->key, answer);
+		return;
+	}
+	/* Of one that was given up: it comes too late. */
+}
+
+/* A daemon that answers others has forgotten these. */
+static void give_up_overdue(struct warm *warm, uint64_t limit)
+{
+	uint64_t now = clock_exact_us();
+
+	for (size_t i = 0; i < warm->parallel; i++) {
+		struct flight *flight = &warm->flights[i];
+		if (flight->id == 0 || now - flight->begin < limit)
+			continue;
+		flight->id = 0;
+		warm->in_flight--;
+		fail(warm, flight->key, "tlsad did not answer in time");
+	}
+}
+
+/* --- the list ------------------------------------------------------------------------------ */
+
+/*
+ * The first word of the next line that has one; what stands behind it does not matter, so that
+ * tables of Postfix serve as lists. False at the end. What is too long is cut, and too long still.
+ */
+static bool read_key(struct warm *warm, char key[KEY_SIZE])
+{
+	for (;;) {
+		size_t size = 0;
+		bool word = true;
+		int byte = 0;
+		while ((byte = getc_unlocked(warm->list)) != EOF && byte != '\n') {
+			if (byte == '#' || (isspace(byte) && size > 0))
+				word = false;
+			else if (word && !isspace(byte) && size < KEY_SIZE - 1)
+				key[size++] = byte == 0 ? ' ' : (char)byte;
+		}
+		key[size] = '\0';
+		if (size > 0)
+			return true;
+		if (byte == EOF) {
+			warm->list_error = ferror(warm->list) != 0 ? errno : 0;
+			return false;
+		}
+	}
+}
+
+static void start(struct warm *warm, const char *key)
+{
+	unsigned id = 0;
+
+	if (strlen(key) < KEY_SIZE - 1)
+		id = client_send(
+			warm->client, json_pack("{s:s, s:s}", "verb", "lookup", "key", key));
+	if (id == 0) {
+		fail(warm, key, "it is too long, or no UTF-8");
+		return;
+	}
+	for (size_t i = 0; i < warm->parallel; i++) {
+		struct flight *flight = &warm->flights[i];
+		if (flight->id != 0)
+			continue;
+		flight->id = id;
+		flight->begin = clock_exact_us();
+		strcpy(flight->key, key);
+		warm->in_flight++;
+		return;
+	}
+}
+
+static void fill(struct warm *warm)
+{
+	char key[KEY_SIZE];
+
+	while (!warm->ended && warm->in_flight < warm->parallel) {
+		if (warm->in_flight == 0)
+			warm->last_answer = clock_exact_us();
+		if (read_key(warm, key))
+			start(warm, key);
+		else
+			warm->ended = true;
+	}
+}
+
+/* False when the daemon is gone, which has been said. */
+static bool run(struct warm *warm)
+{
+	uint64_t limit = (uint64_t)client_lookup_limit(warm->client) * 1000000;
+	struct answer answer;
+
+	for (fill(warm); warm->in_flight > 0; fill(warm)) {
+		switch (client_receive(warm->client, TICK, &answer)) {
+		case CLIENT_ANSWER:
+			take_answer(warm, &answer);
+			answer_clear(&answer);
+			break;
+		case CLIENT_LOST:
+			return false;
+		default:
+			if (clock_exact_us() - warm->last_answer >= limit) {
+				wipe_progress(warm);
+				client_complain_silence(warm->client, (unsigned)(limit / 1000000));
+				return false;
+			}
+			give_up_overdue(warm, limit);
+		}
+		show_progress(warm);
+	}
+	return true;
+}
+
+/* --- all of it ----------------------------------------------------------------------------- */
+
+static void print_summary(const struct warm *warm)
+{
+	char words[MOMENT_SIZE];
+
+	screen_row(&warm->screen, 0, warm->failed > 0 ? SCREEN_WARNING : SCREEN_GOOD, "done",
+		LABEL_WIDTH,
+		"%" PRIu64 " in %s: %" PRIu64 " with a policy, %" PRIu64 " without, %" PRIu64
+		" failed",
+		done(warm),
+		moment_duration(words, (int64_t)((clock_exact_us() - warm->begin) / 1000000)),
+		warm->found, warm->not_found, warm->failed);
+}
+
+/* The failures first: their number is not known before the end. */
+static bool print_json(struct warm *warm)
+{
+	fputs("{\n\"failures\": ", stdout);
+	if (!spool_print(&warm->failures))
+		return false;
+	printf(",\n\"done\": %" PRIu64 ",\n\"found\": %" PRIu64 ",\n\"not_found\": %" PRIu64
+	       ",\n\"failed\": %" PRIu64 ",\n\"seconds\": %.3f\n}\n",
+		done(warm), warm->found, warm->not_found, warm->failed,
+		(double)(clock_exact_us() - warm->begin) / 1e6);
+	return true;
+}
+
+static int report(struct warm *warm, const char *file)
+{
+	wipe_progress(warm);
+	if (warm->list_error != 0) {
+		log_error("%s: %s", file, strerror(warm->list_error));
+		return CTL_NO;
+	}
+	if (!warm->ctl->json)
+		print_summary(warm);
+	else if (!print_json(warm))
+		return EX_IOERR;
+	return warm->failed > 0 ? EX_TEMPFAIL : CTL_YES;
+}
+
+static bool open_list(struct warm *warm, const char *file)
+{
+	struct stat status;
+
+	warm->list = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	if (warm->list == NULL || fstat(fileno(warm->list), &status) != 0) {
+		log_error("%s: %s", file, strerror(errno));
+		return false;
+	}
+	if (S_ISDIR(status.st_mode)) {
+		log_error("%s: that is a directory", file);
+		return false;
+	}
+	warm->size = S_ISREG(status.st_mode) ? status.st_size : 0;
+	return true;
+}
+
+static int warm_up(struct warm *warm, const char *file)
+{
+	int status = CTL_NO;
+
+	if (!open_list(warm, file))
+		return status;
+	if (warm->ctl->json && !spool_open(&warm->failures, true))
+		return EX_IOERR;
+	warm->flights = calloc(warm->parallel, sizeof *warm->flights);
+	if (warm->flights == NULL) {
+		log_error("out of memory");
+		return EX_TEMPFAIL;
+	}
+	warm->client = client_open(warm->ctl, &status);
+	if (warm->client == NULL)
+		return status;
+	screen_open(&warm->screen, stdout);
+	warm->terminal = isatty(STDERR_FILENO) == 1;
+	warm->begin = warm->last_answer = warm->last_progress = clock_exact_us();
+	if (!run(warm))
+		return EX_UNAVAILABLE;
+	return report(warm, file);
+}
+
+int warm_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
+{
+	const char *file = NULL;
+	uint32_t parallel = PARALLEL;
+	const struct argument table[] = {
+		{"parallel", 0, ARGUMENT_NUMBER, "N", "lookups at a time, default 64", &parallel, 1,
+			PARALLEL_MOST, NULL},
+	};
+	struct warm warm = {.ctl = ctl};
+	int status = arguments_parse(ctl, command, table, 1, count, arguments, &file);
+
+	if (status != ARGUMENTS_GO_ON)
+		return status;
+	warm.parallel = parallel;
+	status = warm_up(&warm, file);
+	client_close(warm.client);
+	spool_close(&warm.failures);
+	free(warm.flights);
+	if (warm.list != NULL && warm.list != stdin)
+		fclose(warm.list);
+	return status;
+}

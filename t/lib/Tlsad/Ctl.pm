@@ -1,0 +1,120 @@
+package Tlsad::Ctl;
+
+# Tlsad::Ctl - tlsactl of the build directory, run once
+#
+# Purpose
+#   Runs tlsactl with a configuration of the test's own and tells what came of it.
+#   Nothing of the system's configuration, state or resolver is used.
+#
+# Functions
+#   Tlsad::Ctl->new(lab => $lab, config => {SECTION => {KEY => VALUE or [VALUES]}})
+#       Writes a configuration as Tlsad::Daemon does: with the lab's resolver
+#       settings, or without a lab a root server on which nothing listens.
+#   $ctl->run(ARGUMENT...)
+#   $ctl->run({env => {NAME => VALUE}, seconds => N}, ARGUMENT...)
+#       {status, out, err, seconds}: the exit status, 128 + signal, both outputs
+#       and how long it took. It is killed after N seconds (default 60).
+#   $ctl->json(ARGUMENT...)
+#       The same with --json and member json: what standard output says, or undef
+#       when that is not one JSON object and a newline.
+#   $ctl->directory, $ctl->config_file
+#   binary()
+#
+# A report of a sanitizer makes the test's exit status 1.
+
+use strict;
+use warnings;
+use JSON::PP ();
+use POSIX ();
+use Time::HiRes ();
+use Tlsad::Process ();
+
+use constant LONGEST_RUN => 60;		# [s]
+
+my $reports = '';
+
+sub binary { return Tlsad::Process::build_directory() . '/tlsactl' }
+
+sub new
+{
+	my ($class, %options) = @_;
+	my $binary = binary();
+	die "$binary is missing: build it, or set TLSAD_BUILD to its directory\n"
+		unless -x $binary;
+	my $directory = Tlsad::Process::private_directory();
+	my $self = bless { directory => $directory }, $class;
+	my %config = %{$options{config} // {}};
+	my %resolver = %{$options{lab} ? $options{lab}->resolver_settings
+		: { stub => ['. 127.0.0.1@1'], query_localhost => 'yes' }};
+	$config{resolver} = { %resolver, timeout => '8s', %{$config{resolver} // {}} };
+	$config{cache} //= { path => "$directory/cache" };
+	my $text = '';
+	for my $section (sort keys %config) {
+		$text .= "[$section]\n";
+		for my $key (sort keys %{$config{$section}}) {
+			my $value = $config{$section}{$key};
+			$text .= "$key = $_\n" for ref $value ? @$value : $value;
+		}
+	}
+	open(my $handle, '>', $self->config_file) or die $self->config_file . ": $!\n";
+	print {$handle} $text;
+	close($handle) or die $self->config_file . ": $!\n";
+	return $self;
+}
+
+sub directory { return $_[0]{directory} }
+sub config_file { return "$_[0]{directory}/tlsad.conf" }
+
+sub _read
+{
+	my ($file) = @_;
+	open(my $handle, '<:raw', $file) or return '';
+	local $/;
+	return <$handle> // '';
+}
+
+sub run
+{
+	my ($self, @arguments) = @_;
+	my %options = ref $arguments[0] ? %{shift @arguments} : ();
+	my ($out, $err) = map { "$self->{directory}/$_" } qw(out err);
+	my $begin = Time::HiRes::time();
+	my $pid = fork() // die "fork: $!\n";
+	if ($pid == 0) {
+		my $env = $options{env} // {};
+		$ENV{$_} = $env->{$_} for keys %$env;
+		$SIG{ALRM} = 'DEFAULT';
+		alarm($options{seconds} // LONGEST_RUN);	# outlives exec
+		open(STDIN, '<', '/dev/null');
+		open(STDOUT, '>', $out) or POSIX::_exit(126);
+		open(STDERR, '>', $err) or POSIX::_exit(126);
+		exec(binary(), '-c', $self->config_file, @arguments) or POSIX::_exit(127);
+	}
+	waitpid($pid, 0);
+	my $status = $? & 127 ? 128 + ($? & 127) : $? >> 8;
+	my %result = (status => $status, out => _read($out), err => _read($err),
+		seconds => Time::HiRes::time() - $begin);
+	$reports .= $result{err} if $result{err} =~ /Sanitizer|runtime error: /;
+	return \%result;
+}
+
+sub json
+{
+	my ($self, @arguments) = @_;
+	my @options = ref $arguments[0] ? shift @arguments : ();
+	my $result = $self->run(@options, '--json', @arguments);
+	$result->{json} = eval { JSON::PP->new->decode($result->{out}) }
+		if $result->{out} =~ /\A\{.*\}\n\z/s;
+	return $result;
+}
+
+END {
+	my $test_status = $?;
+	if ($reports ne '') {
+		print STDERR "# a sanitizer reported:\n", $reports =~ s/^/# /gmr;
+		$test_status ||= 1;
+	}
+	$? = $test_status;
+}
+
+1;
