@@ -330,16 +330,19 @@ bool rules_key(const char *key, char normal[RULES_KEY_SIZE], char error[RULES_ER
 	return false;
 }
 
-static bool refuse_second(const char *what, const char *key, const struct rule_place *first,
-	char error[RULES_ERROR_SIZE])
+enum second { SECOND_TAKEN, SECOND_PASSED_OVER, SECOND_REFUSED };
+
+/* A rule for a key that has one of its kind already. */
+static enum second judge_second(const char *what, const char *key, struct rule_place first,
+	struct rule_place second, char error[RULES_ERROR_SIZE])
 {
-	if (first->line == 0)
-		snprintf(error, RULES_ERROR_SIZE, "%s has %s already, on the command line", key,
-			what);
-	else
-		snprintf(error, RULES_ERROR_SIZE, "%.100s has %s already, at %.200s:%u", key, what,
-			first->file, first->line);
-	return false;
+	if (second.line == 0)
+		return SECOND_TAKEN;
+	if (first.line == 0)
+		return SECOND_PASSED_OVER;
+	snprintf(error, RULES_ERROR_SIZE, "%.100s has %s already, at %.200s:%u", key, what,
+		first.file, first.line);
+	return SECOND_REFUSED;
 }
 
 static bool find_minimum_name(const char *name, enum minimum_level *level)
@@ -372,8 +375,11 @@ bool rules_add_minimum(struct rules *rules, struct rule_place place, const char 
 	if (entry == NULL)
 		return false;
 	struct rule_place first = {entry->file, entry->line};
-	if (entry->minimum != NO_MINIMUM && place.line != 0)
-		return refuse_second("a minimum", normal, &first, error);
+	enum second second = entry->minimum == NO_MINIMUM
+				     ? SECOND_TAKEN
+				     : judge_second("a minimum", normal, first, place, error);
+	if (second != SECOND_TAKEN)
+		return second == SECOND_PASSED_OVER;
 	rules->minimum_count += entry->minimum == NO_MINIMUM;
 	entry->minimum = (uint8_t)level;
 	entry->file = place.file;
@@ -399,8 +405,11 @@ bool rules_add_exception(struct rules *rules, struct rule_place place, const cha
 	if (entry == NULL)
 		return false;
 	struct exception *exception = entry->exception;
-	if (exception != NULL && place.line != 0)
-		return refuse_second("an exception", normal, &exception->place, error);
+	enum second second = exception == NULL ? SECOND_TAKEN
+					       : judge_second("an exception", normal,
+							 exception->place, place, error);
+	if (second != SECOND_TAKEN)
+		return second == SECOND_PASSED_OVER;
 	const char *reason = copy_text(rules, terms.reason);
 	if (exception == NULL) {
 		void *exceptions = rules->exceptions;

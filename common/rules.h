@@ -73,7 +73,8 @@ const char *rules_source(struct rules *rules, const char *name);
 /*
  * Add a rule: `key` as somebody writes it, in any case, in UTF-8 or as A-labels; `value` as it
  * stands in the configuration. A second one for the same key is an error that names the first
- * one's place; only an override (line 0) replaces what a file says.
+ * one's place; only an override (line 0) stands in place of what a file says, whichever comes
+ * first.
  */
 typedef bool rules_adder(struct rules *rules, struct rule_place place, const char *key,
 	const char *value, char error[RULES_ERROR_SIZE]);

@@ -174,7 +174,9 @@ static void check_same(void)
 	minimum(other, 11, "example.org", "encrypted");
 	ok(!rules_same_minimums(one, other), "another level");
 	minimum(other, 0, "example.org", "dane");
-	ok(rules_same_minimums(one, other), "an override replaces it: in another order the same");
+	minimum(other, 12, "example.org", "none");
+	ok(rules_same_minimums(one, other),
+		"an override stands in place of both: in another order the same");
 	ok(!rules_same_minimums(one, NULL) && !rules_same_minimums(NULL, one), "or nothing at all");
 	ok(rules_same_exceptions(one, NULL) && rules_same_exceptions(NULL, NULL), "no exceptions");
 	exception(one, 3, "example.org", "may ; a");
