@@ -2,6 +2,7 @@
  * conf: the configuration, read with inih.
  *
  * Every setting stands once, in the table of conf.c, which parses, checks, prints and explains it.
+ * The sections `minimum` and `exception` have domains for keys: they are rules (common/rules.h).
  * A struct conf does not change once it is loaded: a reload makes a new one. Threads that use one
  * hold a reference.
  */
@@ -9,6 +10,7 @@
 #define TLSAD_CONF_H
 
 #include "common/render.h"
+#include "common/rules.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -24,6 +26,7 @@ enum {
 };
 
 enum conf_enforce { ENFORCE_NATIVE, ENFORCE_PINNED };
+enum conf_mode { MODE_ENFORCE, MODE_MONITOR };
 enum conf_digest { DIGEST_SHA256, DIGEST_SHA512 };
 
 /* Names of enum site_level, which are Postfix's; NULL-terminated. */
@@ -62,6 +65,9 @@ struct conf {
 		char *tafile_dir;       /* directory, or empty */
 		char *tafile_prefix;    /* the same as Postfix sees it, or empty */
 		bool learn_trust_anchors;
+		int mode;              /* enum conf_mode */
+		char *minimums_file;   /* or empty, like the next */
+		char *exceptions_file; /* it need not exist */
 	} dane;
 	struct {
 		bool enable;
@@ -78,6 +84,11 @@ struct conf {
 	struct {
 		int target; /* enum log_target */
 	} log;
+	/*
+	 * Minimums and exceptions. NULL when every answer is what it would be without: there is no
+	 * rule, and the mode is MODE_ENFORCE.
+	 */
+	struct rules *rules;
 };
 
 /*
@@ -89,13 +100,22 @@ struct conf {
 struct conf *conf_load(const char *file, bool file_must_exist, char *const *overrides,
 	size_t override_count, char error[CONF_ERROR_SIZE]);
 
+/*
+ * Read the files that hold rules, before the configuration is shared; without this there are only
+ * the rules of the configuration itself. False and one line, as above.
+ */
+bool conf_load_rules(struct conf *conf, char error[CONF_ERROR_SIZE]);
+
 struct conf *conf_hold(struct conf *conf);
 void conf_release(struct conf *conf);
 
 /* Every setting with its value and its meaning, as a configuration file. */
 void conf_print(const struct conf *conf, FILE *out);
 
-/* The n-th setting that differs between two configurations, as `section.key`, or NULL. */
+/*
+ * The n-th setting that differs between two configurations, as `section.key`, or NULL. Of rules the
+ * section alone is named, wherever they stand.
+ */
 const char *conf_difference(const struct conf *one, const struct conf *other, size_t n);
 
 /* Can a running daemon take the setting `section.key` over? */

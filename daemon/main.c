@@ -1,11 +1,14 @@
 /*
  * tlsad: options, signals, and the order in which the daemon's parts come and go.
  */
+#include "common/clock.h"
 #include "common/conf.h"
 #include "common/dns.h"
+#include "common/floor.h"
 #include "common/log.h"
 #include "daemon/cache.h"
 #include "daemon/control.h"
+#include "daemon/exceptions.h"
 #include "daemon/lookup.h"
 #include "daemon/notify.h"
 #include "daemon/server.h"
@@ -23,7 +26,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { OVERRIDES_MOST = 128, ERROR_SIZE = 640 };
+enum {
+	OVERRIDES_MOST = 128,
+	ERROR_SIZE = 640,
+	OVERRULED_NAMED = 10, /* exceptions that a minimum wins over */
+};
 
 struct options {
 	const char *file;
@@ -121,10 +128,42 @@ static bool read_options(int count, char **arguments, struct options *options, i
 	return true;
 }
 
+/* What a minimum makes of an exception is told; of a long list, of the first ones. */
+static void warn_of_rules(const struct conf *conf)
+{
+	size_t overruled = 0;
+	uint32_t now = clock_wall();
+	const struct exception *exception;
+
+	for (size_t i = 0; (exception = rules_exception(conf->rules, i)) != NULL; i++) {
+		struct ruling ruling;
+
+		rules_find_key(conf->rules, exception->key, now, &ruling);
+		if (!exception_in_force(exception, now) ||
+			floor_exception(ruling.minimum, exception->level) == FLOOR_EXCEPTION_HOLDS)
+			continue;
+		if (overruled++ < OVERRULED_NAMED)
+			log_warning(
+				"%s:%u: the exception %s = %s is less than the minimum %s = %s: "
+				"the minimum wins",
+				exception->place.file, exception->place.line, exception->key,
+				exception_level_name(exception->level), ruling.minimum_key,
+				minimum_names[ruling.minimum]);
+	}
+	if (overruled > OVERRULED_NAMED)
+		log_warning("minimums win over %zu more exceptions", overruled - OVERRULED_NAMED);
+}
+
 static struct conf *load(const struct options *options, char *error)
 {
-	return conf_load(options->file, options->file_given, options->overrides,
+	struct conf *conf = conf_load(options->file, options->file_given, options->overrides,
 		options->override_count, error);
+
+	if (conf != NULL && !conf_load_rules(conf, error)) {
+		conf_release(conf);
+		conf = NULL;
+	}
+	return conf;
 }
 
 /* --- while it runs ------------------------------------------------------------------------- */
@@ -160,6 +199,8 @@ static bool take_new_conf(
 		return false;
 	}
 	note_difference(tlsad->conf, conf, changed, restart);
+	warn_of_rules(conf);
+	exceptions_begin(conf->rules, tlsad->conf->rules);
 	server_set_conf(tlsad->server, conf);
 	if (tlsad->control != NULL)
 		control_set_conf(tlsad->control, conf);
@@ -168,7 +209,17 @@ static bool take_new_conf(
 	mailbox_post(lookup_mailbox(tlsad->lookup), &message->message);
 	conf_release(tlsad->conf);
 	tlsad->conf = conf;
+	exceptions_note_ends(conf->rules);
 	return true;
+}
+
+static void look_for_ends(evutil_socket_t fd, short what, void *context)
+{
+	const struct tlsad *tlsad = context;
+
+	(void)fd;
+	(void)what;
+	exceptions_note_ends(tlsad->conf->rules);
 }
 
 static void reload(evutil_socket_t signal, short what, void *context)
@@ -211,9 +262,11 @@ static bool serve(struct tlsad *tlsad)
 	struct event *term = evsignal_new(tlsad->base, SIGTERM, stop, tlsad);
 	struct event *interrupt = evsignal_new(tlsad->base, SIGINT, stop, tlsad);
 	struct event *hangup = evsignal_new(tlsad->base, SIGHUP, reload, tlsad);
-	bool good = term != NULL && interrupt != NULL && hangup != NULL &&
-		    event_add(term, NULL) == 0 && event_add(interrupt, NULL) == 0 &&
-		    event_add(hangup, NULL) == 0;
+	struct event *ends = event_new(tlsad->base, -1, EV_PERSIST, look_for_ends, tlsad);
+	const struct timeval minute = {.tv_sec = 60};
+	bool good = term != NULL && interrupt != NULL && hangup != NULL && ends != NULL &&
+		    event_add(ends, &minute) == 0 && event_add(term, NULL) == 0 &&
+		    event_add(interrupt, NULL) == 0 && event_add(hangup, NULL) == 0;
 
 	if (good) {
 		notify_ready();
@@ -228,6 +281,8 @@ static bool serve(struct tlsad *tlsad)
 		event_free(interrupt);
 	if (hangup != NULL)
 		event_free(hangup);
+	if (ends != NULL)
+		event_free(ends);
 	return good;
 }
 
@@ -361,6 +416,7 @@ int main(int count, char **arguments)
 		return EXIT_FAILURE;
 	}
 	if (options.check) {
+		warn_of_rules(tlsad.conf);
 		if (options.verbose)
 			conf_print(tlsad.conf, stdout);
 		conf_release(tlsad.conf);
@@ -368,5 +424,8 @@ int main(int count, char **arguments)
 	}
 	log_open("tlsad", (enum log_target)tlsad.conf->log.target,
 		options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	warn_of_rules(tlsad.conf);
+	exceptions_begin(tlsad.conf->rules, NULL);
+	exceptions_note_ends(tlsad.conf->rules);
 	return run(&tlsad);
 }
