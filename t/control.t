@@ -36,14 +36,8 @@ done_testing();
 sub connection
 {
 	my ($daemon) = @_;
-	# It is there a moment after the sockets for Postfix.
-	for (1 .. 200) {
-		my $socket = IO::Socket::UNIX->new(Type => SOCK_STREAM,
-			Peer => $daemon->directory . '/control');
-		return $socket if $socket;
-		Time::HiRes::sleep(0.02);
-	}
-	die "control: $!\n";
+	return IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $daemon->control)
+		// die $daemon->control . ": $!\n";
 }
 
 sub frame { my ($bytes) = @_; return length($bytes) . ":$bytes," }
@@ -292,7 +286,7 @@ sub reload
 sub socket_file
 {
 	my $daemon = Tlsad::Daemon->start(lab => $lab);
-	my $path = $daemon->directory . '/control';
+	my $path = $daemon->control;
 	is(sprintf('%04o', (stat($path))[2] & 07777), '0600', 'only its owner may ask');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 	ok(!-e $path, 'and removes it');
