@@ -12,6 +12,7 @@
 #include "common/conf.h"
 #include "daemon/cache.h"
 #include "daemon/lookup.h"
+#include "daemon/policy.h"
 #include "daemon/socketmap.h"
 
 struct server;
@@ -37,6 +38,13 @@ void server_set_conf(struct server *server, struct conf *conf);
 void server_stop(struct server *server);
 void server_free(struct server *server);
 
+/* Of struct policy_counters. */
+struct policy_figures {
+	uint64_t requests;
+	uint64_t replies[POLICY_ACTIONS];
+	uint64_t unreadable, monitored, hits, misses;
+};
+
 struct server_figures {
 	unsigned workers;
 	uint64_t connections; /* open now */
@@ -44,6 +52,7 @@ struct server_figures {
 	uint64_t refused; /* by [server] allow */
 	uint64_t requests, hits, misses, invalid;
 	uint64_t replies[REPLY_KIND_COUNT];
+	struct policy_figures policy;
 };
 
 /* Sums over the threads. */
