@@ -91,6 +91,23 @@ enum floor_exception floor_exception(enum minimum_level minimum, enum site_level
 	}
 }
 
+bool floor_exception_reply(const struct ruling *ruling, struct reply *reply)
+{
+	if (ruling == NULL || ruling->exception == NULL)
+		return false;
+	enum site_level level = ruling->exception->level;
+	switch (floor_exception(ruling->minimum, level)) {
+	case FLOOR_EXCEPTION_HOLDS:
+		*reply = (struct reply){REPLY_OK, exception_level_name(level)};
+		return true;
+	case FLOOR_EXCEPTION_RAISED:
+		*reply = encrypt;
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Behind MX records that are signed there is a host that DANE authenticates. */
 static bool authenticates(struct verdict verdict)
 {

@@ -36,6 +36,9 @@ enum floor_exception {
 
 enum floor_exception floor_exception(enum minimum_level minimum, enum site_level level);
 
+/* The answer where an exception is in force and not overruled; `ruling` may be NULL. */
+bool floor_exception_reply(const struct ruling *ruling, struct reply *reply);
+
 /*
  * Does the destination itself offer that? Not for a verdict of TEMP, which does not tell. TLS alone
  * is not announced in DNS: whether a server offers it shows at delivery, so `encrypted` is always

@@ -263,6 +263,7 @@ static void apply(const struct entry *entry, uint32_t now, struct ruling *ruling
 	if (entry->minimum != NO_MINIMUM) {
 		ruling->minimum = (enum minimum_level)entry->minimum;
 		ruling->minimum_key = entry->key;
+		ruling->minimum_place = (struct rule_place){entry->file, entry->line};
 	}
 	if (entry->exception == NULL)
 		return;
@@ -527,7 +528,8 @@ void rules_inherit(struct rules *rules, const struct rules *old)
 		if (same == NULL)
 			continue;
 		atomic_store(&exception->used_on, atomic_load(&same->used_on));
-		atomic_store(&exception->end_was_noted, atomic_load(&same->end_was_noted));
+		if (atomic_load(&same->end_was_noted))
+			atomic_store(&exception->end_was_noted, true);
 	}
 }
 

@@ -57,9 +57,10 @@ struct exception {
 /* What applies to one name. */
 struct ruling {
 	enum minimum_level minimum;
-	const char *minimum_key;       /* NULL: there is none */
-	struct exception *exception;   /* in force, or NULL */
-	const struct exception *ended; /* with NULL before: one that was, or NULL */
+	struct rule_place minimum_place; /* with a key */
+	const char *minimum_key;         /* NULL: there is none */
+	struct exception *exception;     /* in force, or NULL */
+	struct exception *ended;         /* with NULL before: one that was, or NULL */
 };
 
 struct rules;

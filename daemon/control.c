@@ -314,6 +314,16 @@ static void add_server(json_t *status, const struct control *control)
 			"notfound", number(figures.replies[REPLY_NOTFOUND]), "temp",
 			number(figures.replies[REPLY_TEMP]), "perm",
 			number(figures.replies[REPLY_PERM])));
+	json_object_set_new(status, "mode",
+		json_string(control->conf->dane.mode == MODE_MONITOR ? "monitor" : "enforce"));
+	json_object_set_new(status, "would",
+		json_pack("{s:o, s:o, s:o}", "ok", number(figures.would[REPLY_OK]), "notfound",
+			number(figures.would[REPLY_NOTFOUND]), "temp",
+			number(figures.would[REPLY_TEMP])));
+	json_object_set_new(status, "rules",
+		json_pack("{s:o, s:o}", "minimums",
+			number(rules_minimum_count(control->conf->rules)), "exceptions",
+			number(rules_exception_count(control->conf->rules))));
 	add_policy(status, &figures.policy);
 }
 

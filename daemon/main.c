@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "daemon/cache.h"
 #include "daemon/control.h"
+#include "daemon/exceptions.h"
 #include "daemon/lookup.h"
 #include "daemon/notify.h"
 #include "daemon/server.h"
@@ -199,6 +200,7 @@ static bool take_new_conf(
 	}
 	note_difference(tlsad->conf, conf, changed, restart);
 	warn_of_rules(conf);
+	exceptions_begin(conf->rules, tlsad->conf->rules);
 	server_set_conf(tlsad->server, conf);
 	if (tlsad->control != NULL)
 		control_set_conf(tlsad->control, conf);
@@ -207,7 +209,17 @@ static bool take_new_conf(
 	mailbox_post(lookup_mailbox(tlsad->lookup), &message->message);
 	conf_release(tlsad->conf);
 	tlsad->conf = conf;
+	exceptions_note_ends(conf->rules);
 	return true;
+}
+
+static void look_for_ends(evutil_socket_t fd, short what, void *context)
+{
+	const struct tlsad *tlsad = context;
+
+	(void)fd;
+	(void)what;
+	exceptions_note_ends(tlsad->conf->rules);
 }
 
 static void reload(evutil_socket_t signal, short what, void *context)
@@ -250,9 +262,11 @@ static bool serve(struct tlsad *tlsad)
 	struct event *term = evsignal_new(tlsad->base, SIGTERM, stop, tlsad);
 	struct event *interrupt = evsignal_new(tlsad->base, SIGINT, stop, tlsad);
 	struct event *hangup = evsignal_new(tlsad->base, SIGHUP, reload, tlsad);
-	bool good = term != NULL && interrupt != NULL && hangup != NULL &&
-		    event_add(term, NULL) == 0 && event_add(interrupt, NULL) == 0 &&
-		    event_add(hangup, NULL) == 0;
+	struct event *ends = event_new(tlsad->base, -1, EV_PERSIST, look_for_ends, tlsad);
+	const struct timeval minute = {.tv_sec = 60};
+	bool good = term != NULL && interrupt != NULL && hangup != NULL && ends != NULL &&
+		    event_add(ends, &minute) == 0 && event_add(term, NULL) == 0 &&
+		    event_add(interrupt, NULL) == 0 && event_add(hangup, NULL) == 0;
 
 	if (good) {
 		notify_ready();
@@ -267,6 +281,8 @@ static bool serve(struct tlsad *tlsad)
 		event_free(interrupt);
 	if (hangup != NULL)
 		event_free(hangup);
+	if (ends != NULL)
+		event_free(ends);
 	return good;
 }
 
@@ -411,5 +427,7 @@ int main(int count, char **arguments)
 	log_open("tlsad", (enum log_target)tlsad.conf->log.target,
 		options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	warn_of_rules(tlsad.conf);
+	exceptions_begin(tlsad.conf->rules, NULL);
+	exceptions_note_ends(tlsad.conf->rules);
 	return run(&tlsad);
 }

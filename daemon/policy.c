@@ -92,7 +92,6 @@ void policy_read(const struct policy *policy, const struct policy_attributes *at
 /* What applies to one request. */
 struct demand {
 	struct ruling ruling;
-	bool excepted; /* an exception is in force, and no minimum overrules it */
 	/* What the destination may fall short of; MINIMUM_NONE when it cannot. */
 	enum minimum_level minimum;
 };
@@ -112,10 +111,11 @@ static struct demand find_demand(const struct policy *policy, const struct polic
 	else
 		rules_find(
 			rules, destination->name, destination->name_length, clock_wall(), ruling);
-	demand.excepted = ruling->exception != NULL &&
-			  floor_exception(ruling->minimum, ruling->exception->level) !=
-				  FLOOR_EXCEPTION_OVERRULED;
-	if (request->held && !demand.excepted && !minimum_reached(ruling->minimum, nothing))
+	/* An exception that no minimum overrules is what the site wants all the same. */
+	bool excepted = ruling->exception != NULL &&
+			floor_exception(ruling->minimum, ruling->exception->level) !=
+				FLOOR_EXCEPTION_OVERRULED;
+	if (request->held && !excepted && !minimum_reached(ruling->minimum, nothing))
 		demand.minimum = ruling->minimum;
 	return demand;
 }
@@ -206,15 +206,10 @@ static struct reply find_reply(const struct policy *policy, const struct demand 
 	*reason = verdict.reason;
 	if (policy->conf->dane.mode == MODE_MONITOR)
 		return reply;
-	if (!demand->excepted)
+	if (!floor_exception_reply(ruling, &reply))
 		return floor_hold(
 			ruling->minimum, site, facts, verdict, render_native(verdict, site));
 	*reason = REASON_EXCEPTION;
-	reply.kind = REPLY_OK;
-	reply.policy =
-		floor_exception(ruling->minimum, ruling->exception->level) == FLOOR_EXCEPTION_RAISED
-			? "encrypt"
-			: exception_level_name(ruling->exception->level);
 	return reply;
 }
 

@@ -642,6 +642,8 @@ void server_figures(const struct server *server, struct server_figures *figures)
 		figures->hits += read_counter(&counters->socketmap.hits);
 		figures->misses += read_counter(&counters->socketmap.misses);
 		figures->invalid += read_counter(&counters->socketmap.invalid);
+		for (size_t kind = 0; kind < REPLY_KIND_COUNT; kind++)
+			figures->would[kind] += read_counter(&counters->socketmap.would[kind]);
 		add_policy(&figures->policy, &counters->policy);
 		for (size_t map = 0; map <= SOCKETMAP_MAPS; map++) {
 			for (size_t kind = 0; kind < REPLY_KIND_COUNT; kind++) {

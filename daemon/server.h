@@ -52,6 +52,8 @@ struct server_figures {
 	uint64_t refused; /* by [server] allow */
 	uint64_t requests, hits, misses, invalid;
 	uint64_t replies[REPLY_KIND_COUNT];
+	uint64_t
+		would[REPLY_KIND_COUNT]; /* with [dane] mode = monitor, what they would have been */
 	struct policy_figures policy;
 };
 
