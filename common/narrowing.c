@@ -331,7 +331,7 @@ static bool has_client(const struct narrowing *narrowing, const char *address, s
 	char text[64], error[128], key[NETWORK_KEY_SIZE];
 	struct network network;
 
-	if (set->count == 0 || size >= sizeof text)
+	if (set->count == 0 || size == 0 || size >= sizeof text)
 		return false;
 	memcpy(text, address, size);
 	text[size] = '\0';

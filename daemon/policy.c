@@ -46,8 +46,9 @@ static bool read_domain(struct policy_value domain, struct policy_request *reque
 	case DESTINATION_OK:
 		return !request->is_address;
 	case DESTINATION_ADDRESS:
-		/* inet_pton(3) took it, so it is short and harmless. */
-		request->is_address = true;
+		if (!request->is_address || domain.bytes[domain.size - 1] != ']')
+			return false;
+		/* inet_pton(3) took what is inside, so it is short and harmless. */
 		memcpy(destination->name, domain.bytes, domain.size);
 		destination->name[domain.size] = '\0';
 		destination->name_length = (uint8_t)domain.size;

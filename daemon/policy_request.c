@@ -32,8 +32,9 @@ static enum policy_attribute find_attribute(const char *name, size_t size)
 static void show(struct text *why, const char *bytes, size_t size)
 {
 	text_add(why, "\"");
-	text_add_escaped(why, bytes, size < SHOWN_MOST ? size : SHOWN_MOST);
-	text_add(why, size < SHOWN_MOST ? "\"" : "...\"");
+	for (size_t i = 0; i < size && i < SHOWN_MOST; i++)
+		text_add_bytes(why, bytes[i] >= ' ' && bytes[i] <= '~' ? &bytes[i] : "?", 1);
+	text_add(why, size <= SHOWN_MOST ? "\"" : "...\"");
 }
 
 static bool has_no_nul(const char *line, size_t size, struct text *why)
