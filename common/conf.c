@@ -1,5 +1,6 @@
 #include "common/conf.h"
 
+#include "common/action.h"
 #include "common/endpoint.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -63,7 +64,7 @@ static const char *const log_target_choices[] = {
 	NULL,
 };
 
-static bool check_socketmap(const char *entry, char *error, size_t error_size)
+static bool check_endpoint(const char *entry, char *error, size_t error_size)
 {
 	struct endpoint endpoint;
 	return endpoint_parse(&endpoint, entry, error, error_size);
@@ -87,6 +88,24 @@ static bool check_network(const char *entry, char *error, size_t error_size)
 {
 	struct network network;
 	return network_parse(&network, entry, error, error_size);
+}
+
+static bool check_sender(const char *entry, char *error, size_t error_size)
+{
+	return error_size >= NARROWING_ERROR_SIZE &&
+	       narrowing_check(NARROWING_SENDERS, entry, error);
+}
+
+static bool check_sasl_username(const char *entry, char *error, size_t error_size)
+{
+	return error_size >= NARROWING_ERROR_SIZE &&
+	       narrowing_check(NARROWING_SASL_USERNAMES, entry, error);
+}
+
+static bool check_client(const char *entry, char *error, size_t error_size)
+{
+	return error_size >= NARROWING_ERROR_SIZE &&
+	       narrowing_check(NARROWING_CLIENTS, entry, error);
 }
 
 /* libunbound checks the rest; the blank between zone and address it cannot miss for us. */
@@ -123,10 +142,11 @@ static bool check_directory(const char *entry, char *error, size_t error_size)
 
 static const struct setting settings[] = {
 	{"server", "socketmap", SETTING_LIST, AT(server.socketmap),
-		"unix:" TLSAD_RUNDIR "/socketmap", 0, 0, NULL, check_socketmap, false,
+		"unix:" TLSAD_RUNDIR "/socketmap", 0, 0, NULL, check_endpoint, false,
 		"where Postfix asks: unix:PATH or inet:HOST:PORT, or several"},
-	{"server", "policy", SETTING_RESERVED, 0, "", 0, 0, NULL, NULL, false,
-		"the policy delegation service"},
+	{"server", "policy", SETTING_LIST, AT(server.policy), CONF_DEFAULT_POLICY, 0, 0, NULL,
+		check_endpoint, false,
+		"where Postfix's smtpd asks about recipients, like socketmap; empty is nowhere"},
 	{"server", "control", SETTING_TEXT, AT(server.control), "unix:" TLSAD_RUNDIR "/control", 0,
 		0, NULL, check_control, false,
 		"where tlsactl asks: unix:PATH, mode 0600; empty is nowhere"},
@@ -186,6 +206,26 @@ static const struct setting settings[] = {
 		true,
 		"a file with more of section exception, for tlsactl exception to edit; empty is "
 		"none"},
+	{"policy", "warm", SETTING_BOOLEAN, AT(policy.warm), "yes", 0, 0, NULL, NULL, true,
+		"look a recipient's domain up while its mail is still coming in"},
+	{"policy", "announce", SETTING_BOOLEAN, AT(policy.announce), "no", 0, 0, NULL, NULL, true,
+		"tell in a header field what is known of each recipient's domain"},
+	{"policy", "announce_header", SETTING_TEXT, AT(policy.announce_header), "X-TLS-Destination",
+		0, 0, NULL, action_check_header, true, "the name of that header field"},
+	{"policy", "lacking", SETTING_TEXT, AT(policy.lacking),
+		"REJECT 5.7.10 {destination} must be reached with TLS level {required}, but offers "
+		"{offered} ({reason})",
+		0, 0, NULL, action_check, true,
+		"an action of access(5) for a destination that offers less than its minimum"},
+	{"policy", "wait", SETTING_DURATION, AT(policy.wait), "8s", 1, 90, NULL, NULL, true,
+		"time to find out whether it does, then DEFER_IF_PERMIT"},
+	{"policy", "senders", SETTING_LIST, AT(policy.senders), "", 0, 0, NULL, check_sender, true,
+		"only these are held to minimums at RCPT: user@example.org, example.org, "
+		".example.org, file:PATH; none of the three is everybody"},
+	{"policy", "sasl_usernames", SETTING_LIST, AT(policy.sasl_usernames), "", 0, 0, NULL,
+		check_sasl_username, true, "or these: names of SASL logins, file:PATH"},
+	{"policy", "clients", SETTING_LIST, AT(policy.clients), "", 0, 0, NULL, check_client, true,
+		"or these: addresses, networks, file:PATH"},
 	{"sts", "enable", SETTING_BOOLEAN, AT(sts.enable), "no", 0, 0, NULL, NULL, true,
 		"MTA-STS where DANE does not apply; this version has none of it yet"},
 	{"cache", "path", SETTING_TEXT, AT(cache.path), TLSAD_CACHEDIR, 0, 0, NULL, NULL, false,
@@ -774,6 +814,33 @@ struct conf *conf_load(const char *file, bool file_must_exist, char *const *over
 	return loading.conf;
 }
 
+static bool load_narrowing(struct conf *conf, char error[CONF_ERROR_SIZE])
+{
+	const struct {
+		const char *key;
+		const struct conf_list *list;
+	} lists[NARROWING_LISTS] = {
+		[NARROWING_SENDERS] = {"senders", &conf->policy.senders},
+		[NARROWING_SASL_USERNAMES] = {"sasl_usernames", &conf->policy.sasl_usernames},
+		[NARROWING_CLIENTS] = {"clients", &conf->policy.clients},
+	};
+	char words[NARROWING_ERROR_SIZE];
+
+	conf->policy.narrowing = narrowing_new();
+	if (conf->policy.narrowing == NULL)
+		return false;
+	for (size_t list = 0; list < NARROWING_LISTS; list++) {
+		for (size_t i = 0; i < lists[list].list->count; i++) {
+			if (narrowing_add(conf->policy.narrowing, (enum narrowing_list)list,
+				    lists[list].list->entries[i], words))
+				continue;
+			snprintf(error, CONF_ERROR_SIZE, "[policy] %s: %s", lists[list].key, words);
+			return false;
+		}
+	}
+	return true;
+}
+
 /* A minimum that nobody finds is none, so its file must be there; tlsactl makes the other. */
 bool conf_load_rules(struct conf *conf, char error[CONF_ERROR_SIZE])
 {
@@ -787,6 +854,8 @@ bool conf_load_rules(struct conf *conf, char error[CONF_ERROR_SIZE])
 	};
 
 	snprintf(error, CONF_ERROR_SIZE, "out of memory");
+	if (!load_narrowing(conf, error))
+		return false;
 	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
 		if (files[i].file[0] == '\0')
 			continue;
@@ -820,6 +889,7 @@ void conf_release(struct conf *conf)
 			clear_list(member(conf, &settings[i]));
 	}
 	rules_free(conf->rules);
+	narrowing_free(conf->policy.narrowing);
 	free(conf);
 }
 

@@ -9,6 +9,7 @@
 #ifndef TLSAD_CONF_H
 #define TLSAD_CONF_H
 
+#include "common/narrowing.h"
 #include "common/render.h"
 #include "common/rules.h"
 
@@ -24,6 +25,9 @@ enum {
 	CONF_ERROR_SIZE = 512,
 	CONF_DIRECTORY_LONGEST = 200, /* of tafile_dir, which stands in answers */
 };
+
+/* Taken where nobody says where it is to be: then it need not be possible. */
+#define CONF_DEFAULT_POLICY "unix:" TLSAD_RUNDIR "/policy"
 
 enum conf_enforce { ENFORCE_NATIVE, ENFORCE_PINNED };
 enum conf_mode { MODE_ENFORCE, MODE_MONITOR };
@@ -43,7 +47,8 @@ struct conf {
 
 	struct {
 		struct conf_list socketmap;
-		char *control; /* `unix:PATH`, or empty */
+		struct conf_list policy; /* may be empty */
+		char *control;           /* `unix:PATH`, or empty */
 		struct conf_list allow;
 		uint32_t workers;     /* 0: as many as there are processors */
 		uint32_t socket_mode; /* permission bits */
@@ -69,6 +74,16 @@ struct conf {
 		char *minimums_file;   /* or empty, like the next */
 		char *exceptions_file; /* it need not exist */
 	} dane;
+	struct {
+		bool warm;
+		bool announce;
+		char *announce_header; /* a header field's name */
+		char *lacking;         /* common/action.h */
+		uint32_t wait;         /* [s] */
+		struct conf_list senders, sasl_usernames, clients;
+		/* What these three have in them; NULL before conf_load_rules(). */
+		struct narrowing *narrowing;
+	} policy;
 	struct {
 		bool enable;
 	} sts;
@@ -101,8 +116,8 @@ struct conf *conf_load(const char *file, bool file_must_exist, char *const *over
 	size_t override_count, char error[CONF_ERROR_SIZE]);
 
 /*
- * Read the files that hold rules, before the configuration is shared; without this there are only
- * the rules of the configuration itself. False and one line, as above.
+ * Read the files that hold rules, and those of [policy], before the configuration is shared;
+ * without this there are only the rules of the configuration itself. False and one line, as above.
  */
 bool conf_load_rules(struct conf *conf, char error[CONF_ERROR_SIZE]);
 

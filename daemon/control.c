@@ -282,6 +282,21 @@ static json_t *versions(void)
 		"inih", INIH_VERSION);
 }
 
+static void add_policy(json_t *status, const struct policy_figures *figures)
+{
+	json_t *policy = json_pack("{s:o, s:o, s:o, s:o, s:o}", "requests",
+		number(figures->requests), "hits", number(figures->hits), "misses",
+		number(figures->misses), "unreadable", number(figures->unreadable), "monitored",
+		number(figures->monitored));
+	json_t *replies = json_object();
+
+	for (size_t i = 0; i < POLICY_ACTIONS; i++)
+		json_object_set_new(replies, policy_action_name((enum policy_action)i),
+			number(figures->replies[i]));
+	json_object_set_new(policy, "replies", replies);
+	json_object_set_new(status, "policy", policy);
+}
+
 static void add_server(json_t *status, const struct control *control)
 {
 	struct server_figures figures;
@@ -310,6 +325,7 @@ static void add_server(json_t *status, const struct control *control)
 		json_pack("{s:o, s:o}", "minimums",
 			number(rules_minimum_count(control->conf->rules)), "exceptions",
 			number(rules_exception_count(control->conf->rules))));
+	add_policy(status, &figures.policy);
 }
 
 static void add_lookups(json_t *status, const struct control *control)

@@ -351,12 +351,14 @@ static void say_figures(const struct tlsad *tlsad)
 	server_figures(tlsad->server, &figures);
 	cache_figures(tlsad->cache, &stored);
 	log_info("stopped: requests=%ju hits=%ju misses=%ju invalid=%ju lookups=%ju joined=%ju "
-		 "parts=%ju failed=%ju entries=%ju evicted=%ju connections=%ju refused=%ju",
+		 "parts=%ju failed=%ju entries=%ju evicted=%ju connections=%ju refused=%ju "
+		 "policy_requests=%ju policy_unreadable=%ju",
 		(uintmax_t)figures.requests, (uintmax_t)figures.hits, (uintmax_t)figures.misses,
 		(uintmax_t)figures.invalid, (uintmax_t)atomic_load(&lookups->requests),
 		(uintmax_t)atomic_load(&lookups->joined), (uintmax_t)atomic_load(&lookups->parts),
 		(uintmax_t)atomic_load(&lookups->failures), (uintmax_t)stored.entries,
-		(uintmax_t)stored.evicted, (uintmax_t)figures.accepted, (uintmax_t)figures.refused);
+		(uintmax_t)stored.evicted, (uintmax_t)figures.accepted, (uintmax_t)figures.refused,
+		(uintmax_t)figures.policy.requests, (uintmax_t)figures.policy.unreadable);
 }
 
 /* The threads end in the order in which nobody is left to answer to; then all is freed. */

@@ -25,11 +25,17 @@ enum {
 	LOOKUP_DESCRIPTORS = 2560,
 };
 
+/* Where somebody may connect, for all workers. */
+struct place {
+	struct endpoint endpoint;
+	const struct protocol *protocol;
+	int fd;
+};
+
 struct server {
 	struct conf *conf;
-	struct endpoint endpoints[CONF_LIST_MOST];
-	int listeners[CONF_LIST_MOST];
-	size_t endpoint_count;
+	struct place places[LISTENERS_MOST];
+	size_t place_count;
 	struct worker **workers;
 	unsigned worker_count;
 	unsigned running;
@@ -162,7 +168,7 @@ static void take_connection(
 		close(fd);
 		return;
 	}
-	connection_open(worker, fd);
+	connection_open(worker, fd, listener->protocol);
 	note_idle(worker);
 }
 
@@ -287,7 +293,7 @@ static void take_answer(struct worker *worker, struct lookup_answer *answer)
 	TAILQ_REMOVE(&worker->waits, wait, link);
 	if (wait->connection != NULL)
 		connection_resume(wait, answer, NULL);
-	free(wait);
+	wait_free(wait);
 	if (worker->stopping)
 		stop_when_done(worker);
 }
@@ -304,6 +310,7 @@ static void take_message(void *context, struct message *message)
 		conf_release(worker->conf);
 		worker->conf = ((struct conf_message *)message)->conf;
 		worker->socketmap.conf = worker->conf;
+		worker->policy.conf = worker->conf;
 		break;
 	case MESSAGE_MAKE_WAY:
 		if (over_limit(worker))
@@ -347,7 +354,7 @@ static void worker_free(struct worker *worker)
 		connection_close(connection);
 	while ((wait = TAILQ_FIRST(&worker->waits)) != NULL) {
 		TAILQ_REMOVE(&worker->waits, wait, link);
-		free(wait);
+		wait_free(wait);
 	}
 	for (size_t i = 0; i < worker->listener_count; i++)
 		event_free(worker->listeners[i].event);
@@ -382,12 +389,14 @@ static bool watch_listeners(struct worker *worker)
 {
 	struct server *server = worker->server;
 
-	for (size_t i = 0; i < server->endpoint_count; i++) {
+	for (size_t i = 0; i < server->place_count; i++) {
+		const struct place *place = &server->places[i];
 		struct listener *listener = &worker->listeners[i];
 		listener->worker = worker;
-		listener->inet = server->endpoints[i].address.ss_family != AF_UNIX;
-		listener->event = event_new(worker->base, server->listeners[i],
-			EV_READ | EV_PERSIST, accept_more, listener);
+		listener->protocol = place->protocol;
+		listener->inet = place->endpoint.address.ss_family != AF_UNIX;
+		listener->event = event_new(
+			worker->base, place->fd, EV_READ | EV_PERSIST, accept_more, listener);
 		if (listener->event == NULL)
 			return false;
 		worker->listener_count++;
@@ -418,6 +427,9 @@ static struct worker *worker_new(
 	worker->socketmap.tafiles = tafiles;
 	worker->socketmap.counters = &worker->counters.socketmap;
 	worker->socketmap.reader = cache_reader_new(cache);
+	worker->policy.conf = worker->conf;
+	worker->policy.counters = &worker->counters.policy;
+	worker->policy.reader = worker->socketmap.reader;
 	worker->base = make_base();
 	if (worker->socketmap.reader != NULL && worker->base != NULL &&
 		mailbox_init(&worker->mailbox, worker->base, take_message, worker)) {
@@ -432,24 +444,44 @@ static struct worker *worker_new(
 	return NULL;
 }
 
-static bool listen_all(struct server *server, char *error, size_t error_size)
+static bool listen_on(struct server *server, const char *setting, const struct conf_list *list,
+	const struct protocol *protocol, char *error, size_t error_size)
 {
-	const struct conf_list *list = &server->conf->server.socketmap;
 	char words[256];
 
 	for (size_t i = 0; i < list->count; i++) {
-		struct endpoint *endpoint = &server->endpoints[i];
+		struct place *place = &server->places[server->place_count];
 		/* The configuration was checked when it was loaded. */
-		endpoint_parse(endpoint, list->entries[i], words, sizeof words);
-		int fd = endpoint_listen(
-			endpoint, (mode_t)server->conf->server.socket_mode, words, sizeof words);
-		if (fd < 0) {
-			snprintf(error, error_size, "[server] socketmap %.150s: %.250s",
+		endpoint_parse(&place->endpoint, list->entries[i], words, sizeof words);
+		place->protocol = protocol;
+		place->fd = endpoint_listen(&place->endpoint,
+			(mode_t)server->conf->server.socket_mode, words, sizeof words);
+		if (place->fd < 0) {
+			snprintf(error, error_size, "[server] %s %.150s: %.250s", setting,
 				list->entries[i], words);
 			return false;
 		}
-		server->listeners[server->endpoint_count++] = fd;
+		server->place_count++;
 	}
+	return true;
+}
+
+/*
+ * Where nobody has said where the policy service is to be, a place that cannot be had is no reason
+ * not to serve the maps: there are daemons without, from before there was one.
+ */
+static bool listen_all(struct server *server, char *error, size_t error_size)
+{
+	const struct conf_list *socketmap = &server->conf->server.socketmap;
+	const struct conf_list *policy = &server->conf->server.policy;
+
+	if (!listen_on(server, "socketmap", socketmap, &protocol_socketmap, error, error_size))
+		return false;
+	if (listen_on(server, "policy", policy, &protocol_policy, error, error_size))
+		return true;
+	if (policy->count != 1 || strcmp(policy->entries[0], CONF_DEFAULT_POLICY) != 0)
+		return false;
+	log_warning("%s; going on without, smtpd cannot ask", error);
 	return true;
 }
 
@@ -549,8 +581,8 @@ void server_set_conf(struct server *server, struct conf *conf)
 
 static void remove_endpoints(struct server *server)
 {
-	for (size_t i = 0; !server->removed && i < server->endpoint_count; i++)
-		endpoint_remove(&server->endpoints[i]);
+	for (size_t i = 0; !server->removed && i < server->place_count; i++)
+		endpoint_remove(&server->places[i].endpoint);
 	server->removed = true;
 }
 
@@ -574,8 +606,8 @@ void server_free(struct server *server)
 		worker_free(server->workers[i]);
 	free(server->workers);
 	remove_endpoints(server);
-	for (size_t i = 0; i < server->endpoint_count; i++)
-		close(server->listeners[i]);
+	for (size_t i = 0; i < server->place_count; i++)
+		close(server->places[i].fd);
 	conf_release(server->conf);
 	free(server);
 }
@@ -583,6 +615,19 @@ void server_free(struct server *server)
 static uint64_t read_counter(const _Atomic uint64_t *counter)
 {
 	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void add_policy(struct policy_figures *figures, const struct policy_counters *counters)
+{
+	for (size_t action = 0; action < POLICY_ACTIONS; action++) {
+		uint64_t replies = read_counter(&counters->replies[action]);
+		figures->replies[action] += replies;
+		figures->requests += replies;
+	}
+	figures->unreadable += read_counter(&counters->unreadable);
+	figures->monitored += read_counter(&counters->monitored);
+	figures->hits += read_counter(&counters->hits);
+	figures->misses += read_counter(&counters->misses);
 }
 
 void server_figures(const struct server *server, struct server_figures *figures)
@@ -599,6 +644,7 @@ void server_figures(const struct server *server, struct server_figures *figures)
 		figures->invalid += read_counter(&counters->socketmap.invalid);
 		for (size_t kind = 0; kind < REPLY_KIND_COUNT; kind++)
 			figures->would[kind] += read_counter(&counters->socketmap.would[kind]);
+		add_policy(&figures->policy, &counters->policy);
 		for (size_t map = 0; map <= SOCKETMAP_MAPS; map++) {
 			for (size_t kind = 0; kind < REPLY_KIND_COUNT; kind++) {
 				uint64_t replies =

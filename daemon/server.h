@@ -12,6 +12,7 @@
 #include "common/conf.h"
 #include "daemon/cache.h"
 #include "daemon/lookup.h"
+#include "daemon/policy.h"
 #include "daemon/socketmap.h"
 
 struct server;
@@ -37,6 +38,13 @@ void server_set_conf(struct server *server, struct conf *conf);
 void server_stop(struct server *server);
 void server_free(struct server *server);
 
+/* Of struct policy_counters. */
+struct policy_figures {
+	uint64_t requests;
+	uint64_t replies[POLICY_ACTIONS];
+	uint64_t unreadable, monitored, hits, misses;
+};
+
 struct server_figures {
 	unsigned workers;
 	uint64_t connections; /* open now */
@@ -46,6 +54,7 @@ struct server_figures {
 	uint64_t replies[REPLY_KIND_COUNT];
 	uint64_t
 		would[REPLY_KIND_COUNT]; /* with [dane] mode = monitor, what they would have been */
+	struct policy_figures policy;
 };
 
 /* Sums over the threads. */

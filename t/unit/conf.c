@@ -90,6 +90,7 @@ static const struct {
 	bool reload;
 } settings[] = {
 	{"server.socketmap", "unix:" TLSAD_RUNDIR "/socketmap", false},
+	{"server.policy", "unix:" TLSAD_RUNDIR "/policy", false},
 	{"server.control", "unix:" TLSAD_RUNDIR "/control", false},
 	{"server.allow", "127.0.0.0/8, ::1/128", true},
 	{"server.workers", "auto", false},
@@ -111,6 +112,17 @@ static const struct {
 	{"dane.mode", "enforce", true},
 	{"dane.minimums_file", "", true},
 	{"dane.exceptions_file", "", true},
+	{"policy.warm", "yes", true},
+	{"policy.announce", "no", true},
+	{"policy.announce_header", "X-TLS-Destination", true},
+	{"policy.lacking",
+		"REJECT 5.7.10 {destination} must be reached with TLS level {required}, but offers "
+		"{offered} ({reason})",
+		true},
+	{"policy.wait", "8", true},
+	{"policy.senders", "", true},
+	{"policy.sasl_usernames", "", true},
+	{"policy.clients", "", true},
 	{"sts.enable", "no", true},
 	{"cache.path", TLSAD_CACHEDIR, false},
 	{"cache.max_size", "1073741824", false},
@@ -461,7 +473,6 @@ static void test_reserved(void)
 	static const struct {
 		const char *section, *key, *value, *words;
 	} reserved[] = {
-		{"server", "policy", "unix:/x", "policy delegation"},
 		{"server", "metrics", "inet:127.0.0.1:1", "metrics"},
 		{"server", "user", "tlsad", "account"},
 	};
@@ -697,17 +708,21 @@ static void test_printing(void)
 	check_printed("the defaults", load(""));
 	check_printed("everything set",
 		load("[server]\nsocketmap = unix:/x, inet:[::1]:1\nallow = ::/0\nworkers = 3\n"
-		     "socket_mode = 0600\nmax_connections = 7\nidle_timeout = 1h\n"
+		     "policy = inet:127.0.0.1:2\nsocket_mode = 0600\nmax_connections = 7\nidle_timeout = 1h\n"
 		     "[resolver]\ntrust_anchor = /k\nforward = 192.0.2.1@53, 192.0.2.2\n"
 		     "stub = . 192.0.2.1\nstub = a.example 192.0.2.2@5353\nquery_localhost = yes\n"
 		     "options = /o\ntimeout = 1m\n[dane]\nsite_level = dane-only\n"
+		     "[policy]\nwarm = no\nannounce = yes\nannounce_header = X-Y\nwait = 1m\n"
+		     "lacking = HOLD {destination}\nsenders = a@b.example, .c.example\n"
+		     "sasl_usernames = d file:/e\nclients = 192.0.2.0/24\n"
 		     "[cache]\npath = /p\nmax_size = 3M\nmin_ttl = 1m\nmax_ttl = 2d\n"
 		     "failure_ttl = 7\n"
 		     "prefetch = 0\nserve_stale = 0\n[log]\ntarget = syslog\n"));
 	check_printed("rules", load("[minimum]\nexample.org = dane\n* = encrypted\n[exception]\n"
 				    ".example.org = may until 2026-12-31 ; a ; b = c\n"
 				    "example.net = none\n"));
-	check_printed("empty lists", load("[server]\nallow =\n[resolver]\nstub =\nforward =\n"));
+	check_printed("empty lists",
+		load("[server]\nallow =\npolicy =\n[resolver]\nstub =\nforward =\n"));
 	strcpy(lines, "[server]\nallow =");
 	for (int i = 0; i < 40; i++)
 		snprintf(lines + strlen(lines), sizeof lines - strlen(lines),
@@ -741,10 +756,11 @@ static void test_printing(void)
 static void test_difference(void)
 {
 	/* Another value of each. */
-	static const char *const others[SETTINGS] = {"unix:/other", "unix:/x", "192.0.2.1", "5",
-		"0600", "5", "5s", "/other", "192.0.2.1", "a.example 192.0.2.1", "yes", "/other",
-		"5s", "pinned", "may", "sha512", "/other", NULL, NULL, "monitor", "/other",
-		"/other", NULL, "/other", "5M", "5s", "5h", "5s", "5", "5s", "syslog"};
+	static const char *const others[SETTINGS] = {"unix:/other", "unix:/y", "unix:/x",
+		"192.0.2.1", "5", "0600", "5", "5s", "/other", "192.0.2.1", "a.example 192.0.2.1",
+		"yes", "/other", "5s", "pinned", "may", "sha512", "/other", NULL, NULL, "monitor",
+		"/other", "/other", "no", "yes", "X-Other", "HOLD", "5s", "example.org", "alice",
+		"192.0.2.1", NULL, "/other", "5M", "5s", "5h", "5s", "5", "5s", "syslog"};
 	struct conf *standard = load("");
 
 	ok(conf_difference(standard, standard, 0) == NULL, "a configuration is like itself");
@@ -899,6 +915,34 @@ static void test_rule_files(void)
 	conf_release(conf);
 }
 
+/* Files are looked at when the rest is good. */
+static void test_narrowing_files(void)
+{
+	struct narrowing_person person = {.sender = "A@example.org", .sender_size = 13};
+	char lines[1024];
+
+	snprintf(lines, sizeof lines, "[policy]\nsenders = x@y.example, file:%s\n",
+		scratch_path("senders"));
+	struct conf *conf = load(lines);
+	ok(conf != NULL && !conf_load_rules(conf, error) &&
+			strstr(error, "[policy] senders: ") != NULL &&
+			strstr(error, "senders: cannot read it: No such") != NULL,
+		"a file of senders must be there: %s", error);
+	conf_release(conf);
+	scratch_write_text(scratch_path("senders"), "# ours\n\na@example.org\nno one\n");
+	conf = load(lines);
+	ok(!conf_load_rules(conf, error) && strstr(error, "senders:4: one entry a line") != NULL,
+		"a broken one: %s", error);
+	conf_release(conf);
+	scratch_write_text(scratch_path("senders"), "# ours\n\na@example.org\n");
+	conf = load(lines);
+	ok(conf_load_rules(conf, error), "a good one: %s", error);
+	ok(narrowing_has(conf->policy.narrowing, &person), "has who stands there");
+	person.sender = "B@example.org";
+	ok(!narrowing_has(conf->policy.narrowing, &person), "and nobody else");
+	conf_release(conf);
+}
+
 static void test_references(void)
 {
 	struct conf *conf = load("");
@@ -960,6 +1004,7 @@ int main(void)
 	test_bad_rules();
 	test_rules();
 	test_rule_files();
+	test_narrowing_files();
 	test_references();
 	test_garbage();
 	return done_testing();
