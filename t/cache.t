@@ -445,7 +445,7 @@ sub full_disk
 	};
 	# The file has pages to spare, and how far they go depends on how many parts share a commit.
 	my ($wrong, $told) = (0, qr/cannot write to the cache: No space left on device; going on without/);
-	for (1 .. 30) {
+	for (1 .. 20) {
 		$wrong += $ask->(100);
 		last if $daemon->log_text =~ $told;
 	}
