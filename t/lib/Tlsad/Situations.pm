@@ -126,6 +126,9 @@ sub _make_servers
 		endless => $self->_with('right', fault => 'endless-banner'), [$self->ee('right')],
 		garbage => $self->_with('right', fault => 'garbage'), [$self->ee('right')],
 		inject => $self->_with('right', fault => 'inject'), [$self->ee('right')],
+		many => $self->_with('right', fault => 'many-certs'), [$self->ee('right')],
+		flood => $self->_with('right', fault => 'endless-handshake'), [$self->ee('right')],
+		hello => $self->_with('right', fault => 'hello-requests'), [$self->ee('right')],
 		tls => $self->_with('right', tls_only => 1), [$self->ee('right')],
 		names => $self->_with('other', sni => { "names.$self->{domain}" =>
 			[$self->_chain('right'), $certificates->path('right', 'key')] }),
