@@ -14,6 +14,7 @@ use Time::HiRes ();
 use Tlsad::Ctl;
 use Tlsad::Daemon;
 use Tlsad::Lab;
+use Tlsad::Observe;
 use Tlsad::Process;
 
 use constant PATIENCE => 20;	# [s] for an answer that must come
