@@ -125,13 +125,9 @@ bool exception_check_reason(const char *reason, char error[EXCEPTION_ERROR_SIZE]
 
 	if (strlen(reason) > EXCEPTION_REASON_LONGEST)
 		words = "the reason is longer than 500 bytes";
-	else if (!text_is_utf8(reason))
-		words = "the reason is not UTF-8";
 	/* It goes to terminals and into logs, a line each. */
-	for (const char *at = reason; *at != '\0' && words == NULL; at++) {
-		if ((unsigned char)*at < ' ' || *at == 0x7f)
-			words = "the reason has a control character in it";
-	}
+	else if (!text_is_showable(reason))
+		words = "the reason is not UTF-8, or has a control character in it";
 	if (words != NULL)
 		snprintf(error, EXCEPTION_ERROR_SIZE, "%s", words);
 	return words == NULL;

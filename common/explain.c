@@ -258,16 +258,9 @@ static json_t *minimum_object(const struct explanation *explanation)
 
 static const char *exception_state(const struct ruling *ruling)
 {
-	if (ruling->exception == NULL)
-		return "ended";
-	switch (floor_exception(ruling->minimum, ruling->exception->level)) {
-	case FLOOR_EXCEPTION_HOLDS:
-		return "in force";
-	case FLOOR_EXCEPTION_RAISED:
-		return "raised by the minimum";
-	default:
-		return "overruled by the minimum";
-	}
+	return ruling->exception == NULL ? "ended"
+					 : floor_exception_text(floor_exception(
+						   ruling->minimum, ruling->exception->level));
 }
 
 static json_t *exception_object(const struct explanation *explanation)

@@ -91,6 +91,16 @@ enum floor_exception floor_exception(enum minimum_level minimum, enum site_level
 	}
 }
 
+const char *floor_exception_text(enum floor_exception state)
+{
+	static const char *const texts[] = {
+		[FLOOR_EXCEPTION_HOLDS] = "in force",
+		[FLOOR_EXCEPTION_RAISED] = "raised by the minimum",
+		[FLOOR_EXCEPTION_OVERRULED] = "overruled by the minimum",
+	};
+	return texts[state];
+}
+
 bool floor_exception_reply(const struct ruling *ruling, struct reply *reply)
 {
 	if (ruling == NULL || ruling->exception == NULL)

@@ -36,6 +36,9 @@ enum floor_exception {
 
 enum floor_exception floor_exception(enum minimum_level minimum, enum site_level level);
 
+/* Words for an exception in force: "in force", "raised by the minimum". */
+const char *floor_exception_text(enum floor_exception state);
+
 /* The answer where an exception is in force and not overruled; `ruling` may be NULL. */
 bool floor_exception_reply(const struct ruling *ruling, struct reply *reply);
 

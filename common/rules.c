@@ -1,7 +1,8 @@
 /*
  * One table of keys, open addressing. A name's suffixes are hashed from right to left, so that each
  * hash is a step from the one before it. In front of the table stands a filter of a few bits a key,
- * small enough to stay in the processor's cache: nearly all suffixes end there.
+ * small enough to stay in the processor's cache, and before that it is known how many labels keys
+ * have at all: nearly all suffixes end there.
  */
 #include "common/rules.h"
 
@@ -33,18 +34,19 @@ struct chunk {
 	_Alignas(8) char bytes[];
 };
 
+/* The key is in it, so that to find one is to look at one place in memory behind the slot. */
 struct entry {
-	const char *key;
 	struct exception *exception; /* or NULL */
 	const char *file;            /* of the minimum, like the next */
 	uint32_t line;
-	uint8_t key_size;
 	uint8_t minimum; /* enum minimum_level, or NO_MINIMUM */
+	uint8_t key_size;
+	char key[];
 };
 
 struct slot {
-	uint32_t tag;   /* upper half of the hash */
-	uint32_t entry; /* index and one; 0: free */
+	uint64_t hash;
+	struct entry *entry; /* NULL: free */
 };
 
 struct rules {
@@ -52,7 +54,7 @@ struct rules {
 	const char *sources[RULES_SOURCES_MOST];
 	size_t source_count;
 
-	struct entry *entries;
+	struct entry **entries; /* in the order in which they were added */
 	size_t entry_count, entry_room;
 	struct exception **exceptions;
 	size_t exception_count, exception_room;
@@ -61,6 +63,11 @@ struct rules {
 	struct slot *slots;
 	uint64_t *filter;
 	size_t slot_mask; /* number of slots less one */
+
+	uint32_t generation;     /* no other rules have this one */
+	const struct entry *all; /* of `*`, or NULL */
+	/* For which numbers of labels there are keys, a bit each (label_bit()). */
+	uint64_t exact, below;
 };
 
 /* --- memory -------------------------------------------------------------------------------- */
@@ -97,7 +104,12 @@ static const char *copy_text(struct rules *rules, const char *text)
 
 struct rules *rules_new(void)
 {
-	return calloc(1, sizeof(struct rules));
+	static atomic_uint generation;
+	struct rules *rules = calloc(1, sizeof *rules);
+
+	if (rules != NULL)
+		rules->generation = atomic_fetch_add(&generation, 1) + 1;
+	return rules;
 }
 
 void rules_free(struct rules *rules)
@@ -162,33 +174,39 @@ static size_t filter_bit(const struct rules *rules, uint64_t hash)
 	return (size_t)(hash >> 20) & ((rules->slot_mask + 1) * FILTER_BITS - 1);
 }
 
+static bool filter_passes(const struct rules *rules, uint64_t hash)
+{
+	size_t bit = filter_bit(rules, hash);
+	return (rules->filter[bit / 64] >> bit % 64 & 1) != 0;
+}
+
+/* Keys of very many labels share the last one. */
+static uint64_t label_bit(unsigned labels)
+{
+	return UINT64_C(1) << (labels < 63 ? labels : 63);
+}
+
 static struct entry *find_entry(
 	const struct rules *rules, const char *key, size_t size, uint64_t hash)
 {
-	size_t bit = filter_bit(rules, hash);
-
-	if ((rules->filter[bit / 64] >> bit % 64 & 1) == 0)
-		return NULL;
-	for (size_t i = (size_t)hash & rules->slot_mask; rules->slots[i].entry != 0;
+	for (size_t i = (size_t)hash & rules->slot_mask; rules->slots[i].entry != NULL;
 		i = (i + 1) & rules->slot_mask) {
-		if (rules->slots[i].tag != (uint32_t)(hash >> 32))
-			continue;
-		struct entry *entry = &rules->entries[rules->slots[i].entry - 1];
-		if (entry->key_size == size && memcmp(entry->key, key, size) == 0)
+		struct entry *entry = rules->slots[i].entry;
+		if (rules->slots[i].hash == hash && entry->key_size == size &&
+			memcmp(entry->key, key, size) == 0)
 			return entry;
 	}
 	return NULL;
 }
 
-static void put_slot(struct rules *rules, size_t index)
+static void put_slot(struct rules *rules, struct entry *entry)
 {
-	const struct entry *entry = &rules->entries[index];
 	uint64_t hash = hash_key(entry->key, entry->key_size);
 	size_t bit = filter_bit(rules, hash), i = (size_t)hash & rules->slot_mask;
 
-	while (rules->slots[i].entry != 0)
+	while (rules->slots[i].entry != NULL)
 		i = (i + 1) & rules->slot_mask;
-	rules->slots[i] = (struct slot){(uint32_t)(hash >> 32), (uint32_t)index + 1};
+	rules->slots[i] = (struct slot){hash, entry};
 	rules->filter[bit / 64] |= UINT64_C(1) << bit % 64;
 }
 
@@ -210,7 +228,7 @@ static bool grow_slots(struct rules *rules)
 	rules->filter = filter;
 	rules->slot_mask = count - 1;
 	for (size_t i = 0; i < rules->entry_count; i++)
-		put_slot(rules, i);
+		put_slot(rules, rules->entries[i]);
 	return true;
 }
 
@@ -225,6 +243,15 @@ static bool grow(void **array, size_t count, size_t *room, size_t size)
 	*array = larger;
 	*room = wanted;
 	return true;
+}
+
+static unsigned count_dots(const char *key)
+{
+	unsigned dots = 0;
+
+	for (; (key = strchr(key, '.')) != NULL; key++)
+		dots++;
+	return dots;
 }
 
 /* The entry of a key in its one form, a new one if need be. NULL and words when there is none. */
@@ -245,15 +272,22 @@ static struct entry *need_entry(struct rules *rules, const char *key, char *erro
 		!grow_slots(rules))
 		return NULL;
 	void *entries = rules->entries;
-	const char *copy = copy_text(rules, key);
 	bool grown = grow(&entries, rules->entry_count, &rules->entry_room, sizeof *rules->entries);
 	rules->entries = entries;
-	if (copy == NULL || !grown)
+	struct entry *entry = grown ? allocate(rules, sizeof *entry + size + 1) : NULL;
+	if (entry == NULL)
 		return NULL;
-	rules->entries[rules->entry_count] =
-		(struct entry){.key = copy, .key_size = (uint8_t)size, .minimum = NO_MINIMUM};
-	put_slot(rules, rules->entry_count);
-	return &rules->entries[rules->entry_count++];
+	*entry = (struct entry){.key_size = (uint8_t)size, .minimum = NO_MINIMUM};
+	memcpy(entry->key, key, size + 1);
+	if (key[0] == '*')
+		rules->all = entry;
+	else if (key[0] == '.')
+		rules->below |= label_bit(count_dots(key));
+	else
+		rules->exact |= label_bit(count_dots(key) + 1);
+	put_slot(rules, entry);
+	rules->entries[rules->entry_count++] = entry;
+	return entry;
 }
 
 /* --- matching ------------------------------------------------------------------------------ */
@@ -276,25 +310,66 @@ static void apply(const struct entry *entry, uint32_t now, struct ruling *ruling
 static void apply_key(const struct rules *rules, const char *key, size_t size, uint64_t hash,
 	uint32_t now, struct ruling *ruling)
 {
-	const struct entry *entry = find_entry(rules, key, size, hash_end(hash));
+	const struct entry *entry = find_entry(rules, key, size, hash);
 	if (entry != NULL)
 		apply(entry, now, ruling);
 }
 
-void rules_match(const struct rules *rules, const char *name, size_t size, uint32_t now,
-	struct ruling *ruling)
+/*
+ * From the shortest suffix to the name itself: what is found later is more exact. With a ruling it
+ * gets what applies; without one nothing is looked at but the filter.
+ */
+static inline void walk(const struct rules *rules, const char *name, size_t size, uint32_t now,
+	struct ruling *ruling, struct rules_hint *hint)
 {
-	uint64_t hash = HASH_BEGIN;
+	uint64_t hash = HASH_BEGIN, below = rules->below;
+	unsigned labels = 1;
+	bool found = false;
 
-	if (rules->slots == NULL)
-		return;
-	apply_key(rules, "*", 1, hash_step(HASH_BEGIN, '*'), now, ruling);
-	/* From the shortest suffix to the name itself: what is found later is more exact. */
-	for (size_t i = size; i > 0; i--) {
-		hash = hash_step(hash, name[i - 1]);
-		if (i == 1 || name[i - 1] == '.')
-			apply_key(rules, name + i - 1, size - i + 1, hash, now, ruling);
+	for (const char *at = name + size; at-- > name;) {
+		char byte = *at;
+		hash = hash_step(hash, byte);
+		if (byte != '.')
+			continue;
+		if ((below & label_bit(labels++)) == 0 || !filter_passes(rules, hash_end(hash)))
+			continue;
+		found = true;
+		if (ruling != NULL)
+			apply_key(
+				rules, at, (size_t)(name + size - at), hash_end(hash), now, ruling);
 	}
+	hint->below = found;
+	hint->exact = (rules->exact & label_bit(labels)) != 0;
+	hint->hash = hash_end(hash);
+	hint->generation = rules->generation;
+}
+
+void rules_look_ahead(
+	const struct rules *rules, const char *name, size_t size, struct rules_hint *hint)
+{
+	hint->generation = 0;
+	if ((rules->below | rules->exact) == 0)
+		return;
+	walk(rules, name, size, 0, NULL, hint);
+	if (hint->exact)
+		__builtin_prefetch(&rules->slots[hint->hash & rules->slot_mask]);
+}
+
+void rules_match(const struct rules *rules, const char *name, size_t size,
+	const struct rules_hint *hint, uint32_t now, struct ruling *ruling)
+{
+	struct rules_hint own;
+
+	if (rules->all != NULL)
+		apply(rules->all, now, ruling);
+	if (size == 0 || (rules->below | rules->exact) == 0)
+		return;
+	if (hint == NULL || hint->generation != rules->generation || hint->below) {
+		walk(rules, name, size, now, ruling, &own);
+		hint = &own;
+	}
+	if (hint->exact)
+		apply_key(rules, name, size, hint->hash, now, ruling);
 	if (ruling->exception != NULL)
 		ruling->ended = NULL;
 }
@@ -456,7 +531,7 @@ size_t rules_key_count(const struct rules *rules)
 bool rules_minimum(const struct rules *rules, size_t n, const char **key,
 	enum minimum_level *minimum, struct rule_place *place)
 {
-	const struct entry *entry = &rules->entries[n];
+	const struct entry *entry = rules->entries[n];
 
 	if (entry->minimum == NO_MINIMUM)
 		return false;
@@ -485,7 +560,7 @@ bool rules_same_minimums(const struct rules *one, const struct rules *other)
 	if (rules_minimum_count(one) != rules_minimum_count(other))
 		return false;
 	for (size_t i = 0; i < rules_key_count(one); i++) {
-		const struct entry *entry = &one->entries[i];
+		const struct entry *entry = one->entries[i];
 		if (entry->minimum == NO_MINIMUM)
 			continue;
 		const struct entry *same = find_same(other, entry->key);

@@ -99,8 +99,23 @@ bool rules_split_line(char *line, char **key, char **value);
 enum { RULES_KEY_SIZE = 1 + DESTINATION_NAME_LONGEST + 1 };
 bool rules_key(const char *key, char normal[RULES_KEY_SIZE], char error[RULES_ERROR_SIZE]);
 
-void rules_match(const struct rules *rules, const char *name, size_t size, uint32_t now,
-	struct ruling *ruling);
+/*
+ * What can be known of a name before its rules are asked for: then the memory that is needed is on
+ * its way meanwhile. Of other rules, after a reload, a hint is worth nothing, which is noticed.
+ */
+struct rules_hint {
+	uint64_t hash;
+	uint32_t generation; /* of the rules; 0: nothing is known */
+	bool exact;          /* the name itself may have a rule */
+	bool below;          /* and names above it, for the names below them */
+};
+
+void rules_look_ahead(
+	const struct rules *rules, const char *name, size_t size, struct rules_hint *hint);
+
+/* `hint` may be NULL. */
+void rules_match(const struct rules *rules, const char *name, size_t size,
+	const struct rules_hint *hint, uint32_t now, struct ruling *ruling);
 
 /* What applies to a name as struct destination has it, without rules too. */
 static inline void rules_find(const struct rules *rules, const char *name, size_t size,
@@ -108,7 +123,7 @@ static inline void rules_find(const struct rules *rules, const char *name, size_
 {
 	*ruling = (struct ruling){.minimum = MINIMUM_NONE};
 	if (rules != NULL)
-		rules_match(rules, name, size, now, ruling);
+		rules_match(rules, name, size, NULL, now, ruling);
 }
 
 /* What applies to a destination that has no name, such as an address: `*` alone. */

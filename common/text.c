@@ -140,13 +140,14 @@ static size_t utf8_size(const unsigned char *at)
 	return size;
 }
 
-bool text_is_utf8(const char *string)
+bool text_is_showable(const char *string)
 {
 	const unsigned char *at = (const unsigned char *)string;
 
 	while (*at != '\0') {
 		size_t size = utf8_size(at);
-		if (size == 0)
+		/* U+0080 to U+009F are control characters as well (ISO 6429). */
+		if (size == 0 || *at < ' ' || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0))
 			return false;
 		at += size;
 	}

@@ -109,8 +109,9 @@ static const struct ruling *find_ruling(const struct socketmap *socketmap,
 	if (rules == NULL || request->map->form == FORM_TLSA)
 		return NULL;
 	if (request->parsed == DESTINATION_OK) {
-		rules_find(
-			rules, destination->name, destination->name_length, clock_wall(), ruling);
+		*ruling = (struct ruling){.minimum = MINIMUM_NONE};
+		rules_match(rules, destination->name, destination->name_length, &request->hint,
+			rules_exception_count(rules) > 0 ? clock_wall() : 0, ruling);
 		return ruling;
 	}
 	/* Nothing is sent to these. */
@@ -220,8 +221,14 @@ void socketmap_read(const struct socketmap *socketmap, const char *payload, size
 				  request->key, request->key_size, &request->destination)
 			: destination_parse(request->key, request->key_size, &request->destination);
 
-	if (request->parsed == DESTINATION_OK)
-		request->place = cache_prefetch(socketmap->reader, &request->destination);
+	if (request->parsed != DESTINATION_OK)
+		return;
+	request->place = cache_prefetch(socketmap->reader, &request->destination);
+	if (socketmap->conf->rules != NULL)
+		rules_look_ahead(socketmap->conf->rules, request->destination.name,
+			request->destination.name_length, &request->hint);
+	else
+		request->hint.generation = 0;
 }
 
 enum socketmap_result socketmap_answer(

@@ -58,6 +58,7 @@ struct socketmap_request {
 	enum destination_result parsed;
 	/* With DESTINATION_OK: */
 	cache_place place;
+	struct rules_hint hint; /* where there are rules */
 	struct destination destination;
 };
 

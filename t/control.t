@@ -295,7 +295,7 @@ sub socket_file
 	my $daemon = Tlsad::Daemon->start(lab => $lab);
 	my $path = $daemon->directory . '/control';
 	# It comes a moment after the maps.
-	ok(wait_until(30, sub { -S $path }), 'it is there');
+	ok(wait_until(PATIENCE, sub { -S $path }), 'it is there');
 	is(sprintf('%04o', (stat($path))[2] & 07777), '0600', 'only its owner may ask');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 	ok(!-e $path, 'and removes it');

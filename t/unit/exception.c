@@ -71,6 +71,7 @@ static const struct {
 	{"may ; \xed\xa0\x80", "not UTF-8"},
 	{"may ; \xf4\x90\x80\x80", "not UTF-8"},
 	{"may ; \xe2\x82", "not UTF-8"},
+	{"may ; \xc2\x9b[31m", "control character"},
 };
 
 static void check_good(void)

@@ -40,6 +40,17 @@ static struct ruling find(const struct rules *rules, const char *name, uint32_t 
 	return ruling;
 }
 
+/* The same after a look ahead. */
+static struct ruling find_hinted(const struct rules *rules, const char *name)
+{
+	struct ruling ruling = {.minimum = MINIMUM_NONE};
+	struct rules_hint hint;
+
+	rules_look_ahead(rules, name, strlen(name), &hint);
+	rules_match(rules, name, strlen(name), &hint, NOW, &ruling);
+	return ruling;
+}
+
 /* --- minimums ------------------------------------------------------------------------------ */
 
 static const struct {
@@ -86,6 +97,10 @@ static void check_minimums(void)
 	minimum(rules, 9, "UPPER.Example.", "DANE");
 	many_begin("the key that applies");
 	for (size_t i = 0; i < sizeof matches / sizeof matches[0]; i++) {
+		ruling = find_hinted(rules, matches[i].name);
+		many(ruling.minimum_key != NULL && strcmp(ruling.minimum_key, matches[i].key) == 0,
+			"%s, looked ahead: by %s", matches[i].name,
+			ruling.minimum_key != NULL ? ruling.minimum_key : "nothing");
 		ruling = find(rules, matches[i].name, NOW);
 		many(ruling.minimum == matches[i].level && ruling.minimum_key != NULL &&
 				strcmp(ruling.minimum_key, matches[i].key) == 0 &&
@@ -161,6 +176,27 @@ static void check_exceptions(void)
 	ok(rules_exception(next, 2) == NULL, "so many there are");
 	rules_free(next);
 	rules_free(rules);
+}
+
+/* A hint of other rules, or of none, hides no rule. */
+static void check_old_hint(void)
+{
+	struct rules *empty = rules_new(), *one = rules_new(), *other = rules_new();
+	struct ruling ruling = {.minimum = MINIMUM_NONE};
+	struct rules_hint hint;
+
+	minimum(one, 1, "example.net", "dane");
+	minimum(other, 1, ".example.org", "dane");
+	rules_look_ahead(one, "a.example.org", 13, &hint);
+	rules_match(other, "a.example.org", 13, &hint, NOW, &ruling);
+	is_number(ruling.minimum, MINIMUM_DANE, "a hint of other rules");
+	ruling = (struct ruling){.minimum = MINIMUM_NONE};
+	rules_look_ahead(empty, "a.example.org", 13, &hint);
+	rules_match(other, "a.example.org", 13, &hint, NOW, &ruling);
+	is_number(ruling.minimum, MINIMUM_DANE, "a hint of no rules");
+	rules_free(empty);
+	rules_free(one);
+	rules_free(other);
 }
 
 static void check_same(void)
@@ -340,10 +376,12 @@ static void check_many(void)
 	many_begin("each is found");
 	for (unsigned i = 0; i < MANY; i++) {
 		snprintf(key, sizeof key, "%sd%u.example", i % 3 == 0 ? "www." : "", i);
-		struct ruling ruling = find(rules, key, NOW);
+		struct ruling ruling = find_hinted(rules, key);
 		many(ruling.minimum_key != NULL && ruling.minimum == i % MINIMUM_COUNT, "%s", key);
 		snprintf(key, sizeof key, "%sd%u.example", i % 3 == 0 ? "" : "www.", i);
-		many(find(rules, key, NOW).minimum_key == NULL, "%s", key);
+		many(find(rules, key, NOW).minimum_key == NULL &&
+				find_hinted(rules, key).minimum_key == NULL,
+			"%s", key);
 	}
 	many_end();
 	rules_free(rules);
@@ -353,6 +391,7 @@ int main(void)
 {
 	check_minimums();
 	check_exceptions();
+	check_old_hint();
 	check_same();
 	check_refused();
 	check_file();
