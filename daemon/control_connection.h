@@ -16,7 +16,7 @@
 enum {
 	/* [bytes] A list goes on when no more than this waits to be written. */
 	CONTROL_OUTPUT_LOW = 16384,
-	CONTROL_OUTPUT_HIGH = 65536, /* and pauses above */
+	CONTROL_OUTPUT_HIGH = 65536,   /* and pauses above */
 	CONTROL_UNREAD_MOST = 4 << 20, /* of other answers; then no request is read */
 };
 
