@@ -92,16 +92,6 @@ sub one_line
 	like($result->{err}, $words, "$what: the words");
 }
 
-sub write_file
-{
-	my ($text) = @_;
-	my $file = $ctl->directory . '/list';
-	open(my $handle, '>:raw', $file) or die "$file: $!\n";
-	print {$handle} $text;
-	close($handle) or die "$file: $!\n";
-	return $file;
-}
-
 my @requests;
 BEGIN {
 	@requests = (['lookup', 'a.example'], ['explain', 'a.example'], ['status'],
@@ -112,7 +102,7 @@ BEGIN {
 sub no_daemon
 {
 	my $directory = $ctl->directory;
-	my $list = write_file("a.example\n");
+	my $list = $ctl->file('list', "a.example\n");
 	one_line(ask("$directory/nowhere", @$_), 69, qr{/nowhere: there is no such socket}, "@$_")
 		for @requests, ['warm', $list];
 	one_line(ask("$directory/nowhere", '--json', @$_), 69, qr/no such socket/, "--json @$_")
@@ -371,7 +361,7 @@ sub warm
 				: $key =~ /^none/ ? 'NOTFOUND ' : 'OK dane-only' }) }
 		}
 	});
-	my $list = write_file("# a list\n\n  a.example  \nb.example dane-only\ntemp.example # why?\n"
+	my $list = $ctl->file('list', "# a list\n\n  a.example  \nb.example dane-only\ntemp.example # why?\n"
 		. "none.example\n\t\nerror.example\r\n" . "x" x 3000 . "\n\xff.example\nlast.example");
 	my $result = ask($fake, 'warm', $list);
 	is("$result->{status} $result->{err}", '75 ', 'some failed');
@@ -393,9 +383,9 @@ sub warm
 
 	my $quick = Tlsad::FakeControl->start(sub { $_[0]->answer($_[1], { reply => 'OK dane' }) });
 	my $many = join('', map { "d$_.example\n" } 1 .. 2000);
-	like(outcome(ask($quick, 'warm', write_file($many), '--parallel', 7)),
+	like(outcome(ask($quick, 'warm', $ctl->file('list', $many), '--parallel', 7)),
 		qr/\A0 done      2000 in \d+ seconds?: 2000 with a policy, 0 without, 0 failed\n\z/, 'a list');
-	is(outcome(ask($quick, 'warm', write_file(''))) =~ s/in .*:/.../r,
+	is(outcome(ask($quick, 'warm', $ctl->file('list', ''))) =~ s/in .*:/.../r,
 		"0 done      0 ... 0 with a policy, 0 without, 0 failed\n", 'an empty list');
 	my $command = join(' ', Tlsad::Ctl::binary(), '-s', $quick->path, '-c', $ctl->config_file);
 	like(qx(printf 'a.example\\nb.example\\n' | $command warm - 2>&1), qr/^done +2 /,
@@ -405,7 +395,7 @@ sub warm
 		skip('script(1) is not installed', 2) unless defined $script;
 		my $slow = Tlsad::FakeControl->start(sub { Time::HiRes::sleep(0.05);
 			$_[0]->answer($_[1], { reply => $_[1]{key} =~ /^d7/ ? 'TEMP x' : 'OK dane' }) });
-		my $seen = write_file(join('', map { "d$_.example\n" } 1 .. 60));
+		my $seen = $ctl->file('list', join('', map { "d$_.example\n" } 1 .. 60));
 		my $screen = qx(TERM=xterm script -qec '@{[$command =~ s/\Q@{[$quick->path]}/$slow->path/er]} warm $seen' /dev/null </dev/null);
 		like($screen, qr{\r\d+ done, \d+/s, \d failed(?:, \d+ \w+ left)?\e\[K}, 'progress');
 		like($screen, qr/done\e\[0m +60 in /, 'and the summary');
@@ -474,7 +464,7 @@ sub reload
 # The whole answer has so many bytes; after each of some of them the daemon is gone.
 sub hang_up
 {
-	my $list = write_file("a.example\n");
+	my $list = $ctl->file('list', "a.example\n");
 	for my $cut (0, 1, 3, 40, 200, 399) {
 		my $fake = Tlsad::FakeControl->start(sub {
 			my ($peer, $request) = @_;
@@ -543,7 +533,7 @@ sub garbage
 
 sub silence
 {
-	my $list = write_file("a.example\nb.example\n");
+	my $list = $ctl->file('list', "a.example\nb.example\n");
 	my $silent = Tlsad::FakeControl->start(sub {
 		my ($peer, $request) = @_;
 		$peer->answer($request, { reply => 'OK dane' }) if $request->{key} eq 'b.example';
