@@ -11,7 +11,8 @@ package Tlsad::Daemon;
 #   Tlsad::Daemon->start(config => {SECTION => {KEY => VALUE or [VALUES]}},
 #           args => [...], env => {NAME => VALUE}, lab => $lab,
 #           directory => PATH, timeout => SECONDS, wrapper => [COMMAND...])
-#       Returns when every socketmap endpoint accepts; dies with the log when
+#       Returns when every socketmap endpoint accepts, and those of the metrics and, in
+#       DIRECTORY, of tlsactl; dies with the log when
 #       that does not happen within the timeout (default 30). Defaults: one
 #       endpoint unix:DIRECTORY/socketmap, cache in DIRECTORY/cache, resolver
 #       settings of the lab (Tlsad::Lab), or without a lab a root server on
@@ -133,6 +134,9 @@ sub write_config
 	}
 	my $endpoints = $merged->{server}{socketmap} // '';
 	$endpoints = join(' ', @$endpoints) if ref $endpoints;
+	# The control socket comes last, and a place elsewhere may be one that cannot be had.
+	$self->{others} = [ grep { length } $merged->{server}{metrics} // '',
+		grep { /^unix:\Q$self->{directory}\E\// } $merged->{server}{control} // '' ];
 	$self->{endpoints} = [ grep { length } split(/[,\s]+/, $endpoints) ];
 	my $file = $self->config_file;
 	open(my $handle, '>', "$file.new") or die "$file.new: $!\n";
@@ -155,7 +159,7 @@ sub start_again
 	my ($self) = @_;
 	$self->_spawn;
 	my $end = Time::HiRes::time() + $self->{timeout};
-	my @waiting = @{$self->{endpoints}};
+	my @waiting = (@{$self->{endpoints}}, @{$self->{others}});
 	while (@waiting) {
 		if (eval { Tlsad::Socketmap->new($waiting[0], timeout => 1)->close; 1 }) {
 			shift @waiting;
