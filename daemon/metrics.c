@@ -252,6 +252,12 @@ static unsigned visitors_most(void)
 						      : 2;
 }
 
+uint32_t metrics_descriptors(const struct conf *conf)
+{
+	/* The listener, and one that is being accepted. */
+	return conf->server.metrics[0] != '\0' ? visitors_most() + 2 : 0;
+}
+
 static bool listen_on(struct metrics *metrics, char *error, size_t error_size)
 {
 	const char *text = metrics->conf->server.metrics;

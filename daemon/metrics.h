@@ -27,6 +27,9 @@ enum {
 
 struct metrics;
 
+/* File descriptors that they take at most, of those that this process may have. */
+uint32_t metrics_descriptors(const struct conf *conf);
+
 /* What the numbers are read from; all outlive the metrics. */
 struct metrics_world {
 	struct event_base *base;

@@ -4,6 +4,7 @@
 #include "common/endpoint.h"
 #include "common/log.h"
 #include "daemon/access.h"
+#include "daemon/metrics.h"
 #include "daemon/worker.h"
 
 #include <errno.h>
@@ -451,7 +452,8 @@ static void divide_descriptors(struct server *server)
 		return;
 	uint32_t all = server->descriptors = (uint32_t)limit.rlim_cur;
 	server->descriptors_for_connections =
-		all / 2 > LOOKUP_DESCRIPTORS ? all - LOOKUP_DESCRIPTORS : all / 2;
+		(all / 2 > LOOKUP_DESCRIPTORS ? all - LOOKUP_DESCRIPTORS : all / 2) -
+		metrics_descriptors(server->conf);
 }
 
 static void say_descriptor_limit(const struct server *server)

@@ -11,10 +11,11 @@ package Tlsad::Daemon;
 #   Tlsad::Daemon->start(config => {SECTION => {KEY => VALUE or [VALUES]}},
 #           args => [...], env => {NAME => VALUE}, lab => $lab,
 #           directory => PATH, timeout => SECONDS, wrapper => [COMMAND...])
-#       Returns when every socketmap endpoint accepts, and those of the metrics and, in
-#       DIRECTORY, of tlsactl; dies with the log when
-#       that does not happen within the timeout (default 30). Defaults: one
-#       endpoint unix:DIRECTORY/socketmap, cache in DIRECTORY/cache, resolver
+#       Returns when every socketmap endpoint, the control socket and, if there is
+#       one, the metrics' endpoint accept; dies with the log when that does not
+#       happen within the timeout (default 30).
+#       Defaults: one endpoint unix:DIRECTORY/socketmap, the control socket
+#       unix:DIRECTORY/control, cache in DIRECTORY/cache, resolver
 #       settings of the lab (Tlsad::Lab), or without a lab a root server on
 #       which nothing listens, so that no query leaves this machine. A value of
 #       undef removes a default. wrapper runs the daemon below another command.
@@ -22,6 +23,7 @@ package Tlsad::Daemon;
 #       For a daemon that is to exit by itself. Returns (STATUS, LOG); STATUS is
 #       the exit status, 128 + signal, or undef when it had to be killed.
 #   $daemon->endpoint([N])          the N-th socketmap endpoint (from 0)
+#   $daemon->control                path of the control socket, empty without one
 #   $daemon->client([timeout => S]) a Tlsad::Socketmap to it
 #   $daemon->request(MAP, KEY)      over a connection of its own
 #   $daemon->directory, ->config_file, ->log_file, ->pid, ->alive
@@ -134,10 +136,9 @@ sub write_config
 	}
 	my $endpoints = $merged->{server}{socketmap} // '';
 	$endpoints = join(' ', @$endpoints) if ref $endpoints;
-	# The control socket comes last, and a place elsewhere may be one that cannot be had.
-	$self->{others} = [ grep { length } $merged->{server}{metrics} // '',
-		grep { /^unix:\Q$self->{directory}\E\// } $merged->{server}{control} // '' ];
 	$self->{endpoints} = [ grep { length } split(/[,\s]+/, $endpoints) ];
+	$self->{control} = $merged->{server}{control} // '';
+	$self->{metrics} = $merged->{server}{metrics} // '';
 	my $file = $self->config_file;
 	open(my $handle, '>', "$file.new") or die "$file.new: $!\n";
 	print {$handle} $text;
@@ -159,7 +160,7 @@ sub start_again
 	my ($self) = @_;
 	$self->_spawn;
 	my $end = Time::HiRes::time() + $self->{timeout};
-	my @waiting = (@{$self->{endpoints}}, @{$self->{others}});
+	my @waiting = (@{$self->{endpoints}}, grep { length } $self->{metrics}, $self->{control});
 	while (@waiting) {
 		if (eval { Tlsad::Socketmap->new($waiting[0], timeout => 1)->close; 1 }) {
 			shift @waiting;
@@ -183,6 +184,7 @@ sub directory { return $_[0]{directory} }
 sub config_file { return "$_[0]{directory}/tlsad.conf" }
 sub log_file { return "$_[0]{directory}/log" }
 sub endpoint { return $_[0]{endpoints}[$_[1] // 0] }
+sub control { return $_[0]{control} =~ s/^unix://r }
 sub pid { return $_[0]{process}->pid }
 sub alive { return $_[0]{process} && $_[0]{process}->alive }
 sub reload { return $_[0]{process}->signal('HUP') }
