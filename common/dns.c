@@ -229,8 +229,11 @@ static ssize_t log_message(void *cookie, const char *bytes, size_t size)
 	size_t length = size - (size_t)(words - bytes);
 	while (length > 0 && words[length - 1] == '\n')
 		length--;
-	if (length > 0 && message_wanted())
-		log_warning("libunbound: %.*s", (int)length, words);
+	if (length > 0 && message_wanted()) {
+		char line[LOG_LINE_SIZE], text[LOG_LINE_SIZE];
+		snprintf(line, sizeof line, "%.*s", (int)length, words);
+		log_warning("libunbound: text=\"%s\"", log_quotable(text, sizeof text, line));
+	}
 	return (ssize_t)size;
 }
 
