@@ -49,6 +49,7 @@ struct conf {
 		struct conf_list socketmap;
 		struct conf_list policy; /* may be empty */
 		char *control;           /* `unix:PATH`, or empty */
+		char *metrics;           /* endpoint, or empty */
 		struct conf_list allow;
 		uint32_t workers;     /* 0: as many as there are processors */
 		uint32_t socket_mode; /* permission bits */
@@ -98,6 +99,7 @@ struct conf {
 	} cache;
 	struct {
 		int target; /* enum log_target */
+		bool answers;
 	} log;
 	/*
 	 * Minimums and exceptions. NULL when every answer is what it would be without: there is no

@@ -164,6 +164,18 @@ static void handle_input(
 
 /* --- events -------------------------------------------------------------------------------- */
 
+/*
+ * What was answered since then has been written, or the client is slow. All of it counts with the
+ * time of the whole turn: the clock is read once a turn, not once a request.
+ */
+static void count_time(struct worker *worker, uint64_t began)
+{
+	if (worker->answered == 0)
+		return;
+	histogram_add(&worker->counters.seconds, clock_exact_us() - began, worker->answered);
+	worker->answered = 0;
+}
+
 void connection_handle_arrivals(evutil_socket_t fd, short what, void *context)
 {
 	struct worker *worker = context;
@@ -172,7 +184,6 @@ void connection_handle_arrivals(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	if (worker->arrival_count == 0)
 		return;
-	uint64_t now = clock_steady_us();
 	cache_notice_clock(worker->cache);
 	for (unsigned i = 0; i < worker->arrival_count; i++) {
 		struct arrival *arrival = &worker->arrivals[i];
@@ -182,9 +193,10 @@ void connection_handle_arrivals(evutil_socket_t fd, short what, void *context)
 		if (connection == NULL)
 			continue;
 		connection->arrival = NULL;
-		touch(connection, now);
+		touch(connection, worker->turn_began);
 		handle_input(connection, &batch, arrival);
 	}
+	count_time(worker, worker->turn_began);
 	worker->arrival_count = 0;
 	worker->input_used = 0;
 }
@@ -195,6 +207,8 @@ static void take_arrival(struct connection *connection, size_t size)
 	struct worker *worker = connection->worker;
 	struct arrival *arrival = &worker->arrivals[worker->arrival_count++];
 
+	if (worker->arrival_count == 1)
+		worker->turn_began = clock_exact_us();
 	connection->arrival = arrival;
 	arrival->connection = connection;
 	arrival->bytes = worker->input + worker->input_used;
@@ -246,7 +260,9 @@ static void go_on(struct connection *connection, struct batch *batch)
 
 	arrival.size = take_kept(connection, worker->input + worker->input_used);
 	watch(connection, EV_READ);
+	uint64_t began = clock_exact_us();
 	handle_input(connection, batch, &arrival);
+	count_time(worker, began);
 }
 
 static void write_more(struct connection *connection)

@@ -10,6 +10,7 @@
 #include "daemon/control.h"
 #include "daemon/exceptions.h"
 #include "daemon/lookup.h"
+#include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/server.h"
 
@@ -49,6 +50,7 @@ struct tlsad {
 	struct lookup *lookup;
 	struct server *server;
 	struct control *control; /* NULL: none */
+	struct metrics *metrics; /* NULL: none */
 	struct event_base *base;
 };
 
@@ -204,6 +206,8 @@ static bool take_new_conf(
 	server_set_conf(tlsad->server, conf);
 	if (tlsad->control != NULL)
 		control_set_conf(tlsad->control, conf);
+	if (tlsad->metrics != NULL)
+		metrics_set_conf(tlsad->metrics, conf);
 	message->message.kind = MESSAGE_CONF;
 	message->conf = conf_hold(conf);
 	mailbox_post(lookup_mailbox(tlsad->lookup), &message->message);
@@ -314,6 +318,19 @@ static bool start_control(struct tlsad *tlsad, char *error)
 	return true;
 }
 
+static bool start_metrics(struct tlsad *tlsad, char *error)
+{
+	struct metrics_world world = {
+		.base = tlsad->base,
+		.cache = tlsad->cache,
+		.lookup = tlsad->lookup,
+		.server = tlsad->server,
+	};
+
+	tlsad->metrics = metrics_new(&world, tlsad->conf, error, ERROR_SIZE);
+	return tlsad->metrics != NULL || error[0] == '\0';
+}
+
 static bool start(struct tlsad *tlsad, char *error)
 {
 	/* The endpoints first: a port in use is the likeliest fault and costs nothing to find. */
@@ -339,7 +356,7 @@ static bool start(struct tlsad *tlsad, char *error)
 	return tlsad->lookup != NULL &&
 	       server_start(tlsad->server, tlsad->cache, tlsad->tafiles, tlsad->lookup, error,
 		       ERROR_SIZE) &&
-	       start_control(tlsad, error);
+	       start_metrics(tlsad, error) && start_control(tlsad, error);
 }
 
 static void say_figures(const struct tlsad *tlsad)
@@ -365,6 +382,8 @@ static void say_figures(const struct tlsad *tlsad)
 static void end(struct tlsad *tlsad, bool served)
 {
 	control_stop(tlsad->control);
+	metrics_free(tlsad->metrics);
+	tlsad->metrics = NULL;
 	if (tlsad->server != NULL && tlsad->lookup != NULL)
 		server_stop(tlsad->server);
 	if (served)

@@ -1,3 +1,4 @@
+#include "common/clock.h"
 #include "common/netstring.h"
 #include "daemon/worker.h"
 
@@ -59,7 +60,7 @@ static enum request_result answer(
 		if (wait_begin(
 			    connection, any, &request->destination, wants_pins(worker, request), 0))
 			return REQUEST_WAITS;
-		socketmap_give_up(&worker->socketmap, request, "out of memory", &text);
+		socketmap_give_up(&worker->socketmap, request, "out of memory", 0, &text);
 		break;
 	case SOCKETMAP_REFRESH:
 		worker_warm(worker, &request->destination, wants_pins(worker, request));
@@ -68,6 +69,7 @@ static enum request_result answer(
 		break;
 	}
 	end_reply(worker, batch, &text);
+	worker->answered++;
 	return REQUEST_ANSWERED;
 }
 
@@ -77,13 +79,17 @@ static void finish(struct worker *worker, struct batch *batch, const struct wait
 	const struct socketmap_request *request = &wait->request.socketmap;
 	struct text text;
 
+	uint64_t took = clock_exact_us() - wait->since;
+	double seconds = (double)took / 1e6;
+
 	start_reply(worker, batch, &text);
 	if (answer != NULL)
 		socketmap_finish(&worker->socketmap, request, &answer->evidence, &answer->file,
-			wait_seconds(wait), &text);
+			&answer->deferral, seconds, &text);
 	else
-		socketmap_give_up(&worker->socketmap, request, why, &text);
+		socketmap_give_up(&worker->socketmap, request, why, seconds, &text);
 	end_reply(worker, batch, &text);
+	histogram_add(&worker->counters.seconds, took, 1);
 }
 
 const struct protocol protocol_socketmap = {

@@ -38,6 +38,9 @@ void server_set_conf(struct server *server, struct conf *conf);
 void server_stop(struct server *server);
 void server_free(struct server *server);
 
+/* [s] since the last beat of the serving thread that is worst off (daemon/heartbeat.h). */
+uint32_t server_heartbeat_age(const struct server *server);
+
 /* Of struct policy_counters. */
 struct policy_figures {
 	uint64_t requests;
@@ -55,6 +58,8 @@ struct server_figures {
 	uint64_t
 		would[REPLY_KIND_COUNT]; /* with [dane] mode = monitor, what they would have been */
 	struct policy_figures policy;
+	uint64_t by_map[SOCKETMAP_MAPS + 1][REPLY_KIND_COUNT]; /* last: unknown maps */
+	struct histogram_figures seconds;
 };
 
 /* Sums over the threads. */

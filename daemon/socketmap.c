@@ -9,6 +9,12 @@
 #include <stdatomic.h>
 #include <string.h>
 
+enum {
+	LOGGED_REPLY_SIZE = 601,    /* of a TEMP answer, which says what is wrong */
+	LOGGED_ANSWER_LONGEST = 60, /* of others: pinned ones are long, and explain shows them */
+	LOGGED_KEY_LONGEST = 200,   /* as it came */
+};
+
 struct socketmap_map {
 	const char *name;
 	enum answer_form form;
@@ -167,6 +173,33 @@ static enum cache_depth depth_for(
 	return whole ? CACHE_WHOLE : CACHE_STATUS;
 }
 
+/* An explanation is long and was asked for by somebody who reads it. */
+static const char *loggable_reply(char out[LOGGED_REPLY_SIZE],
+	const struct socketmap_request *request, const struct text *reply)
+{
+	bool whole = request->map == NULL || request->map->form != FORM_EXPLAIN;
+	return whole ? log_quotable(out, LOGGED_REPLY_SIZE, reply->bytes) : "...";
+}
+
+/* `[log] answers`: what is no work has a line as well. Never in the way of who has not asked. */
+static void log_answer(struct socketmap *socketmap, const struct socketmap_request *request,
+	const char *reason, const struct text *reply)
+{
+	char key[LOGGED_KEY_LONGEST + 1], sent[LOGGED_KEY_LONGEST + 1];
+	char words[LOGGED_REPLY_SIZE];
+
+	if (!socketmap->conf->log.answers)
+		return;
+	snprintf(sent, sizeof sent, "%.*s",
+		request->key_size < LOGGED_KEY_LONGEST ? (int)request->key_size
+						       : LOGGED_KEY_LONGEST,
+		request->key != NULL ? request->key : "");
+	log_info("answered from the cache: key=\"%s\" map=%s reason=%s reply=\"%.*s\"",
+		log_quotable(key, sizeof key, sent),
+		request->map != NULL ? request->map->name : "none", reason, LOGGED_ANSWER_LONGEST,
+		loggable_reply(words, request, reply));
+}
+
 static enum cache_result answer_from_cache(struct socketmap *socketmap,
 	const struct socketmap_request *request, const struct ruling *ruling, struct text *out)
 {
@@ -191,11 +224,11 @@ static enum cache_result answer_from_cache(struct socketmap *socketmap,
 		cache_read_end(socketmap->reader);
 		cached = cache_read(socketmap->reader, request->place, now, CACHE_WHOLE, &evidence);
 	}
+	if (cached != CACHE_MISS && !answer(socketmap, &question, &reply, out))
+		cached = CACHE_MISS;
 	if (cached != CACHE_MISS) {
-		if (answer(socketmap, &question, &reply, out))
-			settle(socketmap, request->map, &reply, out, begin);
-		else
-			cached = CACHE_MISS;
+		settle(socketmap, request->map, &reply, out, begin);
+		log_answer(socketmap, request, reason_name(question.verdict.reason), out);
 	}
 	cache_read_end(socketmap->reader);
 	return cached;
@@ -241,20 +274,25 @@ enum socketmap_result socketmap_answer(
 	if (request->key == NULL) {
 		text_add(out, "PERM expected a map, a blank and a key");
 		count_reply(socketmap, NULL, REPLY_PERM);
+		log_answer(socketmap, request, "no-key", out);
 		return SOCKETMAP_ANSWERED;
 	}
 	if (request->map == NULL) {
 		refuse_map(socketmap, out);
+		log_answer(socketmap, request, "no-map", out);
 		return SOCKETMAP_ANSWERED;
 	}
 	if (request->parsed != DESTINATION_OK) {
 		answer_other_key(socketmap, request, out);
+		log_answer(socketmap, request, reason_name(REASON_NOT_A_DESTINATION), out);
 		return SOCKETMAP_ANSWERED;
 	}
 	if (socketmap->conf->rules != NULL) {
 		ruling = find_ruling(socketmap, request, &found);
-		if (answer_exception(socketmap, request, ruling, out))
+		if (answer_exception(socketmap, request, ruling, out)) {
+			log_answer(socketmap, request, reason_name(REASON_EXCEPTION), out);
 			return SOCKETMAP_ANSWERED;
+		}
 	}
 	switch (answer_from_cache(socketmap, request, ruling, out)) {
 	case CACHE_HIT:
@@ -269,31 +307,40 @@ enum socketmap_result socketmap_answer(
 	}
 }
 
-/* What is logged of a lookup; `would` is NULL where the reply is what it is. */
-static void log_answer(const struct socketmap_request *request, const struct question *question,
-	double seconds, const char *reply, const char *would)
+/* `would` is what the reply would have been where nothing is enforced, else NULL. */
+static void log_temp(const struct socketmap_request *request, const char *reason,
+	const struct deferral_note *deferral, double seconds, const struct text *reply,
+	const char *would)
 {
-	const char *reason = reason_name(question->verdict.reason);
-	char key[DESTINATION_KEY_SIZE], monitored[700] = "";
+	char key[DESTINATION_KEY_SIZE], words[LOGGED_REPLY_SIZE], other[LOGGED_REPLY_SIZE] = "";
 
-	/* An explanation is long and was asked for by somebody who reads it. */
-	if (request->map->form == FORM_EXPLAIN)
-		reply = "...";
 	destination_print(&request->destination, key);
-	if (would != NULL)
-		snprintf(monitored, sizeof monitored, " would=\"%.600s\"", would);
-	if (question->verdict.level == VERDICT_TEMP)
-		log_warning("cannot tell how %s must be reached: map=%s reason=%s seconds=%.3f "
-			    "reply=\"%.600s\"%s",
-			key, request->map->name, reason, seconds, reply, monitored);
-	else
-		log_info("looked up %s: map=%s reason=%s seconds=%.3f reply=\"%.60s\"%.80s", key,
-			request->map->name, reason, seconds, reply, monitored);
+	(deferral->quiet ? log_debug : log_warning)(
+		"cannot tell how %s must be reached: map=%s "
+		"reason=%s seconds=%.3f deferred=%u left_out=%u reply=\"%s\"%s%s%s",
+		key, request->map->name, reason, seconds, deferral->seconds, deferral->left_out,
+		loggable_reply(words, request, reply), would != NULL ? " would=\"" : "",
+		would != NULL ? log_quotable(other, sizeof other, would) : "",
+		would != NULL ? "\"" : "");
+}
+
+static void log_lookup(const struct socketmap_request *request, const char *reason, double seconds,
+	const struct text *reply, const char *would)
+{
+	char key[DESTINATION_KEY_SIZE], words[LOGGED_REPLY_SIZE], other[LOGGED_REPLY_SIZE] = "";
+
+	destination_print(&request->destination, key);
+	log_info("looked up %s: map=%s reason=%s seconds=%.3f reply=\"%.*s\"%s%.*s%s", key,
+		request->map->name, reason, seconds, LOGGED_ANSWER_LONGEST,
+		loggable_reply(words, request, reply), would != NULL ? " would=\"" : "",
+		LOGGED_ANSWER_LONGEST,
+		would != NULL ? log_quotable(other, sizeof other, would) : "",
+		would != NULL ? "\"" : "");
 }
 
 void socketmap_finish(struct socketmap *socketmap, const struct socketmap_request *request,
-	const struct evidence *evidence, const struct tafile_finding *file, double seconds,
-	struct text *out)
+	const struct evidence *evidence, const struct tafile_finding *file,
+	const struct deferral_note *deferral, double seconds, struct text *out)
 {
 	struct ruling found;
 	struct question question = {
@@ -308,19 +355,26 @@ void socketmap_finish(struct socketmap *socketmap, const struct socketmap_reques
 
 	answer(socketmap, &question, &reply, out);
 	const char *would = settle(socketmap, request->map, &reply, out, begin);
-	log_answer(request, &question, seconds, out->bytes + begin, would);
+	const char *reason = reason_name(question.verdict.reason);
+	if (question.verdict.level == VERDICT_TEMP)
+		log_temp(request, reason, deferral, seconds, out, would);
+	else
+		log_lookup(request, reason, seconds, out, would);
 }
 
 void socketmap_give_up(struct socketmap *socketmap, const struct socketmap_request *request,
-	const char *why, struct text *out)
+	const char *why, double seconds, struct text *out)
 {
 	struct reply reply = {REPLY_TEMP, NULL};
+	struct deferral_note note = {.quiet = false};
 	char key[DESTINATION_KEY_SIZE];
 	size_t begin = out->used;
 
 	destination_print(&request->destination, key);
 	text_add(out, "TEMP ");
 	text_add(out, why);
-	settle(socketmap, request->map, &reply, out, begin);
-	log_warning("cannot tell how %s must be reached: map=%s %s", key, request->map->name, why);
+	const char *would = settle(socketmap, request->map, &reply, out, begin);
+	if (socketmap->given_up != NULL)
+		note = deferral_note(socketmap->given_up, key, clock_steady());
+	log_temp(request, "given-up", &note, seconds, out, would);
 }

@@ -5,7 +5,6 @@
 #include "daemon/worker.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 /* The parts themselves say that a refresh is due until it is done: hence the table. */
 void worker_warm(struct worker *worker, const struct destination *destination, bool pin)
@@ -47,7 +46,7 @@ bool wait_begin(struct connection *connection, const union request *request,
 	wait->connection = connection;
 	wait->request = *request;
 	wait->limited = patience != 0;
-	clock_gettime(CLOCK_MONOTONIC, &wait->since);
+	wait->since = clock_exact_us();
 	if (wait->limited)
 		evtimer_assign(&wait->deadline, worker->base, end_patience, wait);
 	if ((wait->limited && evtimer_add(&wait->deadline, &end) != 0) ||
@@ -63,11 +62,7 @@ bool wait_begin(struct connection *connection, const union request *request,
 
 double wait_seconds(const struct wait *wait)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - wait->since.tv_sec) +
-	       (double)(now.tv_nsec - wait->since.tv_nsec) / 1e9;
+	return (double)(clock_exact_us() - wait->since) / 1e6;
 }
 
 void wait_free(struct wait *wait)

@@ -6,6 +6,7 @@
 #ifndef TLSAD_WORKER_H
 #define TLSAD_WORKER_H
 
+#include "daemon/heartbeat.h"
 #include "daemon/lookup.h"
 #include "daemon/protocol.h"
 
@@ -32,6 +33,7 @@ struct worker_counters {
 	_Atomic uint64_t refused;
 	struct socketmap_counters socketmap;
 	struct policy_counters policy;
+	struct histogram seconds; /* of all requests */
 };
 
 /* A request of some connection that is being looked up. */
@@ -39,7 +41,7 @@ struct wait {
 	TAILQ_ENTRY(wait) link;        /* in worker->waits, oldest first */
 	struct connection *connection; /* NULL when it has gone */
 	union request request;
-	struct timespec since; /* CLOCK_MONOTONIC */
+	uint64_t since; /* [us], clock_exact_us() */
 	bool limited;
 	struct event deadline; /* if it is: the end of this request's own patience */
 };
@@ -98,6 +100,7 @@ struct listener {
 struct worker {
 	struct server *server;
 	struct event_base *base;
+	struct heartbeat *heartbeat;
 	struct mailbox mailbox;
 	struct lookup *lookup;
 	struct cache *cache;
@@ -122,6 +125,8 @@ struct worker {
 	pthread_t thread;
 	struct event *handle_arrivals; /* made active by the first one */
 	unsigned arrival_count;
+	uint64_t turn_began; /* [us], clock_exact_us(): when the first of them was there */
+	uint64_t answered;   /* requests whose time is not counted yet */
 	struct arrival arrivals[ARRIVALS_MOST];
 	size_t input_used; /* by arrivals */
 	char input[INPUT_SIZE];

@@ -73,7 +73,9 @@ my @bad_settings = (
 	[ 'policy', 'senders', 'file:senders', qr/whole path/ ],
 	[ 'policy', 'clients', '192.0.2.0/33', qr/expected a network/ ],
 	[ 'server', 'control', 'inet:127.0.0.1:1', qr/unix:PATH/ ],
-	[ 'server', 'metrics', 'inet:127.0.0.1:1', qr/does not have .*remove/ ],
+	[ 'server', 'metrics', 'http://127.0.0.1:1', qr/unix:PATH or inet:/ ],
+	[ 'server', 'metrics', 'inet:127.0.0.1:9465, inet:[::1]:9465', qr/inet:ADDRESS:PORT/ ],
+	[ 'log', 'answers', 'some', qr/yes or no/ ],
 	[ 'server', 'user', 'tlsad', qr/does not have .*remove/ ],
 	[ 'server', 'workrs', '1', qr/did you mean 'workers'/ ],
 	[ 'server', 'timeout', '1s', qr/belongs to \[resolver\]|did you mean/ ],
@@ -523,7 +525,7 @@ sub logging
 	is($verbose->request('policy', 'full.dane.lab'), 'OK dane-only', '-v: an answer');
 	for my $step ('full\.dane\.lab MX', 'mx1\.dane\.lab A', 'mx1\.dane\.lab AAAA',
 		'_25\._tcp\.mx1\.dane\.lab TLSA') {
-		like($verbose->log_text, qr/debug: asked $step: found, secure, ttl \d+/, "-v: $step");
+		like($verbose->log_text, qr/debug: asked $step: outcome=found dnssec=secure ttl=\d+/, "-v: $step");
 	}
 	for my $byte (map { chr } 0 .. 255) {
 		$verbose->request('policy', "x$byte.dane.lab");

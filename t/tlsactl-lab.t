@@ -184,17 +184,19 @@ sub status
 		'  libunbound \d\S+', 'requests +1', '  state +works', '  entries +\d+', '  max size +\d+',
 		'endpoints +' . quotemeta($daemon->endpoint);
 	my $json = ask_json('status')->{json};
-	is_deeply([sort keys %$json], [qw(accepted cache connections endpoints hits invalid lookups misses
-		mode pid policy refused replies requests resolver rules uptime version versions workers would)], '--json: members');
-	is_deeply([map { join(' ', sort keys %{$json->{$_}}) } qw(cache lookups policy replies resolver rules would)],
-		['entries evicted max_size path size', 'failures in_flight joined parts requests',
-		'hits misses monitored replies requests unreadable',
-		'notfound ok perm temp', 'state text', 'exceptions minimums', 'notfound ok temp'], '--json: and theirs');
+	is_deeply([sort keys %$json], [qw(accepted cache connections deferred endpoints health healthy hits
+		invalid lookups misses mode pid policy refused replies requests resolver rules uptime version
+		versions workers would)], '--json: members');
+	my @objects = qw(cache deferred lookups policy replies resolver rules would);
+	is_deeply([map { join(' ', sort keys %{$json->{$_}}) } @objects],
+		['entries evicted max_size path size', 'destinations longest',
+		'failures in_flight joined parts reasons requests',
+		'hits misses monitored replies requests unreadable', 'notfound ok perm temp', 'state text',
+		'exceptions minimums', 'notfound ok temp'], '--json: and theirs');
 	cmp_ok($json->{cache}{entries}, '>', 20, 'what is cached');
 	my ($page) = Tlsad::Ctl::slurp(Tlsad::Process::source_directory() . '/daemon/ctl/tlsactl.8')
 		=~ /^\.Ss JSON of status\n(.*?)^\.Ss /ms;
-	my @names = (keys %$json, (map { keys %{$json->{$_}} } qw(cache lookups policy replies resolver rules would)),
-		keys %{$json->{policy}{replies}});
+	my @names = (keys %$json, (map { keys %{$json->{$_}} } @objects), keys %{$json->{policy}{replies}});
 	is_deeply([sort grep { $page !~ /^\.(?:It )?Va .*\b$_\b/m } @names], [], 'tlsactl(8) has all of them');
 }
 
