@@ -253,6 +253,7 @@ sub many
 sub unread
 {
 	my $daemon = Tlsad::Daemon->start(lab => $lab);
+	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'what Postfix will ask for is known');
 	my $socket = connection($daemon);
 	send_request($socket, verb => 'lookup', id => $_, key => "entry-$_.dane.lab") for 1 .. 900;
 	receive($socket) for 1 .. 900;
