@@ -268,7 +268,7 @@ sub check_readme
 	like($readme, qr/\b\Q$_\E\b/, "it has $_") for qw(smtp_tls_policy_maps
 		smtp_dns_support_level smtp_tls_security_level trust-ad proxy_read_maps
 		smtp_tls_dane_insecure_mx_policy postmap);
-	like($readme, qr/^$_\n=+$/m, "it has $_") for qw(Installation Security);
+	like($readme, qr/^$_\n=+$/m, "it has $_") for qw(Installation Changes Security);
 	for my $name ($readme =~ /(\[\w+\] \w+)/g) {
 		my ($section, $key) = $name =~ /(\w+)\] (\w+)/;
 		ok($settings{"$section.$key"}, "$name is a setting");
