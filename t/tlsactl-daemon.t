@@ -392,13 +392,21 @@ sub warm
 		'standard input');
 	SKIP: {
 		my $script = Tlsad::Process::find_program('script');
-		skip('script(1) is not installed', 2) unless defined $script;
+		skip('script(1) is not installed', 5) unless defined $script;
 		my $slow = Tlsad::FakeControl->start(sub { Time::HiRes::sleep(0.05);
 			$_[0]->answer($_[1], { reply => $_[1]{key} =~ /^d7/ ? 'TEMP x' : 'OK dane' }) });
 		my $seen = $ctl->file('list', join('', map { "d$_.example\n" } 1 .. 60));
 		my $screen = qx(TERM=xterm script -qec '@{[$command =~ s/\Q@{[$quick->path]}/$slow->path/er]} warm $seen' /dev/null </dev/null);
 		like($screen, qr{\r\d+ done, \d+/s, \d failed(?:, \d+ \w+ left)?\e\[K}, 'progress');
 		like($screen, qr/done\e\[0m +60 in /, 'and the summary');
+		my $command_of = $command =~ s/\Q@{[$quick->path]}/$slow->path/er;
+		$seen = $ctl->file('list', join('', map { "d7$_.example\n" } 1 .. 60));
+		$screen = qx(TERM=xterm $script -qec 'stty cols 20; $command_of warm $seen' /dev/null </dev/null);
+		my @lines = $screen =~ /\r([^\r\n]*done, [^\r\n]*?)\e\[K/g;
+		ok(scalar(@lines), 'progress on a narrow one');
+		is(join('', grep { length > 39 } @lines), '', 'which fits, or else would wrap');
+		my ($left) = map { /^2\d done, .*, (\d+) s/ ? $1 : () } @lines;
+		cmp_ok($left, '>', 0, 'a list that is all in flight takes its time all the same');
 	}
 	my $directory = $ctl->directory;
 	one_line(ask($quick, 'warm', "$directory/nowhere"), 1, qr/nowhere: No such file/, 'no list');
