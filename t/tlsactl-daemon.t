@@ -405,8 +405,7 @@ sub warm
 		my @lines = $screen =~ /\r([^\r\n]*done, [^\r\n]*?)\e\[K/g;
 		ok(scalar(@lines), 'progress on a narrow one');
 		is(join('', grep { length > 39 } @lines), '', 'which fits, or else would wrap');
-		my ($left) = map { /^2\d done, .*, (\d+) s/ ? $1 : () } @lines;
-		cmp_ok($left, '>', 0, 'a list that is all in flight takes its time all the same');
+		ok((grep { /, [1-9]\d* seconds? left/ } @lines), 'a list that is all in flight takes its time all the same');
 	}
 	my $directory = $ctl->directory;
 	one_line(ask($quick, 'warm', "$directory/nowhere"), 1, qr/nowhere: No such file/, 'no list');
