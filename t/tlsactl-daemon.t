@@ -61,6 +61,7 @@ subtest('cache show' => \&cache_show);
 subtest('cache flush' => \&cache_flush);
 subtest('cache export' => \&cache_export);
 subtest('warm' => \&warm);
+subtest('a disk that is full' => \&full_disk);
 subtest('a list longer than memory' => \&long_list);
 subtest('reload' => \&reload);
 subtest('hanging up in the middle' => \&hang_up);
@@ -411,6 +412,24 @@ sub warm
 	one_line(ask($quick, 'warm', "$directory/nowhere"), 1, qr/nowhere: No such file/, 'no list');
 	one_line(ask($quick, 'warm', $directory), 1, qr/that is a directory/, 'a directory');
 	is(ask($quick, 'warm', $list, '--parallel', $_)->{status}, 64, "--parallel $_") for 0, 1025, 'x';
+}
+
+# No file may be written to, pipes may.
+sub full_disk
+{
+	my $fake = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		return $peer->answer($request, { reply => 'TEMP why' }) if $request->{verb} eq 'lookup';
+		$peer->entry($request, { kind => 'mx', name => 'a.example', key => 'a.example', value => 'dane' });
+		$peer->answer($request, { count => 1 });
+	});
+	my $list = $ctl->file('list', "a.example\n");
+	my $command = join(' ', Tlsad::Ctl::binary(), '-c', $ctl->config_file, '-s', $fake->path);
+	for my $arguments ('--json cache list', 'cache export', "--json warm $list") {
+		my $text = qx(exec 2>&1; trap '' XFSZ; ulimit -f 0; $command $arguments; echo \$?);
+		is($text, "tlsactl: error: cannot write a temporary file: File too large; TMPDIR names another "
+			. "directory for it\n74\n", "$arguments: one line, and no half of an output");
+	}
 }
 
 sub long_list

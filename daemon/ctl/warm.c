@@ -281,8 +281,7 @@ static void print_summary(const struct warm *warm)
 /* The failures first: their number is not known before the end. */
 static bool print_json(struct warm *warm)
 {
-	fputs("{\n\"failures\": ", stdout);
-	if (!spool_print(&warm->failures))
+	if (!spool_print(&warm->failures, "{\n\"failures\": "))
 		return false;
 	printf(",\n\"done\": %" PRIu64 ",\n\"found\": %" PRIu64 ",\n\"not_found\": %" PRIu64
 	       ",\n\"failed\": %" PRIu64 ",\n\"seconds\": %.3f\n}\n",
