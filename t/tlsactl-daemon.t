@@ -61,6 +61,7 @@ subtest('cache show' => \&cache_show);
 subtest('cache flush' => \&cache_flush);
 subtest('cache export' => \&cache_export);
 subtest('warm' => \&warm);
+subtest('a disk that is full' => \&full_disk);
 subtest('a list longer than memory' => \&long_list);
 subtest('reload' => \&reload);
 subtest('hanging up in the middle' => \&hang_up);
@@ -392,18 +393,43 @@ sub warm
 		'standard input');
 	SKIP: {
 		my $script = Tlsad::Process::find_program('script');
-		skip('script(1) is not installed', 2) unless defined $script;
+		skip('script(1) is not installed', 5) unless defined $script;
 		my $slow = Tlsad::FakeControl->start(sub { Time::HiRes::sleep(0.05);
 			$_[0]->answer($_[1], { reply => $_[1]{key} =~ /^d7/ ? 'TEMP x' : 'OK dane' }) });
 		my $seen = $ctl->file('list', join('', map { "d$_.example\n" } 1 .. 60));
 		my $screen = qx(TERM=xterm script -qec '@{[$command =~ s/\Q@{[$quick->path]}/$slow->path/er]} warm $seen' /dev/null </dev/null);
 		like($screen, qr{\r\d+ done, \d+/s, \d failed(?:, \d+ \w+ left)?\e\[K}, 'progress');
 		like($screen, qr/done\e\[0m +60 in /, 'and the summary');
+		my $command_of = $command =~ s/\Q@{[$quick->path]}/$slow->path/er;
+		$seen = $ctl->file('list', join('', map { "d7$_.example\n" } 1 .. 60));
+		$screen = qx(TERM=xterm $script -qec 'stty cols 20; $command_of warm $seen' /dev/null </dev/null);
+		my @lines = $screen =~ /\r([^\r\n]*done, [^\r\n]*?)\e\[K/g;
+		ok(scalar(@lines), 'progress on a narrow one');
+		is(join('', grep { length > 39 } @lines), '', 'which fits, or else would wrap');
+		ok((grep { /, [1-9]\d* seconds? left/ } @lines), 'a list that is all in flight takes its time all the same');
 	}
 	my $directory = $ctl->directory;
 	one_line(ask($quick, 'warm', "$directory/nowhere"), 1, qr/nowhere: No such file/, 'no list');
 	one_line(ask($quick, 'warm', $directory), 1, qr/that is a directory/, 'a directory');
 	is(ask($quick, 'warm', $list, '--parallel', $_)->{status}, 64, "--parallel $_") for 0, 1025, 'x';
+}
+
+# No file may be written to, pipes may.
+sub full_disk
+{
+	my $fake = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		return $peer->answer($request, { reply => 'TEMP why' }) if $request->{verb} eq 'lookup';
+		$peer->entry($request, { kind => 'mx', name => 'a.example', key => 'a.example', value => 'dane' });
+		$peer->answer($request, { count => 1 });
+	});
+	my $list = $ctl->file('list', "a.example\n");
+	my $command = join(' ', Tlsad::Ctl::binary(), '-c', $ctl->config_file, '-s', $fake->path);
+	for my $arguments ('--json cache list', 'cache export', "--json warm $list") {
+		my $text = qx(exec 2>&1; trap '' XFSZ; ulimit -f 0; $command $arguments; echo \$?);
+		is($text, "tlsactl: error: cannot write a temporary file: File too large; TMPDIR names another "
+			. "directory for it\n74\n", "$arguments: one line, and no half of an output");
+	}
 }
 
 sub long_list

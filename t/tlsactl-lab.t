@@ -410,6 +410,7 @@ sub killed
 		if ($pid == 0) {
 			open(STDOUT, '>', $output);
 			open(STDERR, '>', $errors);
+			$ENV{TMPDIR} = $ctl->directory;
 			exec(Tlsad::Ctl::binary(), '-c', $ctl->config_file, '-s', $large->control, @$arguments)
 				or POSIX::_exit(127);
 		}
