@@ -4,13 +4,18 @@
 
 enum { SHOWN_MOST = 60 }; /* of a line that is wrong [bytes] */
 
-static const char *const attribute_names[POLICY_ATTRIBUTES] = {
-	[POLICY_REQUEST_TYPE] = "request",
-	[POLICY_STATE] = "protocol_state",
-	[POLICY_RECIPIENT] = "recipient",
-	[POLICY_SENDER] = "sender",
-	[POLICY_SASL_USERNAME] = "sasl_username",
-	[POLICY_CLIENT_ADDRESS] = "client_address",
+#define NAME(string) string, sizeof string - 1
+
+static const struct {
+	const char *name;
+	size_t size;
+} known[POLICY_ATTRIBUTES] = {
+	[POLICY_REQUEST_TYPE] = {NAME("request")},
+	[POLICY_STATE] = {NAME("protocol_state")},
+	[POLICY_RECIPIENT] = {NAME("recipient")},
+	[POLICY_SENDER] = {NAME("sender")},
+	[POLICY_SASL_USERNAME] = {NAME("sasl_username")},
+	[POLICY_CLIENT_ADDRESS] = {NAME("client_address")},
 };
 
 static bool is(struct policy_value value, const char *word)
@@ -23,7 +28,7 @@ static bool is(struct policy_value value, const char *word)
 static enum policy_attribute find_attribute(const char *name, size_t size)
 {
 	for (size_t i = 0; i < POLICY_ATTRIBUTES; i++) {
-		if (is((struct policy_value){name, size}, attribute_names[i]))
+		if (known[i].size == size && memcmp(known[i].name, name, size) == 0)
 			return (enum policy_attribute)i;
 	}
 	return POLICY_ATTRIBUTES;
@@ -64,7 +69,7 @@ static bool take_line(
 		return true;
 	struct policy_value *value = &attributes->values[attribute];
 	if (value->bytes != NULL) {
-		text_add_format(why, "%s comes twice", attribute_names[attribute]);
+		text_add_format(why, "%s comes twice", known[attribute].name);
 		return false;
 	}
 	*value = (struct policy_value){equals + 1, size - (size_t)(equals + 1 - line)};
