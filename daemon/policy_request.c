@@ -4,13 +4,24 @@
 
 enum { SHOWN_MOST = 60 }; /* of a line that is wrong [bytes] */
 
-static const char *const attribute_names[POLICY_ATTRIBUTES] = {
-	[POLICY_REQUEST_TYPE] = "request",
-	[POLICY_STATE] = "protocol_state",
-	[POLICY_RECIPIENT] = "recipient",
-	[POLICY_SENDER] = "sender",
-	[POLICY_SASL_USERNAME] = "sasl_username",
-	[POLICY_CLIENT_ADDRESS] = "client_address",
+#define NAME(string) string, sizeof string - 1
+#define LENGTH(string) UINT64_C(1) << (sizeof string - 1)
+
+/* Of 32 attributes most have another length than those that count. */
+static const uint64_t lengths = LENGTH("request") | LENGTH("protocol_state") | LENGTH("recipient") |
+				LENGTH("sender") | LENGTH("sasl_username") |
+				LENGTH("client_address");
+
+static const struct {
+	const char *name;
+	size_t size;
+} known[POLICY_ATTRIBUTES] = {
+	[POLICY_REQUEST_TYPE] = {NAME("request")},
+	[POLICY_STATE] = {NAME("protocol_state")},
+	[POLICY_RECIPIENT] = {NAME("recipient")},
+	[POLICY_SENDER] = {NAME("sender")},
+	[POLICY_SASL_USERNAME] = {NAME("sasl_username")},
+	[POLICY_CLIENT_ADDRESS] = {NAME("client_address")},
 };
 
 static bool is(struct policy_value value, const char *word)
@@ -22,8 +33,10 @@ static bool is(struct policy_value value, const char *word)
 /* One of the attributes above, or POLICY_ATTRIBUTES for any other. */
 static enum policy_attribute find_attribute(const char *name, size_t size)
 {
+	if (size >= 64 || (lengths >> size & 1) == 0)
+		return POLICY_ATTRIBUTES;
 	for (size_t i = 0; i < POLICY_ATTRIBUTES; i++) {
-		if (is((struct policy_value){name, size}, attribute_names[i]))
+		if (known[i].size == size && memcmp(known[i].name, name, size) == 0)
 			return (enum policy_attribute)i;
 	}
 	return POLICY_ATTRIBUTES;
@@ -37,23 +50,12 @@ static void show(struct text *why, const char *bytes, size_t size)
 	text_add(why, size <= SHOWN_MOST ? "\"" : "...\"");
 }
 
-static bool has_no_nul(const char *line, size_t size, struct text *why)
-{
-	if (size == 0 || memchr(line, '\0', size) == NULL)
-		return true;
-	text_add(why, "a NUL byte in ");
-	show(why, line, size);
-	return false;
-}
-
 /* One line with its attribute, or words on what is wrong with it. */
 static bool take_line(
 	struct policy_attributes *attributes, const char *line, size_t size, struct text *why)
 {
 	const char *equals = memchr(line, '=', size);
 
-	if (!has_no_nul(line, size, why))
-		return false;
 	if (equals == NULL || equals == line) {
 		text_add(why, equals == NULL ? "no \"=\" in " : "no name before the \"=\" in ");
 		show(why, line, size);
@@ -64,7 +66,7 @@ static bool take_line(
 		return true;
 	struct policy_value *value = &attributes->values[attribute];
 	if (value->bytes != NULL) {
-		text_add_format(why, "%s comes twice", attribute_names[attribute]);
+		text_add_format(why, "%s comes twice", known[attribute].name);
 		return false;
 	}
 	*value = (struct policy_value){equals + 1, size - (size_t)(equals + 1 - line)};
@@ -73,6 +75,18 @@ static bool take_line(
 		show(why, line, size);
 		return false;
 	}
+	return true;
+}
+
+/* Postfix sends none, and it would end the words of whoever takes values for strings. */
+static bool has_nul(const char *bytes, size_t size, struct text *why)
+{
+	const char *nul = size > 0 ? memchr(bytes, '\0', size) : NULL;
+
+	if (nul == NULL)
+		return false;
+	text_add(why, "a NUL byte behind ");
+	show(why, bytes, (size_t)(nul - bytes));
 	return true;
 }
 
@@ -96,14 +110,13 @@ static enum policy_parsed parse(const char *bytes, size_t size,
 			text_add_format(why, "it is longer than %d bytes", POLICY_REQUEST_LONGEST);
 			return POLICY_BAD;
 		}
-		if (end == NULL) {
-			return has_no_nul(line, length, why) ? POLICY_PARTIAL : POLICY_BAD;
-		}
+		if (end == NULL)
+			return has_nul(bytes, size, why) ? POLICY_BAD : POLICY_PARTIAL;
 		at += length + 1;
 		if (length == 0) {
 			*used = at;
 			if (lines > 0)
-				return POLICY_WHOLE;
+				return has_nul(bytes, at, why) ? POLICY_BAD : POLICY_WHOLE;
 			text_add(why, "it has no attributes");
 			return POLICY_BAD;
 		}

@@ -47,7 +47,7 @@ enum policy_parsed {
 
 /*
  * Read the request that `bytes` begins with; `*used` is its size. An error is found at the first
- * line that shows it, or earlier: then `why`, unless it is NULL, gets words in printable ASCII.
+ * line that shows it, or at the end: then `why`, unless it is NULL, gets words in printable ASCII.
  * Errors are a line without `=` or without a name, an attribute of those above that comes twice, a
  * NUL byte, a request of another type, one without attributes, and what is longer than the limits.
  */

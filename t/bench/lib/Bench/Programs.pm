@@ -17,7 +17,8 @@ package Bench::Programs;
 #                       environment
 #   start_tlsad_with(NSD, CONNECTIONS, 'SECTION.KEY=VALUE'...)
 #                       the same with these settings
-#   start_null(REPLY)   (process, endpoint) of t/bench/null, which answers so
+#   start_null(REPLY[, OPTION...])
+#                       (process, endpoint) of t/bench/null, which answers so
 
 use strict;
 use warnings;
@@ -106,11 +107,11 @@ sub start
 
 sub start_null
 {
-	my ($reply) = @_;
+	my ($reply, @options) = @_;
 	my $directory = Tlsad::Process::private_directory();
 	my $endpoint = "unix:$directory/null";
 	my $process = Tlsad::Process::spawn(log => "$directory/log",
-		command => [ pin_server(), program('null'), '--reply', $reply, $endpoint ]);
+		command => [ pin_server(), program('null'), @options, '--reply', $reply, $endpoint ]);
 	for (1 .. 250) {
 		return ($process, $endpoint) if -S "$directory/null";
 		Time::HiRes::sleep(0.02);
