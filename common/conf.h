@@ -77,8 +77,8 @@ struct conf {
 		uint32_t serve_stale; /* [s] */
 	} cache;
 	struct {
-		int target; /* enum log_target */
-		bool answers;
+		int target;   /* enum log_target */
+		bool answers; /* those from the cache have a line, too */
 	} log;
 };
 
