@@ -98,8 +98,8 @@ struct conf {
 		uint32_t serve_stale; /* [s] */
 	} cache;
 	struct {
-		int target; /* enum log_target */
-		bool answers;
+		int target;   /* enum log_target */
+		bool answers; /* those from the cache have a line, too */
 	} log;
 	/*
 	 * Minimums and exceptions. NULL when every answer is what it would be without: there is no

@@ -392,16 +392,18 @@ static void resolved(void *context, int rcode, void *packet, int packet_size, in
 	finish(query);
 }
 
-/* The second view is made when it is first needed; without it the first one serves. */
+/* The others are made when they are first needed; without them the first one serves. */
 static struct ub_ctx *get_view(struct dns *dns, enum dns_view view)
 {
 	char error[256];
 
-	if (dns->views[view] == NULL && !dns->crippled) {
+	if (dns->views[view] == NULL && (view == DNS_VIEW_FRESH || !dns->crippled)) {
 		dns->views[view] = view_new(dns, error, sizeof error);
-		dns->crippled = dns->views[view] == NULL;
-		if (dns->crippled)
+		/* A fresh one is tried anew each time. */
+		if (dns->views[view] == NULL && view != DNS_VIEW_FRESH) {
+			dns->crippled = true;
 			log_warning("records are not refreshed before they expire: %s", error);
+		}
 	}
 	return dns->views[view] != NULL ? dns->views[view] : dns->views[DNS_VIEW_FIRST];
 }

@@ -523,7 +523,6 @@ static void answer_request(
 	struct journey *journey, struct lookup_request *request, size_t size, bool deferred)
 {
 	struct flight *flight = journey->flight;
-
 	struct lookup_answer *answer = malloc(sizeof *answer + size);
 
 	if (answer == NULL)

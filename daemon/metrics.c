@@ -110,12 +110,22 @@ static const struct {
 	{"/healthz", show_health},
 };
 
+/* evhttp ends the connection next. */
+static void has_answered(struct evhttp_request *request, void *context)
+{
+	struct metrics *metrics = context;
+
+	(void)request;
+	event_active(metrics->tidy, EV_TIMEOUT, 0);
+}
+
 static void take_request(struct evhttp_request *request, void *context)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
 	const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
 	enum evhttp_cmd_type method = evhttp_request_get_command(request);
 
+	evhttp_request_set_on_complete_cb(request, has_answered, context);
 	for (size_t i = 0; path != NULL && i < sizeof pages / sizeof pages[0]; i++) {
 		if (strcmp(path, pages[i].path) != 0)
 			continue;
@@ -140,7 +150,7 @@ static void visitor_free(struct metrics *metrics, struct visitor *visitor)
 	free(visitor);
 }
 
-/* evhttp has freed it: then it has taken its callbacks back and closed the socket. */
+/* evhttp has freed it: then it has taken its callbacks back. */
 static bool has_left(const struct visitor *visitor)
 {
 	bufferevent_data_cb read, write;
@@ -216,7 +226,8 @@ static struct bufferevent *welcome(struct event_base *base, void *context)
 
 	if (visitor == NULL)
 		return NULL;
-	visitor->buffer = bufferevent_socket_new(base, -1, 0);
+	/* Closed when it is let go of here, not before: libevent still knows the descriptor. */
+	visitor->buffer = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	if (visitor->buffer == NULL) {
 		free(visitor);
 		return NULL;

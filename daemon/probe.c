@@ -12,7 +12,7 @@ enum {
 	INTERVAL_TROUBLED = 10, /* [s] until it is */
 	PATIENCE = 15,          /* [s] for one answer */
 	INTERVAL_WATCH = 5,     /* [s] between looks at how lookups fare */
-	/* Lookups of a single dead domain, which is nobody's fault here, fail about as often. */
+	/* In a row: fewer are a dead domain or two, and asking costs three questions. */
 	FAILURES_SUSPICIOUS = 5,
 };
 
