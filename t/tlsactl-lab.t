@@ -390,13 +390,15 @@ sub large_cache
 	close($pipe);
 }
 
-# What a process has written so far. [bytes]
+# How much is in the files of ours that a process has open; they need not have a name. [bytes]
 sub written
 {
 	my ($pid) = @_;
-	open(my $handle, '<', "/proc/$pid/io") or return 0;
-	local $/;
-	return <$handle> =~ /^wchar: (\d+)/m ? $1 : 0;
+	my $size = 0;
+	for (glob("/proc/$pid/fd/*")) {
+		$size += (-s $_) // 0 if (readlink($_) // '') =~ m{^\Q@{[$ctl->directory]}\E/};
+	}
+	return $size;
 }
 
 sub killed
