@@ -115,6 +115,7 @@ sub lookups
 	like($answer->{reply}, qr/^PERM /, 'no such map');
 	($answer) = ask($daemon, verb => 'lookup', map => 'native x', key => 'full.dane.lab');
 	like($answer->{reply}, qr/^PERM /, 'a map with a blank in it is none');
+	wait_for_entries($daemon, 3);
 	for my $verb ('explain', 'show') {
 		($answer) = ask($daemon, verb => $verb, key => 'full.dane.lab');
 		is($answer->{explanation}{reason}, 'dane-full', "$verb: an explanation");
