@@ -571,6 +571,26 @@ static void turn_away(int accepted)
 	close(accepted);
 }
 
+static void resume_accepting(evutil_socket_t fd, short what, void *context)
+{
+	struct control *control = context;
+
+	(void)fd;
+	(void)what;
+	event_add(control->accepting, NULL);
+}
+
+/* Who waits to be accepted would be reported again and again. */
+static void pause_accepting(struct control *control)
+{
+	static const struct timeval pause = {.tv_sec = CONTROL_PAUSE};
+
+	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+		event_del(control->accepting);
+		evtimer_add(control->resuming, &pause);
+	}
+}
+
 static void accept_one(evutil_socket_t fd, short what, void *context)
 {
 	struct control *control = context;
@@ -578,8 +598,10 @@ static void accept_one(evutil_socket_t fd, short what, void *context)
 	struct control_connection *connection = NULL;
 
 	(void)what;
-	if (accepted < 0)
+	if (accepted < 0) {
+		pause_accepting(control);
 		return;
+	}
 	if (control->connection_count >= CONTROL_CONNECTIONS_MOST) {
 		turn_away(accepted);
 		return;
@@ -617,7 +639,9 @@ static bool listen_on(struct control *control, const char *text, char *error, si
 	}
 	control->accepting = event_new(
 		control->world.base, control->listener, EV_READ | EV_PERSIST, accept_one, control);
-	if (control->accepting != NULL && event_add(control->accepting, NULL) == 0)
+	control->resuming = evtimer_new(control->world.base, resume_accepting, control);
+	if (control->accepting != NULL && control->resuming != NULL &&
+		event_add(control->accepting, NULL) == 0)
 		return true;
 	snprintf(error, error_size, "[server] control: out of memory");
 	return false;
@@ -660,7 +684,9 @@ void control_stop(struct control *control)
 		return;
 	if (control->accepting != NULL)
 		event_free(control->accepting);
-	control->accepting = NULL;
+	if (control->resuming != NULL)
+		event_free(control->resuming);
+	control->accepting = control->resuming = NULL;
 	endpoint_remove(&control->endpoint);
 	close(control->listener);
 	control->listener = -1;

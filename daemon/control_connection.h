@@ -18,6 +18,7 @@ enum {
 	CONTROL_OUTPUT_LOW = 16384,
 	CONTROL_OUTPUT_HIGH = 65536,   /* and pauses above */
 	CONTROL_UNREAD_MOST = 4 << 20, /* of other answers; then no request is read */
+	CONTROL_PAUSE = 1,             /* [s] until accepting is tried again */
 };
 
 struct control_stream;
@@ -36,6 +37,7 @@ struct control {
 	struct endpoint endpoint;
 	int listener;
 	struct event *accepting;
+	struct event *resuming; /* accepting, which is paused for want of descriptors */
 	struct mailbox mailbox;
 	uint32_t started; /* [s], clock_steady() */
 	unsigned connection_count;
