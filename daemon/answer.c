@@ -47,19 +47,27 @@ static bool render_with_file(
 	struct socketmap *socketmap, struct question *question, struct text *out)
 {
 	struct pins *pins = &socketmap->pins;
+	struct tafile_finding finding;
 	struct tafile_key key;
 	char path[TAFILE_PATH_SIZE];
 
 	pins->obstacle = PIN_NOT_YET;
 	if (socketmap->tafiles == NULL || !tafile_key(&key, pins, question->evidence))
 		return false;
-	switch (tafiles_find(socketmap->tafiles, &key, clock_wall(), path, &pins->obstacle)) {
+	/* Unless the configuration has changed since, that is for the same anchors. */
+	if (question->file != NULL && memcmp(&question->file->key, &key, sizeof key) == 0)
+		finding = *question->file;
+	else
+		tafiles_find(socketmap->tafiles, &key, clock_wall(), &finding);
+	switch (finding.state) {
 	case TAFILE_READY:
+		tafiles_path(socketmap->tafiles, &finding, path);
 		return render_anchors(out, question->evidence, path);
 	case TAFILE_UNKNOWN:
 		question->missing = true;
 		break;
 	case TAFILE_IMPOSSIBLE:
+		pins->obstacle = finding.obstacle;
 		break;
 	}
 	return false;

@@ -21,7 +21,8 @@ enum answer_form {
 struct question {
 	enum answer_form form;
 	const struct evidence *evidence;
-	const struct ruling *ruling; /* NULL: no rule applies */
+	const struct tafile_finding *file; /* from the lookup thread; NULL: find it */
+	const struct ruling *ruling;       /* NULL: no rule applies */
 	bool cached; /* the evidence is what the cache has: it may be asked for more */
 	/* Set by answer(): */
 	struct decide_facts facts;

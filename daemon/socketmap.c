@@ -178,6 +178,7 @@ static enum cache_result answer_from_cache(struct socketmap *socketmap,
 
 	question.form = request->map->form;
 	question.evidence = &evidence;
+	question.file = NULL;
 	question.ruling = ruling;
 	question.cached = true;
 	evidence.destination = &request->destination;
@@ -290,12 +291,14 @@ static void log_answer(const struct socketmap_request *request, const struct que
 }
 
 void socketmap_finish(struct socketmap *socketmap, const struct socketmap_request *request,
-	const struct evidence *evidence, double seconds, struct text *out)
+	const struct evidence *evidence, const struct tafile_finding *file, double seconds,
+	struct text *out)
 {
 	struct ruling found;
 	struct question question = {
 		.form = request->map->form,
 		.evidence = evidence,
+		.file = file,
 		/* Once more: a reload may have come in between. */
 		.ruling = find_ruling(socketmap, request, &found),
 	};
