@@ -90,8 +90,7 @@ static bool is_monitored(const struct socketmap *socketmap, const struct socketm
 	       map->form != FORM_EXPLAIN && map->form != FORM_TLSA;
 }
 
-/* The reply stands behind `begin`. Returns what it would have been if nothing is enforced, or NULL.
- */
+/* Counts the reply behind `begin`. Returns what it would be if anything were enforced, or NULL. */
 static const char *settle(struct socketmap *socketmap, const struct socketmap_map *map,
 	struct reply *reply, struct text *out, size_t begin)
 {
@@ -211,8 +210,8 @@ static enum cache_result answer_from_cache(struct socketmap *socketmap,
 	enum cache_depth depth = depth_for(socketmap, request->map);
 
 	question.form = request->map->form;
-	question.file = NULL;
 	question.evidence = &evidence;
+	question.file = NULL;
 	question.ruling = ruling;
 	question.cached = true;
 	evidence.destination = &request->destination;
