@@ -84,8 +84,7 @@ static bool is_monitored(const struct socketmap *socketmap, const struct socketm
 	       map->form != FORM_EXPLAIN && map->form != FORM_TLSA;
 }
 
-/* The reply stands behind `begin`. Returns what it would have been if nothing is enforced, or NULL.
- */
+/* Counts the reply behind `begin`. Returns what it would be if anything were enforced, or NULL. */
 static const char *settle(struct socketmap *socketmap, const struct socketmap_map *map,
 	struct reply *reply, struct text *out, size_t begin)
 {
