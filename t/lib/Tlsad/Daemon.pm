@@ -11,8 +11,8 @@ package Tlsad::Daemon;
 #   Tlsad::Daemon->start(config => {SECTION => {KEY => VALUE or [VALUES]}},
 #           args => [...], env => {NAME => VALUE}, lab => $lab,
 #           directory => PATH, timeout => SECONDS, wrapper => [COMMAND...])
-#       Returns when every socketmap endpoint accepts; dies with the log when
-#       that does not happen within the timeout (default 30). Defaults: the
+#       Returns when every socketmap endpoint and the control socket accept; dies
+#       with the log when that does not happen within the timeout (default 30). Defaults: the
 #       endpoints unix:DIRECTORY/socketmap, DIRECTORY/policy and
 #       DIRECTORY/control, cache in DIRECTORY/cache, resolver
 #       settings of the lab (Tlsad::Lab), or without a lab a root server on
@@ -141,6 +141,7 @@ sub write_config
 		$endpoints = join(' ', @$endpoints) if ref $endpoints;
 		$self->{endpoints}{$service} = [ grep { length } split(/[,\s]+/, $endpoints) ];
 	}
+	$self->{control} = $merged->{server}{control} // '';
 	my $file = $self->config_file;
 	open(my $handle, '>', "$file.new") or die "$file.new: $!\n";
 	print {$handle} $text;
@@ -162,7 +163,7 @@ sub start_again
 	my ($self) = @_;
 	$self->_spawn;
 	my $end = Time::HiRes::time() + $self->{timeout};
-	my @waiting = @{$self->{endpoints}{socketmap}};
+	my @waiting = (@{$self->{endpoints}{socketmap}}, grep { length } $self->{control});
 	while (@waiting) {
 		if (eval { Tlsad::Socketmap->new($waiting[0], timeout => 1)->close; 1 }) {
 			shift @waiting;
