@@ -304,6 +304,9 @@ sub waiting
 	my $daemon = start(minimum => { '*' => 'dane' }, policy => { wait => '1s' },
 		resolver => { timeout => '6s' });
 	my ($slow, $other) = map { client($daemon) } 1 .. 2;
+	# Cached, or on a slow machine they could take longer than the second, too.
+	know($daemon, qw(d10.bulk.lab d11.bulk.lab));
+	my $parts = status($daemon)->{lookups}{parts};
 	my $begin = Time::HiRes::time();
 	$slow->send_raw(Tlsad::Policy::attributes('a@silent.lab')
 		. Tlsad::Policy::attributes('a@d10.bulk.lab'));
@@ -314,7 +317,7 @@ sub waiting
 	# A lower bound holds on a slow machine, too.
 	cmp_ok(Time::HiRes::time() - $begin, '>', 0.9, 'not before');
 	like($daemon->log_text, qr/cannot tell what silent\.lab offers: no answer yet/, 'the log tells');
-	ok(ready($daemon, 1), 'the lookup goes on to its own end');
+	ok(ready($daemon, $parts + 1), 'the lookup goes on to its own end');
 	like(ask($daemon, 'a@silent.lab'), qr/^DEFER_IF_PERMIT .*: silent\.lab MX: /,
 		'then its failure is known');
 	finish($daemon);
