@@ -432,7 +432,7 @@ sub reloading
 	$take->(minimum => { '*' => 'dane' }, policy => { lacking => 'HOLD {destination}' });
 	is($kept->ask('a@n15.bulk.lab'), 'HOLD n15.bulk.lab', 'a minimum, on a connection that stays');
 	# A rule that goes while somebody waits for it.
-	$take->(minimum => { '*' => 'dane' }, resolver => { timeout => '30s' }, policy => { wait => '2s' });
+	$take->(minimum => { '*' => 'dane' }, resolver => { timeout => '30s' }, policy => { wait => '6s' });
 	$kept->send_raw(Tlsad::Policy::attributes('a@silent.lab'));
 	ok(wait_until(PROMPT, sub { status($daemon)->{lookups}{in_flight} > 0 }), 'somebody waits');
 	$take->();
