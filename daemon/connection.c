@@ -419,7 +419,7 @@ static double seconds_since(const struct timespec *since)
 	return (double)(now.tv_sec - since->tv_sec) + (double)(now.tv_nsec - since->tv_nsec) / 1e9;
 }
 
-void connection_resume(struct wait *wait, const struct evidence *evidence, const char *why)
+void connection_resume(struct wait *wait, const struct lookup_answer *answer, const char *why)
 {
 	struct connection *connection = wait->connection;
 	struct worker *worker = connection->worker;
@@ -427,9 +427,9 @@ void connection_resume(struct wait *wait, const struct evidence *evidence, const
 	struct text text;
 
 	start_reply(worker, &batch, &text);
-	if (evidence != NULL)
-		socketmap_finish(&worker->socketmap, &wait->request, evidence,
-			seconds_since(&wait->since), &text);
+	if (answer != NULL)
+		socketmap_finish(&worker->socketmap, &wait->request, &answer->evidence,
+			&answer->file, seconds_since(&wait->since), &text);
 	else
 		socketmap_give_up(&worker->socketmap, &wait->request, why, &text);
 	end_reply(worker, &batch, &text);

@@ -58,6 +58,7 @@ struct journey {
 	bool late;                 /* its time is over */
 	struct evidence *evidence; /* while it is being pinned */
 	struct pinning_job *pinning;
+	struct tafile_finding file; /* once it is pinned */
 	size_t waiting_parts;
 	struct event *deadline;
 	struct blob mx;
@@ -451,6 +452,7 @@ static bool answer_fill(struct lookup_answer *answer, const struct journey *jour
 	struct evidence *evidence = &answer->evidence;
 
 	answer->destination = journey->destination;
+	answer->file = journey->file;
 	evidence->destination = &answer->destination;
 	if (journey->destination.kind == DESTINATION_DOMAIN) {
 		memcpy(at, journey->mx.bytes, journey->mx.size);
@@ -530,8 +532,8 @@ static bool journey_pin(struct journey *journey)
 	journey->evidence = malloc(sizeof *journey->evidence);
 	if (journey->evidence == NULL || !point_at_parts(journey->evidence, journey))
 		return false;
-	journey->pinning = pinning_start(
-		flight->pinning, flight->conf, journey->evidence, journey_is_pinned, journey);
+	journey->pinning = pinning_start(flight->pinning, flight->conf, journey->evidence,
+		&journey->file, journey_is_pinned, journey);
 	return journey->pinning != NULL;
 }
 

@@ -43,7 +43,8 @@ struct lookup_answer {
 	struct message message; /* MESSAGE_ANSWER */
 	void *waiter;
 	struct destination destination;
-	struct evidence evidence; /* into `destination` and `bytes` */
+	struct evidence evidence;   /* into `destination` and `bytes` */
+	struct tafile_finding file; /* of trust anchors, with request->pin */
 	uint8_t bytes[];
 };
 

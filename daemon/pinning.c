@@ -27,7 +27,7 @@ struct pinning_job {
 	struct pinning *pinning;
 	const struct evidence *evidence;
 	struct pin_settings settings;
-	struct tafile_key key;
+	struct tafile_finding *finding;
 	pinning_callback *callback;
 	void *context;
 	size_t waiting; /* for so many wishes */
@@ -164,10 +164,10 @@ static void finish(const struct pinning_job *job)
 	if (obstacle == PIN_CLEAR)
 		/* A server may change to an authority that it did not send before: ask again then.
 		 */
-		tafiles_make(tafiles, &job->key, anchors->anchors, anchors->count, now,
+		tafiles_make(tafiles, job->finding, anchors->anchors, anchors->count, now,
 			anchors->complete ? UINT32_MAX : expires);
 	else
-		tafiles_refuse(tafiles, &job->key, obstacle, expires);
+		tafiles_refuse(tafiles, job->finding, obstacle, expires);
 	anchors_clear(anchors);
 }
 
@@ -239,22 +239,22 @@ static bool needs_file(struct pinning_job *job)
 	const struct evidence *evidence = job->evidence;
 	struct pins *pins = malloc(sizeof *pins);
 	struct decide_facts facts;
-	char path[TAFILE_PATH_SIZE];
-	enum pin_obstacle obstacle;
+	struct tafile_key key;
 
 	if (pins == NULL)
 		return false;
 	evidence_facts(evidence, &facts);
 	pin_collect(&job->settings, evidence, decide(&facts), pins);
-	bool needed = pins->form == PIN_ANCHORS && tafile_key(&job->key, pins, evidence) &&
-		      tafiles_find(job->pinning->tafiles, &job->key, clock_wall(), path,
-			      &obstacle) == TAFILE_UNKNOWN;
+	bool needed = pins->form == PIN_ANCHORS && tafile_key(&key, pins, evidence);
 	free(pins);
-	return needed;
+	if (needed)
+		tafiles_find(job->pinning->tafiles, &key, clock_wall(), job->finding);
+	return needed && job->finding->state == TAFILE_UNKNOWN;
 }
 
 struct pinning_job *pinning_start(struct pinning *pinning, const struct conf *conf,
-	const struct evidence *evidence, pinning_callback *callback, void *context)
+	const struct evidence *evidence, struct tafile_finding *finding, pinning_callback *callback,
+	void *context)
 {
 	struct pinning_job *job = calloc(1, sizeof *job);
 
@@ -263,6 +263,7 @@ struct pinning_job *pinning_start(struct pinning *pinning, const struct conf *co
 	job->pinning = pinning;
 	job->evidence = evidence;
 	job->settings = pinning_settings(conf);
+	job->finding = finding;
 	job->callback = callback;
 	job->context = context;
 	learn_set_lifetime(pinning->learn, conf->cache.max_ttl);

@@ -2,8 +2,8 @@
  * pinning: what a pinned answer needs besides its parts: trust anchors, learned where DNS has only
  * their digest, in a file that Postfix can read.
  *
- * In the lookup thread, when all parts of a destination are known. Serving threads find the file
- * with tafiles_find().
+ * In the lookup thread, when all parts of a destination are known. Serving threads are told of the
+ * file with the answer, and find it later with tafiles_find().
  */
 #ifndef TLSAD_PINNING_H
 #define TLSAD_PINNING_H
@@ -31,10 +31,12 @@ typedef void pinning_callback(void *context);
 
 /*
  * Do what can be done for a pinned answer. NULL when that is all done already; otherwise the
- * evidence stays where it is until the callback, which ends the job, or pinning_cancel().
+ * evidence stays where it is until the callback, which ends the job, or pinning_cancel(). Once it
+ * is done, `finding`, which begins as zeroes, tells of the file, where the answer needs one.
  */
 struct pinning_job *pinning_start(struct pinning *pinning, const struct conf *conf,
-	const struct evidence *evidence, pinning_callback *callback, void *context);
+	const struct evidence *evidence, struct tafile_finding *finding, pinning_callback *callback,
+	void *context);
 void pinning_cancel(struct pinning_job *job);
 
 /* Now and then: remove files that are of no use any more. */

@@ -286,7 +286,7 @@ static void take_answer(struct worker *worker, struct lookup_answer *answer)
 
 	TAILQ_REMOVE(&worker->waits, wait, link);
 	if (wait->connection != NULL)
-		connection_resume(wait, &answer->evidence, NULL);
+		connection_resume(wait, answer, NULL);
 	free(wait);
 	if (worker->stopping)
 		stop_when_done(worker);

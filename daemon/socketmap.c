@@ -92,6 +92,7 @@ bool socketmap_wants_pins(
 /* What an answer is made from and how. */
 struct question {
 	const struct evidence *evidence;
+	const struct tafile_finding *file; /* from the lookup thread; NULL: find it */
 	struct verdict verdict;
 	bool cached;  /* the evidence is what the cache has: it may be asked for more */
 	bool missing; /* set when there is something that the lookup thread should make */
@@ -113,19 +114,27 @@ static bool render_with_file(
 	struct socketmap *socketmap, struct question *question, struct text *out)
 {
 	struct pins *pins = &socketmap->pins;
+	struct tafile_finding finding;
 	struct tafile_key key;
 	char path[TAFILE_PATH_SIZE];
 
 	pins->obstacle = PIN_NOT_YET;
 	if (socketmap->tafiles == NULL || !tafile_key(&key, pins, question->evidence))
 		return false;
-	switch (tafiles_find(socketmap->tafiles, &key, clock_wall(), path, &pins->obstacle)) {
+	/* Unless the configuration has changed since, that is for the same anchors. */
+	if (question->file != NULL && memcmp(&question->file->key, &key, sizeof key) == 0)
+		finding = *question->file;
+	else
+		tafiles_find(socketmap->tafiles, &key, clock_wall(), &finding);
+	switch (finding.state) {
 	case TAFILE_READY:
+		tafiles_path(socketmap->tafiles, &finding, path);
 		return render_anchors(out, question->evidence, path);
 	case TAFILE_UNKNOWN:
 		question->missing = true;
 		break;
 	case TAFILE_IMPOSSIBLE:
+		pins->obstacle = finding.obstacle;
 		break;
 	}
 	return false;
@@ -400,9 +409,10 @@ enum socketmap_result socketmap_answer(
 }
 
 void socketmap_finish(struct socketmap *socketmap, const struct socketmap_request *request,
-	const struct evidence *evidence, double seconds, struct text *out)
+	const struct evidence *evidence, const struct tafile_finding *file, double seconds,
+	struct text *out)
 {
-	struct question question = {.evidence = evidence};
+	struct question question = {.evidence = evidence, .file = file};
 	char key[DESTINATION_KEY_SIZE];
 
 	answer(socketmap, request->map, &question, out);

@@ -77,9 +77,13 @@ enum socketmap_result socketmap_answer(
 bool socketmap_wants_pins(
 	const struct socketmap *socketmap, const struct socketmap_request *request);
 
-/* Answer with what a lookup has found, `seconds` after the request came. */
+/*
+ * Answer with what a lookup has found, `seconds` after the request came; `file` is what it knows of
+ * trust anchors.
+ */
 void socketmap_finish(struct socketmap *socketmap, const struct socketmap_request *request,
-	const struct evidence *evidence, double seconds, struct text *out);
+	const struct evidence *evidence, const struct tafile_finding *file, double seconds,
+	struct text *out);
 
 /* Answer TEMP with these words: nothing was found out. */
 void socketmap_give_up(struct socketmap *socketmap, const struct socketmap_request *request,

@@ -106,40 +106,52 @@ static void file_name(char name[TAFILE_NAME_SIZE], const uint8_t digest[TAFILE_D
 	snprintf(name + at, TAFILE_NAME_SIZE - at, SUFFIX);
 }
 
-enum tafile_state tafiles_find(struct tafiles *tafiles, const struct tafile_key *key, uint32_t now,
-	char path[TAFILE_PATH_SIZE], enum pin_obstacle *obstacle)
+void tafiles_find(struct tafiles *tafiles, const struct tafile_key *key, uint32_t now,
+	struct tafile_finding *finding)
 {
 	struct front_copy copy;
 	struct known known;
-	char name[TAFILE_NAME_SIZE];
 	const char *bytes = (const char *)key->digest;
 	front_hash hash = front_find(tafiles->known, bytes, sizeof key->digest);
 
+	finding->state = TAFILE_UNKNOWN;
+	finding->key = *key;
 	if (!front_get(tafiles->known, hash, bytes, sizeof key->digest, SIZE_MAX, &copy) ||
 		copy.size != sizeof known)
-		return TAFILE_UNKNOWN;
+		return;
 	memcpy(&known, copy.value, sizeof known);
 	if (now >= known.until)
-		return TAFILE_UNKNOWN;
-	*obstacle = (enum pin_obstacle)known.obstacle;
-	if (*obstacle != PIN_CLEAR)
-		return TAFILE_IMPOSSIBLE;
-	file_name(name, known.digest);
-	snprintf(path, TAFILE_PATH_SIZE, "%s/%s", tafiles->prefix, name);
-	return TAFILE_READY;
+		return;
+	finding->obstacle = (enum pin_obstacle)known.obstacle;
+	finding->state = finding->obstacle == PIN_CLEAR ? TAFILE_READY : TAFILE_IMPOSSIBLE;
+	memcpy(finding->digest, known.digest, sizeof known.digest);
 }
 
-static void know(struct tafiles *tafiles, const struct tafile_key *key, const struct known *known)
+void tafiles_path(const struct tafiles *tafiles, const struct tafile_finding *finding,
+	char path[TAFILE_PATH_SIZE])
 {
-	front_put(tafiles->known, (const char *)key->digest, sizeof key->digest,
-		(const uint8_t *)known, sizeof *known);
+	char name[TAFILE_NAME_SIZE];
+
+	file_name(name, finding->digest);
+	snprintf(path, TAFILE_PATH_SIZE, "%s/%s", tafiles->prefix, name);
 }
 
-void tafiles_refuse(struct tafiles *tafiles, const struct tafile_key *key,
+static void know(struct tafiles *tafiles, struct tafile_finding *finding, uint32_t until)
+{
+	struct known known = {.until = until, .obstacle = finding->obstacle};
+
+	finding->state = finding->obstacle == PIN_CLEAR ? TAFILE_READY : TAFILE_IMPOSSIBLE;
+	memcpy(known.digest, finding->digest, sizeof known.digest);
+	front_put(tafiles->known, (const char *)finding->key.digest, sizeof finding->key.digest,
+		(const uint8_t *)&known, sizeof known);
+}
+
+void tafiles_refuse(struct tafiles *tafiles, struct tafile_finding *finding,
 	enum pin_obstacle obstacle, uint32_t until)
 {
-	struct known known = {.until = until, .obstacle = obstacle};
-	know(tafiles, key, &known);
+	finding->obstacle = obstacle;
+	memset(finding->digest, 0, sizeof finding->digest);
+	know(tafiles, finding, until);
 }
 
 /* --- files --------------------------------------------------------------------------------- */
@@ -273,31 +285,29 @@ static void note_result(struct tafiles *tafiles, bool good)
 	tafiles->complained = !good;
 }
 
-bool tafiles_make(struct tafiles *tafiles, const struct tafile_key *key,
+void tafiles_make(struct tafiles *tafiles, struct tafile_finding *finding,
 	const struct tafile_anchor *anchors, size_t count, uint32_t now, uint32_t until)
 {
-	struct known known = {.until = now + TAFILE_TRUST, .obstacle = PIN_CLEAR};
 	char name[TAFILE_NAME_SIZE], *bytes;
 	BIO *content = make_content(anchors, count);
 	bool good = false;
 
-	if (known.until > until)
-		known.until = until;
 	if (content != NULL) {
 		long size = BIO_get_mem_data(content, &bytes);
 		errno = ENOMEM;
-		if (EVP_Digest(bytes, (size_t)size, known.digest, NULL, EVP_sha256(), NULL) == 1) {
-			file_name(name, known.digest);
+		if (EVP_Digest(bytes, (size_t)size, finding->digest, NULL, EVP_sha256(), NULL) ==
+			1) {
+			file_name(name, finding->digest);
 			good = provide(tafiles, name, bytes, (size_t)size);
 		}
 		note_result(tafiles, good);
 		BIO_free(content);
 	}
+	finding->obstacle = PIN_CLEAR;
 	if (good)
-		know(tafiles, key, &known);
+		know(tafiles, finding, until < now + TAFILE_TRUST ? until : now + TAFILE_TRUST);
 	else
-		tafiles_refuse(tafiles, key, PIN_NOT_WRITTEN, now + TAFILE_PATIENCE);
-	return good;
+		tafiles_refuse(tafiles, finding, PIN_NOT_WRITTEN, now + TAFILE_PATIENCE);
 }
 
 static bool is_ours(const char *name)

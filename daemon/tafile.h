@@ -35,7 +35,7 @@ struct tafile_key {
 	uint8_t digest[32];
 };
 
-/* False when out of memory. */
+/* False when out of memory; then the key is none that is ever found. */
 bool tafile_key(struct tafile_key *key, const struct pins *pins, const struct evidence *evidence);
 
 enum tafile_state {
@@ -44,11 +44,26 @@ enum tafile_state {
 	TAFILE_IMPOSSIBLE,
 };
 
+/* What is known of the file for a key; zeroes are nothing. */
+struct tafile_finding {
+	enum tafile_state state;
+	enum pin_obstacle obstacle; /* with TAFILE_IMPOSSIBLE: why there is none */
+	struct tafile_key key;
+	uint8_t digest[TAFILE_DIGEST_SIZE]; /* with TAFILE_READY: of its content */
+};
+
 /* --- any thread ---------------------------------------------------------------------------- */
 
-/* With TAFILE_READY the path as Postfix sees it; with TAFILE_IMPOSSIBLE why there is no file. */
-enum tafile_state tafiles_find(struct tafiles *tafiles, const struct tafile_key *key, uint32_t now,
-	char path[TAFILE_PATH_SIZE], enum pin_obstacle *obstacle);
+/*
+ * What is kept may be lost at any time, to other keys or while it is written anew: a TAFILE_UNKNOWN
+ * says only that the lookup thread must be asked, and what that has found goes with its answer.
+ */
+void tafiles_find(struct tafiles *tafiles, const struct tafile_key *key, uint32_t now,
+	struct tafile_finding *finding);
+
+/* With TAFILE_READY: the path as Postfix sees it. */
+void tafiles_path(const struct tafiles *tafiles, const struct tafile_finding *finding,
+	char path[TAFILE_PATH_SIZE]);
 
 /* --- the lookup thread --------------------------------------------------------------------- */
 
@@ -60,14 +75,14 @@ struct tafile_anchor {
 };
 
 /*
- * Make the file, which is then found under the key, for TAFILE_TRUST seconds but not after
- * `until`. Trouble is logged once, until it is over.
+ * Make the file of finding->key, which is then found under it, for TAFILE_TRUST seconds but not
+ * after `until`. Trouble is logged once, until it is over. The finding tells what has come of it.
  */
-bool tafiles_make(struct tafiles *tafiles, const struct tafile_key *key,
+void tafiles_make(struct tafiles *tafiles, struct tafile_finding *finding,
 	const struct tafile_anchor *anchors, size_t count, uint32_t now, uint32_t until);
 
 /* There will be none before `until`. */
-void tafiles_refuse(struct tafiles *tafiles, const struct tafile_key *key,
+void tafiles_refuse(struct tafiles *tafiles, struct tafile_finding *finding,
 	enum pin_obstacle obstacle, uint32_t until);
 
 /* Remove files that were not made or seen to be there in the last `unused` seconds. */

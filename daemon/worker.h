@@ -122,9 +122,9 @@ void connection_close(struct connection *connection);
 void connection_handle_arrivals(evutil_socket_t fd, short what, void *worker);
 
 /*
- * The lookup that a connection waits for has an answer, or `evidence` is NULL and `why` tells. The
+ * The lookup that a connection waits for has an answer, or `answer` is NULL and `why` tells. The
  * caller has made sure that the connection is still there, and frees `wait`.
  */
-void connection_resume(struct wait *wait, const struct evidence *evidence, const char *why);
+void connection_resume(struct wait *wait, const struct lookup_answer *answer, const char *why);
 
 #endif
