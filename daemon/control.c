@@ -200,6 +200,7 @@ static void take_answer(struct control *control, struct lookup_answer *answer)
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		start_text(control, &text);
 		socketmap_finish(&control->socketmap, &wait->request, &answer->evidence,
+			&answer->file,
 			(double)(now.tv_sec - wait->since.tv_sec) +
 				(double)(now.tv_nsec - wait->since.tv_nsec) / 1e9,
 			&text);
