@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/resolver.h"
 #include "daemon/flight.h"
+#include "daemon/heartbeat.h"
 #include "daemon/probe.h"
 
 #include <signal.h>
@@ -19,6 +20,7 @@ enum {
 
 struct lookup {
 	struct event_base *base;
+	struct heartbeat *heartbeat;
 	struct mailbox mailbox;
 	struct conf *conf;
 	struct cache *cache;
@@ -150,7 +152,8 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 	lookup->probe = probe_new(lookup->base, lookup->resolver.dns, lookup->resolver.anchors,
 		&lookup->counters.validation);
 	lookup->sweep = evtimer_new(lookup->base, sweep, lookup);
-	return lookup->probe != NULL && lookup->sweep != NULL &&
+	lookup->heartbeat = heartbeat_new(lookup->base);
+	return lookup->probe != NULL && lookup->sweep != NULL && lookup->heartbeat != NULL &&
 	       event_add(lookup->sweep, &interval) == 0;
 }
 
@@ -206,6 +209,11 @@ const struct lookup_counters *lookup_counters(const struct lookup *lookup)
 	return &lookup->counters;
 }
 
+uint32_t lookup_heartbeat_age(const struct lookup *lookup)
+{
+	return heartbeat_age(lookup->heartbeat);
+}
+
 void lookup_stop(struct lookup *lookup)
 {
 	if (lookup->running) {
@@ -221,6 +229,7 @@ void lookup_stop(struct lookup *lookup)
 	resolver_close(&lookup->resolver);
 	if (lookup->sweep != NULL)
 		event_free(lookup->sweep);
+	heartbeat_free(lookup->heartbeat);
 	if (lookup->mailbox.wake >= 0)
 		mailbox_clear(&lookup->mailbox);
 	if (lookup->base != NULL)

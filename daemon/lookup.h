@@ -72,6 +72,9 @@ bool lookup_ask(struct lookup *lookup, const struct destination *destination, bo
 	struct mailbox *reply_to, void *waiter);
 const struct lookup_counters *lookup_counters(const struct lookup *lookup);
 
+/* [s] since the thread's last beat (daemon/heartbeat.h). */
+uint32_t lookup_heartbeat_age(const struct lookup *lookup);
+
 /* Stop the thread, store what is pending, and free everything. */
 void lookup_stop(struct lookup *lookup);
 

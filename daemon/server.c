@@ -355,6 +355,7 @@ static void worker_free(struct worker *worker)
 		event_free(worker->tick);
 	if (worker->handle_arrivals != NULL)
 		event_free(worker->handle_arrivals);
+	heartbeat_free(worker->heartbeat);
 	if (worker->mailbox.wake >= 0)
 		mailbox_clear(&worker->mailbox);
 	cache_reader_free(worker->socketmap.reader);
@@ -424,8 +425,10 @@ static struct worker *worker_new(
 		worker->tick = event_new(worker->base, -1, EV_PERSIST, tick, worker);
 		worker->handle_arrivals =
 			event_new(worker->base, -1, 0, connection_handle_arrivals, worker);
+		worker->heartbeat = heartbeat_new(worker->base);
 		if (worker->tick != NULL && worker->handle_arrivals != NULL &&
-			event_add(worker->tick, &second) == 0 && watch_listeners(worker))
+			worker->heartbeat != NULL && event_add(worker->tick, &second) == 0 &&
+			watch_listeners(worker))
 			return worker;
 	}
 	worker_free(worker);
@@ -578,6 +581,18 @@ void server_free(struct server *server)
 		close(server->listeners[i]);
 	conf_release(server->conf);
 	free(server);
+}
+
+uint32_t server_heartbeat_age(const struct server *server)
+{
+	uint32_t oldest = 0;
+
+	for (unsigned i = 0; i < server->running; i++) {
+		uint32_t age = heartbeat_age(server->workers[i]->heartbeat);
+		if (age > oldest)
+			oldest = age;
+	}
+	return oldest;
 }
 
 static uint64_t read_counter(const _Atomic uint64_t *counter)

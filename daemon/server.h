@@ -37,6 +37,9 @@ void server_set_conf(struct server *server, struct conf *conf);
 void server_stop(struct server *server);
 void server_free(struct server *server);
 
+/* [s] since the last beat of the serving thread that is worst off (daemon/heartbeat.h). */
+uint32_t server_heartbeat_age(const struct server *server);
+
 struct server_figures {
 	unsigned workers;
 	uint64_t connections; /* open now */

@@ -6,6 +6,7 @@
 #ifndef TLSAD_WORKER_H
 #define TLSAD_WORKER_H
 
+#include "daemon/heartbeat.h"
 #include "daemon/lookup.h"
 #include "daemon/socketmap.h"
 
@@ -85,6 +86,7 @@ struct listener {
 struct worker {
 	struct server *server;
 	struct event_base *base;
+	struct heartbeat *heartbeat;
 	struct mailbox mailbox;
 	struct lookup *lookup;
 	struct cache *cache;
