@@ -96,6 +96,14 @@ static bool check_stub(const char *entry, char *error, size_t error_size)
 	return false;
 }
 
+static bool check_absolute(const char *entry, char *error, size_t error_size)
+{
+	if (entry[0] == '\0' || entry[0] == '/')
+		return true;
+	snprintf(error, error_size, "write the whole path, from / on");
+	return false;
+}
+
 /* It stands in an answer, whose words are separated by blanks and commas (postconf(5)). */
 static bool check_directory(const char *entry, char *error, size_t error_size)
 {
@@ -140,8 +148,12 @@ static const struct setting settings[] = {
 		"beyond it the connection that is idle for longest gives way"},
 	{"server", "idle_timeout", SETTING_DURATION, AT(server.idle_timeout), "2m", 1, DAY, NULL,
 		NULL, true, "a connection without a request for so long is closed"},
-	{"server", "user", SETTING_RESERVED, 0, "", 0, 0, NULL, NULL, false,
-		"changing the account after the start"},
+	{"server", "user", SETTING_TEXT, AT(server.user), "", 0, 0, NULL, NULL, false,
+		"account to change to when started as root; empty is none"},
+	{"server", "chroot", SETTING_TEXT, AT(server.chroot), "", 0, 0, NULL, check_absolute, false,
+		"directory that is the root from then on; empty is none"},
+	{"server", "pid_file", SETTING_TEXT, AT(server.pid_file), "", 0, 0, NULL, check_absolute,
+		false, "file for the process's number; empty is none"},
 	{"resolver", "trust_anchor", SETTING_TEXT, AT(resolver.trust_anchor),
 		TLSAD_CONFDIR "/root.key", 0, 0, NULL, NULL, false,
 		"DNSSEC trust anchors, DS or DNSKEY records; when the file is absent the "
@@ -637,6 +649,9 @@ static bool check_together(struct loading *loading)
 					 "yet; write no, or remove the line");
 	if (conf->server.socketmap.count == 0)
 		return complain(loading, "[server] socketmap is empty: nobody could ask");
+	if (conf->server.chroot[0] != '\0' && conf->server.user[0] == '\0')
+		return complain(loading, "[server] chroot without user: root can leave any chroot; "
+					 "name an account");
 	if (!check_anchors(loading))
 		return false;
 	if (conf->cache.path[0] == '\0')

@@ -46,6 +46,9 @@ struct conf {
 		uint32_t socket_mode; /* permission bits */
 		uint32_t max_connections;
 		uint32_t idle_timeout; /* [s] */
+		char *user;            /* account, or empty */
+		char *chroot;          /* directory, or empty */
+		char *pid_file;        /* or empty */
 	} server;
 	struct {
 		char *trust_anchor; /* file */

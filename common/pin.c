@@ -10,8 +10,8 @@ static const char *const obstacle_texts[PIN_OBSTACLE_COUNT] = {
 	[PIN_MIXED_USAGES] = "DANE-EE and DANE-TA records cannot be put into one answer",
 	[PIN_OTHER_DIGEST] = "its digest is not the one of [dane] fingerprint_digest",
 	[PIN_NO_DIRECTORY] = "trust anchors can only be handed on with [dane] tafile_dir",
-	[PIN_ONLY_DIGEST] = "only a digest of the trust anchor is in DNS, and [dane] "
-			    "learn_trust_anchors is off",
+	[PIN_ONLY_DIGEST] = ("only a digest of the trust anchor is in DNS, and [dane] "
+			     "learn_trust_anchors is off"),
 	[PIN_TOO_MANY] = "there are more records than fit into a reply",
 	[PIN_DAMAGED] = "what the cache has of it is damaged",
 	[PIN_ANCHOR_UNKNOWN] = "no server of it has shown the trust anchor that the digest names",

@@ -8,15 +8,13 @@
 #include "daemon/mailbox.h"
 #include "daemon/socketmap.h"
 
-#include "common/endpoint.h"
-
 #include <event2/bufferevent.h>
 #include <sys/queue.h>
 
 enum {
 	/* [bytes] A list goes on when no more than this waits to be written. */
 	CONTROL_OUTPUT_LOW = 16384,
-	CONTROL_OUTPUT_HIGH = 65536, /* and pauses above */
+	CONTROL_OUTPUT_HIGH = 65536,   /* and pauses above */
 	CONTROL_UNREAD_MOST = 4 << 20, /* of other answers; then no request is read */
 };
 
@@ -33,9 +31,8 @@ struct control_connection {
 struct control {
 	struct control_world world;
 	struct conf *conf;
-	struct endpoint endpoint;
-	int listener;
-	struct event *accepting;
+	struct listeners *listeners; /* NULL: nothing is accepted any more */
+	struct event **accepting;    /* one for each */
 	struct mailbox mailbox;
 	uint32_t started; /* [s], clock_steady() */
 	unsigned connection_count;

@@ -4,11 +4,15 @@
 #include "common/conf.h"
 #include "common/dns.h"
 #include "common/log.h"
+#include "daemon/account.h"
+#include "daemon/activation.h"
 #include "daemon/cache.h"
 #include "daemon/control.h"
 #include "daemon/lookup.h"
 #include "daemon/notify.h"
+#include "daemon/pid_file.h"
 #include "daemon/server.h"
+#include "daemon/watchdog.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -23,7 +27,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { OVERRIDES_MOST = 128, ERROR_SIZE = 640 };
+enum { OVERRIDES_MOST = 128, ERROR_SIZE = 640, STATUS_SIZE = 256, CACHE_MODE = 0750 };
 
 struct options {
 	const char *file;
@@ -37,12 +41,17 @@ struct options {
 struct tlsad {
 	const struct options *options;
 	struct conf *conf;
+	struct account account;
+	struct pid_file pid_file;
 	struct cache *cache;
 	struct tafiles *tafiles;
 	struct lookup *lookup;
 	struct server *server;
-	struct control *control; /* NULL: none */
+	struct listeners *control_listeners; /* until there is a control; NULL: none */
+	struct control *control;             /* NULL: none */
+	struct watchdog *watchdog;           /* NULL: none */
 	struct event_base *base;
+	char status[STATUS_SIZE]; /* for the service manager */
 };
 
 static void usage(FILE *out)
@@ -173,14 +182,15 @@ static bool take_new_conf(
 
 static void reload(evutil_socket_t signal, short what, void *context)
 {
+	struct tlsad *tlsad = context;
 	json_t *changed = json_array(), *restart = json_array();
 	char error[CONF_ERROR_SIZE];
 
 	(void)signal;
 	(void)what;
 	notify_reloading();
-	take_new_conf(context, changed, restart, error, sizeof error);
-	notify_ready();
+	take_new_conf(tlsad, changed, restart, error, sizeof error);
+	notify_ready(tlsad->status);
 	json_decref(changed);
 	json_decref(restart);
 }
@@ -216,7 +226,7 @@ static bool serve(struct tlsad *tlsad)
 		    event_add(hangup, NULL) == 0;
 
 	if (good) {
-		notify_ready();
+		notify_ready(tlsad->status);
 		block_signals(SIG_UNBLOCK);
 		good = event_base_dispatch(tlsad->base) >= 0;
 	}
@@ -237,6 +247,20 @@ static bool serve(struct tlsad *tlsad)
  * Where nobody has said where the control socket is to be, a place that cannot be had is no reason
  * not to serve Postfix.
  */
+static bool listen_for_control(struct tlsad *tlsad, struct activation *activation, char *error)
+{
+	const struct conf *conf = tlsad->conf;
+
+	tlsad->control_listeners =
+		control_listen(conf, activation, &tlsad->account, error, ERROR_SIZE);
+	if (tlsad->control_listeners != NULL)
+		return true;
+	if (strcmp(conf->server.control, "unix:" TLSAD_RUNDIR "/control") != 0)
+		return false;
+	log_warning("%s; going on without, tlsactl cannot ask", error);
+	return true;
+}
+
 static bool start_control(struct tlsad *tlsad, char *error)
 {
 	struct control_world world = {
@@ -248,43 +272,85 @@ static bool start_control(struct tlsad *tlsad, char *error)
 		.reload = take_new_conf,
 		.context = tlsad,
 	};
+
+	if (tlsad->control_listeners == NULL || tlsad->control_listeners->count == 0)
+		return true;
+	tlsad->control = control_new(&world, tlsad->conf, tlsad->control_listeners);
+	if (tlsad->control == NULL) {
+		snprintf(error, ERROR_SIZE, "[server] control: out of memory");
+		return false;
+	}
+	tlsad->control_listeners = NULL;
+	return true;
+}
+
+/* A port in use is the likeliest fault and costs nothing to find, so it comes first. */
+static bool open_endpoints(struct tlsad *tlsad, char *error)
+{
+	struct activation activation;
+
+	if (!activation_read(&activation, error, ERROR_SIZE))
+		return false;
+	tlsad->server = server_new(tlsad->conf, &activation, &tlsad->account, error, ERROR_SIZE);
+	if (tlsad->server == NULL || !listen_for_control(tlsad, &activation, error))
+		return false;
+	activation_close(&activation);
+	return true;
+}
+
+/* What may need root, and then it is root no longer. */
+static bool start_as_root(struct tlsad *tlsad, char *error)
+{
 	const struct conf *conf = tlsad->conf;
 
-	tlsad->control = control_new(&world, tlsad->conf, error, ERROR_SIZE);
-	if (tlsad->control != NULL || error[0] == '\0')
-		return true;
-	if (strcmp(conf->server.control, "unix:" TLSAD_RUNDIR "/control") != 0)
+	return account_find(&tlsad->account, conf, error, ERROR_SIZE) &&
+	       open_endpoints(tlsad, error) &&
+	       account_make_directory(
+		       &tlsad->account, conf->cache.path, CACHE_MODE, error, ERROR_SIZE) &&
+	       pid_file_write(&tlsad->pid_file, conf->server.pid_file, error, ERROR_SIZE) &&
+	       account_become(&tlsad->account, conf, tlsad->options->file, error, ERROR_SIZE);
+}
+
+static bool start_threads(struct tlsad *tlsad, char *error)
+{
+	snprintf(error, ERROR_SIZE, "out of memory");
+	tlsad->base = event_base_new();
+	if (tlsad->base == NULL)
 		return false;
-	log_warning("%s; going on without, tlsactl cannot ask", error);
-	return true;
+	if (tlsad->conf->dane.tafile_dir[0] != '\0') {
+		tlsad->tafiles = tafiles_new(tlsad->conf);
+		if (tlsad->tafiles == NULL)
+			return false;
+	}
+	tlsad->lookup = lookup_start(tlsad->conf, tlsad->cache, tlsad->tafiles, error, ERROR_SIZE);
+	if (tlsad->lookup == NULL ||
+		!server_start(tlsad->server, tlsad->cache, tlsad->tafiles, tlsad->lookup, error,
+			ERROR_SIZE) ||
+		!start_control(tlsad, error))
+		return false;
+	snprintf(error, ERROR_SIZE, "out of memory");
+	return watchdog_new(
+		&tlsad->watchdog, tlsad->base, tlsad->lookup, tlsad->server, tlsad->status);
 }
 
 static bool start(struct tlsad *tlsad, char *error)
 {
-	/* The endpoints first: a port in use is the likeliest fault and costs nothing to find. */
-	tlsad->server = server_new(tlsad->conf, error, ERROR_SIZE);
-	if (tlsad->server == NULL)
+	if (!start_as_root(tlsad, error))
 		return false;
 	tlsad->cache = cache_open(tlsad->conf, error);
-	if (tlsad->cache == NULL)
-		return false;
-	tlsad->base = event_base_new();
-	if (tlsad->base == NULL) {
-		snprintf(error, ERROR_SIZE, "out of memory");
-		return false;
-	}
-	if (tlsad->conf->dane.tafile_dir[0] != '\0') {
-		tlsad->tafiles = tafiles_new(tlsad->conf);
-		if (tlsad->tafiles == NULL) {
-			snprintf(error, ERROR_SIZE, "out of memory");
-			return false;
-		}
-	}
-	tlsad->lookup = lookup_start(tlsad->conf, tlsad->cache, tlsad->tafiles, error, ERROR_SIZE);
-	return tlsad->lookup != NULL &&
-	       server_start(tlsad->server, tlsad->cache, tlsad->tafiles, tlsad->lookup, error,
-		       ERROR_SIZE) &&
-	       start_control(tlsad, error);
+	return tlsad->cache != NULL && start_threads(tlsad, error);
+}
+
+static void say_start(struct tlsad *tlsad)
+{
+	const struct listeners *listeners = server_listeners(tlsad->server);
+	char endpoint[ENDPOINT_TEXT_SIZE];
+
+	endpoint_print(&listeners->endpoints[0], endpoint);
+	snprintf(tlsad->status, sizeof tlsad->status, "serving on %s%s", endpoint,
+		listeners->count > 1 ? " and others" : "");
+	log_notice("tlsad %s serves on %s%s", TLSAD_VERSION, endpoint,
+		listeners->count > 1 ? " and others" : "");
 }
 
 static void say_figures(const struct tlsad *tlsad)
@@ -307,7 +373,9 @@ static void say_figures(const struct tlsad *tlsad)
 /* The threads end in the order in which nobody is left to answer to; then all is freed. */
 static void end(struct tlsad *tlsad, bool served)
 {
+	watchdog_free(tlsad->watchdog);
 	control_stop(tlsad->control);
+	listeners_free(tlsad->control_listeners);
 	if (tlsad->server != NULL && tlsad->lookup != NULL)
 		server_stop(tlsad->server);
 	if (served)
@@ -318,6 +386,7 @@ static void end(struct tlsad *tlsad, bool served)
 	server_free(tlsad->server);
 	cache_close(tlsad->cache);
 	tafiles_free(tlsad->tafiles);
+	pid_file_remove(&tlsad->pid_file);
 	if (tlsad->base != NULL)
 		event_base_free(tlsad->base);
 }
@@ -331,9 +400,7 @@ static int run(struct tlsad *tlsad)
 	/* Until serve() can obey them; threads inherit it, so that they never get one. */
 	block_signals(SIG_BLOCK);
 	if (start(tlsad, error)) {
-		log_notice("tlsad %s serves on %s%s", TLSAD_VERSION,
-			tlsad->conf->server.socketmap.entries[0],
-			tlsad->conf->server.socketmap.count > 1 ? " and others" : "");
+		say_start(tlsad);
 		bool good = serve(tlsad);
 		end(tlsad, true);
 		status = good ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -344,6 +411,19 @@ static int run(struct tlsad *tlsad)
 	conf_release(tlsad->conf);
 	libevent_global_shutdown();
 	return status;
+}
+
+static int check(const struct tlsad *tlsad)
+{
+	char error[ERROR_SIZE];
+	bool good = account_check(tlsad->conf, error, sizeof error);
+
+	if (!good)
+		log_error("%s: %s", tlsad->options->file, error);
+	else if (tlsad->options->verbose)
+		conf_print(tlsad->conf, stdout);
+	conf_release(tlsad->conf);
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int count, char **arguments)
@@ -360,12 +440,8 @@ int main(int count, char **arguments)
 		log_error("%s", error);
 		return EXIT_FAILURE;
 	}
-	if (options.check) {
-		if (options.verbose)
-			conf_print(tlsad.conf, stdout);
-		conf_release(tlsad.conf);
-		return EXIT_SUCCESS;
-	}
+	if (options.check)
+		return check(&tlsad);
 	log_open("tlsad", (enum log_target)tlsad.conf->log.target,
 		options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	return run(&tlsad);

@@ -19,6 +19,11 @@ enum {
 	WORKERS_AUTO_MOST = 8, /* one thread answers some 300,000 requests a second */
 	ACCEPT_AT_ONCE = 16,   /* so that several threads share a burst */
 	STOP_PATIENCE = 5,     /* [s] for lookups in flight when the daemon is told to stop */
+	STOP_ROUND = 10,       /* [ms] between two looks at what is in flight */
+	/* Looks at least, so that what lay in the kernel when the signal came is read. */
+	STOP_ROUNDS_LEAST = 3,
+	/* [us] for the first request of a connection that was just accepted. */
+	NEWCOMER_PATIENCE = 2000000,
 	/* [s] that the lookup thread may be late before a request is given up here. */
 	LOOKUP_GRACE = 5,
 	/* Descriptors that are not connections: libunbound's sockets of both views, and files. */
@@ -27,14 +32,12 @@ enum {
 
 struct server {
 	struct conf *conf;
-	struct endpoint endpoints[CONF_LIST_MOST];
-	int listeners[CONF_LIST_MOST];
-	size_t endpoint_count;
+	struct listeners *listeners;
 	struct worker **workers;
 	unsigned worker_count;
 	unsigned running;
-	bool removed;         /* the unix sockets' files: a successor may have made its own since */
-	uint32_t descriptors; /* that this process may have */
+	_Atomic unsigned deaf;                /* workers that accept no more */
+	uint32_t descriptors;                 /* that this process may have */
 	uint32_t descriptors_for_connections; /* of these */
 	_Atomic uint32_t connections;         /* of all workers */
 	_Atomic uint32_t last_refusal_logged;
@@ -214,16 +217,51 @@ static bool requests_in_flight(const struct worker *worker)
 	return false;
 }
 
-/* When told to stop: what has arrived is still answered, what is being looked up for a while. */
-static void stop_when_done(struct worker *worker)
+/*
+ * Postfix asks a second time, on a new connection, when the first one is closed under it, and not a
+ * third time (dict_sockmap_lookup() in its src/util/dict_sockmap.c). That one must get its answer:
+ * whoever was accepted a moment ago and has not been heard yet is waited for.
+ */
+static bool newcomers(const struct worker *worker)
 {
+	uint64_t now = clock_steady_us();
+	const struct connection *connection;
+
+	TAILQ_FOREACH(connection, &worker->idle, link)
+	{
+		if (!connection->heard && connection->last_active + NEWCOMER_PATIENCE > now)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Is there nothing left to answer? Not as long as another thread accepts: a client that this one
+ * leaves would come to that one, only to be left again.
+ */
+static bool at_rest(const struct worker *worker)
+{
+	const struct server *server = worker->server;
+
+	return worker->stop_rounds >= STOP_ROUNDS_LEAST &&
+	       atomic_load(&server->deaf) == server->running && !requests_in_flight(worker) &&
+	       !newcomers(worker);
+}
+
+/* When told to stop: what has arrived is still answered, what is being looked up for a while. */
+static void stop_when_done(evutil_socket_t fd, short what, void *context)
+{
+	struct worker *worker = context;
 	bool patient = clock_steady() < worker->stop_at;
 
+	(void)fd;
+	(void)what;
 	connection_handle_arrivals(-1, 0, worker);
+	worker->stop_rounds++;
 	/* What comes behind a request that is given up is not begun any more. */
 	if (!patient)
 		end_waits(worker);
-	if (!patient || !requests_in_flight(worker))
+	if (!patient || at_rest(worker))
 		event_base_loopbreak(worker->base);
 }
 
@@ -263,9 +301,7 @@ static void tick(evutil_socket_t fd, short what, void *context)
 		make_way(worker);
 	note_idle(worker);
 	give_up_overdue(worker, now);
-	if (worker->stopping) {
-		stop_when_done(worker);
-	} else if (worker->paused) {
+	if (worker->paused && !worker->stopping) {
 		for (size_t i = 0; i < worker->listener_count; i++)
 			event_add(worker->listeners[i].event, NULL);
 		worker->paused = false;
@@ -274,10 +310,14 @@ static void tick(evutil_socket_t fd, short what, void *context)
 
 static void begin_stop(struct worker *worker)
 {
+	static const struct timeval round = {.tv_usec = STOP_ROUND * 1000};
+
 	pause_listeners(worker);
+	atomic_fetch_add(&worker->server->deaf, 1);
 	worker->stopping = true;
 	worker->stop_at = clock_steady() + STOP_PATIENCE;
-	stop_when_done(worker);
+	if (event_add(worker->stop_round, &round) != 0)
+		event_base_loopbreak(worker->base);
 }
 
 static void take_answer(struct worker *worker, struct lookup_answer *answer)
@@ -288,8 +328,6 @@ static void take_answer(struct worker *worker, struct lookup_answer *answer)
 	if (wait->connection != NULL)
 		connection_resume(wait, answer, NULL);
 	free(wait);
-	if (worker->stopping)
-		stop_when_done(worker);
 }
 
 static void take_message(void *context, struct message *message)
@@ -324,6 +362,7 @@ static void *run(void *context)
 {
 	struct worker *worker = context;
 
+	pthread_setname_np(pthread_self(), "tlsad-serving");
 	if (event_base_dispatch(worker->base) < 0)
 		log_error("a serving thread's event loop failed");
 	return NULL;
@@ -355,6 +394,8 @@ static void worker_free(struct worker *worker)
 		event_free(worker->tick);
 	if (worker->handle_arrivals != NULL)
 		event_free(worker->handle_arrivals);
+	if (worker->stop_round != NULL)
+		event_free(worker->stop_round);
 	heartbeat_free(worker->heartbeat);
 	if (worker->mailbox.wake >= 0)
 		mailbox_clear(&worker->mailbox);
@@ -383,11 +424,11 @@ static bool watch_listeners(struct worker *worker)
 {
 	struct server *server = worker->server;
 
-	for (size_t i = 0; i < server->endpoint_count; i++) {
+	for (size_t i = 0; i < server->listeners->count; i++) {
 		struct listener *listener = &worker->listeners[i];
 		listener->worker = worker;
-		listener->inet = server->endpoints[i].address.ss_family != AF_UNIX;
-		listener->event = event_new(worker->base, server->listeners[i],
+		listener->inet = endpoint_path(&server->listeners->endpoints[i]) == NULL;
+		listener->event = event_new(worker->base, server->listeners->sockets[i],
 			EV_READ | EV_PERSIST, accept_more, listener);
 		if (listener->event == NULL)
 			return false;
@@ -425,35 +466,32 @@ static struct worker *worker_new(
 		worker->tick = event_new(worker->base, -1, EV_PERSIST, tick, worker);
 		worker->handle_arrivals =
 			event_new(worker->base, -1, 0, connection_handle_arrivals, worker);
+		worker->stop_round =
+			event_new(worker->base, -1, EV_PERSIST, stop_when_done, worker);
 		worker->heartbeat = heartbeat_new(worker->base);
 		if (worker->tick != NULL && worker->handle_arrivals != NULL &&
-			worker->heartbeat != NULL && event_add(worker->tick, &second) == 0 &&
-			watch_listeners(worker))
+			worker->stop_round != NULL && worker->heartbeat != NULL &&
+			event_add(worker->tick, &second) == 0 && watch_listeners(worker))
 			return worker;
 	}
 	worker_free(worker);
 	return NULL;
 }
 
-static bool listen_all(struct server *server, char *error, size_t error_size)
+static bool listen_all(struct server *server, struct activation *activation,
+	const struct account *owner, char *error, size_t error_size)
 {
-	const struct conf_list *list = &server->conf->server.socketmap;
-	char words[256];
+	const struct conf *conf = server->conf;
+	struct listeners_wish wish = {
+		.name = "socketmap",
+		.endpoints = conf->server.socketmap.entries,
+		.count = conf->server.socketmap.count,
+		.mode = (mode_t)conf->server.socket_mode,
+		.owner = owner,
+	};
 
-	for (size_t i = 0; i < list->count; i++) {
-		struct endpoint *endpoint = &server->endpoints[i];
-		/* The configuration was checked when it was loaded. */
-		endpoint_parse(endpoint, list->entries[i], words, sizeof words);
-		int fd = endpoint_listen(
-			endpoint, (mode_t)server->conf->server.socket_mode, words, sizeof words);
-		if (fd < 0) {
-			snprintf(error, error_size, "[server] socketmap %.150s: %.250s",
-				list->entries[i], words);
-			return false;
-		}
-		server->listeners[server->endpoint_count++] = fd;
-	}
-	return true;
+	server->listeners = listeners_open(&wish, activation, error, error_size);
+	return server->listeners != NULL;
 }
 
 /* As many descriptors as may be had; connections get what lookups leave. */
@@ -486,7 +524,8 @@ static void say_descriptor_limit(const struct server *server)
 			server->descriptors_for_connections);
 }
 
-struct server *server_new(struct conf *conf, char *error, size_t error_size)
+struct server *server_new(struct conf *conf, struct activation *activation,
+	const struct account *owner, char *error, size_t error_size)
 {
 	struct server *server = calloc(1, sizeof *server);
 
@@ -496,7 +535,7 @@ struct server *server_new(struct conf *conf, char *error, size_t error_size)
 	}
 	server->conf = conf_hold(conf);
 	divide_descriptors(server);
-	if (!listen_all(server, error, error_size)) {
+	if (!listen_all(server, activation, owner, error, error_size)) {
 		server_free(server);
 		return NULL;
 	}
@@ -550,16 +589,9 @@ void server_set_conf(struct server *server, struct conf *conf)
 	}
 }
 
-static void remove_endpoints(struct server *server)
-{
-	for (size_t i = 0; !server->removed && i < server->endpoint_count; i++)
-		endpoint_remove(&server->endpoints[i]);
-	server->removed = true;
-}
-
 void server_stop(struct server *server)
 {
-	remove_endpoints(server);
+	listeners_remove(server->listeners);
 	for (unsigned i = 0; i < server->running; i++)
 		mailbox_post_kind(&server->workers[i]->mailbox, MESSAGE_STOP);
 	for (unsigned i = 0; i < server->running; i++)
@@ -576,11 +608,14 @@ void server_free(struct server *server)
 	for (unsigned i = 0; server->workers != NULL && i < server->worker_count; i++)
 		worker_free(server->workers[i]);
 	free(server->workers);
-	remove_endpoints(server);
-	for (size_t i = 0; i < server->endpoint_count; i++)
-		close(server->listeners[i]);
+	listeners_free(server->listeners);
 	conf_release(server->conf);
 	free(server);
+}
+
+const struct listeners *server_listeners(const struct server *server)
+{
+	return server->listeners;
 }
 
 uint32_t server_heartbeat_age(const struct server *server)

@@ -63,6 +63,7 @@ struct connection {
 	struct event event;
 	int fd;
 	uint64_t last_active;    /* [us], clock_steady_us() */
+	bool heard;              /* there was a request */
 	struct wait *wait;       /* what it waits for, or NULL */
 	struct arrival *arrival; /* in this turn of the loop, or NULL */
 	struct backlog input;    /* a beginning of a request, or requests behind one that waits */
@@ -97,6 +98,8 @@ struct worker {
 	bool paused; /* listeners, for want of file descriptors */
 	bool stopping;
 	uint32_t stop_at; /* [s], clock_steady(): when stopping, the end of patience */
+	unsigned stop_rounds;
+	struct event *stop_round; /* while stopping */
 	struct event *tick;
 	TAILQ_HEAD(connection_list, connection) idle; /* least recently active first */
 	TAILQ_HEAD(, wait) waits;

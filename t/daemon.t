@@ -67,7 +67,11 @@ my @bad_settings = (
 	[ 'server', 'policy', 'unix:/run/policy', qr/does not have .*policy delegation.*remove/ ],
 	[ 'server', 'control', 'inet:127.0.0.1:1', qr/unix:PATH/ ],
 	[ 'server', 'metrics', 'inet:127.0.0.1:1', qr/does not have .*remove/ ],
-	[ 'server', 'user', 'tlsad', qr/does not have .*remove/ ],
+	[ 'server', 'user', 'no-such-account', qr/no such account; make it/ ],
+	[ 'server', 'user', 'root', qr/is root; name an account with fewer rights/ ],
+	[ 'server', 'chroot', 'var/lib/tlsad', qr/from \/ on/ ],
+	[ 'server', 'chroot', '/var/lib/tlsad', qr/chroot without user/ ],
+	[ 'server', 'pid_file', 'tlsad.pid', qr/from \/ on/ ],
 	[ 'server', 'workrs', '1', qr/did you mean 'workers'/ ],
 	[ 'server', 'timeout', '1s', qr/belongs to \[resolver\]|did you mean/ ],
 	[ 'server', 'xyzzy', '1', qr/no setting 'xyzzy'/ ],
@@ -204,7 +208,8 @@ sub bad_settings
 {
 	my $file = "$directory/bad.conf";
 	# These are of several settings, or of one that is missing: no one line has them.
-	my $no_line = qr/TLS-NAME|write no|name a directory|larger than max_ttl|without tafile_dir/;
+	my $no_line = qr/TLS-NAME|write\ no|name\ a\ directory|larger\ than\ max_ttl|without\ tafile_dir
+		|no\ such\ account|is\ root|chroot\ without\ user/x;
 	for (@bad_settings) {
 		my ($section, $key, $value, $words) = @$_;
 		write_file($file, "; a comment\n\n[$section]\n; another\n$key = $value\n\n");

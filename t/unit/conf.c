@@ -96,6 +96,9 @@ static const struct {
 	{"server.socket_mode", "0666", false},
 	{"server.max_connections", "16384", true},
 	{"server.idle_timeout", "120", true},
+	{"server.user", "", false},
+	{"server.chroot", "", false},
+	{"server.pid_file", "", false},
 	{"resolver.trust_anchor", TLSAD_CONFDIR "/root.key", false},
 	{"resolver.forward", "", false},
 	{"resolver.stub", "", false},
@@ -460,7 +463,6 @@ static void test_reserved(void)
 	} reserved[] = {
 		{"server", "policy", "unix:/x", "policy delegation"},
 		{"server", "metrics", "inet:127.0.0.1:1", "metrics"},
-		{"server", "user", "tlsad", "account"},
 	};
 
 	for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
@@ -735,10 +737,10 @@ static void test_printing(void)
 static void test_difference(void)
 {
 	/* Another value of each. */
-	static const char *const others[SETTINGS] = {"unix:/other", "unix:/x", "192.0.2.1", "5", "0600", "5",
-		"5s", "/other", "192.0.2.1", "a.example 192.0.2.1", "yes", "/other", "5s", "pinned",
-		"may", "sha512", "/other", NULL, NULL, NULL, "/other", "5M", "5s", "5h", "5s", "5",
-		"5s", "syslog"};
+	static const char *const others[SETTINGS] = {"unix:/other", "unix:/x", "192.0.2.1", "5",
+		"0600", "5", "5s", "nobody", NULL, "/other", "/other", "192.0.2.1",
+		"a.example 192.0.2.1", "yes", "/other", "5s", "pinned", "may", "sha512", "/other",
+		NULL, NULL, NULL, "/other", "5M", "5s", "5h", "5s", "5", "5s", "syslog"};
 	struct conf *standard = load("");
 
 	ok(conf_difference(standard, standard, 0) == NULL, "a configuration is like itself");
