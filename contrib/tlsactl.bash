@@ -50,6 +50,10 @@ _tlsactl()
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 		;;
+	--postfix)
+		mapfile -t COMPREPLY < <(compgen -d -- "$current")
+		return
+		;;
 	esac
 	# An option with a choice: "--starttls smtp|none".
 	if [[ $previous == --* ]]; then
@@ -68,6 +72,8 @@ _tlsactl()
 		mapfile -t COMPREPLY < <(printf '%s\n' "${commands[@]}" |
 			sed -n "s/^${operands[*]:+${operands[*]} }\([a-z-]*\).*/\1/p" |
 			sort -u | grep -- "^$current")
+	elif [[ $command == warm ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 	fi
 }
 

@@ -512,6 +512,18 @@ static void connection_ended(struct bufferevent *buffer, short what, void *conte
 	connection_free(context);
 }
 
+/* The answer to whatever is asked on a connection that is one too many. */
+static void turn_away(int accepted)
+{
+	static const char answer[] = "{\"error\":\"too many connections; try again later\"}";
+	char frame[NETSTRING_HEAD + sizeof answer + 1];
+
+	int size = snprintf(frame, sizeof frame, "%zu:%s,", sizeof answer - 1, answer);
+	/* It fits, or nobody is there any more. */
+	(void)!send(accepted, frame, (size_t)size, MSG_NOSIGNAL);
+	close(accepted);
+}
+
 static void accept_one(evutil_socket_t fd, short what, void *context)
 {
 	struct control *control = context;
@@ -521,8 +533,11 @@ static void accept_one(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	if (accepted < 0)
 		return;
-	if (control->connection_count < CONTROL_CONNECTIONS_MOST)
-		connection = calloc(1, sizeof *connection);
+	if (control->connection_count >= CONTROL_CONNECTIONS_MOST) {
+		turn_away(accepted);
+		return;
+	}
+	connection = calloc(1, sizeof *connection);
 	if (connection != NULL)
 		connection->buffer = bufferevent_socket_new(
 			control->world.base, accepted, BEV_OPT_CLOSE_ON_FREE);

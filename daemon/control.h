@@ -27,7 +27,8 @@
  *
  * A request over CONTROL_REQUEST_LONGEST bytes, or what is no netstring, ends the connection; what
  * is no JSON object or no verb is answered with an error. Streams wait for their reader and hold
- * no lock and no snapshot of the cache meanwhile.
+ * no lock and no snapshot of the cache meanwhile. Beyond CONTROL_CONNECTIONS_MOST connections one
+ * is told so, with an error, and closed.
  *
  * All of it runs in the main thread.
  */

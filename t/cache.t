@@ -443,9 +443,14 @@ sub full_disk
 			ne 'OK dane-only' } 1 .. $count;
 		return scalar(@wrong);
 	};
-	is($ask->(100), 0, 'full at run time: answers are right');
-	ok($daemon->wait_log(qr/cannot write to the cache: No space left on device; going on without/,
-		PROMPT), 'and the log tells');
+	# The file has pages to spare, and how far they go depends on how many parts share a commit.
+	my ($wrong, $told) = (0, qr/cannot write to the cache: No space left on device; going on without/);
+	for (1 .. 20) {
+		$wrong += $ask->(100);
+		last if $daemon->log_text =~ $told;
+	}
+	is($wrong, 0, 'full at run time: answers are right');
+	ok($daemon->wait_log($told, PROMPT), 'and the log tells');
 	is($ask->(100), 0, 'it goes on');
 	right_answers($daemon, 'what is stored is still served');
 	is(count_matches($daemon->log_text, qr/cannot write to the cache/), 1, 'said once');

@@ -48,7 +48,7 @@ if (!Namespace::inside()) {
 	exit Namespace::run_inside($^X, abs_path($0));
 }
 
-my $directory = Namespace::enter();
+my $directory = Namespace::enter("nameserver 127.0.0.1\noptions trust-ad\n");
 my $situations = Tlsad::Situations->new(Tlsad::Certificates->new("$directory/certificates"),
 	DOMAIN);
 my $zones = Zones->new("$directory/zones", NAME_SERVER);
@@ -65,7 +65,7 @@ my @servers = (
 	start_server('nsd', '-d', '-c',
 		Namespace::write_file("$directory/nsd.conf", $zones->nsd_configuration)),
 	start_server('unbound', '-d', '-c', Namespace::write_file("$directory/unbound.conf",
-		$zones->unbound_configuration('127.0.0.1'))),
+		$zones->unbound_configuration('127.0.0.1', 'validator iterator'))),
 	map { Tlsad::MailHost->start($situations->start($_),
 		listen => [$situations->address($_) . ':25']) } $situations->names);
 wait_for_port($_) for NAME_SERVER, '127.0.0.1';
@@ -81,9 +81,9 @@ my %differences = (
 	inject => 'Postfix throws away what came in the clear behind the reply to STARTTLS',
 );
 my %verified;
-# posttls-finger reads a banner without end for ever.
+# posttls-finger reads a banner or a handshake without end for ever.
 compare($situations->host($_) . '.' . DOMAIN, $differences{$_})
-	for grep { $_ ne 'endless' } $situations->names;
+	for grep { !/^(?:endless|flood|hello)$/ } $situations->names;
 compare('insecure.plain.example');
 compare('bogus.' . DOMAIN);
 cmp_ok($verified{yes}, '>=', 10, 'enough servers verify');

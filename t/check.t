@@ -82,7 +82,9 @@ sub zones
 		. "half A $right\nhalf A $silent\n_$port._tcp.half TLSA " . ee('right') . "\n"
 		. "two A $right\ntwo A $wrong\n_$port._tcp.two TLSA " . ee('right') . "\n"
 		. "nobody A 127.0.0.250\n_$port._tcp.nobody TLSA " . ee('right') . "\n"
-		. "alias CNAME names\n";
+		. "alias CNAME names\n"
+		. "coloured CNAME red\\027[31m\nred\\027[31m A $right\n"
+		. "_$port._tcp.red\\027[31m TLSA " . ee('right') . "\n";
 	$zone .= <<'END';
 good MX 10 right
 good MX 20 ta
@@ -98,6 +100,8 @@ failed MX 10 right
 failed MX 20 mx-tlsa-servfail.dane.lab.
 without MX 10 none
 named MX 10 ta-domain
+escapes MX 10 right
+escapes MX 20 red\027[31m
 null MX 0 .
 END
 	return { 'site.lab' => $zone, 'site-plain.lab' =>
@@ -134,6 +138,11 @@ sub rows
 			'publish +one of these records would match', sprintf($publish, 'wrong',
 				ee('other'))],
 		['the right key with another name', '[ee-name.site.lab]', 0, ''],
+		['escape sequences in a certificate', '[escape.site.lab]', 0, '',
+			'cert 0 +CN=red\\\\1B\[31m\\\\07; names: escape\.site\.lab, red\\\\x1b\[31m\.site\.lab; issuer'],
+		['escape sequences in a name of DNS', '[coloured.site.lab]', 0, '',
+			"DNS +1 TLSA record at _$port\\._tcp\\.red\\\\027\\[31m\\.site\\.lab"],
+		['escape sequences in an MX record', 'escapes.site.lab', 0, '', 'MX +1 host, secure'],
 		['expired, usage 3', '[expired.site.lab]', 0, 'certificate-expired',
 			'has expired on 20.* pass over it \(usage 3\)'],
 		['expires soon', '[soon.site.lab]', 0, 'certificate-expires',
@@ -183,6 +192,10 @@ sub rows
 		['garbage', '[garbage.site.lab]', 75, '', 'what comes is no SMTP'],
 		['more than was asked for', '[inject.site.lab]', 75, '',
 			'what comes is no SMTP: more came'],
+		['a chain of a hundred certificates', '[many.site.lab]', 0, '', 'cert 99 +CN='],
+		['a certificate without end', '[flood.site.lab]', 1, '', 'excessive message size'],
+		['requests without end in the handshake', '[hello.site.lab]', 1, '',
+			'handshake is longer than 1048576 bytes'],
 		['nobody there', '[nobody.site.lab]', 75, '', 'no connection: Connection refused'],
 		['one family refused', '[family.site.lab]', 0, 'family-fails',
 			'over IPv6 it fails \(::1: no connection: .*\), over IPv4 it works'],

@@ -52,4 +52,7 @@ is(offered('tlsa', 'verify', '--se'), '', 'and of no other');
 is(offered('tlsa', 'create', '--protocol', ''), 'sctp tcp udp', 'choices');
 is(offered('check', '--starttls', 'n'), 'none', 'one of them');
 is(offered('tlsa', 'create', '--cert', ''), 'chain.pem', 'files');
+is(offered('warm', 'c'), 'chain.pem', 'files as operands');
+mkdir("$directory/etc") or die "etc: $!\n";
+is(offered('doctor', '--postfix', ''), 'etc', 'directories');
 done_testing();

@@ -11,6 +11,7 @@ use IO::Socket::UNIX;
 use JSON::PP ();
 use Test::More;
 use Time::HiRes ();
+use Tlsad::Ctl;
 use Tlsad::Daemon;
 use Tlsad::Lab;
 use Tlsad::Process;
@@ -21,6 +22,7 @@ use constant REQUEST_LONGEST => 16384;
 my @missing = Tlsad::Lab::missing_programs();
 plan(skip_all => "not installed: @missing") if @missing;
 my $lab = Tlsad::Lab->start;
+my $ctl = Tlsad::Ctl->new;
 my $json = JSON::PP->new->canonical;
 
 subtest('lookup, explain, show' => \&lookups);
@@ -36,14 +38,8 @@ done_testing();
 sub connection
 {
 	my ($daemon) = @_;
-	# It is there a moment after the sockets for Postfix.
-	for (1 .. 200) {
-		my $socket = IO::Socket::UNIX->new(Type => SOCK_STREAM,
-			Peer => $daemon->directory . '/control');
-		return $socket if $socket;
-		Time::HiRes::sleep(0.02);
-	}
-	die "control: $!\n";
+	return IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $daemon->control)
+		// die $daemon->control . ": $!\n";
 }
 
 sub frame { my ($bytes) = @_; return length($bytes) . ":$bytes," }
@@ -215,6 +211,10 @@ sub bad_requests
 	is(receive($socket)->{reply}, 'OK dane-only', 'byte by byte');
 	my @idle = map { connection($daemon) } 1 .. 40;
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'Postfix is served all the while');
+	is_deeply(receive($idle[-1]), { error => 'too many connections; try again later' }, 'one too many is told so');
+	is(receive($idle[-1]), undef, 'and let go');
+	is($ctl->run('-s', $daemon->control, 'cache', 'list')->{err},
+		"tlsactl: error: too many connections; try again later\n", 'as tlsactl says');
 	@idle = ();
 	is((ask($daemon, verb => 'status'))[0]{ok}, JSON::PP::true, 'and so is the next one');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
@@ -292,7 +292,7 @@ sub reload
 sub socket_file
 {
 	my $daemon = Tlsad::Daemon->start(lab => $lab);
-	my $path = $daemon->directory . '/control';
+	my $path = $daemon->control;
 	is(sprintf('%04o', (stat($path))[2] & 07777), '0600', 'only its owner may ask');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 	ok(!-e $path, 'and removes it');

@@ -47,7 +47,8 @@ proxymap  unix  -  -  n  -  -  proxymap
 pickup    unix  n  -  y  60 1  pickup
 END
 
-my $directory = Namespace::enter();
+my $trusting = "nameserver 127.0.0.1\noptions trust-ad\n";
+my $directory = Namespace::enter($trusting);
 my $ctl = Tlsad::Ctl->new;
 my @resolvers = (resolver('127.0.0.1', 0x20), resolver('127.0.0.2', 0));
 my $root = Tlsad::Root->new;
@@ -70,7 +71,6 @@ my %good = (
 	smtp_tls_security_level => 'dane',
 	smtp_tls_policy_maps => "socketmap:unix:$directory/run/socketmap:policy",
 );
-my $trusting = "nameserver 127.0.0.1\noptions trust-ad\n";
 Namespace::write_file("$directory/queue/etc/resolv.conf", $trusting);
 
 subtest('all is well' => \&well);

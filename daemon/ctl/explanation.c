@@ -220,6 +220,16 @@ static void print_times(const struct screen *screen, const json_t *explanation)
 		moment_duration(left, ttl), moment_date(date, (int64_t)time(NULL) + ttl));
 }
 
+/* A reply without words, `NOTFOUND `, ends in a blank. */
+static void print_answer(const struct screen *screen, const char *map, const char *reply)
+{
+	size_t size = strlen(reply);
+
+	if (size > 0 && reply[size - 1] == ' ')
+		size--;
+	screen_row(screen, 0, SCREEN_PLAIN, map, TEXT_COLUMN, "%.*s", (int)size, reply);
+}
+
 static void print_answers(const struct screen *screen, const json_t *explanation)
 {
 	static const char *const maps[][2] = {
@@ -230,8 +240,7 @@ static void print_answers(const struct screen *screen, const json_t *explanation
 	screen_row(screen, 0, SCREEN_PLAIN, "rule", TEXT_COLUMN, "%s: %s",
 		client_string(explanation, "reason"), client_string(explanation, "rule"));
 	for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
-		screen_row(screen, 0, SCREEN_PLAIN, maps[i][1], TEXT_COLUMN, "%s",
-			client_string(explanation, maps[i][0]));
+		print_answer(screen, maps[i][1], client_string(explanation, maps[i][0]));
 	if (not_pinned[0] != '\0')
 		screen_row(screen, 0, SCREEN_WARNING, "not pinned", TEXT_COLUMN, "%s", not_pinned);
 	print_times(screen, explanation);

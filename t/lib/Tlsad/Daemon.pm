@@ -11,9 +11,10 @@ package Tlsad::Daemon;
 #   Tlsad::Daemon->start(config => {SECTION => {KEY => VALUE or [VALUES]}},
 #           args => [...], env => {NAME => VALUE}, lab => $lab,
 #           directory => PATH, timeout => SECONDS, wrapper => [COMMAND...])
-#       Returns when every socketmap endpoint accepts; dies with the log when
-#       that does not happen within the timeout (default 30). Defaults: one
-#       endpoint unix:DIRECTORY/socketmap, cache in DIRECTORY/cache, resolver
+#       Returns when every socketmap endpoint and the control socket accept; dies
+#       with the log when that does not happen within the timeout (default 30).
+#       Defaults: one endpoint unix:DIRECTORY/socketmap, the control socket
+#       unix:DIRECTORY/control, cache in DIRECTORY/cache, resolver
 #       settings of the lab (Tlsad::Lab), or without a lab a root server on
 #       which nothing listens, so that no query leaves this machine. A value of
 #       undef removes a default. wrapper runs the daemon below another command.
@@ -21,6 +22,7 @@ package Tlsad::Daemon;
 #       For a daemon that is to exit by itself. Returns (STATUS, LOG); STATUS is
 #       the exit status, 128 + signal, or undef when it had to be killed.
 #   $daemon->endpoint([N])          the N-th socketmap endpoint (from 0)
+#   $daemon->control                path of the control socket, empty without one
 #   $daemon->client([timeout => S]) a Tlsad::Socketmap to it
 #   $daemon->request(MAP, KEY)      over a connection of its own
 #   $daemon->directory, ->config_file, ->log_file, ->pid, ->alive
@@ -134,6 +136,7 @@ sub write_config
 	my $endpoints = $merged->{server}{socketmap} // '';
 	$endpoints = join(' ', @$endpoints) if ref $endpoints;
 	$self->{endpoints} = [ grep { length } split(/[,\s]+/, $endpoints) ];
+	$self->{control} = $merged->{server}{control} // '';
 	my $file = $self->config_file;
 	open(my $handle, '>', "$file.new") or die "$file.new: $!\n";
 	print {$handle} $text;
@@ -155,7 +158,7 @@ sub start_again
 	my ($self) = @_;
 	$self->_spawn;
 	my $end = Time::HiRes::time() + $self->{timeout};
-	my @waiting = @{$self->{endpoints}};
+	my @waiting = (@{$self->{endpoints}}, grep { length } $self->{control});
 	while (@waiting) {
 		if (eval { Tlsad::Socketmap->new($waiting[0], timeout => 1)->close; 1 }) {
 			shift @waiting;
@@ -179,6 +182,7 @@ sub directory { return $_[0]{directory} }
 sub config_file { return "$_[0]{directory}/tlsad.conf" }
 sub log_file { return "$_[0]{directory}/log" }
 sub endpoint { return $_[0]{endpoints}[$_[1] // 0] }
+sub control { return $_[0]{control} =~ s/^unix://r }
 sub pid { return $_[0]{process}->pid }
 sub alive { return $_[0]{process} && $_[0]{process}->alive }
 sub reload { return $_[0]{process}->signal('HUP') }

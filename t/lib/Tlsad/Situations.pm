@@ -61,6 +61,9 @@ sub _make_certificates
 	$certificates->make('ta-elsewhere', issuer => 'root', names => ['elsewhere.invalid'],
 		%long);
 	$certificates->make('ta-domain', issuer => 'root', names => ["named.$domain"], %long);
+	# What must not reach a terminal as it is.
+	$certificates->make('escape', subject => "red\e[31m\a", names => ["escape.$domain",
+		"red\e[31m.$domain"], %long);
 	$certificates->make('wildcard', issuer => 'root', names => ["*.$domain"], %long);
 }
 
@@ -99,6 +102,7 @@ sub _make_servers
 		expired => $self->_with('expired'), [$self->ee('expired')],
 		soon => $self->_with('soon'), [$self->ee('soon')],
 		early => $self->_with('early'), [$self->ee('early')],
+		escape => $self->_with('escape'), [$self->ee('escape')],
 		ta => $self->_with([qw(ta intermediate root)]), [$self->ta('root')],
 		disorder => $self->_with([qw(ta root intermediate)]), [$self->ta('root')],
 		ta_key => $self->_with([qw(ta intermediate)]), [$self->ta('intermediate', 1)],
@@ -122,6 +126,9 @@ sub _make_servers
 		endless => $self->_with('right', fault => 'endless-banner'), [$self->ee('right')],
 		garbage => $self->_with('right', fault => 'garbage'), [$self->ee('right')],
 		inject => $self->_with('right', fault => 'inject'), [$self->ee('right')],
+		many => $self->_with('right', fault => 'many-certs'), [$self->ee('right')],
+		flood => $self->_with('right', fault => 'endless-handshake'), [$self->ee('right')],
+		hello => $self->_with('right', fault => 'hello-requests'), [$self->ee('right')],
 		tls => $self->_with('right', tls_only => 1), [$self->ee('right')],
 		names => $self->_with('other', sni => { "names.$self->{domain}" =>
 			[$self->_chain('right'), $certificates->path('right', 'key')] }),
