@@ -37,7 +37,7 @@ static bool parse_inet(struct endpoint *endpoint, const char *text, char *error,
 	const char *colon = strrchr(text, ':');
 	size_t length = colon != NULL ? (size_t)(colon - text) : 0;
 	struct addrinfo hints = {
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
 		.ai_socktype = SOCK_STREAM,
 	};
 	struct addrinfo *found = NULL;
@@ -54,18 +54,14 @@ static bool parse_inet(struct endpoint *endpoint, const char *text, char *error,
 	snprintf(host, sizeof host, "%.*s", (int)length, text);
 	if (strcmp(host, "localhost") == 0)
 		strcpy(host, "127.0.0.1");
-	unsigned long port = strtoul(colon + 1, NULL, 10);
-	if (port == 0 || port > UINT16_MAX ||
-		getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, colon + 1, &hints, &found) != 0)
-		return false;
 	/* Every address is one socket: IPv6's, which takes IPv4 as well. */
-	const struct addrinfo *chosen = found;
-	for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
-		if (at->ai_family == AF_INET6)
-			chosen = at;
-	}
-	memcpy(&endpoint->address, chosen->ai_addr, chosen->ai_addrlen);
-	endpoint->size = chosen->ai_addrlen;
+	if (strcmp(host, "*") == 0)
+		strcpy(host, "::");
+	unsigned long port = strtoul(colon + 1, NULL, 10);
+	if (port == 0 || port > UINT16_MAX || getaddrinfo(host, colon + 1, &hints, &found) != 0)
+		return false;
+	memcpy(&endpoint->address, found->ai_addr, found->ai_addrlen);
+	endpoint->size = found->ai_addrlen;
 	freeaddrinfo(found);
 	return true;
 }
