@@ -832,3 +832,58 @@ bool conf_reloadable(const char *setting)
 	}
 	return false;
 }
+
+static bool copy_list(struct conf_list *to, const struct conf_list *from)
+{
+	clear_list(to);
+	for (size_t i = 0; i < from->count; i++) {
+		to->entries[i] = strdup(from->entries[i]);
+		if (to->entries[i] == NULL)
+			return false;
+		to->count++;
+	}
+	return true;
+}
+
+static bool copy_value(const struct setting *setting, struct conf *to, const struct conf *from)
+{
+	void *place = member(to, setting);
+	const void *value = member(from, setting);
+
+	switch (setting->type) {
+	case SETTING_TEXT: {
+		char *copy = strdup(*(char *const *)value);
+		if (copy == NULL)
+			return false;
+		free(*(char **)place);
+		*(char **)place = copy;
+		return true;
+	}
+	case SETTING_LIST:
+	case SETTING_REPEATED:
+		return copy_list(place, value);
+	case SETTING_SIZE:
+		*(uint64_t *)place = *(const uint64_t *)value;
+		return true;
+	case SETTING_BOOLEAN:
+		*(bool *)place = *(const bool *)value;
+		return true;
+	case SETTING_CHOICE:
+		*(int *)place = *(const int *)value;
+		return true;
+	case SETTING_RESERVED:
+		return true;
+	default:
+		*(uint32_t *)place = *(const uint32_t *)value;
+		return true;
+	}
+}
+
+bool conf_keep(struct conf *conf, const struct conf *in_force)
+{
+	for (size_t i = 0; i < SETTING_COUNT; i++) {
+		if (!settings[i].reload && !copy_value(&settings[i], conf, in_force))
+			return false;
+	}
+	return true;
+}

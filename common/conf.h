@@ -101,6 +101,12 @@ void conf_print(const struct conf *conf, FILE *out);
 /* The n-th setting that differs between two configurations, as `section.key`, or NULL. */
 const char *conf_difference(const struct conf *one, const struct conf *other, size_t n);
 
+/*
+ * Before a configuration that was just loaded is shared: what a running daemon cannot take over
+ * stays as it is in force. False when out of memory.
+ */
+bool conf_keep(struct conf *conf, const struct conf *in_force);
+
 /* Can a running daemon take the setting `section.key` over? */
 bool conf_reloadable(const char *setting);
 

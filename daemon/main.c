@@ -153,22 +153,38 @@ static void note_difference(
 		json_array_size(changed) + json_array_size(restart));
 }
 
+/* A new configuration, in which what cannot change is as it was. NULL, and the log tells why. */
+static struct conf *load_beside(
+	struct tlsad *tlsad, json_t *changed, json_t *restart, char *error, size_t error_size)
+{
+	char words[CONF_ERROR_SIZE];
+	struct conf *conf = load(tlsad->options, words);
+
+	if (conf != NULL) {
+		note_difference(tlsad->conf, conf, changed, restart);
+		if (conf_keep(conf, tlsad->conf))
+			return conf;
+		conf_release(conf);
+		snprintf(words, sizeof words, "out of memory");
+	}
+	log_error("the old configuration stays: %s", words);
+	snprintf(error, error_size, "%s", words);
+	return NULL;
+}
+
 /* A broken configuration leaves the old one in place. */
 static bool take_new_conf(
 	void *context, json_t *changed, json_t *restart, char *error, size_t error_size)
 {
 	struct tlsad *tlsad = context;
-	char words[CONF_ERROR_SIZE] = "out of memory";
 	struct conf_message *message = calloc(1, sizeof *message);
-	struct conf *conf = message != NULL ? load(tlsad->options, words) : NULL;
+	struct conf *conf =
+		message != NULL ? load_beside(tlsad, changed, restart, error, error_size) : NULL;
 
 	if (conf == NULL) {
-		log_error("the old configuration stays: %s", words);
-		snprintf(error, error_size, "%s", words);
 		free(message);
 		return false;
 	}
-	note_difference(tlsad->conf, conf, changed, restart);
 	server_set_conf(tlsad->server, conf);
 	if (tlsad->control != NULL)
 		control_set_conf(tlsad->control, conf);
