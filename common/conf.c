@@ -81,6 +81,12 @@ static bool check_control(const char *entry, char *error, size_t error_size)
 	return false;
 }
 
+static bool check_metrics(const char *entry, char *error, size_t error_size)
+{
+	struct endpoint endpoint;
+	return entry[0] == '\0' || endpoint_parse(&endpoint, entry, error, error_size);
+}
+
 static bool check_network(const char *entry, char *error, size_t error_size)
 {
 	struct network network;
@@ -136,7 +142,10 @@ static const struct setting settings[] = {
 	{"server", "control", SETTING_TEXT, AT(server.control), "unix:" TLSAD_RUNDIR "/control", 0,
 		0, NULL, check_control, false,
 		"where tlsactl asks: unix:PATH, mode 0600; empty is nowhere"},
-	{"server", "metrics", SETTING_RESERVED, 0, "", 0, 0, NULL, NULL, false, "metrics"},
+	{"server", "metrics", SETTING_TEXT, AT(server.metrics), "", 0, 0, NULL, check_metrics,
+		false,
+		"where Prometheus asks for /metrics and others for /healthz, over HTTP: "
+		"unix:PATH or inet:HOST:PORT; empty is nowhere"},
 	{"server", "allow", SETTING_LIST, AT(server.allow), "127.0.0.0/8, ::1/128", 0, 0, NULL,
 		check_network, true, "networks that may connect to inet endpoints"},
 	{"server", "workers", SETTING_WORKERS, AT(server.workers), "auto", 1, 64, NULL, NULL, false,
@@ -206,6 +215,8 @@ static const struct setting settings[] = {
 		NULL, true, "a DANE answer may outlive a failed refresh by so long"},
 	{"log", "target", SETTING_CHOICE, AT(log.target), "auto", 0, 0, log_target_choices, NULL,
 		false, "auto (standard error, with levels for systemd's journal), stderr, syslog"},
+	{"log", "answers", SETTING_BOOLEAN, AT(log.answers), "no", 0, 0, NULL, NULL, true,
+		"answers from the cache have a line in the log, too"},
 };
 
 enum { SETTING_COUNT = sizeof settings / sizeof settings[0] };

@@ -41,6 +41,7 @@ struct conf {
 	struct {
 		struct conf_list socketmap;
 		char *control; /* `unix:PATH`, or empty */
+		char *metrics; /* endpoint, or empty */
 		struct conf_list allow;
 		uint32_t workers;     /* 0: as many as there are processors */
 		uint32_t socket_mode; /* permission bits */
@@ -79,7 +80,8 @@ struct conf {
 		uint32_t serve_stale; /* [s] */
 	} cache;
 	struct {
-		int target; /* enum log_target */
+		int target;   /* enum log_target */
+		bool answers; /* those from the cache have a line, too */
 	} log;
 };
 

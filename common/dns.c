@@ -44,6 +44,7 @@ struct dns {
 	struct dns_query_list waiting;  /* for libunbound */
 	struct dns_query_list finished; /* for their callbacks */
 	struct event *deliver;          /* runs the callbacks of `finished` */
+	struct dns_counters counters;
 };
 
 /*
@@ -228,8 +229,11 @@ static ssize_t log_message(void *cookie, const char *bytes, size_t size)
 	size_t length = size - (size_t)(words - bytes);
 	while (length > 0 && words[length - 1] == '\n')
 		length--;
-	if (length > 0 && message_wanted())
-		log_warning("libunbound: %.*s", (int)length, words);
+	if (length > 0 && message_wanted()) {
+		char line[LOG_LINE_SIZE], text[LOG_LINE_SIZE];
+		snprintf(line, sizeof line, "%.*s", (int)length, words);
+		log_warning("libunbound: text=\"%s\"", log_quotable(text, sizeof text, line));
+	}
 	return (ssize_t)size;
 }
 
@@ -312,6 +316,25 @@ static void read_answer(const struct dns_query *query, struct dns_answer *answer
 	}
 }
 
+/* A step of a lookup, for `-v`. */
+static void tell(const struct dns_query *query, const struct dns_answer *answer)
+{
+	char detail[DNS_DETAIL_SIZE];
+
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	if (answer->outcome == DNS_FAILED)
+		log_debug("asked %s %s: outcome=failed failure=%s detail=\"%s\"",
+			query->name[0] != '\0' ? query->name : ".", dns_type_name(query->type),
+			dns_failure_name(answer->failure),
+			log_quotable(detail, sizeof detail, answer->detail));
+	else
+		log_debug("asked %s %s: outcome=%s dnssec=%s ttl=%u",
+			query->name[0] != '\0' ? query->name : ".", dns_type_name(query->type),
+			dns_outcome_name(answer->outcome), dns_security_name(answer->security),
+			answer->ttl);
+}
+
 static void deliver_finished(evutil_socket_t fd, short what, void *context)
 {
 	struct dns *dns = context;
@@ -324,13 +347,8 @@ static void deliver_finished(evutil_socket_t fd, short what, void *context)
 
 		TAILQ_REMOVE(&dns->finished, query, link);
 		read_answer(query, &answer);
-		if (answer.outcome == DNS_FAILED)
-			log_debug("asked %s %s: %s %s", query->name, dns_type_name(query->type),
-				dns_failure_name(answer.failure), answer.detail);
-		else
-			log_debug("asked %s %s: %s, %s, ttl %u", query->name,
-				dns_type_name(query->type), dns_outcome_name(answer.outcome),
-				dns_security_name(answer.security), answer.ttl);
+		dns_count_answer(&dns->counters, query->type, &answer);
+		tell(query, &answer);
 		query->callback(query->context, &answer);
 		dns_answer_clear(&answer);
 		query_free(query);
@@ -374,16 +392,18 @@ static void resolved(void *context, int rcode, void *packet, int packet_size, in
 	finish(query);
 }
 
-/* The second view is made when it is first needed; without it the first one serves. */
+/* The others are made when they are first needed; without them the first one serves. */
 static struct ub_ctx *get_view(struct dns *dns, enum dns_view view)
 {
 	char error[256];
 
-	if (dns->views[view] == NULL && !dns->crippled) {
+	if (dns->views[view] == NULL && (view == DNS_VIEW_FRESH || !dns->crippled)) {
 		dns->views[view] = view_new(dns, error, sizeof error);
-		dns->crippled = dns->views[view] == NULL;
-		if (dns->crippled)
+		/* A fresh one is tried anew each time. */
+		if (dns->views[view] == NULL && view != DNS_VIEW_FRESH) {
+			dns->crippled = true;
 			log_warning("records are not refreshed before they expire: %s", error);
+		}
 	}
 	return dns->views[view] != NULL ? dns->views[view] : dns->views[DNS_VIEW_FIRST];
 }
@@ -423,6 +443,7 @@ struct dns_query *dns_query_start(struct dns *dns, enum dns_view view, const cha
 
 void dns_query_cancel(struct dns_query *query)
 {
+	dns_count_timeout(&query->dns->counters, query->type);
 	if (query->finished) {
 		TAILQ_REMOVE(&query->dns->finished, query, link);
 		query_free(query);
@@ -493,6 +514,20 @@ void dns_limit_ttl(struct dns *dns, uint32_t max_ttl)
 	/* libunbound takes no option over once it has begun to work. */
 	dns->settings.max_ttl = max_ttl;
 	dns_forget(dns);
+}
+
+void dns_forget_view(struct dns *dns, enum dns_view view)
+{
+	struct ub_ctx *old = dns->views[view];
+
+	dns->views[view] = NULL;
+	if (old != NULL)
+		ub_ctx_delete(old);
+}
+
+const struct dns_counters *dns_counters(const struct dns *dns)
+{
+	return &dns->counters;
 }
 
 static void free_queries(struct dns_query_list *list)

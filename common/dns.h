@@ -4,8 +4,9 @@
  * One struct dns belongs to one thread, the one that runs its event base. It holds two libunbound
  * contexts with the same settings, DNS_VIEW_FIRST and DNS_VIEW_SECOND, because libunbound has no
  * call that looks past its own cache: a record is refreshed before it expires by asking the view
- * that was not asked last time, whose copy has expired by then. The second one is made when it is
- * first needed.
+ * that was not asked last time, whose copy has expired by then. DNS_VIEW_FRESH is for who wants to
+ * know whether the network answers: it is forgotten before a question, so that the answer does not
+ * come from a cache. All but the first are made when they are first needed.
  *
  * A callback never runs inside dns_query_start(); it runs from the event loop, once, and not at
  * all after dns_query_cancel().
@@ -13,14 +14,14 @@
 #ifndef TLSAD_DNS_H
 #define TLSAD_DNS_H
 
-#include "common/dns_answer.h"
+#include "common/dns_count.h"
 
 #include <event2/event.h>
 
 struct dns;
 struct dns_query;
 
-enum dns_view { DNS_VIEW_FIRST, DNS_VIEW_SECOND, DNS_VIEW_COUNT };
+enum dns_view { DNS_VIEW_FIRST, DNS_VIEW_SECOND, DNS_VIEW_FRESH, DNS_VIEW_COUNT };
 
 /* What the resolver is told; the strings belong to the caller and outlive the struct dns. */
 struct dns_settings {
@@ -70,6 +71,12 @@ void dns_forget(struct dns *dns);
 /* No answer lives longer than that, in seconds. Where it is a change, dns_forget() is part of it.
  */
 void dns_limit_ttl(struct dns *dns, uint32_t max_ttl);
+
+/* Forget what one view has cached, other than the first. Not from a callback. */
+void dns_forget_view(struct dns *dns, enum dns_view view);
+
+/* Lives as long as the struct dns; any thread may read. */
+const struct dns_counters *dns_counters(const struct dns *dns);
 
 const char *dns_library_version(void);
 

@@ -86,6 +86,16 @@ static void log_line(enum log_level level, const char *format, va_list arguments
 	errno = saved_errno;
 }
 
+const char *log_quotable(char *out, size_t size, const char *words)
+{
+	size_t used = 0;
+
+	for (; *words != '\0' && used + 1 < size; words++)
+		out[used++] = *words == '"' ? '\'' : *words;
+	out[used] = '\0';
+	return out;
+}
+
 #define LOG_FUNCTION(name, level)                                                                  \
 	void name(const char *format, ...)                                                         \
 	{                                                                                          \

@@ -9,6 +9,7 @@
 #define TLSAD_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum { LOG_LINE_SIZE = 2048 };
 
@@ -35,6 +36,12 @@ void log_connect(void);
 
 void log_set_level(enum log_level level);
 bool log_wants(enum log_level level);
+
+/*
+ * Words for between two double quotes in a line: quotes in them become single ones, so that what a
+ * stranger wrote cannot end the value and begin another. What does not fit is cut. Returns `out`.
+ */
+const char *log_quotable(char *out, size_t size, const char *words);
 
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static void count(_Atomic uint64_t *counter)
@@ -175,7 +174,7 @@ static bool ask_lookup(struct connection *connection, const struct socketmap_req
 		return false;
 	wait->connection = connection;
 	wait->request = *request;
-	clock_gettime(CLOCK_MONOTONIC, &wait->since);
+	wait->since = clock_exact_us();
 	if (!lookup_ask(worker->lookup, &request->destination,
 		    socketmap_wants_pins(&worker->socketmap, request), &worker->mailbox, wait)) {
 		free(wait);
@@ -200,7 +199,7 @@ static enum request_result handle_request(
 	case SOCKETMAP_LOOKUP:
 		if (ask_lookup(connection, request))
 			return REQUEST_WAITS;
-		socketmap_give_up(&worker->socketmap, request, "out of memory", &text);
+		socketmap_give_up(&worker->socketmap, request, "out of memory", 0, &text);
 		break;
 	case SOCKETMAP_REFRESH:
 		ask_refresh(worker, request);
@@ -209,6 +208,7 @@ static enum request_result handle_request(
 		break;
 	}
 	end_reply(worker, batch, &text);
+	worker->answered++;
 	return REQUEST_ANSWERED;
 }
 
@@ -272,6 +272,18 @@ static void handle_input(
 
 /* --- events -------------------------------------------------------------------------------- */
 
+/*
+ * What was answered since then has been written, or the client is slow. All of it counts with the
+ * time of the whole turn: the clock is read once a turn, not once a request.
+ */
+static void count_time(struct worker *worker, uint64_t began)
+{
+	if (worker->answered == 0)
+		return;
+	histogram_add(&worker->counters.seconds, clock_exact_us() - began, worker->answered);
+	worker->answered = 0;
+}
+
 void connection_handle_arrivals(evutil_socket_t fd, short what, void *context)
 {
 	struct worker *worker = context;
@@ -280,7 +292,6 @@ void connection_handle_arrivals(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	if (worker->arrival_count == 0)
 		return;
-	uint64_t now = clock_steady_us();
 	cache_notice_clock(worker->cache);
 	for (unsigned i = 0; i < worker->arrival_count; i++) {
 		struct arrival *arrival = &worker->arrivals[i];
@@ -291,9 +302,10 @@ void connection_handle_arrivals(evutil_socket_t fd, short what, void *context)
 			continue;
 		connection->arrival = NULL;
 		connection->heard = true;
-		touch(connection, now);
+		touch(connection, worker->turn_began);
 		handle_input(connection, &batch, arrival);
 	}
+	count_time(worker, worker->turn_began);
 	worker->arrival_count = 0;
 	worker->input_used = 0;
 }
@@ -304,6 +316,8 @@ static void take_arrival(struct connection *connection, size_t size)
 	struct worker *worker = connection->worker;
 	struct arrival *arrival = &worker->arrivals[worker->arrival_count++];
 
+	if (worker->arrival_count == 1)
+		worker->turn_began = clock_exact_us();
 	connection->arrival = arrival;
 	arrival->connection = connection;
 	arrival->bytes = worker->input + worker->input_used;
@@ -355,7 +369,9 @@ static void go_on(struct connection *connection, struct batch *batch)
 
 	arrival.size = take_kept(connection, worker->input + worker->input_used);
 	watch(connection, EV_READ);
+	uint64_t began = clock_exact_us();
 	handle_input(connection, batch, &arrival);
+	count_time(worker, began);
 }
 
 static void write_more(struct connection *connection)
@@ -413,27 +429,23 @@ void connection_open(struct worker *worker, int fd)
 		connection_close(connection);
 }
 
-static double seconds_since(const struct timespec *since)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - since->tv_sec) + (double)(now.tv_nsec - since->tv_nsec) / 1e9;
-}
-
 void connection_resume(struct wait *wait, const struct lookup_answer *answer, const char *why)
 {
 	struct connection *connection = wait->connection;
 	struct worker *worker = connection->worker;
+	uint64_t took = clock_exact_us() - wait->since;
 	struct batch batch = {0, 0};
 	struct text text;
 
 	start_reply(worker, &batch, &text);
 	if (answer != NULL)
 		socketmap_finish(&worker->socketmap, &wait->request, &answer->evidence,
-			&answer->file, seconds_since(&wait->since), &text);
+			&answer->file, &answer->deferral, (double)took / 1e6, &text);
 	else
-		socketmap_give_up(&worker->socketmap, &wait->request, why, &text);
+		socketmap_give_up(
+			&worker->socketmap, &wait->request, why, (double)took / 1e6, &text);
 	end_reply(worker, &batch, &text);
+	histogram_add(&worker->counters.seconds, took, 1);
 	connection->wait = NULL;
 	connection->last_active = clock_steady_us();
 	TAILQ_INSERT_TAIL(&worker->idle, connection, link);

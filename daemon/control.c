@@ -10,6 +10,7 @@
 #include "common/endpoint.h"
 #include "common/log.h"
 #include "common/netstring.h"
+#include "daemon/health.h"
 #include "daemon/probe.h"
 
 #include <errno.h>
@@ -68,7 +69,7 @@ struct control_wait {
 	json_t *id;
 	bool explain;
 	struct socketmap_request request; /* of a lookup */
-	struct timespec since;
+	uint64_t since;                   /* [us], clock_exact_us() */
 };
 
 static void wait_free(struct control *control, struct control_wait *wait)
@@ -88,7 +89,7 @@ static struct control_wait *wait_new(struct control_connection *connection, json
 		return NULL;
 	wait->connection = connection;
 	wait->id = id != NULL ? json_incref(id) : NULL;
-	clock_gettime(CLOCK_MONOTONIC, &wait->since);
+	wait->since = clock_exact_us();
 	connection->wait_count++;
 	TAILQ_INSERT_TAIL(&connection->control->waits, wait, link);
 	return wait;
@@ -193,17 +194,13 @@ static void take_answer(struct control *control, struct lookup_answer *answer)
 {
 	struct control_wait *wait = answer->waiter;
 	struct control_connection *connection = wait->connection;
-	struct timespec now;
 	struct text text;
 
 	if (connection != NULL) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
 		start_text(control, &text);
 		socketmap_finish(&control->socketmap, &wait->request, &answer->evidence,
-			&answer->file,
-			(double)(now.tv_sec - wait->since.tv_sec) +
-				(double)(now.tv_nsec - wait->since.tv_nsec) / 1e9,
-			&text);
+			&answer->file, &answer->deferral,
+			(double)(clock_exact_us() - wait->since) / 1e6, &text);
 		answer_lookup(connection, wait->id, wait->explain, text.bytes);
 	}
 	wait_free(control, wait);
@@ -302,10 +299,32 @@ static void add_server(json_t *status, const struct control *control)
 			number(figures.replies[REPLY_PERM])));
 }
 
+static void add_reasons(json_t *lookups, const struct lookup_counters *counters)
+{
+	json_t *reasons = json_object();
+
+	for (size_t i = 0; i < REASON_COUNT; i++) {
+		uint64_t count = atomic_load(&counters->reasons[i]);
+		if (count > 0)
+			json_object_set_new(reasons, reason_name((enum reason)i), number(count));
+	}
+	json_object_set_new(lookups, "reasons", reasons);
+}
+
+/* What /healthz says (daemon/health.h). */
+static void add_health(json_t *status, const struct control *control)
+{
+	char words[HEALTH_WORDS_SIZE];
+	bool healthy = health_check(control->world.server, control->world.lookup, words);
+
+	json_object_set_new(status, "healthy", json_boolean(healthy));
+	json_object_set_new(status, "health", json_string(words));
+}
+
 static void add_lookups(json_t *status, const struct control *control)
 {
 	const struct lookup_counters *counters = lookup_counters(control->world.lookup);
-	enum probe_result validation = (enum probe_result)atomic_load(&counters->validation);
+	enum probe_result validation = (enum probe_result)atomic_load(&counters->resolver.result);
 
 	json_object_set_new(status, "lookups",
 		json_pack("{s:o, s:o, s:o, s:o, s:o}", "requests",
@@ -314,6 +333,10 @@ static void add_lookups(json_t *status, const struct control *control)
 			number(atomic_load(&counters->parts)), "failures",
 			number(atomic_load(&counters->failures)), "in_flight",
 			number(atomic_load(&counters->in_flight))));
+	add_reasons(json_object_get(status, "lookups"), counters);
+	json_object_set_new(status, "deferred",
+		json_pack("{s:o, s:o}", "destinations", number(atomic_load(&counters->deferred)),
+			"longest", number(lookup_deferred_seconds(control->world.lookup))));
 	json_object_set_new(status, "resolver",
 		json_pack("{s:s, s:s}", "state", probe_result_name(validation), "text",
 			probe_result_text(validation)));
@@ -347,6 +370,7 @@ static void do_status(struct control_connection *connection, json_t *id, json_t 
 	json_object_set_new(status, "uptime", number(clock_steady() - control->started));
 	json_object_set_new(status, "versions", versions());
 	json_object_set_new(status, "endpoints", endpoints);
+	add_health(status, control);
 	add_server(status, control);
 	add_lookups(status, control);
 	add_cache(status, control);

@@ -52,6 +52,7 @@ struct journey_host {
 struct journey {
 	char key[DESTINATION_KEY_SIZE]; /* first, for the search tree */
 	struct flight *flight;
+	uint64_t began; /* [us], clock_exact_us() */
 	struct destination destination;
 	bool ahead;                /* parts that are due are refreshed, not only what is missing */
 	bool pin;                  /* somebody wants a pinned answer */
@@ -351,11 +352,16 @@ static bool journey_get(struct journey *journey, enum part_kind kind, const char
 	if (cache_get(flight->cache, key, key_size, &bytes, &size) &&
 		part_open(&part, kind, bytes, size)) {
 		bool due = journey->ahead && now >= part.header.refresh_at;
-		if (part_fresh(&part.header, now) && !due)
+		if (part_fresh(&part.header, now) && !due) {
+			log_debug("%s: step=cached part=\"%s %s\"", journey->key,
+				kind == PART_MX ? "mx" : "host", name);
 			return copy_blob(have, bytes, size);
+		}
 		copy_blob(&old, bytes, size);
 	}
 	struct task *task = find(flight->tasks, key);
+	log_debug("%s: step=%s part=\"%s %s\"", journey->key, task != NULL ? "joined" : "asked",
+		kind == PART_MX ? "mx" : "host", name);
 	if (task == NULL)
 		task = task_start(flight, kind, key, key_size, name, port, &old);
 	clear_blob(&old);
@@ -470,15 +476,64 @@ static bool answer_fill(struct lookup_answer *answer, const struct journey *jour
 	return true;
 }
 
-/* Out of memory, nothing is sent; the serving thread gives up waiting by itself. */
-static void answer_request(struct journey *journey, struct lookup_request *request, size_t size)
+void flight_note_deferred(struct flight *flight)
 {
+	atomic_store_explicit(&flight->counters->deferred, deferrals_count(flight->deferrals),
+		memory_order_relaxed);
+	atomic_store_explicit(&flight->counters->deferred_since,
+		deferrals_oldest(flight->deferrals), memory_order_relaxed);
+}
+
+/* What comes of the lookup, whichever map it was for. */
+static struct verdict journey_verdict(const struct journey *journey)
+{
+	struct verdict verdict = {VERDICT_TEMP, REASON_LOOKUP_FAILED};
+	struct evidence *evidence = malloc(sizeof *evidence);
+	struct decide_facts facts;
+
+	if (evidence != NULL && point_at_parts(evidence, journey)) {
+		evidence_facts(evidence, &facts);
+		verdict = decide(&facts);
+	}
+	free(evidence);
+	return verdict;
+}
+
+/* Count it; true when its answer is TEMP. */
+static bool journey_count(struct journey *journey)
+{
+	struct flight *flight = journey->flight;
+	struct verdict verdict = journey_verdict(journey);
+	struct deferral_note note;
+
+	count(&flight->counters->reasons[verdict.reason], 1);
+	histogram_add(&flight->counters->seconds, clock_exact_us() - journey->began, 1);
+	if (verdict.level == VERDICT_TEMP)
+		return true;
+	if (deferral_end(flight->deferrals, journey->key, clock_steady(), &note)) {
+		log_info("%s has an answer again: reason=%s deferred=%u left_out=%u", journey->key,
+			reason_name(verdict.reason), note.seconds, note.left_out);
+		flight_note_deferred(flight);
+	}
+	return false;
+}
+
+/* Out of memory, nothing is sent; the serving thread gives up waiting by itself. */
+static void answer_request(
+	struct journey *journey, struct lookup_request *request, size_t size, bool deferred)
+{
+	struct flight *flight = journey->flight;
 	struct lookup_answer *answer = malloc(sizeof *answer + size);
 
 	if (answer == NULL)
 		return;
 	answer->message.kind = MESSAGE_ANSWER;
 	answer->waiter = request->waiter;
+	answer->deferral = (struct deferral_note){.quiet = false};
+	if (deferred) {
+		answer->deferral = deferral_note(flight->deferrals, journey->key, clock_steady());
+		flight_note_deferred(flight);
+	}
 	if (answer_fill(answer, journey))
 		mailbox_post(request->reply_to, &answer->message);
 	else
@@ -489,6 +544,7 @@ static void answer_all(struct journey *journey)
 {
 	size_t size = journey->mx.size;
 	bool complete = journey->destination.kind == DESTINATION_HOST || journey->mx.bytes != NULL;
+	bool deferred = journey_count(journey);
 	struct message *message;
 
 	for (size_t i = 0; i < journey->host_count; i++) {
@@ -499,7 +555,7 @@ static void answer_all(struct journey *journey)
 		struct lookup_request *request = (struct lookup_request *)message;
 		STAILQ_REMOVE_HEAD(&journey->waiters, link);
 		if (request->reply_to != NULL && complete)
-			answer_request(journey, request, size);
+			answer_request(journey, request, size, deferred);
 		free(request);
 	}
 }
@@ -560,8 +616,8 @@ static void journey_is_late(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	log_debug("%s: not all is known after %u s", journey->key,
-		journey->flight->conf->resolver.timeout);
+	log_debug(
+		"%s: step=late seconds=%u", journey->key, journey->flight->conf->resolver.timeout);
 	journey->late = true;
 	/* What has come is in the cache already; what has not goes on for the next request. */
 	if (journey->pinning != NULL)
@@ -578,6 +634,7 @@ static struct journey *journey_new(struct flight *flight, const struct lookup_re
 	if (journey == NULL)
 		return NULL;
 	journey->flight = flight;
+	journey->began = clock_exact_us();
 	journey->destination = request->destination;
 	journey->ahead = request->reply_to == NULL;
 	journey->pin = request->pin;
@@ -609,13 +666,15 @@ static void journey_start(struct journey *journey)
 static void refuse(struct flight *flight, struct lookup_request *request, const char *why)
 {
 	struct part_failure failure = {.failure = DNS_FAILURE_LOCAL};
-	struct journey journey = {.flight = flight, .destination = request->destination};
+	struct journey journey = {
+		.flight = flight, .began = clock_exact_us(), .destination = request->destination};
 	struct journey_host host = {.part = {0}};
 	bool domain = request->destination.kind == DESTINATION_DOMAIN;
 
 	failure.type = domain ? DNS_TYPE_MX : DNS_TYPE_A;
 	snprintf(failure.name, sizeof failure.name, "%s", request->destination.name);
 	snprintf(failure.detail, sizeof failure.detail, "%s", why);
+	destination_print(&request->destination, journey.key);
 	STAILQ_INIT(&journey.waiters);
 	STAILQ_INSERT_TAIL(&journey.waiters, &request->message, link);
 	if (domain) {

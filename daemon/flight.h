@@ -20,12 +20,16 @@ struct flight {
 	struct pinning *pinning; /* NULL: no trust anchors are handed on */
 	const struct conf *conf; /* the owner's reference */
 	struct lookup_counters *counters;
+	struct deferrals *deferrals;
 	void *tasks;    /* search tree, tsearch(3) */
 	void *journeys; /* search tree */
 };
 
 /* Take on a request, which belongs to the flight from then on; the answer is posted back. */
 void flight_take(struct flight *flight, struct lookup_request *request);
+
+/* Tell the other threads of the destinations that are deferred. */
+void flight_note_deferred(struct flight *flight);
 
 /* Drop all that is in flight; nobody is answered. */
 void flight_clear(struct flight *flight);

@@ -269,12 +269,14 @@ static void try_next_address(struct learn_task *task);
 static void attempt_has_ended(void *context, const struct starttls_result *result)
 {
 	struct learn_task *task = context;
+	char detail[512];
 
 	if (result->outcome == STARTTLS_DONE)
 		take_chain(task, result->ssl);
 	else
-		log_debug("no trust anchor from %s:%u: %s: %s", task->name, task->port,
-			starttls_stage_name(result->stage), result->detail);
+		log_debug("no trust anchor from %s:%u: stage=\"%s\" detail=\"%s\"", task->name,
+			task->port, starttls_stage_name(result->stage),
+			log_quotable(detail, sizeof detail, result->detail));
 	starttls_free(task->attempt);
 	task->attempt = NULL;
 	/* The other addresses of a host that answers have the same certificate. */

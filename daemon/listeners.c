@@ -44,6 +44,8 @@ static bool adopt(struct listeners *listeners, int fd, const struct listeners_wi
 	int flags = fcntl(fd, F_GETFL);
 
 	listeners->sockets[listeners->count++] = fd;
+	if (fault == NULL && wish->most != 0 && listeners->count > wish->most)
+		fault = "there is one already, and no more are taken";
 	if (fault == NULL && (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
 		fault = strerror(errno);
 	if (fault != NULL)

@@ -5,7 +5,6 @@
 #include "common/resolver.h"
 #include "daemon/flight.h"
 #include "daemon/heartbeat.h"
-#include "daemon/probe.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -13,8 +12,13 @@
 #include <string.h>
 
 enum {
-	SWEEP_INTERVAL = 60,      /* [s] between clearings of what has expired */
-	SWEEP_AGAIN = 1,          /* [s] when there was more than one clearing takes */
+	SWEEP_INTERVAL = 60, /* [s] between clearings of what has expired */
+	SWEEP_AGAIN = 1,     /* [s] when there was more than one clearing takes */
+	/*
+	 * [s] Postfix asks again for a message that waits at least every maximal_backoff_time, 4000
+	 * by default (postconf(5)). Who is not asked for in twice as long has no mail any more.
+	 */
+	DEFERRAL_MEMORY = 8000,
 	FILES_INTERVAL = 60 * 60, /* [s] between clearings of files of trust anchors */
 };
 
@@ -94,6 +98,17 @@ static void take_message(void *context, struct message *message)
 
 /* --- the thread ---------------------------------------------------------------------------- */
 
+static void forget_deferrals(struct lookup *lookup)
+{
+	uint32_t now = clock_steady();
+	/* A failure that is remembered is answered from the cache meanwhile. */
+	uint32_t patience = DEFERRAL_MEMORY + lookup->conf->cache.failure_ttl;
+
+	if (now > patience)
+		deferrals_forget(lookup->flight.deferrals, now - patience);
+	flight_note_deferred(&lookup->flight);
+}
+
 static void sweep(evutil_socket_t fd, short what, void *context)
 {
 	struct lookup *lookup = context;
@@ -110,6 +125,7 @@ static void sweep(evutil_socket_t fd, short what, void *context)
 		lookup->files_at = clock_steady() + FILES_INTERVAL;
 		pinning_sweep(lookup->pinning, conf);
 	}
+	forget_deferrals(lookup);
 	evtimer_add(lookup->sweep, &next);
 }
 
@@ -151,8 +167,12 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 		.counters = &lookup->counters,
 	};
 	snprintf(error, error_size, "out of memory");
+	lookup->flight.deferrals = deferrals_new();
+	if (lookup->flight.deferrals == NULL)
+		return false;
+	flight_note_deferred(&lookup->flight);
 	lookup->probe = probe_new(lookup->base, lookup->resolver.dns, lookup->resolver.anchors,
-		&lookup->counters.validation);
+		&lookup->counters.resolver);
 	lookup->sweep = evtimer_new(lookup->base, sweep, lookup);
 	lookup->heartbeat = heartbeat_new(lookup->base);
 	return lookup->probe != NULL && lookup->sweep != NULL && lookup->heartbeat != NULL &&
@@ -211,6 +231,20 @@ const struct lookup_counters *lookup_counters(const struct lookup *lookup)
 	return &lookup->counters;
 }
 
+const struct dns_counters *lookup_dns_counters(const struct lookup *lookup)
+{
+	return dns_counters(lookup->resolver.dns);
+}
+
+uint32_t lookup_deferred_seconds(const struct lookup *lookup)
+{
+	uint32_t since =
+		atomic_load_explicit(&lookup->counters.deferred_since, memory_order_relaxed);
+	uint32_t now = clock_steady();
+
+	return now > since ? now - since : 0;
+}
+
 uint32_t lookup_heartbeat_age(const struct lookup *lookup)
 {
 	return heartbeat_age(lookup->heartbeat);
@@ -226,6 +260,7 @@ void lookup_stop(struct lookup *lookup)
 		anchor_keep(lookup->resolver.anchors);
 	}
 	flight_clear(&lookup->flight);
+	deferrals_free(lookup->flight.deferrals);
 	pinning_free(lookup->pinning);
 	probe_free(lookup->probe);
 	resolver_close(&lookup->resolver);

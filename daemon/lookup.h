@@ -9,9 +9,13 @@
 #define TLSAD_LOOKUP_H
 
 #include "common/conf.h"
+#include "common/dns_count.h"
 #include "common/evidence.h"
+#include "common/histogram.h"
 #include "daemon/cache.h"
+#include "daemon/deferral.h"
 #include "daemon/mailbox.h"
+#include "daemon/probe.h"
 #include "daemon/tafile.h"
 
 struct lookup;
@@ -43,8 +47,9 @@ struct lookup_answer {
 	struct message message; /* MESSAGE_ANSWER */
 	void *waiter;
 	struct destination destination;
-	struct evidence evidence;   /* into `destination` and `bytes` */
-	struct tafile_finding file; /* of trust anchors, with request->pin */
+	struct evidence evidence;      /* into `destination` and `bytes` */
+	struct tafile_finding file;    /* of trust anchors, with request->pin */
+	struct deferral_note deferral; /* of a TEMP answer */
 	uint8_t bytes[];
 };
 
@@ -55,7 +60,13 @@ struct lookup_counters {
 	_Atomic uint64_t parts;     /* MX sets and hosts that were looked up */
 	_Atomic uint64_t failures;  /* of these: failed */
 	_Atomic uint64_t in_flight; /* destinations */
-	_Atomic int validation;     /* enum probe_result: what was last found out */
+	/* Lookups that are done, by what came of them; with those in flight, all but the joined. */
+	_Atomic uint64_t reasons[REASON_COUNT];
+	struct histogram seconds;  /* that each of these took */
+	_Atomic uint64_t deferred; /* destinations whose answer is TEMP again and again */
+	_Atomic uint32_t
+		deferred_since; /* [s], clock_steady(): the first of them, UINT32_MAX: none */
+	struct probe_state resolver;
 };
 
 /*
@@ -71,6 +82,10 @@ struct mailbox *lookup_mailbox(struct lookup *lookup);
 bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin,
 	struct mailbox *reply_to, void *waiter);
 const struct lookup_counters *lookup_counters(const struct lookup *lookup);
+const struct dns_counters *lookup_dns_counters(const struct lookup *lookup);
+
+/* [s] that the destination which is deferred for longest has been so; 0 when there is none. */
+uint32_t lookup_deferred_seconds(const struct lookup *lookup);
 
 /* [s] since the thread's last beat (daemon/heartbeat.h). */
 uint32_t lookup_heartbeat_age(const struct lookup *lookup);

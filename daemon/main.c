@@ -9,6 +9,7 @@
 #include "daemon/cache.h"
 #include "daemon/control.h"
 #include "daemon/lookup.h"
+#include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/pid_file.h"
 #include "daemon/server.h"
@@ -48,7 +49,9 @@ struct tlsad {
 	struct lookup *lookup;
 	struct server *server;
 	struct listeners *control_listeners; /* until there is a control; NULL: none */
+	struct listeners *metrics_listeners; /* likewise */
 	struct control *control;             /* NULL: none */
+	struct metrics *metrics;             /* NULL: none */
 	struct watchdog *watchdog;           /* NULL: none */
 	struct event_base *base;
 	char status[STATUS_SIZE]; /* for the service manager */
@@ -188,6 +191,8 @@ static bool take_new_conf(
 	server_set_conf(tlsad->server, conf);
 	if (tlsad->control != NULL)
 		control_set_conf(tlsad->control, conf);
+	if (tlsad->metrics != NULL)
+		metrics_set_conf(tlsad->metrics, conf);
 	message->message.kind = MESSAGE_CONF;
 	message->conf = conf_hold(conf);
 	mailbox_post(lookup_mailbox(tlsad->lookup), &message->message);
@@ -310,6 +315,10 @@ static bool open_endpoints(struct tlsad *tlsad, char *error)
 	tlsad->server = server_new(tlsad->conf, &activation, &tlsad->account, error, ERROR_SIZE);
 	if (tlsad->server == NULL || !listen_for_control(tlsad, &activation, error))
 		return false;
+	tlsad->metrics_listeners =
+		metrics_listen(tlsad->conf, &activation, &tlsad->account, error, ERROR_SIZE);
+	if (tlsad->metrics_listeners == NULL)
+		return false;
 	activation_close(&activation);
 	return true;
 }
@@ -327,6 +336,26 @@ static bool start_as_root(struct tlsad *tlsad, char *error)
 	       account_become(&tlsad->account, conf, tlsad->options->file, error, ERROR_SIZE);
 }
 
+static bool start_metrics(struct tlsad *tlsad, char *error)
+{
+	struct metrics_world world = {
+		.base = tlsad->base,
+		.cache = tlsad->cache,
+		.lookup = tlsad->lookup,
+		.server = tlsad->server,
+	};
+
+	if (tlsad->metrics_listeners->count == 0)
+		return true;
+	tlsad->metrics = metrics_new(&world, tlsad->conf, tlsad->metrics_listeners);
+	if (tlsad->metrics == NULL) {
+		snprintf(error, ERROR_SIZE, "[server] metrics: out of memory");
+		return false;
+	}
+	tlsad->metrics_listeners = NULL;
+	return true;
+}
+
 static bool start_threads(struct tlsad *tlsad, char *error)
 {
 	snprintf(error, ERROR_SIZE, "out of memory");
@@ -342,7 +371,7 @@ static bool start_threads(struct tlsad *tlsad, char *error)
 	if (tlsad->lookup == NULL ||
 		!server_start(tlsad->server, tlsad->cache, tlsad->tafiles, tlsad->lookup, error,
 			ERROR_SIZE) ||
-		!start_control(tlsad, error))
+		!start_metrics(tlsad, error) || !start_control(tlsad, error))
 		return false;
 	snprintf(error, ERROR_SIZE, "out of memory");
 	return watchdog_new(
@@ -391,7 +420,10 @@ static void end(struct tlsad *tlsad, bool served)
 {
 	watchdog_free(tlsad->watchdog);
 	control_stop(tlsad->control);
+	metrics_free(tlsad->metrics);
+	tlsad->metrics = NULL;
 	listeners_free(tlsad->control_listeners);
+	listeners_free(tlsad->metrics_listeners);
 	if (tlsad->server != NULL && tlsad->lookup != NULL)
 		server_stop(tlsad->server);
 	if (served)

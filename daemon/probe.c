@@ -11,17 +11,22 @@ enum {
 	INTERVAL = 60 * 60,     /* [s] while all is well; RFC 5011 2.3: not more often */
 	INTERVAL_TROUBLED = 10, /* [s] until it is */
 	PATIENCE = 15,          /* [s] for one answer */
+	INTERVAL_WATCH = 5,     /* [s] between looks at how lookups fare */
+	/* In a row: fewer are a dead domain or two, and asking costs three questions. */
+	FAILURES_SUSPICIOUS = 5,
 };
 
 struct probe {
 	struct dns *dns;
 	struct anchors *anchors;
-	struct event *next; /* ask, or give up waiting */
+	struct event *next;  /* ask, or give up waiting */
+	struct event *watch; /* do lookups still succeed? */
 	struct dns_query *query;
 	enum probe_result last;
-	_Atomic int *known; /* the same, for other threads */
-	bool worked;        /* at some time since the start */
-	enum dns_view view; /* to ask next */
+	struct probe_state *state; /* the same, for other threads */
+	bool worked;               /* at some time since the start */
+	bool suspicious;           /* the next question goes past all caches */
+	enum dns_view view;        /* to ask next */
 };
 
 static void say_clock(const char *detail)
@@ -86,8 +91,11 @@ static void settle(struct probe *probe, const struct dns_answer *answer)
 	else if (result != probe->last)
 		say(result, answer->detail);
 	probe->last = result;
-	atomic_store_explicit(probe->known, result, memory_order_relaxed);
-	probe->worked = probe->worked || result == PROBE_WORKS;
+	atomic_store_explicit(&probe->state->result, result, memory_order_relaxed);
+	atomic_store_explicit(&probe->state->expected, wanted, memory_order_relaxed);
+	probe->worked = probe->worked || wanted;
+	/* What a cache knows of the root is no sign that the network is back. */
+	probe->suspicious = probe->worked && !wanted;
 	/* Without an anchor all looks insecure, and that would let mail go out unprotected. */
 	dns_distrust(probe->dns,
 		result == PROBE_NO_ANCHOR && anchor_tracked_file(probe->anchors) != NULL);
@@ -133,26 +141,47 @@ static void ask_or_give_up(evutil_socket_t fd, short what, void *context)
 		return;
 	}
 	forget_trouble(probe);
+	dns_forget_view(probe->dns, DNS_VIEW_FRESH);
 	evtimer_add(probe->next, &patience);
-	probe->query = dns_query_start(probe->dns, probe->view, "", DNS_TYPE_NS, answered, probe);
+	probe->query = dns_query_start(probe->dns, probe->suspicious ? DNS_VIEW_FRESH : probe->view,
+		"", DNS_TYPE_NS, answered, probe);
 	/* Each view follows the root's keys by itself; the second one only once it is needed. */
 	if (probe->last == PROBE_WORKS)
 		probe->view = probe->view == DNS_VIEW_FIRST ? DNS_VIEW_SECOND : DNS_VIEW_FIRST;
 }
 
-struct probe *probe_new(
-	struct event_base *base, struct dns *dns, struct anchors *anchors, _Atomic int *known)
+/* Nothing but failures: the domains' fault, or the network's? */
+static void watch(evutil_socket_t fd, short what, void *context)
 {
 	static const struct timeval now = {.tv_sec = 0};
+	struct probe *probe = context;
+	uint32_t failures = atomic_load_explicit(
+		&dns_counters(probe->dns)->failures_in_row, memory_order_relaxed);
+
+	(void)fd;
+	(void)what;
+	if (probe->query != NULL || probe->suspicious || !is_wanted(probe, probe->last) ||
+		failures < FAILURES_SUSPICIOUS)
+		return;
+	probe->suspicious = true;
+	evtimer_add(probe->next, &now);
+}
+
+struct probe *probe_new(struct event_base *base, struct dns *dns, struct anchors *anchors,
+	struct probe_state *state)
+{
+	static const struct timeval now = {.tv_sec = 0}, interval = {.tv_sec = INTERVAL_WATCH};
 	struct probe *probe = calloc(1, sizeof *probe);
 
 	if (probe == NULL)
 		return NULL;
 	probe->dns = dns;
 	probe->anchors = anchors;
-	probe->known = known;
+	probe->state = state;
 	probe->next = evtimer_new(base, ask_or_give_up, probe);
-	if (probe->next == NULL || evtimer_add(probe->next, &now) != 0) {
+	probe->watch = event_new(base, -1, EV_PERSIST, watch, probe);
+	if (probe->next == NULL || probe->watch == NULL || evtimer_add(probe->next, &now) != 0 ||
+		event_add(probe->watch, &interval) != 0) {
 		probe_free(probe);
 		return NULL;
 	}
@@ -167,5 +196,7 @@ void probe_free(struct probe *probe)
 		dns_query_cancel(probe->query);
 	if (probe->next != NULL)
 		event_free(probe->next);
+	if (probe->watch != NULL)
+		event_free(probe->watch);
 	free(probe);
 }

@@ -1,6 +1,8 @@
 /*
  * probe: does validation work? Asks for the root's own records, at the start and then every hour,
- * and says in one log line what it found, and again when that changes.
+ * and says in one log line what it found, and again when that changes. When nothing but failures
+ * has come for a while it asks at once, and past every cache: a network that has gone is noticed
+ * within a minute of the first lookups that fail, not within the hour.
  *
  * The regular question also lets libunbound look at the root's keys even where nobody sends mail,
  * which RFC 5011 needs; what it learned is stored afterwards.
@@ -14,9 +16,15 @@
 
 struct probe;
 
-/* In the lookup thread. `*known` is set to the last result, for other threads. */
-struct probe *probe_new(
-	struct event_base *base, struct dns *dns, struct anchors *anchors, _Atomic int *known);
+/* What was found out last: written by the lookup thread, read by any. */
+struct probe_state {
+	_Atomic int result;    /* enum probe_result */
+	_Atomic bool expected; /* that is how it should be */
+};
+
+/* In the lookup thread. */
+struct probe *probe_new(struct event_base *base, struct dns *dns, struct anchors *anchors,
+	struct probe_state *state);
 void probe_free(struct probe *probe);
 
 #endif

@@ -3,6 +3,8 @@
 #include "common/clock.h"
 #include "common/endpoint.h"
 #include "common/log.h"
+#include "daemon/access.h"
+#include "daemon/metrics.h"
 #include "daemon/worker.h"
 
 #include <errno.h>
@@ -40,7 +42,6 @@ struct server {
 	uint32_t descriptors;                 /* that this process may have */
 	uint32_t descriptors_for_connections; /* of these */
 	_Atomic uint32_t connections;         /* of all workers */
-	_Atomic uint32_t last_refusal_logged;
 };
 
 /* --- accepting ----------------------------------------------------------------------------- */
@@ -49,31 +50,6 @@ static void count(_Atomic uint64_t *counter)
 {
 	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
 		memory_order_relaxed);
-}
-
-static bool allowed(const struct conf *conf, const struct sockaddr_storage *peer)
-{
-	for (size_t i = 0; i < conf->server.allow.count; i++) {
-		struct network network;
-		char error[128];
-		if (network_parse(&network, conf->server.allow.entries[i], error, sizeof error) &&
-			network_contains(&network, peer))
-			return true;
-	}
-	return false;
-}
-
-/* One line a second at most: a scan must not fill the disk. */
-static void log_refusal(struct server *server, const struct sockaddr_storage *peer, socklen_t size)
-{
-	char host[64] = "?";
-	uint32_t now = clock_steady();
-
-	if (atomic_exchange(&server->last_refusal_logged, now) == now)
-		return;
-	getnameinfo(
-		(const struct sockaddr *)peer, size, host, sizeof host, NULL, 0, NI_NUMERICHOST);
-	log_warning("connection from %s refused: it is in no network of [server] allow", host);
 }
 
 static bool close_longest_idle(struct worker *worker)
@@ -150,9 +126,9 @@ static void take_connection(
 	int on = 1;
 
 	if (listener->inet) {
-		if (!allowed(worker->conf, peer)) {
+		if (!access_allowed(worker->conf, peer)) {
 			count(&worker->counters.refused);
-			log_refusal(worker->server, peer, size);
+			access_log_refusal(peer, size);
 			close(fd);
 			return;
 		}
@@ -276,7 +252,7 @@ static void give_up_overdue(struct worker *worker, uint32_t now)
 
 	TAILQ_FOREACH(wait, &worker->waits, link)
 	{
-		if ((int64_t)now - wait->since.tv_sec <= patience)
+		if ((int64_t)now - (int64_t)(wait->since / 1000000) <= patience)
 			break;
 		if (wait->connection != NULL)
 			connection_resume(wait, NULL, "no answer from the lookup thread in time");
@@ -400,6 +376,7 @@ static void worker_free(struct worker *worker)
 	if (worker->mailbox.wake >= 0)
 		mailbox_clear(&worker->mailbox);
 	cache_reader_free(worker->socketmap.reader);
+	deferrals_free(worker->socketmap.given_up);
 	if (worker->base != NULL)
 		event_base_free(worker->base);
 	conf_release(worker->conf);
@@ -460,8 +437,10 @@ static struct worker *worker_new(
 	worker->socketmap.tafiles = tafiles;
 	worker->socketmap.counters = &worker->counters.socketmap;
 	worker->socketmap.reader = cache_reader_new(cache);
+	worker->socketmap.given_up = deferrals_new();
 	worker->base = make_base();
-	if (worker->socketmap.reader != NULL && worker->base != NULL &&
+	if (worker->socketmap.reader != NULL && worker->socketmap.given_up != NULL &&
+		worker->base != NULL &&
 		mailbox_init(&worker->mailbox, worker->base, take_message, worker)) {
 		worker->tick = event_new(worker->base, -1, EV_PERSIST, tick, worker);
 		worker->handle_arrivals =
@@ -511,7 +490,8 @@ static void divide_descriptors(struct server *server)
 		return;
 	uint32_t all = server->descriptors = (uint32_t)limit.rlim_cur;
 	server->descriptors_for_connections =
-		all / 2 > LOOKUP_DESCRIPTORS ? all - LOOKUP_DESCRIPTORS : all / 2;
+		(all / 2 > LOOKUP_DESCRIPTORS ? all - LOOKUP_DESCRIPTORS : all / 2) -
+		metrics_descriptors(server->conf);
 }
 
 static void say_descriptor_limit(const struct server *server)
@@ -647,10 +627,12 @@ void server_figures(const struct server *server, struct server_figures *figures)
 		figures->hits += read_counter(&counters->socketmap.hits);
 		figures->misses += read_counter(&counters->socketmap.misses);
 		figures->invalid += read_counter(&counters->socketmap.invalid);
+		histogram_read(&counters->seconds, &figures->seconds);
 		for (size_t map = 0; map <= SOCKETMAP_MAPS; map++) {
 			for (size_t kind = 0; kind < REPLY_KIND_COUNT; kind++) {
 				uint64_t replies =
 					read_counter(&counters->socketmap.replies[map][kind]);
+				figures->by_map[map][kind] += replies;
 				figures->replies[kind] += replies;
 				figures->requests += replies;
 			}

@@ -54,6 +54,8 @@ struct server_figures {
 	uint64_t refused; /* by [server] allow */
 	uint64_t requests, hits, misses, invalid;
 	uint64_t replies[REPLY_KIND_COUNT];
+	uint64_t by_map[SOCKETMAP_MAPS + 1][REPLY_KIND_COUNT]; /* last: unknown maps */
+	struct histogram_figures seconds;
 };
 
 /* Sums over the threads. */

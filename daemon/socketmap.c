@@ -9,6 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+	LOGGED_REPLY_SIZE = 601,    /* of a TEMP answer, which says what is wrong */
+	LOGGED_ANSWER_LONGEST = 60, /* of others: pinned ones are long, and explain shows them */
+	LOGGED_KEY_LONGEST = 200,   /* as it came */
+};
+
 enum answer_form {
 	FORM_POLICY, /* as [dane] enforce says */
 	FORM_NATIVE,
@@ -331,6 +337,33 @@ static enum cache_depth depth_for(
 	return whole ? CACHE_WHOLE : CACHE_STATUS;
 }
 
+/* An explanation is long and was asked for by somebody who reads it. */
+static const char *loggable_reply(char out[LOGGED_REPLY_SIZE],
+	const struct socketmap_request *request, const struct text *reply)
+{
+	bool whole = request->map == NULL || request->map->form != FORM_EXPLAIN;
+	return whole ? log_quotable(out, LOGGED_REPLY_SIZE, reply->bytes) : "...";
+}
+
+/* `[log] answers`: what is no work has a line as well. Never in the way of who has not asked. */
+static void log_answer(struct socketmap *socketmap, const struct socketmap_request *request,
+	const char *reason, const struct text *reply)
+{
+	char key[LOGGED_KEY_LONGEST + 1], sent[LOGGED_KEY_LONGEST + 1];
+	char words[LOGGED_REPLY_SIZE];
+
+	if (!socketmap->conf->log.answers)
+		return;
+	snprintf(sent, sizeof sent, "%.*s",
+		request->key_size < LOGGED_KEY_LONGEST ? (int)request->key_size
+						       : LOGGED_KEY_LONGEST,
+		request->key != NULL ? request->key : "");
+	log_info("answered from the cache: key=\"%s\" map=%s reason=%s reply=\"%.*s\"",
+		log_quotable(key, sizeof key, sent),
+		request->map != NULL ? request->map->name : "none", reason, LOGGED_ANSWER_LONGEST,
+		loggable_reply(words, request, reply));
+}
+
 static enum cache_result answer_from_cache(
 	struct socketmap *socketmap, const struct socketmap_request *request, struct text *out)
 {
@@ -350,6 +383,8 @@ static enum cache_result answer_from_cache(
 	}
 	if (cached != CACHE_MISS && !answer(socketmap, request->map, &question, out))
 		cached = CACHE_MISS;
+	if (cached != CACHE_MISS)
+		log_answer(socketmap, request, reason_name(question.verdict.reason), out);
 	cache_read_end(socketmap->reader);
 	return cached;
 }
@@ -385,14 +420,17 @@ enum socketmap_result socketmap_answer(
 	if (request->key == NULL) {
 		text_add(out, "PERM expected a map, a blank and a key");
 		count_reply(socketmap, NULL, REPLY_PERM);
+		log_answer(socketmap, request, "no-key", out);
 		return SOCKETMAP_ANSWERED;
 	}
 	if (request->map == NULL) {
 		refuse_map(socketmap, out);
+		log_answer(socketmap, request, "no-map", out);
 		return SOCKETMAP_ANSWERED;
 	}
 	if (request->parsed != DESTINATION_OK) {
 		answer_no_destination(socketmap, request, out);
+		log_answer(socketmap, request, reason_name(REASON_NOT_A_DESTINATION), out);
 		return SOCKETMAP_ANSWERED;
 	}
 	switch (answer_from_cache(socketmap, request, out)) {
@@ -408,37 +446,49 @@ enum socketmap_result socketmap_answer(
 	}
 }
 
-void socketmap_finish(struct socketmap *socketmap, const struct socketmap_request *request,
-	const struct evidence *evidence, const struct tafile_finding *file, double seconds,
-	struct text *out)
+static void log_temp(const struct socketmap_request *request, const char *reason,
+	const struct deferral_note *deferral, double seconds, const struct text *reply)
 {
-	struct question question = {.evidence = evidence, .file = file};
-	char key[DESTINATION_KEY_SIZE];
-
-	answer(socketmap, request->map, &question, out);
-
-	/* An explanation is long and was asked for by somebody who reads it. */
-	const char *reply = request->map->form == FORM_EXPLAIN ? "..." : out->bytes;
+	char key[DESTINATION_KEY_SIZE], words[LOGGED_REPLY_SIZE];
 
 	destination_print(&request->destination, key);
-	if (question.verdict.level == VERDICT_TEMP)
-		log_warning("cannot tell how %s must be reached: map=%s reason=%s seconds=%.3f "
-			    "reply=\"%.600s\"",
-			key, request->map->name, reason_name(question.verdict.reason), seconds,
-			reply);
-	else
-		log_info("looked up %s: map=%s reason=%s seconds=%.3f reply=\"%.60s\"", key,
-			request->map->name, reason_name(question.verdict.reason), seconds, reply);
+	(deferral->quiet ? log_debug : log_warning)(
+		"cannot tell how %s must be reached: map=%s "
+		"reason=%s seconds=%.3f deferred=%u left_out=%u reply=\"%s\"",
+		key, request->map->name, reason, seconds, deferral->seconds, deferral->left_out,
+		loggable_reply(words, request, reply));
+}
+
+void socketmap_finish(struct socketmap *socketmap, const struct socketmap_request *request,
+	const struct evidence *evidence, const struct tafile_finding *file,
+	const struct deferral_note *deferral, double seconds, struct text *out)
+{
+	struct question question = {.evidence = evidence, .file = file};
+	char key[DESTINATION_KEY_SIZE], words[LOGGED_REPLY_SIZE];
+
+	answer(socketmap, request->map, &question, out);
+	const char *reason = reason_name(question.verdict.reason);
+	if (question.verdict.level == VERDICT_TEMP) {
+		log_temp(request, reason, deferral, seconds, out);
+		return;
+	}
+	destination_print(&request->destination, key);
+	log_info("looked up %s: map=%s reason=%s seconds=%.3f reply=\"%.*s\"", key,
+		request->map->name, reason, seconds, LOGGED_ANSWER_LONGEST,
+		loggable_reply(words, request, out));
 }
 
 void socketmap_give_up(struct socketmap *socketmap, const struct socketmap_request *request,
-	const char *why, struct text *out)
+	const char *why, double seconds, struct text *out)
 {
+	struct deferral_note note = {.quiet = false};
 	char key[DESTINATION_KEY_SIZE];
 
 	destination_print(&request->destination, key);
 	text_add(out, "TEMP ");
 	text_add(out, why);
 	count_reply(socketmap, request->map, REPLY_TEMP);
-	log_warning("cannot tell how %s must be reached: map=%s %s", key, request->map->name, why);
+	if (socketmap->given_up != NULL)
+		note = deferral_note(socketmap->given_up, key, clock_steady());
+	log_temp(request, "given-up", &note, seconds, out);
 }

@@ -11,6 +11,7 @@
 #include "common/evidence.h"
 #include "common/text.h"
 #include "daemon/cache.h"
+#include "daemon/deferral.h"
 #include "daemon/tafile.h"
 
 enum {
@@ -35,7 +36,8 @@ struct socketmap {
 	struct tafiles *tafiles; /* NULL: no trust anchors are handed on */
 	const struct conf *conf;
 	struct socketmap_counters *counters;
-	struct pins pins; /* of the answer that is being made */
+	struct deferrals *given_up; /* or NULL: every one has a line */
+	struct pins pins;           /* of the answer that is being made */
 	/* To explain: what `native` and `pinned` answer. */
 	struct text words[2];
 	char word_bytes[2][SOCKETMAP_REPLY_LONGEST];
@@ -79,15 +81,15 @@ bool socketmap_wants_pins(
 
 /*
  * Answer with what a lookup has found, `seconds` after the request came; `file` is what it knows of
- * trust anchors.
+ * trust anchors, `deferral` how much a TEMP answer is worth saying. Writes a line to the log.
  */
 void socketmap_finish(struct socketmap *socketmap, const struct socketmap_request *request,
-	const struct evidence *evidence, const struct tafile_finding *file, double seconds,
-	struct text *out);
+	const struct evidence *evidence, const struct tafile_finding *file,
+	const struct deferral_note *deferral, double seconds, struct text *out);
 
 /* Answer TEMP with these words: nothing was found out. */
 void socketmap_give_up(struct socketmap *socketmap, const struct socketmap_request *request,
-	const char *why, struct text *out);
+	const char *why, double seconds, struct text *out);
 
 /* The n-th map's name, NULL behind the last. */
 const char *socketmap_map_name(size_t n);

@@ -31,6 +31,7 @@ struct worker_counters {
 	_Atomic uint64_t accepted;
 	_Atomic uint64_t refused;
 	struct socketmap_counters socketmap;
+	struct histogram seconds; /* of all requests */
 };
 
 /* A request of some connection that is being looked up. */
@@ -38,7 +39,7 @@ struct wait {
 	TAILQ_ENTRY(wait) link;        /* in worker->waits, oldest first */
 	struct connection *connection; /* NULL when it has gone */
 	struct socketmap_request request;
-	struct timespec since; /* CLOCK_MONOTONIC */
+	uint64_t since; /* [us], clock_exact_us() */
 };
 
 /* What was read from a connection in this turn of the event loop and is not handled yet. */
@@ -112,6 +113,8 @@ struct worker {
 	pthread_t thread;
 	struct event *handle_arrivals; /* made active by the first one */
 	unsigned arrival_count;
+	uint64_t turn_began; /* [us], clock_exact_us(): when the first of them was there */
+	uint64_t answered;   /* requests whose time is not counted yet */
 	struct arrival arrivals[ARRIVALS_MOST];
 	size_t input_used; /* by arrivals */
 	char input[INPUT_SIZE];

@@ -42,6 +42,7 @@ subtest('directories and sockets' => \&made_over);
 subtest('who may not' => \&not_allowed);
 subtest('sockets of others' => \&others);
 subtest('a pid file' => \&pid_file);
+subtest('OpenRC' => \&openrc);
 subtest('a chroot' => \&in_chroot);
 subtest('a chroot that will not do' => \&bad_chroot);
 done_testing();
@@ -241,6 +242,35 @@ sub pid_file
 		config => { server => { pid_file => '/dev/full' } });
 	refused('no directory', qr/pid_file: cannot write .*No such file/, own_cache => 1,
 		config => { server => { pid_file => "$directory/no/such" } });
+}
+
+# Its script with stubs for what OpenRC has: the options that it starts tlsad with are right.
+sub openrc
+{
+	my $script = Tlsad::Process::source_directory() . '/contrib/openrc/tlsad';
+	my $directory = open_directory();
+	for my $stub (qw(checkpath ebegin eend supervise-daemon)) {
+		open(my $handle, '>', "$directory/$stub") or die "$stub: $!\n";
+		print {$handle} $stub eq 'eend' ? "#!/bin/sh\nexit \$1\n" : "#!/bin/sh\necho $stub \"\$@\"\n";
+		chmod(0755, $handle);
+	}
+	my $try = sub {
+		my ($conf) = @_;
+		open(my $handle, '>', "$directory/conf") or die;
+		print {$handle} $conf;
+		close($handle);
+		local $ENV{PATH} = join(':', $directory, Tlsad::Process::build_directory(), $ENV{PATH});
+		local @ENV{qw(RC_SVCNAME TLSAD_CONF TLSAD_USER)} = ('tlsad', "$directory/conf", ACCOUNT);
+		my $said = qx(sh -c '. $script; start_pre && reload' 2>&1);
+		return ($? >> 8, $said);
+	};
+	my ($status, $said) = $try->("[server]\nworkers = 1\n");
+	is($status, 0, 'it can be started, and reloaded') or diag($said);
+	like($said, qr{^checkpath -d -m 0755 -o nobody /run/tlsad$}m, 'directories are made');
+	like($said, qr{^supervise-daemon tlsad --signal HUP$}m, 'a reload is SIGHUP');
+	($status, $said) = $try->("[server]\nworkers = none\n");
+	isnt($status, 0, 'with a bad configuration it is not');
+	like($said, qr{conf:2: \[server\] workers}, 'and says why');
 }
 
 sub in_chroot

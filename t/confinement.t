@@ -11,6 +11,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IO::Socket::INET;
 use Test::More;
 use Time::HiRes ();
 use Tlsad::Ctl;
@@ -128,7 +129,7 @@ sub sockets
 		is(join(' ', values_of('SocketMode', @socket)), $name eq 'control' ? '0600' : '0666',
 			'its mode is the one that tlsad gives') if "@endpoints" =~ /unix:/;
 	}
-	ok($names{$_}, "there is one for $_") for qw(socketmap control);
+	ok($names{$_}, "there is one for $_") for qw(socketmap control metrics);
 }
 
 # --- system calls
@@ -200,9 +201,9 @@ sub run_everything
 	my $mail_port = $mail->port;
 	my $lab = Tlsad::Lab->start(special => 1, zones => { %{$cases->zones}, 'bulk.lab' =>
 		"teacher A 127.0.0.1\n_$mail_port._tcp.teacher TLSA " . $cases->rdata('2 1 1 root1') . "\n" });
-	my ($port, $refusing) = (Tlsad::Process::free_port(), Tlsad::Process::free_port());
+	my ($port, $refusing, $metrics) = map { Tlsad::Process::free_port() } 1 .. 3;
 	my $config = { server => { socketmap => "unix:$private/socketmap inet:127.0.0.1:$port inet:*:$refusing",
-		workers => 2, pid_file => "$private/pid", allow => '127.0.0.1', idle_timeout => '1s' },
+		workers => 2, metrics => "inet:127.0.0.1:$metrics", pid_file => "$private/pid", allow => '127.0.0.1', idle_timeout => '1s' },
 		dane => { enforce => 'pinned', tafile_dir => $anchors, learn_trust_anchors => 'yes' },
 		resolver => { timeout => '5s' } };
 	my $daemon = traced($trace, lab => $lab, config => $config, args => ['-v']);
@@ -215,6 +216,11 @@ sub run_everything
 	$ask->($unix, 'policy', $_) for qw(silent.lab slow.lab [mx.site.lab]:imaps xn--nonsense.lab);
 	$ask->($unix, 'explain', 'full.dane.lab');
 	eval { Tlsad::Socketmap->new("inet:[::1]:$refusing", timeout => 1)->request('policy', 'x') };
+	for my $path (qw(metrics healthz)) {
+		my $http = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $metrics, Timeout => PROMPT);
+		print {$http} "GET /$path HTTP/1.0\r\n\r\n";
+		like(join('', <$http>), qr{^HTTP/1\.\d \d+ }, "/$path");
+	}
 	my $idle = $daemon->client(timeout => PROMPT);
 	ok($idle->closed_by_peer(PROMPT), 'an idle connection is closed');
 	my $control = $daemon->directory . '/control';

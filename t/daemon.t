@@ -66,12 +66,14 @@ my @bad_settings = (
 	[ 'server', 'idle_timeout', '999999999999999999d', qr/s, m, h, d/ ],
 	[ 'server', 'policy', 'unix:/run/policy', qr/does not have .*policy delegation.*remove/ ],
 	[ 'server', 'control', 'inet:127.0.0.1:1', qr/unix:PATH/ ],
-	[ 'server', 'metrics', 'inet:127.0.0.1:1', qr/does not have .*remove/ ],
 	[ 'server', 'user', 'no-such-account', qr/no such account; make it/ ],
 	[ 'server', 'user', 'root', qr/is root; name an account with fewer rights/ ],
 	[ 'server', 'chroot', 'var/lib/tlsad', qr/from \/ on/ ],
 	[ 'server', 'chroot', '/var/lib/tlsad', qr/chroot without user/ ],
 	[ 'server', 'pid_file', 'tlsad.pid', qr/from \/ on/ ],
+	[ 'server', 'metrics', 'http://127.0.0.1:1', qr/unix:PATH or inet:/ ],
+	[ 'server', 'metrics', 'inet:127.0.0.1:9465, inet:[::1]:9465', qr/inet:ADDRESS:PORT/ ],
+	[ 'log', 'answers', 'some', qr/yes or no/ ],
 	[ 'server', 'workrs', '1', qr/did you mean 'workers'/ ],
 	[ 'server', 'timeout', '1s', qr/belongs to \[resolver\]|did you mean/ ],
 	[ 'server', 'xyzzy', '1', qr/no setting 'xyzzy'/ ],
@@ -521,7 +523,7 @@ sub logging
 	is($verbose->request('policy', 'full.dane.lab'), 'OK dane-only', '-v: an answer');
 	for my $step ('full\.dane\.lab MX', 'mx1\.dane\.lab A', 'mx1\.dane\.lab AAAA',
 		'_25\._tcp\.mx1\.dane\.lab TLSA') {
-		like($verbose->log_text, qr/debug: asked $step: found, secure, ttl \d+/, "-v: $step");
+		like($verbose->log_text, qr/debug: asked $step: outcome=found dnssec=secure ttl=\d+/, "-v: $step");
 	}
 	for my $byte (map { chr } 0 .. 255) {
 		$verbose->request('policy', "x$byte.dane.lab");

@@ -28,7 +28,7 @@ my %settings = read_table();
 # A value that differs from the one of the test below; for what is not taken over.
 my %restart = (
 	'server.socketmap' => 'inet:127.0.0.1:1', 'server.control' => "unix:$other/control",
-	'server.workers' => 5, 'server.socket_mode' => '0600', 'server.user' => 'nobody',
+	'server.metrics' => "unix:$other/metrics", 'server.workers' => 5, 'server.socket_mode' => '0600', 'server.user' => 'nobody',
 	'server.pid_file' => "$other/pid", 'resolver.trust_anchor' => "$other/none",
 	'resolver.forward' => '192.0.2.1', 'resolver.stub' => '. 192.0.2.1',
 	'resolver.query_localhost' => 'no', 'resolver.options' => "$other/none",
@@ -152,6 +152,7 @@ sub taken_over
 	# These have tests of their own, or no value but one, and are only taken here.
 	$with->('server.allow' => '192.0.2.0/24');
 	$with->('cache.prefetch' => 50);
+	$with->('log.answers' => 'yes');
 	$with->('cache.serve_stale' => '1d');
 	$with->('sts.enable' => 'off');
 	is(join(' ', sort keys %seen), join(' ', grep { $settings{$_} } sort keys %settings),

@@ -95,8 +95,10 @@ sub handed_over
 {
 	my ($first, $control) = (fresh(), fresh());
 	my $port = Tlsad::Process::free_port();
+	my $metrics = fresh();
 	my $manager = Tlsad::Manager->new(sockets => [ [ socketmap => "unix:$first" ],
 		[ control => "unix:$control" ], [ socketmap => "inet:127.0.0.1:$port" ],
+		[ metrics => "unix:$metrics" ],
 		[ nonsense => 'unix:' . fresh() ] ]);
 	my $daemon = Tlsad::Daemon->start(lab => $lab, $manager->options, config => { server => {
 		socketmap => "unix:$first", control => "unix:$control" } });
@@ -107,6 +109,9 @@ sub handed_over
 	is($?, 0, 'tlsactl reaches the control socket');
 	like($status, qr/^endpoints\s+unix:\Q$first\E, inet:127\.0\.0\.1:$port$/m,
 		'and is told the endpoints that are in force');
+	my $http = IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $metrics) or die "$metrics: $!\n";
+	print {$http} "GET /metrics HTTP/1.0\r\n\r\n";
+	like(join('', <$http>), qr/^tlsad_requests_total/m, 'metrics can be had, though the setting is empty');
 	my $log = $daemon->log_text;
 	like($log, qr/socketmap: the sockets were handed over .* does not count: unix:\Q$first\E, inet:127/,
 		'the log tells that the setting does not count');
@@ -114,7 +119,7 @@ sub handed_over
 		'and which sockets are as the setting has them');
 	like($log, qr/warning: .*'nonsense'.* no endpoint has that name/, 'a socket that nobody takes is named');
 	is($daemon->stop, 0, 'it ends');
-	ok(-S $first && -S $control, 'and leaves sockets that are not its own');
+	ok(-S $first && -S $control && -S $metrics, 'and leaves sockets that are not its own');
 	# Somebody connects while nobody is there, and is answered by the next one.
 	my $early = Tlsad::Socketmap->new("unix:$first", timeout => PROMPT);
 	$early->send_request('policy', 'full.dane.lab');
@@ -152,13 +157,16 @@ sub bad_manager
 		[ 'a connected socket', [ socketmap => $pair->() ], {}, qr/does not listen/ ],
 		[ 'a file', [ socketmap => $file ], {}, qr/does not listen/ ],
 		[ 'inet for tlsactl', [ control => $inet ], {}, qr/control: .*no unix socket/ ],
+		[ 'two for metrics', [ metrics => $inet ], { LISTEN_FDNAMES => 'metrics:metrics' },
+			qr/metrics: .*there is one already/, $inet ],
 		[ 'fewer than promised', [ socketmap => $inet ], { LISTEN_FDS => 60 }, qr/descriptor \d+ is not open/ ],
 		map { [ "LISTEN_FDS = $_", [ socketmap => $inet ], { LISTEN_FDS => $_ }, qr/LISTEN_FDS = .*expected a number/ ] }
 			'x', '-1', '1x', '65', '99999999999999999999', "\e[31m",
 	);
 	for (@cases) {
-		my ($what, $socket, $env, $words) = @$_;
-		my $manager = Tlsad::Manager->new(sockets => [$socket], env => $env);
+		my ($what, $socket, $env, $words, $more) = @$_;
+		my $manager = Tlsad::Manager->new(env => $env,
+			sockets => [ $socket, $more ? [ $socket->[0], $more ] : () ]);
 		my ($status, $log) = Tlsad::Daemon->run(lab => $lab, $manager->options);
 		is($status, 1, "$what: status");
 		like($log, qr/^tlsad: error: [ -~]+$/m, "$what: one line that can be printed");

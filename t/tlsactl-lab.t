@@ -201,15 +201,17 @@ sub status
 		'  libunbound \d\S+', 'requests +1', '  state +works', '  entries +\d+', '  max size +\d+',
 		'endpoints +' . quotemeta($daemon->endpoint);
 	my $json = ask_json('status')->{json};
-	is_deeply([sort keys %$json], [qw(accepted cache connections endpoints hits invalid lookups misses
-		pid refused replies requests resolver uptime version versions workers)], '--json: members');
-	is_deeply([map { join(' ', sort keys %{$json->{$_}}) } qw(cache lookups replies resolver)],
-		['entries evicted max_size path size', 'failures in_flight joined parts requests',
+	is_deeply([sort keys %$json], [qw(accepted cache connections deferred endpoints health healthy hits
+		invalid lookups misses pid refused replies requests resolver uptime version versions workers)], '--json: members');
+	is_deeply([map { join(' ', sort keys %{$json->{$_}}) } qw(cache deferred lookups replies
+		resolver)], ['entries evicted max_size path size', 'destinations longest',
+		'failures in_flight joined parts reasons requests',
 		'notfound ok perm temp', 'state text'], '--json: and theirs');
 	cmp_ok($json->{cache}{entries}, '>', 20, 'what is cached');
 	my ($page) = slurp(Tlsad::Process::source_directory() . '/daemon/ctl/tlsactl.8')
 		=~ /^\.Ss JSON of status\n(.*?)^\.Ss /ms;
-	my @names = (keys %$json, map { keys %{$json->{$_}} } qw(cache lookups replies resolver));
+	my @names = (keys %$json, map { keys %{$json->{$_}} } qw(cache deferred lookups replies
+		resolver));
 	is_deeply([sort grep { $page !~ /^\.(?:It )?Va .*\b$_\b/m } @names], [], 'tlsactl(8) has all of them');
 }
 

@@ -91,6 +91,7 @@ static const struct {
 } settings[] = {
 	{"server.socketmap", "unix:" TLSAD_RUNDIR "/socketmap", false},
 	{"server.control", "unix:" TLSAD_RUNDIR "/control", false},
+	{"server.metrics", "", false},
 	{"server.allow", "127.0.0.0/8, ::1/128", true},
 	{"server.workers", "auto", false},
 	{"server.socket_mode", "0666", false},
@@ -120,6 +121,7 @@ static const struct {
 	{"cache.prefetch", "10", true},
 	{"cache.serve_stale", "3600", true},
 	{"log.target", "auto", false},
+	{"log.answers", "no", true},
 };
 
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
@@ -159,7 +161,8 @@ static void test_defaults(void)
 			conf->cache.max_size == UINT64_C(1) << 30 && conf->cache.min_ttl == 30 &&
 			conf->cache.max_ttl == 86400 && conf->cache.failure_ttl == 30 &&
 			conf->cache.prefetch == 10 && conf->cache.serve_stale == 3600 &&
-			conf->log.target == LOG_TARGET_AUTO,
+			conf->log.target == LOG_TARGET_AUTO && !conf->log.answers &&
+			conf->server.metrics[0] == '\0',
 		"the others in theirs");
 	conf_release(conf);
 	ok(conf_load("/nonexistent/tlsad.conf", true, NULL, 0, error) == NULL &&
@@ -197,6 +200,12 @@ static const struct {
 	{"server.control", "inet:127.0.0.1:1", NULL},
 	{"server.control", "unix:x", NULL},
 	{"server.control", "/x", NULL},
+	{"server.metrics", "unix:/x", "unix:/x"},
+	{"server.metrics", "inet:[::1]:9465", "inet:[::1]:9465"},
+	{"server.metrics", "", ""},
+	{"server.metrics", "inet:127.0.0.1", NULL},
+	{"server.metrics", "127.0.0.1:9465", NULL},
+	{"server.metrics", "inet:127.0.0.1:1, inet:127.0.0.1:2", NULL},
 	{"server.allow", "", ""},
 	{"server.allow", "192.0.2.0/24", "192.0.2.0/24"},
 	{"server.allow", "192.0.2.0/24 2001:db8::/32", "192.0.2.0/24, 2001:db8::/32"},
@@ -343,6 +352,8 @@ static const struct {
 	{"log.target", "stderr", "stderr"},
 	{"log.target", "syslog", "syslog"},
 	{"log.target", "file", NULL},
+	{"log.answers", "yes", "yes"},
+	{"log.answers", "all", NULL},
 };
 
 /* The value in a file, and as an override: the same. */
@@ -462,7 +473,6 @@ static void test_reserved(void)
 		const char *section, *key, *value, *words;
 	} reserved[] = {
 		{"server", "policy", "unix:/x", "policy delegation"},
-		{"server", "metrics", "inet:127.0.0.1:1", "metrics"},
 	};
 
 	for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
@@ -737,10 +747,11 @@ static void test_printing(void)
 static void test_difference(void)
 {
 	/* Another value of each. */
-	static const char *const others[SETTINGS] = {"unix:/other", "unix:/x", "192.0.2.1", "5",
-		"0600", "5", "5s", "nobody", NULL, "/other", "/other", "192.0.2.1",
-		"a.example 192.0.2.1", "yes", "/other", "5s", "pinned", "may", "sha512", "/other",
-		NULL, NULL, NULL, "/other", "5M", "5s", "5h", "5s", "5", "5s", "syslog"};
+	static const char *const others[SETTINGS] = {"unix:/other", "unix:/x", "unix:/y",
+		"192.0.2.1", "5", "0600", "5", "5s", "nobody", NULL, "/other", "/other",
+		"192.0.2.1", "a.example 192.0.2.1", "yes", "/other", "5s", "pinned", "may",
+		"sha512", "/other", NULL, NULL, NULL, "/other", "5M", "5s", "5h", "5s", "5", "5s",
+		"syslog", "yes"};
 	struct conf *standard = load("");
 
 	ok(conf_difference(standard, standard, 0) == NULL, "a configuration is like itself");

@@ -32,6 +32,17 @@ static void test_escaping(void)
 	many_end();
 }
 
+/* Words between quotation marks end where they should. */
+static void test_quotable(void)
+{
+	char out[16];
+
+	is_string(log_quotable(out, sizeof out, "a\" b=\"c"), "a' b='c", "quotation marks");
+	is_string(log_quotable(out, sizeof out, ""), "", "nothing");
+	is_string(log_quotable(out, 4, "abcdef"), "abc", "what does not fit is cut");
+	is_string(log_quotable(out, 1, "abc"), "", "no room at all");
+}
+
 /* A line that pretends to be two, and a terminal's escape. */
 static void test_forged_line(void)
 {
@@ -213,6 +224,7 @@ int main(void)
 	log_open("unit", LOG_TARGET_STDERR, LOG_LEVEL_INFO);
 	test_escaping();
 	test_forged_line();
+	test_quotable();
 	test_long_lines();
 	test_levels();
 	log_open("unit", LOG_TARGET_STDERR, LOG_LEVEL_INFO);

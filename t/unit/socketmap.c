@@ -80,12 +80,13 @@ static const char *finish(const struct tafile_finding *finding)
 	static char log[4096];
 	static const char payload[] = "pinned [mx.example.com]";
 	struct socketmap_request request;
+	struct deferral_note deferral = {.quiet = false};
 	struct text text;
 
 	text_init(&text, bytes, sizeof bytes);
 	socketmap_read(&socketmap, payload, strlen(payload), &request);
 	capture_begin();
-	socketmap_finish(&socketmap, &request, &evidence, finding, 0.0, &text);
+	socketmap_finish(&socketmap, &request, &evidence, finding, &deferral, 0.0, &text);
 	capture_end(log, sizeof log);
 	return bytes;
 }

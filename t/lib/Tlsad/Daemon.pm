@@ -11,8 +11,9 @@ package Tlsad::Daemon;
 #   Tlsad::Daemon->start(config => {SECTION => {KEY => VALUE or [VALUES]}},
 #           args => [...], env => {NAME => VALUE}, lab => $lab,
 #           directory => PATH, timeout => SECONDS, wrapper => [COMMAND...])
-#       Returns when every socketmap endpoint and the control socket accept; dies
-#       with the log when that does not happen within the timeout (default 30).
+#       Returns when every socketmap endpoint, the control socket and, if there is
+#       one, the metrics' endpoint accept; dies with the log when that does not
+#       happen within the timeout (default 30).
 #       Defaults: one endpoint unix:DIRECTORY/socketmap, the control socket
 #       unix:DIRECTORY/control, cache in DIRECTORY/cache, resolver
 #       settings of the lab (Tlsad::Lab), or without a lab a root server on
@@ -137,6 +138,7 @@ sub write_config
 	$endpoints = join(' ', @$endpoints) if ref $endpoints;
 	$self->{endpoints} = [ grep { length } split(/[,\s]+/, $endpoints) ];
 	$self->{control} = $merged->{server}{control} // '';
+	$self->{metrics} = $merged->{server}{metrics} // '';
 	my $file = $self->config_file;
 	open(my $handle, '>', "$file.new") or die "$file.new: $!\n";
 	print {$handle} $text;
@@ -158,7 +160,7 @@ sub start_again
 	my ($self) = @_;
 	$self->_spawn;
 	my $end = Time::HiRes::time() + $self->{timeout};
-	my @waiting = (@{$self->{endpoints}}, grep { length } $self->{control});
+	my @waiting = (@{$self->{endpoints}}, grep { length } $self->{metrics}, $self->{control});
 	while (@waiting) {
 		if (eval { Tlsad::Socketmap->new($waiting[0], timeout => 1)->close; 1 }) {
 			shift @waiting;
