@@ -135,8 +135,9 @@ bool account_make_directory(const struct account *account, const char *path, mod
 		/* Whoever needs it will say what is wrong with it. */
 		return true;
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	/* The mode first, as long as the directory is our own. */
 	bool good =
-		fd >= 0 && fchown(fd, account->user, account->group) == 0 && fchmod(fd, mode) == 0;
+		fd >= 0 && fchmod(fd, mode) == 0 && fchown(fd, account->user, account->group) == 0;
 	if (!good)
 		fail(error, error_size, "cannot make the directory", path);
 	if (fd >= 0)

@@ -156,22 +156,21 @@ static void note_difference(
 		json_array_size(changed) + json_array_size(restart));
 }
 
-/* A new configuration, in which what cannot change is as it was. NULL, and the log tells why. */
+/* A new configuration, in which what cannot change is as it was. NULL, and `error` tells why. */
 static struct conf *load_beside(
 	struct tlsad *tlsad, json_t *changed, json_t *restart, char *error, size_t error_size)
 {
 	char words[CONF_ERROR_SIZE];
 	struct conf *conf = load(tlsad->options, words);
 
-	if (conf != NULL) {
-		note_difference(tlsad->conf, conf, changed, restart);
-		if (conf_keep(conf, tlsad->conf))
-			return conf;
-		conf_release(conf);
-		snprintf(words, sizeof words, "out of memory");
+	if (conf == NULL) {
+		snprintf(error, error_size, "%s", words);
+		return NULL;
 	}
-	log_error("the old configuration stays: %s", words);
-	snprintf(error, error_size, "%s", words);
+	note_difference(tlsad->conf, conf, changed, restart);
+	if (conf_keep(conf, tlsad->conf))
+		return conf;
+	conf_release(conf);
 	return NULL;
 }
 
@@ -181,10 +180,13 @@ static bool take_new_conf(
 {
 	struct tlsad *tlsad = context;
 	struct conf_message *message = calloc(1, sizeof *message);
-	struct conf *conf =
-		message != NULL ? load_beside(tlsad, changed, restart, error, error_size) : NULL;
+	struct conf *conf = NULL;
 
+	snprintf(error, error_size, "out of memory");
+	if (message != NULL)
+		conf = load_beside(tlsad, changed, restart, error, error_size);
 	if (conf == NULL) {
+		log_error("the old configuration stays: %s", error);
 		free(message);
 		return false;
 	}

@@ -20,12 +20,6 @@
 enum {
 	WORKERS_AUTO_MOST = 8, /* one thread answers some 300,000 requests a second */
 	ACCEPT_AT_ONCE = 16,   /* so that several threads share a burst */
-	STOP_PATIENCE = 5,     /* [s] for lookups in flight when the daemon is told to stop */
-	STOP_ROUND = 10,       /* [ms] between two looks at what is in flight */
-	/* Looks at least, so that what lay in the kernel when the signal came is read. */
-	STOP_ROUNDS_LEAST = 3,
-	/* [us] for the first request of a connection that was just accepted. */
-	NEWCOMER_PATIENCE = 2000000,
 	/* [s] that the lookup thread may be late before a request is given up here. */
 	LOOKUP_GRACE = 5,
 	/* Descriptors that are not connections: libunbound's sockets of both views, and files. */
@@ -169,78 +163,6 @@ static void accept_more(evutil_socket_t fd, short what, void *context)
 
 /* --- the thread's duties ------------------------------------------------------------------- */
 
-static void end_waits(struct worker *worker)
-{
-	struct wait *wait, *next;
-
-	for (wait = TAILQ_FIRST(&worker->waits); wait != NULL; wait = next) {
-		next = TAILQ_NEXT(wait, link);
-		if (wait->connection != NULL)
-			connection_resume(wait, NULL, "tlsad is stopping; ask again");
-		wait->connection = NULL;
-	}
-}
-
-static bool requests_in_flight(const struct worker *worker)
-{
-	const struct wait *wait;
-
-	TAILQ_FOREACH(wait, &worker->waits, link)
-	{
-		if (wait->connection != NULL)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Postfix asks a second time, on a new connection, when the first one is closed under it, and not a
- * third time (dict_sockmap_lookup() in its src/util/dict_sockmap.c). That one must get its answer:
- * whoever was accepted a moment ago and has not been heard yet is waited for.
- */
-static bool newcomers(const struct worker *worker)
-{
-	uint64_t now = clock_steady_us();
-	const struct connection *connection;
-
-	TAILQ_FOREACH(connection, &worker->idle, link)
-	{
-		if (!connection->heard && connection->last_active + NEWCOMER_PATIENCE > now)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Is there nothing left to answer? Not as long as another thread accepts: a client that this one
- * leaves would come to that one, only to be left again.
- */
-static bool at_rest(const struct worker *worker)
-{
-	const struct server *server = worker->server;
-
-	return worker->stop_rounds >= STOP_ROUNDS_LEAST &&
-	       atomic_load(&server->deaf) == server->running && !requests_in_flight(worker) &&
-	       !newcomers(worker);
-}
-
-/* When told to stop: what has arrived is still answered, what is being looked up for a while. */
-static void stop_when_done(evutil_socket_t fd, short what, void *context)
-{
-	struct worker *worker = context;
-	bool patient = clock_steady() < worker->stop_at;
-
-	(void)fd;
-	(void)what;
-	connection_handle_arrivals(-1, 0, worker);
-	worker->stop_rounds++;
-	/* What comes behind a request that is given up is not begun any more. */
-	if (!patient)
-		end_waits(worker);
-	if (!patient || at_rest(worker))
-		event_base_loopbreak(worker->base);
-}
-
 /*
  * The lookup thread keeps the time; this is for an answer that it could not send for want of
  * memory. It may still have a pointer to the wait, which is therefore not freed before it answers.
@@ -284,18 +206,6 @@ static void tick(evutil_socket_t fd, short what, void *context)
 	}
 }
 
-static void begin_stop(struct worker *worker)
-{
-	static const struct timeval round = {.tv_usec = STOP_ROUND * 1000};
-
-	pause_listeners(worker);
-	atomic_fetch_add(&worker->server->deaf, 1);
-	worker->stopping = true;
-	worker->stop_at = clock_steady() + STOP_PATIENCE;
-	if (event_add(worker->stop_round, &round) != 0)
-		event_base_loopbreak(worker->base);
-}
-
 static void take_answer(struct worker *worker, struct lookup_answer *answer)
 {
 	struct wait *wait = answer->waiter;
@@ -326,7 +236,9 @@ static void take_message(void *context, struct message *message)
 			note_idle(worker);
 		break;
 	case MESSAGE_STOP:
-		begin_stop(worker);
+		pause_listeners(worker);
+		atomic_fetch_add(&worker->server->deaf, 1);
+		worker_begin_stop(worker);
 		break;
 	default:
 		break;
@@ -446,7 +358,7 @@ static struct worker *worker_new(
 		worker->handle_arrivals =
 			event_new(worker->base, -1, 0, connection_handle_arrivals, worker);
 		worker->stop_round =
-			event_new(worker->base, -1, EV_PERSIST, stop_when_done, worker);
+			event_new(worker->base, -1, EV_PERSIST, worker_stop_when_done, worker);
 		worker->heartbeat = heartbeat_new(worker->base);
 		if (worker->tick != NULL && worker->handle_arrivals != NULL &&
 			worker->stop_round != NULL && worker->heartbeat != NULL &&
@@ -591,6 +503,11 @@ void server_free(struct server *server)
 	listeners_free(server->listeners);
 	conf_release(server->conf);
 	free(server);
+}
+
+bool server_is_deaf(const struct server *server)
+{
+	return atomic_load(&server->deaf) == server->running;
 }
 
 const struct listeners *server_listeners(const struct server *server)

@@ -90,6 +90,9 @@ void watchdog_free(struct watchdog *watchdog)
 {
 	if (watchdog == NULL)
 		return;
+	/* The end may need some time, too. */
+	if (!watchdog->stuck)
+		notify_alive();
 	if (watchdog->timer != NULL)
 		event_free(watchdog->timer);
 	free(watchdog);

@@ -121,6 +121,16 @@ struct worker {
 	char output[OUTPUT_SIZE];
 };
 
+/*
+ * Told to stop, and accepting no more: what has arrived is still answered, what is being looked up
+ * for a while, and then the event loop ends. The second is an event's callback, of stop_round.
+ */
+void worker_begin_stop(struct worker *worker);
+void worker_stop_when_done(evutil_socket_t fd, short what, void *worker);
+
+/* Does no thread accept any more? */
+bool server_is_deaf(const struct server *server);
+
 /* Take over an accepted socket; closes it when there is no memory. */
 void connection_open(struct worker *worker, int fd);
 

@@ -138,7 +138,7 @@ sub sockets
 sub filter_sets
 {
 	my (%direct, %sets, $name);
-	for (split(/\n/, qx(systemd-analyze syscall-filter --no-pager))) {
+	for (split(/\n/, qx(systemd-analyze syscall-filter --no-pager 2>/dev/null))) {
 		if (/^(\@[\w-]+)/) { $name = $1 }
 		elsif (/^\s+([\w@-]+)\s*$/ && defined $name) { push(@{$direct{$name}}, $1) }
 	}
