@@ -248,6 +248,26 @@ static void load_state(struct anchors *anchors)
 }
 
 #define WORKING_PREFIX "tlsad-anchor-"
+#define WORKING_FILE "root.key"
+
+/* libunbound writes beside the file, as `root.key.NUMBERS`, and renames that. */
+static void remove_working_files(int directory)
+{
+	int fd = dup(directory);
+	DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	if (listing == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(listing)) != NULL) {
+		if (strncmp(entry->d_name, WORKING_FILE, strlen(WORKING_FILE)) == 0)
+			unlinkat(directory, entry->d_name, 0);
+	}
+	closedir(listing);
+}
 
 /*
  * What a killed process left. Its owner holds a lock on the directory as long as it lives; one
@@ -255,7 +275,6 @@ static void load_state(struct anchors *anchors)
  */
 static void sweep_leftover(const char *path)
 {
-	char file[PATH_SIZE + 16];
 	struct stat status;
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -263,8 +282,7 @@ static void sweep_leftover(const char *path)
 		return;
 	if (fstat(fd, &status) == 0 && status.st_uid == geteuid() &&
 		time(NULL) - status.st_mtime > LEFTOVER_AGE && flock(fd, LOCK_EX | LOCK_NB) == 0) {
-		snprintf(file, sizeof file, "%s/root.key", path);
-		unlink(file);
+		remove_working_files(fd);
 		rmdir(path);
 	}
 	close(fd);
@@ -349,7 +367,8 @@ static bool prepare(struct anchors *anchors, const char *seed_file, char *error,
 			strerror(errno));
 		return false;
 	}
-	snprintf(anchors->working, sizeof anchors->working, "%.4000s/root.key", anchors->directory);
+	snprintf(anchors->working, sizeof anchors->working, "%.4000s/" WORKING_FILE,
+		anchors->directory);
 	if (!write_working(anchors)) {
 		snprintf(error, error_size, "cannot write %.200s: %s", anchors->working,
 			strerror(errno));

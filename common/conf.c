@@ -1,5 +1,6 @@
 #include "common/conf.h"
 
+#include "common/action.h"
 #include "common/endpoint.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -21,7 +22,6 @@ enum setting_type {
 	SETTING_SIZE,     /* k M G */
 	SETTING_BOOLEAN,
 	SETTING_CHOICE,
-	SETTING_RESERVED, /* of a capability that this version does not have */
 };
 
 typedef bool entry_check(const char *entry, char *error, size_t error_size);
@@ -36,11 +36,13 @@ struct setting {
 	const char *const *choices; /* NULL-terminated, the value is the index */
 	entry_check *check;         /* of a text, or of one entry of a list */
 	bool reload;
-	const char *help; /* for SETTING_RESERVED: what it belongs to */
+	const char *help;
 };
 
 static const char *const enforce_choices[] = {
 	[ENFORCE_NATIVE] = "native", [ENFORCE_PINNED] = "pinned", NULL};
+static const char *const mode_choices[] = {
+	[MODE_ENFORCE] = "enforce", [MODE_MONITOR] = "monitor", NULL};
 static const char *const digest_choices[] = {
 	[DIGEST_SHA256] = "sha256", [DIGEST_SHA512] = "sha512", NULL};
 const char *const conf_site_levels[] = {
@@ -61,7 +63,7 @@ static const char *const log_target_choices[] = {
 	NULL,
 };
 
-static bool check_socketmap(const char *entry, char *error, size_t error_size)
+static bool check_endpoint(const char *entry, char *error, size_t error_size)
 {
 	struct endpoint endpoint;
 	return endpoint_parse(&endpoint, entry, error, error_size);
@@ -91,6 +93,24 @@ static bool check_network(const char *entry, char *error, size_t error_size)
 {
 	struct network network;
 	return network_parse(&network, entry, error, error_size);
+}
+
+static bool check_sender(const char *entry, char *error, size_t error_size)
+{
+	return error_size >= NARROWING_ERROR_SIZE &&
+	       narrowing_check(NARROWING_SENDERS, entry, error);
+}
+
+static bool check_sasl_username(const char *entry, char *error, size_t error_size)
+{
+	return error_size >= NARROWING_ERROR_SIZE &&
+	       narrowing_check(NARROWING_SASL_USERNAMES, entry, error);
+}
+
+static bool check_client(const char *entry, char *error, size_t error_size)
+{
+	return error_size >= NARROWING_ERROR_SIZE &&
+	       narrowing_check(NARROWING_CLIENTS, entry, error);
 }
 
 /* libunbound checks the rest; the blank between zone and address it cannot miss for us. */
@@ -135,10 +155,11 @@ static bool check_directory(const char *entry, char *error, size_t error_size)
 
 static const struct setting settings[] = {
 	{"server", "socketmap", SETTING_LIST, AT(server.socketmap),
-		"unix:" TLSAD_RUNDIR "/socketmap", 0, 0, NULL, check_socketmap, false,
+		"unix:" TLSAD_RUNDIR "/socketmap", 0, 0, NULL, check_endpoint, false,
 		"where Postfix asks: unix:PATH or inet:HOST:PORT, or several"},
-	{"server", "policy", SETTING_RESERVED, 0, "", 0, 0, NULL, NULL, false,
-		"the policy delegation service"},
+	{"server", "policy", SETTING_LIST, AT(server.policy), CONF_DEFAULT_POLICY, 0, 0, NULL,
+		check_endpoint, false,
+		"where Postfix's smtpd asks about recipients, like socketmap; empty is nowhere"},
 	{"server", "control", SETTING_TEXT, AT(server.control), "unix:" TLSAD_RUNDIR "/control", 0,
 		0, NULL, check_control, false,
 		"where tlsactl asks: unix:PATH, mode 0600; empty is nowhere"},
@@ -197,6 +218,34 @@ static const struct setting settings[] = {
 	{"dane", "learn_trust_anchors", SETTING_BOOLEAN, AT(dane.learn_trust_anchors), "no", 0, 0,
 		NULL, NULL, true,
 		"fetch from the mail server a trust anchor of which DNS has only a digest"},
+	{"dane", "mode", SETTING_CHOICE, AT(dane.mode), "enforce", 0, 0, mode_choices, NULL, true,
+		"monitor: Postfix is told nothing, and the log tells what it would have been told"},
+	{"dane", "minimums_file", SETTING_TEXT, AT(dane.minimums_file), "", 0, 0, NULL, NULL, true,
+		"a file with more of section minimum, DOMAIN LEVEL a line; empty is none"},
+	{"dane", "exceptions_file", SETTING_TEXT, AT(dane.exceptions_file), "", 0, 0, NULL, NULL,
+		true,
+		"a file with more of section exception, for tlsactl exception to edit; empty is "
+		"none"},
+	{"policy", "warm", SETTING_BOOLEAN, AT(policy.warm), "yes", 0, 0, NULL, NULL, true,
+		"look a recipient's domain up while its mail is still coming in"},
+	{"policy", "announce", SETTING_BOOLEAN, AT(policy.announce), "no", 0, 0, NULL, NULL, true,
+		"tell in a header field what is known of each recipient's domain"},
+	{"policy", "announce_header", SETTING_TEXT, AT(policy.announce_header), "X-TLS-Destination",
+		0, 0, NULL, action_check_header, true, "the name of that header field"},
+	{"policy", "lacking", SETTING_TEXT, AT(policy.lacking),
+		"REJECT 5.7.10 {destination} must be reached with TLS level {required}, but offers "
+		"{offered} ({reason})",
+		0, 0, NULL, action_check, true,
+		"an action of access(5) for a destination that offers less than its minimum"},
+	{"policy", "wait", SETTING_DURATION, AT(policy.wait), "8s", 1, 90, NULL, NULL, true,
+		"time to find out whether it does, then DEFER_IF_PERMIT"},
+	{"policy", "senders", SETTING_LIST, AT(policy.senders), "", 0, 0, NULL, check_sender, true,
+		"only these are held to minimums at RCPT: user@example.org, example.org, "
+		".example.org, file:PATH; none of the three is everybody"},
+	{"policy", "sasl_usernames", SETTING_LIST, AT(policy.sasl_usernames), "", 0, 0, NULL,
+		check_sasl_username, true, "or these: names of SASL logins, file:PATH"},
+	{"policy", "clients", SETTING_LIST, AT(policy.clients), "", 0, 0, NULL, check_client, true,
+		"or these: addresses, networks, file:PATH"},
 	{"sts", "enable", SETTING_BOOLEAN, AT(sts.enable), "no", 0, 0, NULL, NULL, true,
 		"MTA-STS where DANE does not apply; this version has none of it yet"},
 	{"cache", "path", SETTING_TEXT, AT(cache.path), TLSAD_CACHEDIR, 0, 0, NULL, NULL, false,
@@ -221,13 +270,41 @@ static const struct setting settings[] = {
 
 enum { SETTING_COUNT = sizeof settings / sizeof settings[0] };
 
+/* Sections whose keys are domains. */
+static const struct open_section {
+	const char *name;
+	rules_adder *add;
+	bool (*same)(const struct rules *one, const struct rules *other);
+	bool raw; /* there is no comment behind a value */
+} open_sections[] = {
+	{"minimum", rules_add_minimum, rules_same_minimums, false},
+	{"exception", rules_add_exception, rules_same_exceptions, true},
+};
+
+enum {
+	OPEN_SECTION_COUNT = sizeof open_sections / sizeof open_sections[0],
+	OVERRIDE_KEY_SIZE = 4 * RULES_KEY_SIZE, /* a domain in UTF-8 */
+};
+
+static const struct open_section *find_open_section(const char *name)
+{
+	for (size_t i = 0; i < OPEN_SECTION_COUNT; i++) {
+		if (strcmp(open_sections[i].name, name) == 0)
+			return &open_sections[i];
+	}
+	return NULL;
+}
+
 /* One run over a file and the overrides. */
 struct loading {
 	struct conf *conf;
-	FILE *stream;
+	const char *file;
+	FILE *stream; /* NULL behind the end of the file */
 	bool was_set[SETTING_COUNT];
 	bool overridden[SETTING_COUNT];
 	unsigned line;
+	/* As it stands in the file: what inih takes for a comment is an exception's reason. */
+	char raw[CONF_LINE_LONGEST + 2];
 	bool continued; /* the line begins with a blank: more of the setting before */
 	bool failed;
 	char error[CONF_ERROR_SIZE];
@@ -458,10 +535,6 @@ static bool set_value(struct loading *loading, const struct setting *setting, co
 		       refuse(loading, setting, value, "expected yes or no");
 	case SETTING_CHOICE:
 		return set_choice(loading, setting, value);
-	case SETTING_RESERVED:
-		return complain(loading,
-			"[%s] %s: this version does not have %s yet; remove the line",
-			setting->section, setting->key, setting->help);
 	default:
 		return set_number(loading, setting, value);
 	}
@@ -469,7 +542,7 @@ static bool set_value(struct loading *loading, const struct setting *setting, co
 
 static bool complain_unknown(struct loading *loading, const char *section, const char *key)
 {
-	const char *names[SETTING_COUNT];
+	const char *names[SETTING_COUNT + OPEN_SECTION_COUNT];
 	size_t count = 0;
 
 	for (size_t i = 0; i < SETTING_COUNT; i++) {
@@ -493,7 +566,9 @@ static bool complain_unknown(struct loading *loading, const char *section, const
 	}
 	for (size_t i = 0; i < SETTING_COUNT; i++)
 		names[i] = settings[i].section;
-	const char *near = text_nearest(section, names, SETTING_COUNT);
+	for (size_t i = 0; i < OPEN_SECTION_COUNT; i++)
+		names[SETTING_COUNT + i] = open_sections[i].name;
+	const char *near = text_nearest(section, names, SETTING_COUNT + OPEN_SECTION_COUNT);
 	if (near != NULL)
 		return complain(
 			loading, "there is no section [%.60s]; did you mean [%s]?", section, near);
@@ -502,10 +577,54 @@ static bool complain_unknown(struct loading *loading, const char *section, const
 		section);
 }
 
+static bool need_rules(struct conf *conf)
+{
+	if (conf->rules == NULL)
+		conf->rules = rules_new();
+	return conf->rules != NULL;
+}
+
+/* The value of the line that is being read, to its end. */
+static const char *raw_value(struct loading *loading)
+{
+	char *value = loading->raw + strcspn(loading->raw, "=:");
+	size_t size;
+
+	value += *value != '\0';
+	value += strspn(value, " \t");
+	for (size = strlen(value); size > 0 && strchr(" \t\r\n", value[size - 1]) != NULL; size--)
+		value[size - 1] = '\0';
+	return value;
+}
+
+static bool take_rule(struct loading *loading, const struct open_section *section, const char *key,
+	const char *value)
+{
+	bool in_file = loading->stream != NULL;
+	struct rule_place place = {NULL, in_file ? loading->line : 0};
+	char words[RULES_ERROR_SIZE];
+
+	if (need_rules(loading->conf))
+		place.file = rules_source(loading->conf->rules, in_file ? loading->file : "-o");
+	if (place.file == NULL)
+		return complain(loading, "out of memory");
+	if (in_file && section->raw)
+		value = raw_value(loading);
+	return section->add(loading->conf->rules, place, key, value, words) ||
+	       complain(loading, "[%s] %s", section->name, words);
+}
+
 /* One `key = value`. `again` when it goes on with the setting of the line before. */
 static bool take_value(struct loading *loading, const char *section, const char *key,
 	const char *value, bool again)
 {
+	const struct open_section *open = find_open_section(section);
+
+	if (open != NULL && again)
+		return complain(loading, "[%s]: a rule has one line, which begins with its domain",
+			section);
+	if (open != NULL)
+		return take_rule(loading, open, key, value);
 	for (size_t i = 0; i < SETTING_COUNT; i++) {
 		const struct setting *setting = &settings[i];
 		bool list = setting->type == SETTING_LIST || setting->type == SETTING_REPEATED;
@@ -542,6 +661,7 @@ static char *read_line(char *line, int size, void *context)
 			CONF_LINE_LONGEST);
 		return NULL;
 	}
+	snprintf(loading->raw, sizeof loading->raw, "%s", line);
 	loading->continued = line[0] == ' ' || line[0] == '\t';
 	return line;
 }
@@ -556,6 +676,7 @@ static int take_line(void *context, const char *section, const char *key, const 
 
 static bool load_file(struct loading *loading, const char *file, bool file_must_exist)
 {
+	loading->file = file;
 	loading->stream = fopen(file, "re");
 	if (loading->stream == NULL) {
 		if (errno == ENOENT && !file_must_exist)
@@ -572,18 +693,19 @@ static bool load_file(struct loading *loading, const char *file, bool file_must_
 		complain(loading, "expected '[section]', 'key = value' or a comment");
 	}
 	fclose(loading->stream);
+	loading->stream = NULL;
 	return !loading->failed;
 }
 
 /* `SECTION.KEY=VALUE`: replaces what the file says, or an earlier override of a single value. */
 static bool take_override(struct loading *loading, const char *override)
 {
-	char section[64], key[64];
+	char section[64], key[OVERRIDE_KEY_SIZE];
 	const char *dot = strchr(override, '.');
 	const char *equals = strchr(override, '=');
 
 	if (dot == NULL || equals == NULL || dot > equals || dot - override >= 64 ||
-		equals - dot > 64)
+		equals - dot > OVERRIDE_KEY_SIZE)
 		return complain(loading, "expected SECTION.KEY=VALUE");
 	snprintf(section, sizeof section, "%.*s", (int)(dot - override), override);
 	snprintf(key, sizeof key, "%.*s", (int)(equals - dot - 1), dot + 1);
@@ -605,8 +727,7 @@ static bool take_override(struct loading *loading, const char *override)
 static bool take_defaults(struct loading *loading)
 {
 	for (size_t i = 0; i < SETTING_COUNT; i++) {
-		if (settings[i].type != SETTING_RESERVED && !loading->was_set[i] &&
-			!set_value(loading, &settings[i], settings[i].standard))
+		if (!loading->was_set[i] && !set_value(loading, &settings[i], settings[i].standard))
 			return false;
 	}
 	return true;
@@ -713,6 +834,64 @@ struct conf *conf_load(const char *file, bool file_must_exist, char *const *over
 	return loading.conf;
 }
 
+static bool load_narrowing(struct conf *conf, char error[CONF_ERROR_SIZE])
+{
+	const struct {
+		const char *key;
+		const struct conf_list *list;
+	} lists[NARROWING_LISTS] = {
+		[NARROWING_SENDERS] = {"senders", &conf->policy.senders},
+		[NARROWING_SASL_USERNAMES] = {"sasl_usernames", &conf->policy.sasl_usernames},
+		[NARROWING_CLIENTS] = {"clients", &conf->policy.clients},
+	};
+	char words[NARROWING_ERROR_SIZE];
+
+	conf->policy.narrowing = narrowing_new();
+	if (conf->policy.narrowing == NULL)
+		return false;
+	for (size_t list = 0; list < NARROWING_LISTS; list++) {
+		for (size_t i = 0; i < lists[list].list->count; i++) {
+			if (narrowing_add(conf->policy.narrowing, (enum narrowing_list)list,
+				    lists[list].list->entries[i], words))
+				continue;
+			snprintf(error, CONF_ERROR_SIZE, "[policy] %s: %s", lists[list].key, words);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* A minimum that nobody finds is none, so its file must be there; tlsactl makes the other. */
+bool conf_load_rules(struct conf *conf, char error[CONF_ERROR_SIZE])
+{
+	const struct {
+		const char *file;
+		bool must_exist;
+		rules_adder *add;
+	} files[] = {
+		{conf->dane.minimums_file, true, rules_add_minimum},
+		{conf->dane.exceptions_file, false, rules_add_exception},
+	};
+
+	snprintf(error, CONF_ERROR_SIZE, "out of memory");
+	if (!load_narrowing(conf, error))
+		return false;
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		if (files[i].file[0] == '\0')
+			continue;
+		if (!need_rules(conf) || !rules_read(conf->rules, files[i].file,
+						 files[i].must_exist, files[i].add, error))
+			return false;
+	}
+	if (conf->dane.mode == MODE_MONITOR)
+		return need_rules(conf);
+	if (rules_key_count(conf->rules) == 0) {
+		rules_free(conf->rules);
+		conf->rules = NULL;
+	}
+	return true;
+}
+
 struct conf *conf_hold(struct conf *conf)
 {
 	atomic_fetch_add(&conf->references, 1);
@@ -729,6 +908,8 @@ void conf_release(struct conf *conf)
 		else if (settings[i].type == SETTING_LIST || settings[i].type == SETTING_REPEATED)
 			clear_list(member(conf, &settings[i]));
 	}
+	rules_free(conf->rules);
+	narrowing_free(conf->policy.narrowing);
 	free(conf);
 }
 
@@ -783,13 +964,47 @@ static void print_value(FILE *out, const struct setting *setting, const struct c
 	}
 }
 
+/* Those that stand in the configuration itself; the others' files are settings. */
+static void print_minimums(FILE *out, const struct conf *conf)
+{
+	const char *head = "\n[minimum]\n", *key;
+	enum minimum_level level;
+	struct rule_place place;
+
+	for (size_t i = 0; i < rules_key_count(conf->rules); i++) {
+		if (!rules_minimum(conf->rules, i, &key, &level, &place) ||
+			strcmp(place.file, conf->dane.minimums_file) == 0)
+			continue;
+		fprintf(out, "%s%s = %s\n", head, key, minimum_names[level]);
+		head = "";
+	}
+}
+
+static void print_exceptions(FILE *out, const struct conf *conf)
+{
+	const char *head = "\n[exception]\n";
+	const struct exception *exception;
+
+	for (size_t i = 0; (exception = rules_exception(conf->rules, i)) != NULL; i++) {
+		struct exception_terms terms = {
+			exception->level, exception->until, exception->reason};
+		char words[EXCEPTION_REASON_LONGEST + 64];
+		struct text text;
+
+		if (strcmp(exception->place.file, conf->dane.exceptions_file) == 0)
+			continue;
+		text_init(&text, words, sizeof words);
+		exception_print(&terms, &text);
+		fprintf(out, "%s%s = %s\n", head, exception->key, words);
+		head = "";
+	}
+}
+
 void conf_print(const struct conf *conf, FILE *out)
 {
 	const char *section = "";
 
 	for (size_t i = 0; i < SETTING_COUNT; i++) {
-		if (settings[i].type == SETTING_RESERVED)
-			continue;
 		if (strcmp(section, settings[i].section) != 0) {
 			fprintf(out, "%s[%s]\n", *section != '\0' ? "\n" : "", settings[i].section);
 			section = settings[i].section;
@@ -798,6 +1013,8 @@ void conf_print(const struct conf *conf, FILE *out)
 		print_value(out, &settings[i], conf);
 		fputc('\n', out);
 	}
+	print_minimums(out, conf);
+	print_exceptions(out, conf);
 }
 
 static char *value_text(const struct setting *setting, const struct conf *conf)
@@ -818,8 +1035,6 @@ const char *conf_difference(const struct conf *one, const struct conf *other, si
 	static _Thread_local char name[64];
 
 	for (size_t i = 0; i < SETTING_COUNT; i++) {
-		if (settings[i].type == SETTING_RESERVED)
-			continue;
 		char *first = value_text(&settings[i], one);
 		char *second = value_text(&settings[i], other);
 		bool same = first != NULL && second != NULL && strcmp(first, second) == 0;
@@ -829,6 +1044,10 @@ const char *conf_difference(const struct conf *one, const struct conf *other, si
 			continue;
 		snprintf(name, sizeof name, "%s.%s", settings[i].section, settings[i].key);
 		return name;
+	}
+	for (size_t i = 0; i < OPEN_SECTION_COUNT; i++) {
+		if (!open_sections[i].same(one->rules, other->rules) && n-- == 0)
+			return open_sections[i].name;
 	}
 	return NULL;
 }
@@ -841,7 +1060,7 @@ bool conf_reloadable(const char *setting)
 			strcmp(setting + length + 1, settings[i].key) == 0)
 			return settings[i].reload;
 	}
-	return false;
+	return find_open_section(setting) != NULL;
 }
 
 static bool copy_list(struct conf_list *to, const struct conf_list *from)
@@ -881,8 +1100,6 @@ static bool copy_value(const struct setting *setting, struct conf *to, const str
 		return true;
 	case SETTING_CHOICE:
 		*(int *)place = *(const int *)value;
-		return true;
-	case SETTING_RESERVED:
 		return true;
 	default:
 		*(uint32_t *)place = *(const uint32_t *)value;

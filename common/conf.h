@@ -2,13 +2,16 @@
  * conf: the configuration, read with inih.
  *
  * Every setting stands once, in the table of conf.c, which parses, checks, prints and explains it.
+ * The sections `minimum` and `exception` have domains for keys: they are rules (common/rules.h).
  * A struct conf does not change once it is loaded: a reload makes a new one. Threads that use one
  * hold a reference.
  */
 #ifndef TLSAD_CONF_H
 #define TLSAD_CONF_H
 
+#include "common/narrowing.h"
 #include "common/render.h"
+#include "common/rules.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -23,7 +26,11 @@ enum {
 	CONF_DIRECTORY_LONGEST = 200, /* of tafile_dir, which stands in answers */
 };
 
+/* Taken where nobody says where it is to be: then it need not be possible. */
+#define CONF_DEFAULT_POLICY "unix:" TLSAD_RUNDIR "/policy"
+
 enum conf_enforce { ENFORCE_NATIVE, ENFORCE_PINNED };
+enum conf_mode { MODE_ENFORCE, MODE_MONITOR };
 enum conf_digest { DIGEST_SHA256, DIGEST_SHA512 };
 
 /* Names of enum site_level, which are Postfix's; NULL-terminated. */
@@ -40,8 +47,9 @@ struct conf {
 
 	struct {
 		struct conf_list socketmap;
-		char *control; /* `unix:PATH`, or empty */
-		char *metrics; /* endpoint, or empty */
+		struct conf_list policy; /* may be empty */
+		char *control;           /* `unix:PATH`, or empty */
+		char *metrics;           /* endpoint, or empty */
 		struct conf_list allow;
 		uint32_t workers;     /* 0: as many as there are processors */
 		uint32_t socket_mode; /* permission bits */
@@ -66,7 +74,20 @@ struct conf {
 		char *tafile_dir;       /* directory, or empty */
 		char *tafile_prefix;    /* the same as Postfix sees it, or empty */
 		bool learn_trust_anchors;
+		int mode;              /* enum conf_mode */
+		char *minimums_file;   /* or empty, like the next */
+		char *exceptions_file; /* it need not exist */
 	} dane;
+	struct {
+		bool warm;
+		bool announce;
+		char *announce_header; /* a header field's name */
+		char *lacking;         /* common/action.h */
+		uint32_t wait;         /* [s] */
+		struct conf_list senders, sasl_usernames, clients;
+		/* What these three have in them; NULL before conf_load_rules(). */
+		struct narrowing *narrowing;
+	} policy;
 	struct {
 		bool enable;
 	} sts;
@@ -83,6 +104,11 @@ struct conf {
 		int target;   /* enum log_target */
 		bool answers; /* those from the cache have a line, too */
 	} log;
+	/*
+	 * Minimums and exceptions. NULL when every answer is what it would be without: there is no
+	 * rule, and the mode is MODE_ENFORCE.
+	 */
+	struct rules *rules;
 };
 
 /*
@@ -94,13 +120,22 @@ struct conf {
 struct conf *conf_load(const char *file, bool file_must_exist, char *const *overrides,
 	size_t override_count, char error[CONF_ERROR_SIZE]);
 
+/*
+ * Read the files that hold rules, and those of [policy], before the configuration is shared;
+ * without this there are only the rules of the configuration itself. False and one line, as above.
+ */
+bool conf_load_rules(struct conf *conf, char error[CONF_ERROR_SIZE]);
+
 struct conf *conf_hold(struct conf *conf);
 void conf_release(struct conf *conf);
 
 /* Every setting with its value and its meaning, as a configuration file. */
 void conf_print(const struct conf *conf, FILE *out);
 
-/* The n-th setting that differs between two configurations, as `section.key`, or NULL. */
+/*
+ * The n-th setting that differs between two configurations, as `section.key`, or NULL. Of rules the
+ * section alone is named, wherever they stand.
+ */
 const char *conf_difference(const struct conf *one, const struct conf *other, size_t n);
 
 /*

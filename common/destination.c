@@ -222,9 +222,9 @@ static bool is_ascii(const char *name, size_t size)
 	return true;
 }
 
-/* The name itself, brackets and port gone. */
-static enum destination_result parse_name(
-	const char *name, size_t size, struct destination *destination)
+/* The name itself, brackets and port gone. Returns the number of labels; 0 when it is no name. */
+static unsigned parse_labels(
+	const char *name, size_t size, struct destination *destination, bool *address)
 {
 	char ascii[DESTINATION_NAME_LONGEST + 2];
 	size_t whole = size;
@@ -234,15 +234,37 @@ static enum destination_result parse_name(
 	unsigned labels = normalise(name, size, destination->name);
 	if (labels == 0 && !is_ascii(name, whole)) {
 		if (!convert_name(name, whole, ascii, &size))
-			return DESTINATION_INVALID;
+			return 0;
 		name = ascii;
 		if (size > 0 && name[size - 1] == '.')
 			size--;
 		labels = normalise(name, size, destination->name);
 	}
-	if (labels == 0)
-		return is_address(name, size) ? DESTINATION_ADDRESS : DESTINATION_INVALID;
+	*address = labels == 0 && is_address(name, size);
 	destination->name_length = (uint8_t)size;
+	return labels;
+}
+
+bool destination_name_to_ascii(
+	const char *name, size_t size, char ascii[DESTINATION_NAME_LONGEST + 1])
+{
+	struct destination destination;
+	bool address;
+
+	if (parse_labels(name, size, &destination, &address) == 0)
+		return false;
+	memcpy(ascii, destination.name, destination.name_length + (size_t)1);
+	return true;
+}
+
+static enum destination_result parse_name(
+	const char *name, size_t size, struct destination *destination)
+{
+	bool address = false;
+	unsigned labels = parse_labels(name, size, destination, &address);
+
+	if (labels == 0)
+		return address ? DESTINATION_ADDRESS : DESTINATION_INVALID;
 	/* One label: a host's own search list would make it ambiguous. */
 	return labels > 1 ? DESTINATION_OK : DESTINATION_INVALID;
 }

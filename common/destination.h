@@ -55,6 +55,13 @@ enum destination_result destination_parse_host(
 void destination_print(const struct destination *destination, char key[DESTINATION_KEY_SIZE]);
 
 /*
+ * A name by itself, as struct destination has it: lower case, A-labels, no dot at the end. One
+ * label will do. False when it is no name.
+ */
+bool destination_name_to_ascii(
+	const char *name, size_t size, char ascii[DESTINATION_NAME_LONGEST + 1]);
+
+/*
  * Is this a name that Postfix's valid_hostname() takes, of at most 253 octets? One label will do:
  * MX hosts may have one. Upper case is taken as it is.
  */

@@ -1,5 +1,6 @@
 #include "common/explain.h"
 
+#include "common/floor.h"
 #include "common/pin.h"
 #include "common/text.h"
 
@@ -229,6 +230,83 @@ static void set_evidence(json_t *object, const struct explanation *explanation, 
 			json_integer((json_int_t)(evidence->host_count - hosts)));
 }
 
+static void set_place(json_t *object, const struct rule_place *place)
+{
+	json_object_set_new(
+		object, "file", place->line > 0 ? json_string(place->file) : json_null());
+	json_object_set_new(object, "line", json_integer(place->line));
+}
+
+static json_t *minimum_object(const struct explanation *explanation)
+{
+	const struct ruling *ruling = explanation->ruling;
+	json_t *object;
+
+	if (ruling == NULL || ruling->minimum_key == NULL)
+		return json_null();
+	object = json_object();
+	json_object_set_new(object, "domain", json_string(ruling->minimum_key));
+	json_object_set_new(object, "level", json_string(minimum_names[ruling->minimum]));
+	json_object_set_new(object, "offered", json_string(minimum_offer(explanation->verdict)));
+	json_object_set_new(object, "reached",
+		explanation->verdict.level == VERDICT_TEMP
+			? json_null()
+			: json_boolean(minimum_reached(ruling->minimum, explanation->verdict)));
+	set_place(object, &ruling->minimum_place);
+	return object;
+}
+
+static const char *exception_state(const struct ruling *ruling)
+{
+	return ruling->exception == NULL ? "ended"
+					 : floor_exception_text(floor_exception(
+						   ruling->minimum, ruling->exception->level));
+}
+
+static json_t *exception_object(const struct explanation *explanation)
+{
+	const struct ruling *ruling = explanation->ruling;
+	char date[EXCEPTION_DATE_SIZE];
+	struct reply reply;
+	json_t *object;
+
+	if (ruling == NULL || (ruling->exception == NULL && ruling->ended == NULL))
+		return json_null();
+	const struct exception *exception =
+		ruling->exception != NULL ? ruling->exception : ruling->ended;
+	bool forever = exception->until == EXCEPTION_FOREVER;
+	object = json_object();
+	json_object_set_new(object, "domain", json_string(exception->key));
+	json_object_set_new(object, "level", json_string(exception_level_name(exception->level)));
+	json_object_set_new(object, "until",
+		forever ? json_null() : json_string(exception_print_date(exception->until, date)));
+	json_object_set_new(object, "why", json_string(exception->reason));
+	json_object_set_new(object, "state", json_string(exception_state(ruling)));
+	if (floor_exception_reply(ruling, &reply))
+		json_object_set_new(object, "instead_of",
+			json_string(reason_name(explanation->verdict.reason)));
+	set_place(object, &exception->place);
+	return object;
+}
+
+/* The reason is that of the answer: an exception, where it is one. */
+static void set_rules(json_t *object, const struct explanation *explanation)
+{
+	enum reason reason = explanation->verdict.reason;
+	struct reply reply;
+
+	if (explanation->parsed == DESTINATION_OK &&
+		floor_exception_reply(explanation->ruling, &reply))
+		reason = REASON_EXCEPTION;
+	json_object_set_new(object, "reason", json_string(reason_name(reason)));
+	json_object_set_new(object, "rule", json_string(reason_rule(reason)));
+	json_object_set_new(object, "minimum", minimum_object(explanation));
+	json_object_set_new(object, "exception", exception_object(explanation));
+	json_object_set_new(object, "monitor", json_boolean(explanation->would != NULL));
+	if (explanation->would != NULL)
+		set_reply(object, "would", explanation->would);
+}
+
 static char *dump(const struct explanation *explanation, size_t hosts)
 {
 	char key[4 * 256 + 1];
@@ -248,9 +326,7 @@ static char *dump(const struct explanation *explanation, size_t hosts)
 	set_reply(object, "pinned", explanation->pinned);
 	if (explanation->not_pinned[0] != '\0')
 		json_object_set_new(object, "not_pinned", json_string(explanation->not_pinned));
-	json_object_set_new(
-		object, "reason", json_string(reason_name(explanation->verdict.reason)));
-	json_object_set_new(object, "rule", json_string(reason_rule(explanation->verdict.reason)));
+	set_rules(object, explanation);
 	if (explanation->parsed == DESTINATION_OK) {
 		set_evidence(object, explanation, hosts);
 	} else {

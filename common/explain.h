@@ -7,6 +7,7 @@
 
 #include "common/evidence.h"
 #include "common/render.h"
+#include "common/rules.h"
 
 struct explanation {
 	const char *key; /* as it was asked */
@@ -14,7 +15,9 @@ struct explanation {
 	enum destination_result parsed;
 	const struct evidence *evidence; /* with DESTINATION_OK */
 	struct verdict verdict;
+	const struct ruling *ruling;    /* the site's own rules for it, or NULL */
 	const char *reply;              /* what Postfix gets */
+	const char *would;              /* what it would get but for the mode monitor, or NULL */
 	const char *native;             /* what it gets with enforce = native */
 	const char *pinned;             /* and with enforce = pinned */
 	const char *not_pinned;         /* why these are the same where there is DANE, or empty */

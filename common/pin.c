@@ -5,7 +5,8 @@
 static const char *const obstacle_texts[PIN_OBSTACLE_COUNT] = {
 	[PIN_CLEAR] = "nothing is in the way",
 	[PIN_NO_DANE] = "there is no DANE",
-	[PIN_INSECURE_MX] = "the MX records are not signed, and [dane] site_level asks for more",
+	[PIN_INSECURE_MX] =
+		("the MX records are not signed, and [dane] site_level or a minimum asks for more"),
 	[PIN_NOT_ALL_HOSTS] = "not every host has usable TLSA records",
 	[PIN_MIXED_USAGES] = "DANE-EE and DANE-TA records cannot be put into one answer",
 	[PIN_OTHER_DIGEST] = "its digest is not the one of [dane] fingerprint_digest",

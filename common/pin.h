@@ -24,8 +24,8 @@ struct pin_settings {
 	bool anchors;                   /* trust anchors can be handed on */
 	bool learn;                     /* so can those of which DNS has only a digest */
 	/*
-	 * The site's own level authenticates hosts. Keys behind MX records that are not signed are
-	 * less: whoever forges the records names a host of his own.
+	 * The site's own level, or a minimum, authenticates hosts. Keys behind MX records that are
+	 * not signed are less: whoever forges the records names a host of his own.
 	 */
 	bool strict_site;
 };
@@ -41,7 +41,7 @@ enum pin_form {
 enum pin_obstacle {
 	PIN_CLEAR,          /* it can */
 	PIN_NO_DANE,        /* the answer is none of DANE */
-	PIN_INSECURE_MX,    /* and the site's own level is stronger than that */
+	PIN_INSECURE_MX,    /* and the site asks for more */
 	PIN_NOT_ALL_HOSTS,  /* some host has no usable record: it would be held to the others' */
 	PIN_MIXED_USAGES,   /* DANE-EE and DANE-TA: there is no such level in Postfix */
 	PIN_OTHER_DIGEST,   /* DANE-EE by another digest than Postfix compares */

@@ -121,6 +121,39 @@ void text_add_fingerprint(struct text *text, const void *bytes, size_t size)
 	text->used += 3 * size - 1;
 }
 
+/* The bytes of the character that stands here, 0 when it is none (RFC 3629 4). */
+static size_t utf8_size(const unsigned char *at)
+{
+	size_t size = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+
+	if (at[0] > 0xf4)
+		return 0;
+	/* A NUL byte is no such byte either, so none behind the end is looked at. */
+	for (size_t i = 1; i < size; i++) {
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	/* Written longer than need be, half of a surrogate pair, or beyond U+10FFFF. */
+	if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
+		(at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
+		return 0;
+	return size;
+}
+
+bool text_is_showable(const char *string)
+{
+	const unsigned char *at = (const unsigned char *)string;
+
+	while (*at != '\0') {
+		size_t size = utf8_size(at);
+		/* U+0080 to U+009F are control characters as well (ISO 6429). */
+		if (size == 0 || *at < ' ' || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0))
+			return false;
+		at += size;
+	}
+	return true;
+}
+
 bool text_equal_nocase(const char *one, size_t one_size, const char *other)
 {
 	for (size_t i = 0; i < one_size; i++) {

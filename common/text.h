@@ -45,6 +45,9 @@ static inline char text_lower(char byte)
 	return byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte;
 }
 
+/* Is it well-formed UTF-8 (RFC 3629) without control characters, so that a terminal can show it? */
+bool text_is_showable(const char *string);
+
 bool text_equal_nocase(const char *one, size_t one_size, const char *other);
 
 /* The best of the candidates for a mistyped word, or NULL when none is near. */

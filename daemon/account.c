@@ -48,6 +48,9 @@ static bool check_root(const struct conf *conf, char *error, size_t error_size)
 		{"[cache] path", conf->cache.path, true},
 		{"[dane] tafile_dir", conf->dane.tafile_dir, true},
 		{"[resolver] options", conf->resolver.options, true},
+		/* A reload would take rules that are missed in there for none. */
+		{"[dane] minimums_file", conf->dane.minimums_file, true},
+		{"[dane] exceptions_file", conf->dane.exceptions_file, true},
 		/* Without it the built-in keys count; it must not be missed only in there. */
 		{"[resolver] trust_anchor", conf->resolver.trust_anchor, false},
 	};

@@ -9,7 +9,6 @@
  * answers: what an answer needs is fetched from memory while the next connection is read from.
  */
 #include "common/clock.h"
-#include "common/netstring.h"
 #include "daemon/worker.h"
 
 #include <errno.h>
@@ -95,32 +94,7 @@ static void watch(struct connection *connection, short what)
 	event_add(&connection->event, NULL);
 }
 
-/* --- replies ------------------------------------------------------------------------------- */
-
-/* Replies that are gathered in the thread's output buffer. */
-struct batch {
-	size_t begin, end;
-};
-
-static void start_reply(struct worker *worker, const struct batch *batch, struct text *text)
-{
-	text_init(text, worker->output + batch->end + NETSTRING_HEAD, SOCKETMAP_REPLY_LONGEST);
-}
-
-static void end_reply(struct worker *worker, struct batch *batch, const struct text *text)
-{
-	size_t size;
-	char *frame = netstring_frame(text->bytes, text->used, &size);
-	char *place = worker->output + batch->end;
-
-	if (batch->begin == batch->end) {
-		batch->begin = (size_t)(frame - worker->output);
-		batch->end = batch->begin + size;
-		return;
-	}
-	memmove(place, frame, size);
-	batch->end += size;
-}
+/* --- requests ------------------------------------------------------------------------------ */
 
 /* True when all is written; false when the client is slow, or gone and then `*alive` is false. */
 static bool flush(struct connection *connection, struct batch *batch, bool *alive)
@@ -145,87 +119,6 @@ static bool flush(struct connection *connection, struct batch *batch, bool *aliv
 	return false;
 }
 
-/* --- requests ------------------------------------------------------------------------------ */
-
-/* Ask for a refresh, unless somebody did a moment ago: the parts say so until it is done. */
-static void ask_refresh(struct worker *worker, const struct socketmap_request *request)
-{
-	const struct destination *destination = &request->destination;
-	uint32_t hash = 2166136261u ^ destination->port ^ (uint32_t)destination->kind << 16;
-	uint32_t now = clock_steady();
-
-	for (size_t i = 0; i < destination->name_length; i++)
-		hash = (hash ^ (uint8_t)destination->name[i]) * 16777619u;
-	struct recent_refresh *recent = &worker->recent[hash % RECENT_REFRESHES];
-	if (recent->hash == hash && now - recent->at < RECENT_SECONDS)
-		return;
-	recent->hash = hash;
-	recent->at = now;
-	lookup_ask(worker->lookup, destination, socketmap_wants_pins(&worker->socketmap, request),
-		NULL, NULL);
-}
-
-static bool ask_lookup(struct connection *connection, const struct socketmap_request *request)
-{
-	struct worker *worker = connection->worker;
-	struct wait *wait = malloc(sizeof *wait);
-
-	if (wait == NULL)
-		return false;
-	wait->connection = connection;
-	wait->request = *request;
-	wait->since = clock_exact_us();
-	if (!lookup_ask(worker->lookup, &request->destination,
-		    socketmap_wants_pins(&worker->socketmap, request), &worker->mailbox, wait)) {
-		free(wait);
-		return false;
-	}
-	TAILQ_INSERT_TAIL(&worker->waits, wait, link);
-	TAILQ_REMOVE(&worker->idle, connection, link);
-	connection->wait = wait;
-	return true;
-}
-
-enum request_result { REQUEST_ANSWERED, REQUEST_WAITS, REQUEST_BAD };
-
-static enum request_result handle_request(
-	struct connection *connection, struct batch *batch, const struct socketmap_request *request)
-{
-	struct worker *worker = connection->worker;
-	struct text text;
-
-	start_reply(worker, batch, &text);
-	switch (socketmap_answer(&worker->socketmap, request, &text)) {
-	case SOCKETMAP_LOOKUP:
-		if (ask_lookup(connection, request))
-			return REQUEST_WAITS;
-		socketmap_give_up(&worker->socketmap, request, "out of memory", 0, &text);
-		break;
-	case SOCKETMAP_REFRESH:
-		ask_refresh(worker, request);
-		break;
-	case SOCKETMAP_ANSWERED:
-		break;
-	}
-	end_reply(worker, batch, &text);
-	worker->answered++;
-	return REQUEST_ANSWERED;
-}
-
-/* The frame that `bytes` begins with, and the request in it; `*used` is its size. */
-static enum netstring_result read_request(const struct worker *worker, const char *bytes,
-	size_t size, struct socketmap_request *request, size_t *used)
-{
-	const char *payload;
-	size_t payload_size;
-	enum netstring_result found = netstring_parse(
-		bytes, size, SOCKETMAP_REQUEST_LONGEST, &payload, &payload_size, used);
-
-	if (found == NETSTRING_COMPLETE)
-		socketmap_read(&worker->socketmap, payload, payload_size, request);
-	return found;
-}
-
 /*
  * Handle the requests that have arrived, answering into the batch, until they end or one has to
  * wait. What is left is kept. The connection may be closed when this returns.
@@ -234,39 +127,38 @@ static void handle_input(
 	struct connection *connection, struct batch *batch, struct arrival *arrival)
 {
 	struct worker *worker = connection->worker;
-	struct socketmap_request *request = &arrival->first;
-	bool alive = true, flowing = true;
-	enum request_result result = REQUEST_ANSWERED;
+	const struct protocol *protocol = connection->protocol;
+	union request *request = &arrival->first;
+	bool alive = true, flowing = true, waits = false, bad = false;
 	size_t at = 0, used = arrival->first_size;
 
-	while (flowing && result == REQUEST_ANSWERED) {
+	while (flowing && !waits) {
 		/* The first one may have been read already. */
 		if (at > 0 || used == 0) {
-			enum netstring_result found = read_request(
+			enum frame found = protocol->read(
 				worker, arrival->bytes + at, arrival->size - at, request, &used);
-			if (found == NETSTRING_PARTIAL)
-				break;
-			if (found != NETSTRING_COMPLETE) {
-				result = REQUEST_BAD;
+			if (found != FRAME_WHOLE) {
+				bad = found == FRAME_BAD;
 				break;
 			}
 		}
-		result = handle_request(connection, batch, request);
+		waits = protocol->answer(connection, batch, request) == REQUEST_WAITS;
 		at += used;
 		if (batch->end > OUTPUT_FLUSH)
 			flowing = flush(connection, batch, &alive);
 	}
 	if (flowing)
 		flowing = flush(connection, batch, &alive);
+	if (bad && protocol->complain != NULL)
+		protocol->complain(connection, arrival->bytes + at, arrival->size - at);
 	/* What came before the bad one has been answered; from here on nothing can be framed. */
-	if (!alive || result == REQUEST_BAD ||
-		!keep(&connection->input, arrival->bytes + at, arrival->size - at)) {
+	if (!alive || bad || !keep(&connection->input, arrival->bytes + at, arrival->size - at)) {
 		connection_close(connection);
 		return;
 	}
 	if (!flowing)
 		watch(connection, EV_WRITE);
-	else if (result == REQUEST_WAITS)
+	else if (waits)
 		event_del(&connection->event);
 }
 
@@ -323,8 +215,8 @@ static void take_arrival(struct connection *connection, size_t size)
 	arrival->bytes = worker->input + worker->input_used;
 	arrival->size = size;
 	worker->input_used += size;
-	if (read_request(worker, arrival->bytes, size, &arrival->first, &arrival->first_size) !=
-		NETSTRING_COMPLETE)
+	if (connection->protocol->read(worker, arrival->bytes, size, &arrival->first,
+		    &arrival->first_size) != FRAME_WHOLE)
 		arrival->first_size = 0;
 	if (worker->arrival_count == ARRIVALS_MOST || worker->input_used >= INPUT_FULL)
 		connection_handle_arrivals(-1, 0, worker);
@@ -407,7 +299,7 @@ static void handle_event(evutil_socket_t fd, short what, void *context)
 		read_more(context);
 }
 
-void connection_open(struct worker *worker, int fd)
+void connection_open(struct worker *worker, int fd, const struct protocol *protocol)
 {
 	struct connection *connection = calloc(1, sizeof *connection);
 
@@ -416,6 +308,7 @@ void connection_open(struct worker *worker, int fd)
 		return;
 	}
 	connection->worker = worker;
+	connection->protocol = protocol;
 	connection->fd = fd;
 	/* Exact: a connection that has just come is not taken for one that has long been idle. */
 	connection->last_active = clock_exact_us();
@@ -433,19 +326,9 @@ void connection_resume(struct wait *wait, const struct lookup_answer *answer, co
 {
 	struct connection *connection = wait->connection;
 	struct worker *worker = connection->worker;
-	uint64_t took = clock_exact_us() - wait->since;
 	struct batch batch = {0, 0};
-	struct text text;
 
-	start_reply(worker, &batch, &text);
-	if (answer != NULL)
-		socketmap_finish(&worker->socketmap, &wait->request, &answer->evidence,
-			&answer->file, &answer->deferral, (double)took / 1e6, &text);
-	else
-		socketmap_give_up(
-			&worker->socketmap, &wait->request, why, (double)took / 1e6, &text);
-	end_reply(worker, &batch, &text);
-	histogram_add(&worker->counters.seconds, took, 1);
+	connection->protocol->finish(worker, &batch, wait, answer, why);
 	connection->wait = NULL;
 	connection->last_active = clock_steady_us();
 	TAILQ_INSERT_TAIL(&worker->idle, connection, link);

@@ -279,6 +279,21 @@ static json_t *versions(void)
 		"inih", INIH_VERSION);
 }
 
+static void add_policy(json_t *status, const struct policy_figures *figures)
+{
+	json_t *policy = json_pack("{s:o, s:o, s:o, s:o, s:o}", "requests",
+		number(figures->requests), "hits", number(figures->hits), "misses",
+		number(figures->misses), "unreadable", number(figures->unreadable), "monitored",
+		number(figures->monitored));
+	json_t *replies = json_object();
+
+	for (size_t i = 0; i < POLICY_ACTIONS; i++)
+		json_object_set_new(replies, policy_action_name((enum policy_action)i),
+			number(figures->replies[i]));
+	json_object_set_new(policy, "replies", replies);
+	json_object_set_new(status, "policy", policy);
+}
+
 static void add_server(json_t *status, const struct control *control)
 {
 	struct server_figures figures;
@@ -297,6 +312,17 @@ static void add_server(json_t *status, const struct control *control)
 			"notfound", number(figures.replies[REPLY_NOTFOUND]), "temp",
 			number(figures.replies[REPLY_TEMP]), "perm",
 			number(figures.replies[REPLY_PERM])));
+	json_object_set_new(status, "mode",
+		json_string(control->conf->dane.mode == MODE_MONITOR ? "monitor" : "enforce"));
+	json_object_set_new(status, "would",
+		json_pack("{s:o, s:o, s:o}", "ok", number(figures.would[REPLY_OK]), "notfound",
+			number(figures.would[REPLY_NOTFOUND]), "temp",
+			number(figures.would[REPLY_TEMP])));
+	json_object_set_new(status, "rules",
+		json_pack("{s:o, s:o}", "minimums",
+			number(rules_minimum_count(control->conf->rules)), "exceptions",
+			number(rules_exception_count(control->conf->rules))));
+	add_policy(status, &figures.policy);
 }
 
 static void add_reasons(json_t *lookups, const struct lookup_counters *counters)
@@ -548,6 +574,28 @@ static void turn_away(int accepted)
 	close(accepted);
 }
 
+static void resume_accepting(evutil_socket_t fd, short what, void *context)
+{
+	struct control *control = context;
+
+	(void)fd;
+	(void)what;
+	for (size_t i = 0; i < control->listeners->count; i++)
+		event_add(control->accepting[i], NULL);
+}
+
+/* Who waits to be accepted would be reported again and again. */
+static void pause_accepting(struct control *control)
+{
+	static const struct timeval pause = {.tv_sec = CONTROL_PAUSE};
+
+	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+		for (size_t i = 0; i < control->listeners->count; i++)
+			event_del(control->accepting[i]);
+		evtimer_add(control->resuming, &pause);
+	}
+}
+
 static void accept_one(evutil_socket_t fd, short what, void *context)
 {
 	struct control *control = context;
@@ -555,8 +603,10 @@ static void accept_one(evutil_socket_t fd, short what, void *context)
 	struct control_connection *connection = NULL;
 
 	(void)what;
-	if (accepted < 0)
+	if (accepted < 0) {
+		pause_accepting(control);
 		return;
+	}
 	if (control->connection_count >= CONTROL_CONNECTIONS_MOST) {
 		turn_away(accepted);
 		return;
@@ -589,6 +639,9 @@ static void stop_accepting(struct control *control)
 	}
 	free(control->accepting);
 	control->accepting = NULL;
+	if (control->resuming != NULL)
+		event_free(control->resuming);
+	control->resuming = NULL;
 }
 
 static bool watch_listeners(struct control *control)
@@ -602,7 +655,8 @@ static bool watch_listeners(struct control *control)
 		if (control->accepting[i] == NULL || event_add(control->accepting[i], NULL) != 0)
 			return false;
 	}
-	return control->accepting != NULL;
+	control->resuming = evtimer_new(control->world.base, resume_accepting, control);
+	return control->accepting != NULL && control->resuming != NULL;
 }
 
 struct listeners *control_listen(const struct conf *conf, struct activation *activation,

@@ -16,6 +16,7 @@ enum {
 	CONTROL_OUTPUT_LOW = 16384,
 	CONTROL_OUTPUT_HIGH = 65536,   /* and pauses above */
 	CONTROL_UNREAD_MOST = 4 << 20, /* of other answers; then no request is read */
+	CONTROL_PAUSE = 1,             /* [s] until accepting is tried again */
 };
 
 struct control_stream;
@@ -33,6 +34,7 @@ struct control {
 	struct conf *conf;
 	struct listeners *listeners; /* NULL: nothing is accepted any more */
 	struct event **accepting;    /* one for each */
+	struct event *resuming;      /* accepting, which is paused for want of descriptors */
 	struct mailbox mailbox;
 	uint32_t started; /* [s], clock_steady() */
 	unsigned connection_count;

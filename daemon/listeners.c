@@ -152,8 +152,9 @@ struct listeners *listeners_open(const struct listeners_wish *wish, struct activ
 
 void listeners_remove(struct listeners *listeners)
 {
-	for (size_t i = 0; !listeners->removed && !listeners->inherited && i < listeners->count;
-		i++)
+	if (listeners == NULL || listeners->removed)
+		return;
+	for (size_t i = 0; !listeners->inherited && i < listeners->count; i++)
 		endpoint_remove(&listeners->endpoints[i]);
 	listeners->removed = true;
 }

@@ -42,7 +42,9 @@ struct listeners_wish {
 struct listeners *listeners_open(const struct listeners_wish *wish, struct activation *activation,
 	char *error, size_t error_size);
 
-/* Remove the files of unix sockets, once; a successor may make its own from then on. */
+/*
+ * Remove the files of unix sockets, once; a successor may make its own from then on. NULL will do.
+ */
 void listeners_remove(struct listeners *listeners);
 
 /* With listeners_remove(). NULL will do. */

@@ -1,13 +1,16 @@
 /*
  * tlsad: options, signals, and the order in which the daemon's parts come and go.
  */
+#include "common/clock.h"
 #include "common/conf.h"
 #include "common/dns.h"
+#include "common/floor.h"
 #include "common/log.h"
 #include "daemon/account.h"
 #include "daemon/activation.h"
 #include "daemon/cache.h"
 #include "daemon/control.h"
+#include "daemon/exceptions.h"
 #include "daemon/lookup.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
@@ -28,7 +31,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { OVERRIDES_MOST = 128, ERROR_SIZE = 640, STATUS_SIZE = 256, CACHE_MODE = 0750 };
+enum {
+	OVERRIDES_MOST = 128,
+	ERROR_SIZE = 640,
+	OVERRULED_NAMED = 10, /* exceptions that a minimum wins over */
+	STATUS_SIZE = 256,
+	CACHE_MODE = 0750,
+};
 
 struct options {
 	const char *file;
@@ -133,10 +142,42 @@ static bool read_options(int count, char **arguments, struct options *options, i
 	return true;
 }
 
+/* What a minimum makes of an exception is told; of a long list, of the first ones. */
+static void warn_of_rules(const struct conf *conf)
+{
+	size_t overruled = 0;
+	uint32_t now = clock_wall();
+	const struct exception *exception;
+
+	for (size_t i = 0; (exception = rules_exception(conf->rules, i)) != NULL; i++) {
+		struct ruling ruling;
+
+		rules_find_key(conf->rules, exception->key, now, &ruling);
+		if (!exception_in_force(exception, now) ||
+			floor_exception(ruling.minimum, exception->level) == FLOOR_EXCEPTION_HOLDS)
+			continue;
+		if (overruled++ < OVERRULED_NAMED)
+			log_warning(
+				"%s:%u: the exception %s = %s is less than the minimum %s = %s: "
+				"the minimum wins",
+				exception->place.file, exception->place.line, exception->key,
+				exception_level_name(exception->level), ruling.minimum_key,
+				minimum_names[ruling.minimum]);
+	}
+	if (overruled > OVERRULED_NAMED)
+		log_warning("minimums win over %zu more exceptions", overruled - OVERRULED_NAMED);
+}
+
 static struct conf *load(const struct options *options, char *error)
 {
-	return conf_load(options->file, options->file_given, options->overrides,
+	struct conf *conf = conf_load(options->file, options->file_given, options->overrides,
 		options->override_count, error);
+
+	if (conf != NULL && !conf_load_rules(conf, error)) {
+		conf_release(conf);
+		conf = NULL;
+	}
+	return conf;
 }
 
 /* --- while it runs ------------------------------------------------------------------------- */
@@ -190,6 +231,8 @@ static bool take_new_conf(
 		free(message);
 		return false;
 	}
+	warn_of_rules(conf);
+	exceptions_begin(conf->rules, tlsad->conf->rules);
 	server_set_conf(tlsad->server, conf);
 	if (tlsad->control != NULL)
 		control_set_conf(tlsad->control, conf);
@@ -200,7 +243,17 @@ static bool take_new_conf(
 	mailbox_post(lookup_mailbox(tlsad->lookup), &message->message);
 	conf_release(tlsad->conf);
 	tlsad->conf = conf;
+	exceptions_note_ends(conf->rules);
 	return true;
+}
+
+static void look_for_ends(evutil_socket_t fd, short what, void *context)
+{
+	const struct tlsad *tlsad = context;
+
+	(void)fd;
+	(void)what;
+	exceptions_note_ends(tlsad->conf->rules);
 }
 
 static void reload(evutil_socket_t signal, short what, void *context)
@@ -244,9 +297,11 @@ static bool serve(struct tlsad *tlsad)
 	struct event *term = evsignal_new(tlsad->base, SIGTERM, stop, tlsad);
 	struct event *interrupt = evsignal_new(tlsad->base, SIGINT, stop, tlsad);
 	struct event *hangup = evsignal_new(tlsad->base, SIGHUP, reload, tlsad);
-	bool good = term != NULL && interrupt != NULL && hangup != NULL &&
-		    event_add(term, NULL) == 0 && event_add(interrupt, NULL) == 0 &&
-		    event_add(hangup, NULL) == 0;
+	struct event *ends = event_new(tlsad->base, -1, EV_PERSIST, look_for_ends, tlsad);
+	const struct timeval minute = {.tv_sec = 60};
+	bool good = term != NULL && interrupt != NULL && hangup != NULL && ends != NULL &&
+		    event_add(ends, &minute) == 0 && event_add(term, NULL) == 0 &&
+		    event_add(interrupt, NULL) == 0 && event_add(hangup, NULL) == 0;
 
 	if (good) {
 		notify_ready(tlsad->status);
@@ -261,6 +316,8 @@ static bool serve(struct tlsad *tlsad)
 		event_free(interrupt);
 	if (hangup != NULL)
 		event_free(hangup);
+	if (ends != NULL)
+		event_free(ends);
 	return good;
 }
 
@@ -409,12 +466,14 @@ static void say_figures(const struct tlsad *tlsad)
 	server_figures(tlsad->server, &figures);
 	cache_figures(tlsad->cache, &stored);
 	log_info("stopped: requests=%ju hits=%ju misses=%ju invalid=%ju lookups=%ju joined=%ju "
-		 "parts=%ju failed=%ju entries=%ju evicted=%ju connections=%ju refused=%ju",
+		 "parts=%ju failed=%ju entries=%ju evicted=%ju connections=%ju refused=%ju "
+		 "policy_requests=%ju policy_unreadable=%ju",
 		(uintmax_t)figures.requests, (uintmax_t)figures.hits, (uintmax_t)figures.misses,
 		(uintmax_t)figures.invalid, (uintmax_t)atomic_load(&lookups->requests),
 		(uintmax_t)atomic_load(&lookups->joined), (uintmax_t)atomic_load(&lookups->parts),
 		(uintmax_t)atomic_load(&lookups->failures), (uintmax_t)stored.entries,
-		(uintmax_t)stored.evicted, (uintmax_t)figures.accepted, (uintmax_t)figures.refused);
+		(uintmax_t)stored.evicted, (uintmax_t)figures.accepted, (uintmax_t)figures.refused,
+		(uintmax_t)figures.policy.requests, (uintmax_t)figures.policy.unreadable);
 }
 
 /* The threads end in the order in which nobody is left to answer to; then all is freed. */
@@ -468,6 +527,8 @@ static int check(const struct tlsad *tlsad)
 	char error[ERROR_SIZE];
 	bool good = account_check(tlsad->conf, error, sizeof error);
 
+	if (good)
+		warn_of_rules(tlsad->conf);
 	if (!good)
 		log_error("%s: %s", tlsad->options->file, error);
 	else if (tlsad->options->verbose)
@@ -494,5 +555,8 @@ int main(int count, char **arguments)
 		return check(&tlsad);
 	log_open("tlsad", (enum log_target)tlsad.conf->log.target,
 		options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	warn_of_rules(tlsad.conf);
+	exceptions_begin(tlsad.conf->rules, NULL);
+	exceptions_note_ends(tlsad.conf->rules);
 	return run(&tlsad);
 }

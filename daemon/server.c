@@ -26,9 +26,16 @@ enum {
 	LOOKUP_DESCRIPTORS = 2560,
 };
 
+enum service { SERVICE_SOCKETMAP, SERVICE_POLICY, SERVICE_COUNT };
+
+static const struct protocol *const protocols[SERVICE_COUNT] = {
+	[SERVICE_SOCKETMAP] = &protocol_socketmap,
+	[SERVICE_POLICY] = &protocol_policy,
+};
+
 struct server {
 	struct conf *conf;
-	struct listeners *listeners;
+	struct listeners *listeners[SERVICE_COUNT]; /* NULL: none */
 	struct worker **workers;
 	unsigned worker_count;
 	unsigned running;
@@ -135,7 +142,7 @@ static void take_connection(
 		close(fd);
 		return;
 	}
-	connection_open(worker, fd);
+	connection_open(worker, fd, listener->protocol);
 	note_idle(worker);
 }
 
@@ -213,7 +220,7 @@ static void take_answer(struct worker *worker, struct lookup_answer *answer)
 	TAILQ_REMOVE(&worker->waits, wait, link);
 	if (wait->connection != NULL)
 		connection_resume(wait, answer, NULL);
-	free(wait);
+	wait_free(wait);
 }
 
 static void take_message(void *context, struct message *message)
@@ -228,6 +235,7 @@ static void take_message(void *context, struct message *message)
 		conf_release(worker->conf);
 		worker->conf = ((struct conf_message *)message)->conf;
 		worker->socketmap.conf = worker->conf;
+		worker->policy.conf = worker->conf;
 		break;
 	case MESSAGE_MAKE_WAY:
 		if (over_limit(worker))
@@ -274,7 +282,7 @@ static void worker_free(struct worker *worker)
 		connection_close(connection);
 	while ((wait = TAILQ_FIRST(&worker->waits)) != NULL) {
 		TAILQ_REMOVE(&worker->waits, wait, link);
-		free(wait);
+		wait_free(wait);
 	}
 	for (size_t i = 0; i < worker->listener_count; i++)
 		event_free(worker->listeners[i].event);
@@ -309,21 +317,30 @@ static struct event_base *make_base(void)
 	return base;
 }
 
+static bool watch_listener(
+	struct worker *worker, int fd, const struct endpoint *endpoint, enum service service)
+{
+	struct listener *listener = &worker->listeners[worker->listener_count];
+
+	listener->worker = worker;
+	listener->protocol = protocols[service];
+	listener->inet = endpoint_path(endpoint) == NULL;
+	listener->event = event_new(worker->base, fd, EV_READ | EV_PERSIST, accept_more, listener);
+	if (listener->event == NULL)
+		return false;
+	worker->listener_count++;
+	return event_add(listener->event, NULL) == 0;
+}
+
 static bool watch_listeners(struct worker *worker)
 {
-	struct server *server = worker->server;
-
-	for (size_t i = 0; i < server->listeners->count; i++) {
-		struct listener *listener = &worker->listeners[i];
-		listener->worker = worker;
-		listener->inet = endpoint_path(&server->listeners->endpoints[i]) == NULL;
-		listener->event = event_new(worker->base, server->listeners->sockets[i],
-			EV_READ | EV_PERSIST, accept_more, listener);
-		if (listener->event == NULL)
-			return false;
-		worker->listener_count++;
-		if (event_add(listener->event, NULL) != 0)
-			return false;
+	for (int service = 0; service < SERVICE_COUNT; service++) {
+		const struct listeners *listeners = worker->server->listeners[service];
+		for (size_t i = 0; listeners != NULL && i < listeners->count; i++) {
+			if (!watch_listener(worker, listeners->sockets[i], &listeners->endpoints[i],
+				    (enum service)service))
+				return false;
+		}
 	}
 	return true;
 }
@@ -349,6 +366,9 @@ static struct worker *worker_new(
 	worker->socketmap.tafiles = tafiles;
 	worker->socketmap.counters = &worker->counters.socketmap;
 	worker->socketmap.reader = cache_reader_new(cache);
+	worker->policy.conf = worker->conf;
+	worker->policy.counters = &worker->counters.policy;
+	worker->policy.reader = worker->socketmap.reader;
 	worker->socketmap.given_up = deferrals_new();
 	worker->base = make_base();
 	if (worker->socketmap.reader != NULL && worker->socketmap.given_up != NULL &&
@@ -369,20 +389,37 @@ static struct worker *worker_new(
 	return NULL;
 }
 
+/*
+ * Where nobody has said where the policy service is to be, a place that cannot be had is no reason
+ * not to serve the maps: there are daemons without, from before there was one.
+ */
 static bool listen_all(struct server *server, struct activation *activation,
 	const struct account *owner, char *error, size_t error_size)
 {
-	const struct conf *conf = server->conf;
+	const struct conf_list *socketmap = &server->conf->server.socketmap;
+	const struct conf_list *policy = &server->conf->server.policy;
 	struct listeners_wish wish = {
 		.name = "socketmap",
-		.endpoints = conf->server.socketmap.entries,
-		.count = conf->server.socketmap.count,
-		.mode = (mode_t)conf->server.socket_mode,
+		.endpoints = socketmap->entries,
+		.count = socketmap->count,
+		.mode = (mode_t)server->conf->server.socket_mode,
 		.owner = owner,
 	};
+	struct listeners **listeners = server->listeners;
 
-	server->listeners = listeners_open(&wish, activation, error, error_size);
-	return server->listeners != NULL;
+	listeners[SERVICE_SOCKETMAP] = listeners_open(&wish, activation, error, error_size);
+	if (listeners[SERVICE_SOCKETMAP] == NULL)
+		return false;
+	wish.name = "policy";
+	wish.endpoints = policy->entries;
+	wish.count = policy->count;
+	listeners[SERVICE_POLICY] = listeners_open(&wish, activation, error, error_size);
+	if (listeners[SERVICE_POLICY] != NULL)
+		return true;
+	if (policy->count != 1 || strcmp(policy->entries[0], CONF_DEFAULT_POLICY) != 0)
+		return false;
+	log_warning("%s; going on without, smtpd cannot ask", error);
+	return true;
 }
 
 /* As many descriptors as may be had; connections get what lookups leave. */
@@ -483,7 +520,8 @@ void server_set_conf(struct server *server, struct conf *conf)
 
 void server_stop(struct server *server)
 {
-	listeners_remove(server->listeners);
+	for (int service = 0; service < SERVICE_COUNT; service++)
+		listeners_remove(server->listeners[service]);
 	for (unsigned i = 0; i < server->running; i++)
 		mailbox_post_kind(&server->workers[i]->mailbox, MESSAGE_STOP);
 	for (unsigned i = 0; i < server->running; i++)
@@ -500,7 +538,8 @@ void server_free(struct server *server)
 	for (unsigned i = 0; server->workers != NULL && i < server->worker_count; i++)
 		worker_free(server->workers[i]);
 	free(server->workers);
-	listeners_free(server->listeners);
+	for (int service = 0; service < SERVICE_COUNT; service++)
+		listeners_free(server->listeners[service]);
 	conf_release(server->conf);
 	free(server);
 }
@@ -512,7 +551,7 @@ bool server_is_deaf(const struct server *server)
 
 const struct listeners *server_listeners(const struct server *server)
 {
-	return server->listeners;
+	return server->listeners[SERVICE_SOCKETMAP];
 }
 
 uint32_t server_heartbeat_age(const struct server *server)
@@ -532,6 +571,19 @@ static uint64_t read_counter(const _Atomic uint64_t *counter)
 	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+static void add_policy(struct policy_figures *figures, const struct policy_counters *counters)
+{
+	for (size_t action = 0; action < POLICY_ACTIONS; action++) {
+		uint64_t replies = read_counter(&counters->replies[action]);
+		figures->replies[action] += replies;
+		figures->requests += replies;
+	}
+	figures->unreadable += read_counter(&counters->unreadable);
+	figures->monitored += read_counter(&counters->monitored);
+	figures->hits += read_counter(&counters->hits);
+	figures->misses += read_counter(&counters->misses);
+}
+
 void server_figures(const struct server *server, struct server_figures *figures)
 {
 	memset(figures, 0, sizeof *figures);
@@ -544,6 +596,9 @@ void server_figures(const struct server *server, struct server_figures *figures)
 		figures->hits += read_counter(&counters->socketmap.hits);
 		figures->misses += read_counter(&counters->socketmap.misses);
 		figures->invalid += read_counter(&counters->socketmap.invalid);
+		for (size_t kind = 0; kind < REPLY_KIND_COUNT; kind++)
+			figures->would[kind] += read_counter(&counters->socketmap.would[kind]);
+		add_policy(&figures->policy, &counters->policy);
 		histogram_read(&counters->seconds, &figures->seconds);
 		for (size_t map = 0; map <= SOCKETMAP_MAPS; map++) {
 			for (size_t kind = 0; kind < REPLY_KIND_COUNT; kind++) {

@@ -13,6 +13,7 @@
 #include "daemon/cache.h"
 #include "daemon/listeners.h"
 #include "daemon/lookup.h"
+#include "daemon/policy.h"
 #include "daemon/socketmap.h"
 
 struct server;
@@ -32,7 +33,7 @@ bool server_start(struct server *server, struct cache *cache, struct tafiles *ta
 /* Hand a new configuration to the threads. */
 void server_set_conf(struct server *server, struct conf *conf);
 
-/* Where it is served, whatever the configuration says by now. */
+/* Where the maps are served, whatever the configuration says by now. */
 const struct listeners *server_listeners(const struct server *server);
 
 /*
@@ -47,6 +48,13 @@ void server_free(struct server *server);
 /* [s] since the last beat of the serving thread that is worst off (daemon/heartbeat.h). */
 uint32_t server_heartbeat_age(const struct server *server);
 
+/* Of struct policy_counters. */
+struct policy_figures {
+	uint64_t requests;
+	uint64_t replies[POLICY_ACTIONS];
+	uint64_t unreadable, monitored, hits, misses;
+};
+
 struct server_figures {
 	unsigned workers;
 	uint64_t connections; /* open now */
@@ -54,6 +62,9 @@ struct server_figures {
 	uint64_t refused; /* by [server] allow */
 	uint64_t requests, hits, misses, invalid;
 	uint64_t replies[REPLY_KIND_COUNT];
+	uint64_t
+		would[REPLY_KIND_COUNT]; /* with [dane] mode = monitor, what they would have been */
+	struct policy_figures policy;
 	uint64_t by_map[SOCKETMAP_MAPS + 1][REPLY_KIND_COUNT]; /* last: unknown maps */
 	struct histogram_figures seconds;
 };

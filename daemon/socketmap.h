@@ -26,6 +26,8 @@ struct socketmap_map;
 struct socketmap_counters {
 	_Atomic uint64_t replies[SOCKETMAP_MAPS + 1][REPLY_KIND_COUNT]; /* last: unknown maps */
 	_Atomic uint64_t invalid; /* keys that are no mail destination */
+	/* With [dane] mode = monitor: what the replies would have been. */
+	_Atomic uint64_t would[REPLY_KIND_COUNT];
 	_Atomic uint64_t hits;
 	_Atomic uint64_t misses;
 };
@@ -58,6 +60,7 @@ struct socketmap_request {
 	enum destination_result parsed;
 	/* With DESTINATION_OK: */
 	cache_place place;
+	struct rules_hint hint; /* where there are rules */
 	struct destination destination;
 };
 

@@ -8,7 +8,7 @@
 
 #include "daemon/heartbeat.h"
 #include "daemon/lookup.h"
-#include "daemon/socketmap.h"
+#include "daemon/protocol.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -21,6 +21,7 @@ enum {
 	INPUT_FULL = 65536,
 	INPUT_SIZE = INPUT_FULL + READ_MOST,
 	ARRIVALS_MOST = 32, /* the same, in connections: more would leave the nearest cache */
+	LISTENERS_MOST = 2 * CONF_LIST_MOST,
 	/* Replies of one read(2)'s requests; the longest one always fits behind OUTPUT_FLUSH. */
 	OUTPUT_FLUSH = 65536,
 	OUTPUT_SIZE = OUTPUT_FLUSH + SOCKETMAP_REPLY_LONGEST + 16,
@@ -31,6 +32,7 @@ struct worker_counters {
 	_Atomic uint64_t accepted;
 	_Atomic uint64_t refused;
 	struct socketmap_counters socketmap;
+	struct policy_counters policy;
 	struct histogram seconds; /* of all requests */
 };
 
@@ -38,8 +40,10 @@ struct worker_counters {
 struct wait {
 	TAILQ_ENTRY(wait) link;        /* in worker->waits, oldest first */
 	struct connection *connection; /* NULL when it has gone */
-	struct socketmap_request request;
+	union request request;
 	uint64_t since; /* [us], clock_exact_us() */
+	bool limited;
+	struct event deadline; /* if it is: the end of this request's own patience */
 };
 
 /* What was read from a connection in this turn of the event loop and is not handled yet. */
@@ -48,7 +52,7 @@ struct arrival {
 	const char *bytes;             /* in worker->input */
 	size_t size;
 	size_t first_size; /* of the frame of the first request; 0 when it is not whole, or none */
-	struct socketmap_request first; /* if it is */
+	union request first; /* if it is */
 };
 
 /* Bytes of a connection that have to wait. */
@@ -61,6 +65,7 @@ struct backlog {
 struct connection {
 	TAILQ_ENTRY(connection) link; /* in worker->idle, unless it waits for a lookup */
 	struct worker *worker;
+	const struct protocol *protocol;
 	struct event event;
 	int fd;
 	uint64_t last_active;    /* [us], clock_steady_us() */
@@ -69,6 +74,13 @@ struct connection {
 	struct arrival *arrival; /* in this turn of the loop, or NULL */
 	struct backlog input;    /* a beginning of a request, or requests behind one that waits */
 	struct backlog output;
+};
+
+/* Lines on clients that could not be understood: a bounded number a second. */
+struct complaints {
+	uint32_t second; /* clock_steady() */
+	unsigned count;  /* in this second */
+	unsigned unsaid; /* since the last line */
 };
 
 /* Refreshes that were asked for a moment ago and need not be asked for again. */
@@ -82,6 +94,7 @@ enum { RECENT_REFRESHES = 1024, RECENT_SECONDS = 2 };
 struct listener {
 	struct event *event;
 	struct worker *worker;
+	const struct protocol *protocol;
 	bool inet; /* [server] allow applies */
 };
 
@@ -94,7 +107,9 @@ struct worker {
 	struct cache *cache;
 	struct conf *conf;
 	struct socketmap socketmap;
-	struct listener listeners[CONF_LIST_MOST];
+	struct policy policy;
+	struct complaints complaints;
+	struct listener listeners[LISTENERS_MOST];
 	size_t listener_count;
 	bool paused; /* listeners, for want of file descriptors */
 	bool stopping;
@@ -132,7 +147,7 @@ void worker_stop_when_done(evutil_socket_t fd, short what, void *worker);
 bool server_is_deaf(const struct server *server);
 
 /* Take over an accepted socket; closes it when there is no memory. */
-void connection_open(struct worker *worker, int fd);
+void connection_open(struct worker *worker, int fd, const struct protocol *protocol);
 
 void connection_close(struct connection *connection);
 
@@ -144,5 +159,23 @@ void connection_handle_arrivals(evutil_socket_t fd, short what, void *worker);
  * caller has made sure that the connection is still there, and frees `wait`.
  */
 void connection_resume(struct wait *wait, const struct lookup_answer *answer, const char *why);
+
+/* --- asking the lookup thread, wait.c ------------------------------------------------------ */
+
+/* Have the destination looked up in the background, unless somebody wanted it a moment ago. */
+void worker_warm(struct worker *worker, const struct destination *destination, bool pin);
+
+/*
+ * The connection's request, which is copied, waits until the destination is looked up or, unless
+ * `patience` is 0, so many seconds are over. False when out of memory.
+ */
+bool wait_begin(struct connection *connection, const union request *request,
+	const struct destination *destination, bool pin, uint32_t patience);
+
+/* How long it has waited. */
+double wait_seconds(const struct wait *wait);
+
+/* It must not be in the list any more. */
+void wait_free(struct wait *wait);
 
 #endif

@@ -129,7 +129,7 @@ sub sockets
 		is(join(' ', values_of('SocketMode', @socket)), $name eq 'control' ? '0600' : '0666',
 			'its mode is the one that tlsad gives') if "@endpoints" =~ /unix:/;
 	}
-	ok($names{$_}, "there is one for $_") for qw(socketmap control metrics);
+	ok($names{$_}, "there is one for $_") for qw(socketmap policy control metrics);
 }
 
 # --- system calls

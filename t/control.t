@@ -14,6 +14,7 @@ use Time::HiRes ();
 use Tlsad::Ctl;
 use Tlsad::Daemon;
 use Tlsad::Lab;
+use Tlsad::Observe;
 use Tlsad::Process;
 
 use constant PATIENCE => 20;	# [s] for an answer that must come
@@ -31,6 +32,7 @@ subtest('list, export, flush' => \&lists);
 subtest('what is no request' => \&bad_requests);
 subtest('many in flight' => \&many);
 subtest('a list that nobody reads' => \&unread);
+subtest('no descriptors' => \&no_descriptors);
 subtest('reload' => \&reload);
 subtest('the socket' => \&socket_file);
 done_testing();
@@ -114,6 +116,7 @@ sub lookups
 	like($answer->{reply}, qr/^PERM /, 'no such map');
 	($answer) = ask($daemon, verb => 'lookup', map => 'native x', key => 'full.dane.lab');
 	like($answer->{reply}, qr/^PERM /, 'a map with a blank in it is none');
+	wait_for_entries($daemon, 3);
 	for my $verb ('explain', 'show') {
 		($answer) = ask($daemon, verb => $verb, key => 'full.dane.lab');
 		is($answer->{explanation}{reason}, 'dane-full', "$verb: an explanation");
@@ -252,6 +255,7 @@ sub many
 sub unread
 {
 	my $daemon = Tlsad::Daemon->start(lab => $lab);
+	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'what Postfix will ask for is known');
 	my $socket = connection($daemon);
 	send_request($socket, verb => 'lookup', id => $_, key => "entry-$_.dane.lab") for 1 .. 900;
 	receive($socket) for 1 .. 900;
@@ -270,6 +274,31 @@ sub unread
 	}
 	is($ends, 50, 'they come when they are read');
 	cmp_ok($entries, '>=', 50 * 900, 'whole');
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+}
+
+# What the main thread has used of a processor. [s]
+sub main_thread_time
+{
+	my ($pid) = @_;
+	open(my $handle, '<', "/proc/$pid/task/$pid/schedstat") or die "/proc/$pid: $!\n";
+	return (split(/ /, <$handle>))[0] / 1e9;
+}
+
+sub no_descriptors
+{
+	my $prlimit = Tlsad::Process::find_program('prlimit');
+	plan(skip_all => 'prlimit(1) is not installed') unless defined $prlimit;
+	my $daemon = Tlsad::Daemon->start(lab => $lab);
+	my ($limit) = qx($prlimit --pid @{[$daemon->pid]} --nofile --noheadings --raw --output SOFT) =~ /(\d+)/;
+	system($prlimit, '--pid', $daemon->pid, '--nofile=3:');
+	my $socket = connection($daemon);
+	send_request($socket, verb => 'status');
+	my $begin = main_thread_time($daemon->pid);
+	is(IO::Select->new($socket)->can_read(1.5), undef, 'nobody can be accepted');
+	cmp_ok(main_thread_time($daemon->pid) - $begin, '<', 0.3, 'which costs no time');
+	system($prlimit, '--pid', $daemon->pid, "--nofile=$limit:");
+	ok(receive($socket)->{ok}, 'as soon as it can be, it is answered');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 

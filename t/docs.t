@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # What is written about tlsad against tlsad itself: the settings' table of
 # common/conf.c, "tlsad -n -v", conf/tlsad.conf and tlsad.conf(5) name the same
-# settings with the same defaults; README and the manual pages have what a reader
-# looks for there.
+# settings with the same defaults and bounds; README and the manual pages have what a
+# reader looks for there, what they name exists, and their examples work.
 
 use strict;
 use warnings;
@@ -10,11 +10,14 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use File::Temp ();
 use Test::More;
+use Tlsad::Daemon;
 use Tlsad::Process;
 
 my $source = Tlsad::Process::source_directory();
 my $tlsad = Tlsad::Process::build_directory() . '/tlsad';
 my $tlsactl = Tlsad::Process::build_directory() . '/tlsactl';
+my %pages = (tlsad => 'daemon/tlsad.8', tlsactl => 'daemon/ctl/tlsactl.8',
+	'tlsad.conf' => 'conf/tlsad.conf.5');
 my $directory = File::Temp::tempdir(CLEANUP => 1);
 # The manual pages and conf/tlsad.conf are written for this one.
 use constant DOCUMENTED_CONFDIR => '/etc/tlsad';
@@ -38,6 +41,10 @@ subtest('tlsad.conf(5)' => \&check_conf_page);
 subtest('tlsad(8)' => \&check_daemon_page);
 subtest('tlsactl(8)' => \&check_ctl_page);
 subtest('README' => \&check_readme);
+subtest('bounds in tlsad.conf(5)' => \&check_bounds);
+subtest('examples of tlsad.conf(5)' => \&check_examples);
+subtest('every manual page' => \&check_pages);
+subtest('exit statuses of tlsad(8)' => \&check_statuses);
 subtest('mandoc' => \&check_mandoc);
 done_testing();
 
@@ -119,6 +126,9 @@ sub check_example
 	is(run($tlsad, '-n', '-c', "$source/conf/tlsad.conf"), '', 'tlsad -n accepts it');
 	is(in_force("$source/conf/tlsad.conf"), $defaults, 'it changes nothing');
 	(my $set = $text) =~ s/^;//mg;
+	# The only file that must exist.
+	write_file("$directory/minimums", '');
+	$set =~ s/^(minimums_file = ).*/$1$directory\/minimums/m;
 	write_file("$directory/set", $set);
 	is(run($tlsad, '-n', '-c', "$directory/set"), '', 'nor has it anything against all of it');
 	my %shown = read_values($set);
@@ -138,16 +148,23 @@ sub check_example
 	}
 }
 
-sub check_conf_page
+# "section.key" => the text of tlsad.conf(5).
+sub described_settings
 {
-	my $page = read_file("$source/conf/tlsad.conf.5");
 	my %described;
-	for my $part (split(/^(?=\.S[sh] )/m, $page)) {
+	for my $part (split(/^(?=\.S[sh] )/m, read_file("$source/conf/tlsad.conf.5"))) {
 		my ($section) = $part =~ /^\.Ss Section (\w+)/ or next;
 		for my $item (split(/^(?=\.It Ic \w+ No = )/m, $part)) {
 			$described{"$section.$1"} = $item if $item =~ /^\.It Ic (\w+) No = /;
 		}
 	}
+	return %described;
+}
+
+sub check_conf_page
+{
+	my $page = read_file("$source/conf/tlsad.conf.5");
+	my %described = described_settings();
 	is("@{[sort keys %described]}", "@settings", 'it has every setting');
 	for my $name (sort keys %described) {
 		my $item = $described{$name};
@@ -226,9 +243,22 @@ sub check_ctl_page
 		glob("$source/daemon/ctl/*.c");
 	cmp_ok(scalar(keys %members), '>', 30, 'members of JSON can be found');
 	like($page, qr/^\.(?:It )?Va (?:[^\n]* )?$_\b/m, "JSON: $_") for sort keys %members;
+	check_status($section{'JSON of status'});
 	my @warnings = read_file("$source/daemon/ctl/findings.c") =~ /\[FINDING_\w+\] = "([\w-]+)"/g;
 	cmp_ok(scalar(@warnings), '>', 10, 'warnings can be found');
 	like($section{Warnings}, qr/^\.It Cm (?:.* , )?\Q$_\E\b/m, "warning $_") for @warnings;
+}
+
+# The daemon makes this object, so a daemon is asked for it.
+sub check_status
+{
+	my ($text) = @_;
+	my $daemon = Tlsad::Daemon->start;
+	my $status = run($tlsactl, '--json', '-c', $daemon->config_file, 'status');
+	$daemon->stop;
+	my @members = $status =~ /"(\w+)":/g;
+	cmp_ok(scalar(@members), '>', 30, 'status has members');
+	like($text, qr/^\.(?:It )?Va (?:[^\n]* )?\Q$_\E\b/m, "status: $_") for @members;
 }
 
 sub check_readme
@@ -241,9 +271,101 @@ sub check_readme
 	like($readme, qr/\b\Q$_\E\b/, "it has $_") for qw(smtp_tls_policy_maps
 		smtp_dns_support_level smtp_tls_security_level trust-ad proxy_read_maps
 		smtp_tls_dane_insecure_mx_policy postmap);
+	like($readme, qr/^$_\n=+$/m, "it has $_") for qw(Installation Changes Security);
+	for my $name ($readme =~ /(\[\w+\] \w+)/g) {
+		my ($section, $key) = $name =~ /(\w+)\] (\w+)/;
+		ok($settings{"$section.$key"}, "$name is a setting");
+	}
 	# Whatever it names in this tree is there.
 	for my $path ($readme =~ m{(?<![\w/.])((?:common|conf|contrib|daemon|systemd|t)/[\w./-]*\w)}g) {
 		ok(-e "$source/$path", "$path is there");
+	}
+}
+
+# A number of the page as tlsad takes it: "1 day" is 1d.
+sub as_value
+{
+	my ($number, $unit) = @_;
+	return $number . {'' => '', second => 's', minute => 'm', hour => 'h', day => 'd'}->{$unit // ''};
+}
+
+# Does tlsad take it, with what other settings want of it out of the way?
+sub is_taken
+{
+	my ($name, $value) = @_;
+	my %beside = ('cache.min_ttl' => 'cache.max_ttl=30d', 'cache.max_ttl' => 'cache.min_ttl=0');
+	my @beside = $beside{$name} ? ('-o', $beside{$name}) : ();
+	run($tlsad, '-n', '-c', "$directory/empty", @beside, '-o', "$name=$value");
+	return $? == 0;
+}
+
+# The page says "1 to 64" of a setting: both ends are taken, and what is beyond is not.
+sub check_bounds
+{
+	my %described = described_settings();
+	my $found = 0;
+	for my $name (sort keys %described) {
+		my ($low, $high, $unit) = $described{$name} =~
+			/\b(\d+[kMG]?(?: (?:second|minute)s?)?) to (\d+[kMG]?)(?: (second|minute|hour|day)s?)?\b/ or next;
+		$found++;
+		my ($least, $least_unit) = $low =~ /^(\w+)(?: (second|minute))?/;
+		$least_unit //= $unit if $low ne '0' && defined $unit;
+		ok(is_taken($name, as_value($least, $least_unit)), "$name: $low");
+		ok(is_taken($name, as_value($high, $unit)), "$name: $high " . ($unit // ''));
+		ok(!is_taken($name, as_value($least =~ s/(\d+)/$1 - 1/er, $least_unit)), "$name: not less");
+		ok(!is_taken($name, as_value($high =~ s/(\d+)/$1 + 1/er, $unit)), "$name: not more");
+	}
+	cmp_ok($found, '>=', 10, 'bounds can be read');
+}
+
+sub check_examples
+{
+	my ($examples) = read_file("$source/conf/tlsad.conf.5") =~ /^\.Sh EXAMPLES\n(.*?)^\.Sh/ms;
+	my @blocks = ($examples // '') =~ /^\.Bd -literal[^\n]*\n(\[.*?)^\.Ed/msg;
+	cmp_ok(scalar(@blocks), '>', 4, 'there are some');
+	for my $block (@blocks) {
+		write_file("$directory/example", $block);
+		is(run($tlsad, '-n', '-c', "$directory/example"), '', $block =~ s/\n.*//sr . ' ...');
+	}
+}
+
+sub check_pages
+{
+	for my $name (sort keys %pages) {
+		my $page = read_file("$source/$pages{$name}");
+		my %headings = map { ($_ => 1) } $page =~ /^\.S[sh] (.*)$/mg;
+		my @wanted = ('NAME', 'DESCRIPTION', 'FILES', 'EXAMPLES', 'SEE ALSO',
+			$pages{$name} =~ /\.8$/ ? ('SYNOPSIS', 'ENVIRONMENT', 'EXIT STATUS') : ());
+		ok($headings{$_}, "$name has $_") for @wanted;
+		# "see Sx HEADING", in this page or another one.
+		while ($page =~ /(?:^\.Xr (\S+) \d ,\n)?^\.(?:Pq see )?Sx (.*?)(?: [.,;])?\n(?:in\n\.Xr (\S+))?/mg) {
+			my ($heading, $other) = ($2, $1 // $3 // $name);
+			like(read_file("$source/$pages{$other}"), qr/^\.S[sh] \Q$heading\E$/m,
+				"$name: the section $heading of $other");
+		}
+		# smtp_... is Postfix's, domain-insecure is libunbound's.
+		for my $setting (grep { !/^(?:smtp|domain)/ } $page =~ /^\.(?:It )?Ic ([\w.]+)\b/mg) {
+			ok((grep { "$_." =~ /(?:^|\.)\Q$setting\E\./ } keys %settings),
+				"$name: the setting $setting");
+		}
+		my %sources = (tlsad => '{daemon,common}', tlsactl => 'daemon/ctl');
+		my @sources = map { glob("$source/$_/*.c") } $sources{$name} // ();
+		for my $variable (map { read_file($_) =~ /getenv\("(\w+)"\)/g } @sources) {
+			like($page, qr/^\.It Ev (?:.* , )?\Q$variable\E\b/m, "$name: the variable $variable");
+		}
+	}
+}
+
+sub check_statuses
+{
+	my ($text) = read_file("$source/daemon/tlsad.8") =~ /^\.Sh EXIT STATUS\n(.*?)^\.Sh/ms;
+	my @statuses = ($text // '') =~ /^\.It (\d+)$/mg;
+	is("@statuses", '0 1 64', 'there are three');
+	my %command = ('-h' => 0, '-V' => 0, "-n -c $directory/empty" => 0, '-c /nonexistent' => 1,
+		'-n -o dane.enforce=x' => 1, '-z' => 64, 'x' => 64);
+	for my $options (sort keys %command) {
+		run($tlsad, split(/ /, $options));
+		is($? >> 8, $command{$options}, "tlsad $options");
 	}
 }
 
@@ -254,7 +376,7 @@ sub check_mandoc
 		return fail('mandoc is installed (CI=true)') if ($ENV{CI} // '') eq 'true';
 		plan(skip_all => 'mandoc is not installed');
 	}
-	for my $page (qw(daemon/tlsad.8 daemon/ctl/tlsactl.8 conf/tlsad.conf.5)) {
+	for my $page (sort values %pages) {
 		# Which other manuals are installed here is not the page's fault.
 		my @complaints = grep { !/referenced manual not found|outdated mandoc\.db/ }
 			split(/\n/, run($mandoc, '-T', 'lint', "$source/$page"));

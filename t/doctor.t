@@ -447,17 +447,24 @@ sub sockets
 	$check->('nobody answers', "unix:$directory/silent",
 		['fault', 'socket', qr/does not answer within 2 seconds/, qr/systemctl restart tlsad/]);
 	close($silent);
+	complains('no policy service', ['-c', config(server => { socketmap => "inet:127.0.0.1:$port",
+		policy => "unix:$directory/none" }), '--postfix', $etc],
+		['fault', 'socket', qr/there is no such socket/, qr/systemctl start tlsad/]);
 	$check->('nobody listens', "unix:$directory/silent", ['fault', 'socket', qr/nobody listens there/, qr/systemctl start tlsad/]);
 	my $other = Tlsad::Process::free_port();
 	$check->('nobody listens, TCP', "inet:127.0.0.1:$other", ['fault', 'socket', qr/nobody listens there/]);
-	for my $row (['HTTP/1.0 400 Bad Request', qr/something else than tlsad/, qr/another \[server\] socketmap/],
-		['', qr/closed without an answer/, qr/\[server\] allow/]) {
+	for my $row (['HTTP/1.0 400 Bad Request', qr/something else than tlsad/, qr/another \[server\] socketmap/,
+		qr/another \[server\] policy/],
+		['', qr/closed without an answer/, qr/\[server\] allow/, qr/\[server\] allow/]) {
 		my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $other, Listen => 5,
 			ReuseAddr => 1) or die "$!\n";
 		my $server = Tlsad::Process::spawn(code => sub {
 			while (my $client = $listener->accept) { $client->sysread(my $line, 100); $client->syswrite($row->[0]) }
 		});
 		$check->("'$row->[0]'", "inet:127.0.0.1:$other", ['fault', 'socket', $row->[1], $row->[2]]);
+		complains("'$row->[0]' to smtpd", ['-c', config(server => { socketmap => "inet:127.0.0.1:$port",
+			policy => "inet:127.0.0.1:$other" }), '--postfix', $etc],
+			['fault', 'socket', $row->[1], $row->[3]]);
 		$server->stop;
 	}
 }

@@ -28,7 +28,7 @@ my %settings = read_table();
 # A value that differs from the one of the test below; for what is not taken over.
 my %restart = (
 	'server.socketmap' => 'inet:127.0.0.1:1', 'server.control' => "unix:$other/control",
-	'server.metrics' => "unix:$other/metrics", 'server.workers' => 5, 'server.socket_mode' => '0600', 'server.user' => 'nobody',
+	'server.policy' => "unix:$other/policy", 'server.metrics' => "unix:$other/metrics", 'server.workers' => 5, 'server.socket_mode' => '0600', 'server.user' => 'nobody',
 	'server.pid_file' => "$other/pid", 'resolver.trust_anchor' => "$other/none",
 	'resolver.forward' => '192.0.2.1', 'resolver.stub' => '. 192.0.2.1',
 	'resolver.query_localhost' => 'no', 'resolver.options' => "$other/none",
@@ -84,7 +84,7 @@ sub needs_restart
 {
 	my $config = { dane => { tafile_dir => $anchors, enforce => 'pinned' }, server => { workers => 1 } };
 	my $daemon = Tlsad::Daemon->start(lab => $lab, config => $config);
-	my $endpoints = [ $daemon->endpoint ];
+	my ($endpoints, $control) = ({ %{$daemon->{endpoints}} }, $daemon->{control});
 	my $pinned = $daemon->request('policy', 'ta-one.site.lab');
 	like($pinned, qr/tafile=\Q$anchors\E/, 'as it begins');
 	my @rows = grep { !$settings{$_} && $_ ne 'server.chroot' } sort keys %settings;
@@ -99,7 +99,7 @@ sub needs_restart
 		is($restart, $expected, 'it is named');
 		($changed, $restart) = reload($daemon, nested($config, %values));
 		is($restart, $expected, 'and again as long as it differs');
-		$daemon->{endpoints} = $endpoints;
+		@$daemon{qw(endpoints control)} = ({ %$endpoints }, $control);
 		is($daemon->request('policy', 'ta-one.site.lab'), $pinned, 'it stays as it was');
 	}
 	my ($changed, $restart) = reload($daemon, $config);
@@ -153,6 +153,15 @@ sub taken_over
 	$with->('server.allow' => '192.0.2.0/24');
 	$with->('cache.prefetch' => 50);
 	$with->('log.answers' => 'yes');
+	$with->('dane.mode' => 'monitor');
+	is($policy->('full.dane.lab'), 'NOTFOUND ', 'mode');
+	for my $setting (qw(minimums_file exceptions_file)) {
+		open(my $rules, '>', "$other/$setting") or die "$setting: $!\n";
+		$with->("dane.$setting" => "$other/$setting");
+	}
+	my %policy = (warm => 'no', announce => 'yes', announce_header => 'X-Other', lacking => 'HOLD',
+		wait => '5s', senders => 'example.org', sasl_usernames => 'alice', clients => '192.0.2.1');
+	$with->("policy.$_" => $policy{$_}) for sort keys %policy;
 	$with->('cache.serve_stale' => '1d');
 	$with->('sts.enable' => 'off');
 	is(join(' ', sort keys %seen), join(' ', grep { $settings{$_} } sort keys %settings),

@@ -95,10 +95,10 @@ sub handed_over
 {
 	my ($first, $control) = (fresh(), fresh());
 	my $port = Tlsad::Process::free_port();
-	my $metrics = fresh();
+	my ($policy, $metrics) = (fresh(), fresh());
 	my $manager = Tlsad::Manager->new(sockets => [ [ socketmap => "unix:$first" ],
 		[ control => "unix:$control" ], [ socketmap => "inet:127.0.0.1:$port" ],
-		[ metrics => "unix:$metrics" ],
+		[ metrics => "unix:$metrics" ], [ policy => "unix:$policy" ],
 		[ nonsense => 'unix:' . fresh() ] ]);
 	my $daemon = Tlsad::Daemon->start(lab => $lab, $manager->options, config => { server => {
 		socketmap => "unix:$first", control => "unix:$control" } });
@@ -109,6 +109,9 @@ sub handed_over
 	is($?, 0, 'tlsactl reaches the control socket');
 	like($status, qr/^endpoints\s+unix:\Q$first\E, inet:127\.0\.0\.1:$port$/m,
 		'and is told the endpoints that are in force');
+	my $smtpd = IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $policy) or die "$policy: $!\n";
+	print {$smtpd} "request=smtpd_access_policy\nrecipient=a\@full.dane.lab\n\n";
+	like(scalar(<$smtpd>), qr/^action=/, 'the policy service as well');
 	my $http = IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $metrics) or die "$metrics: $!\n";
 	print {$http} "GET /metrics HTTP/1.0\r\n\r\n";
 	like(join('', <$http>), qr/^tlsad_requests_total/m, 'metrics can be had, though the setting is empty');
@@ -119,7 +122,7 @@ sub handed_over
 		'and which sockets are as the setting has them');
 	like($log, qr/warning: .*'nonsense'.* no endpoint has that name/, 'a socket that nobody takes is named');
 	is($daemon->stop, 0, 'it ends');
-	ok(-S $first && -S $control && -S $metrics, 'and leaves sockets that are not its own');
+	ok(!(grep { !-S } $first, $control, $metrics, $policy), 'and leaves sockets that are not its own');
 	# Somebody connects while nobody is there, and is answered by the next one.
 	my $early = Tlsad::Socketmap->new("unix:$first", timeout => PROMPT);
 	$early->send_request('policy', 'full.dane.lab');

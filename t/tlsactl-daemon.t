@@ -61,6 +61,7 @@ subtest('cache show' => \&cache_show);
 subtest('cache flush' => \&cache_flush);
 subtest('cache export' => \&cache_export);
 subtest('warm' => \&warm);
+subtest('a disk that is full' => \&full_disk);
 subtest('a list longer than memory' => \&long_list);
 subtest('reload' => \&reload);
 subtest('hanging up in the middle' => \&hang_up);
@@ -92,16 +93,6 @@ sub one_line
 	like($result->{err}, $words, "$what: the words");
 }
 
-sub write_file
-{
-	my ($text) = @_;
-	my $file = $ctl->directory . '/list';
-	open(my $handle, '>:raw', $file) or die "$file: $!\n";
-	print {$handle} $text;
-	close($handle) or die "$file: $!\n";
-	return $file;
-}
-
 my @requests;
 BEGIN {
 	@requests = (['lookup', 'a.example'], ['explain', 'a.example'], ['status'],
@@ -112,7 +103,7 @@ BEGIN {
 sub no_daemon
 {
 	my $directory = $ctl->directory;
-	my $list = write_file("a.example\n");
+	my $list = $ctl->file('list', "a.example\n");
 	one_line(ask("$directory/nowhere", @$_), 69, qr{/nowhere: there is no such socket}, "@$_")
 		for @requests, ['warm', $list];
 	one_line(ask("$directory/nowhere", '--json', @$_), 69, qr/no such socket/, "--json @$_")
@@ -371,7 +362,7 @@ sub warm
 				: $key =~ /^none/ ? 'NOTFOUND ' : 'OK dane-only' }) }
 		}
 	});
-	my $list = write_file("# a list\n\n  a.example  \nb.example dane-only\ntemp.example # why?\n"
+	my $list = $ctl->file('list', "# a list\n\n  a.example  \nb.example dane-only\ntemp.example # why?\n"
 		. "none.example\n\t\nerror.example\r\n" . "x" x 3000 . "\n\xff.example\nlast.example");
 	my $result = ask($fake, 'warm', $list);
 	is("$result->{status} $result->{err}", '75 ', 'some failed');
@@ -393,27 +384,52 @@ sub warm
 
 	my $quick = Tlsad::FakeControl->start(sub { $_[0]->answer($_[1], { reply => 'OK dane' }) });
 	my $many = join('', map { "d$_.example\n" } 1 .. 2000);
-	like(outcome(ask($quick, 'warm', write_file($many), '--parallel', 7)),
+	like(outcome(ask($quick, 'warm', $ctl->file('list', $many), '--parallel', 7)),
 		qr/\A0 done      2000 in \d+ seconds?: 2000 with a policy, 0 without, 0 failed\n\z/, 'a list');
-	is(outcome(ask($quick, 'warm', write_file(''))) =~ s/in .*:/.../r,
+	is(outcome(ask($quick, 'warm', $ctl->file('list', ''))) =~ s/in .*:/.../r,
 		"0 done      0 ... 0 with a policy, 0 without, 0 failed\n", 'an empty list');
 	my $command = join(' ', Tlsad::Ctl::binary(), '-s', $quick->path, '-c', $ctl->config_file);
 	like(qx(printf 'a.example\\nb.example\\n' | $command warm - 2>&1), qr/^done +2 /,
 		'standard input');
 	SKIP: {
 		my $script = Tlsad::Process::find_program('script');
-		skip('script(1) is not installed', 2) unless defined $script;
+		skip('script(1) is not installed', 5) unless defined $script;
 		my $slow = Tlsad::FakeControl->start(sub { Time::HiRes::sleep(0.05);
 			$_[0]->answer($_[1], { reply => $_[1]{key} =~ /^d7/ ? 'TEMP x' : 'OK dane' }) });
-		my $seen = write_file(join('', map { "d$_.example\n" } 1 .. 60));
+		my $seen = $ctl->file('list', join('', map { "d$_.example\n" } 1 .. 60));
 		my $screen = qx(TERM=xterm script -qec '@{[$command =~ s/\Q@{[$quick->path]}/$slow->path/er]} warm $seen' /dev/null </dev/null);
 		like($screen, qr{\r\d+ done, \d+/s, \d failed(?:, \d+ \w+ left)?\e\[K}, 'progress');
 		like($screen, qr/done\e\[0m +60 in /, 'and the summary');
+		my $command_of = $command =~ s/\Q@{[$quick->path]}/$slow->path/er;
+		$seen = $ctl->file('list', join('', map { "d7$_.example\n" } 1 .. 60));
+		$screen = qx(TERM=xterm $script -qec 'stty cols 20; $command_of warm $seen' /dev/null </dev/null);
+		my @lines = $screen =~ /\r([^\r\n]*done, [^\r\n]*?)\e\[K/g;
+		ok(scalar(@lines), 'progress on a narrow one');
+		is(join('', grep { length > 39 } @lines), '', 'which fits, or else would wrap');
+		ok((grep { /, [1-9]\d* seconds? left/ } @lines), 'a list that is all in flight takes its time all the same');
 	}
 	my $directory = $ctl->directory;
 	one_line(ask($quick, 'warm', "$directory/nowhere"), 1, qr/nowhere: No such file/, 'no list');
 	one_line(ask($quick, 'warm', $directory), 1, qr/that is a directory/, 'a directory');
 	is(ask($quick, 'warm', $list, '--parallel', $_)->{status}, 64, "--parallel $_") for 0, 1025, 'x';
+}
+
+# No file may be written to, pipes may.
+sub full_disk
+{
+	my $fake = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		return $peer->answer($request, { reply => 'TEMP why' }) if $request->{verb} eq 'lookup';
+		$peer->entry($request, { kind => 'mx', name => 'a.example', key => 'a.example', value => 'dane' });
+		$peer->answer($request, { count => 1 });
+	});
+	my $list = $ctl->file('list', "a.example\n");
+	my $command = join(' ', Tlsad::Ctl::binary(), '-c', $ctl->config_file, '-s', $fake->path);
+	for my $arguments ('--json cache list', 'cache export', "--json warm $list") {
+		my $text = qx(exec 2>&1; trap '' XFSZ; ulimit -f 0; $command $arguments; echo \$?);
+		is($text, "tlsactl: error: cannot write a temporary file: File too large; TMPDIR names another "
+			. "directory for it\n74\n", "$arguments: one line, and no half of an output");
+	}
 }
 
 sub long_list
@@ -474,7 +490,7 @@ sub reload
 # The whole answer has so many bytes; after each of some of them the daemon is gone.
 sub hang_up
 {
-	my $list = write_file("a.example\n");
+	my $list = $ctl->file('list', "a.example\n");
 	for my $cut (0, 1, 3, 40, 200, 399) {
 		my $fake = Tlsad::FakeControl->start(sub {
 			my ($peer, $request) = @_;
@@ -543,7 +559,7 @@ sub garbage
 
 sub silence
 {
-	my $list = write_file("a.example\nb.example\n");
+	my $list = $ctl->file('list', "a.example\nb.example\n");
 	my $silent = Tlsad::FakeControl->start(sub {
 		my ($peer, $request) = @_;
 		$peer->answer($request, { reply => 'OK dane' }) if $request->{key} eq 'b.example';

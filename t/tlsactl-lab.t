@@ -45,6 +45,7 @@ is($daemon->stop, 0, 'the daemon ends with status 0');
 my $large = large_daemon();
 subtest('a large cache' => \&large_cache);
 subtest('killed in the middle' => \&killed);
+subtest('nothing to export' => \&empty_export);
 done_testing();
 
 sub ask { return $ctl->run('-s', $daemon->control, @_) }
@@ -54,24 +55,6 @@ sub outcome
 {
 	my ($result) = @_;
 	return "$result->{status} $result->{out}$result->{err}";
-}
-
-sub write_file
-{
-	my ($text) = @_;
-	my $file = $ctl->directory . '/list';
-	open(my $handle, '>:raw', $file) or die "$file: $!\n";
-	print {$handle} $text;
-	close($handle) or die "$file: $!\n";
-	return $file;
-}
-
-sub slurp
-{
-	my ($file) = @_;
-	open(my $handle, '<:raw', $file) or die "$file: $!\n";
-	local $/;
-	return <$handle> // '';
 }
 
 # What was looked up is committed a moment later.
@@ -202,16 +185,18 @@ sub status
 		'endpoints +' . quotemeta($daemon->endpoint);
 	my $json = ask_json('status')->{json};
 	is_deeply([sort keys %$json], [qw(accepted cache connections deferred endpoints health healthy hits
-		invalid lookups misses pid refused replies requests resolver uptime version versions workers)], '--json: members');
-	is_deeply([map { join(' ', sort keys %{$json->{$_}}) } qw(cache deferred lookups replies
-		resolver)], ['entries evicted max_size path size', 'destinations longest',
+		invalid lookups misses mode pid policy refused replies requests resolver rules uptime version
+		versions workers would)], '--json: members');
+	my @objects = qw(cache deferred lookups policy replies resolver rules would);
+	is_deeply([map { join(' ', sort keys %{$json->{$_}}) } @objects],
+		['entries evicted max_size path size', 'destinations longest',
 		'failures in_flight joined parts reasons requests',
-		'notfound ok perm temp', 'state text'], '--json: and theirs');
+		'hits misses monitored replies requests unreadable', 'notfound ok perm temp', 'state text',
+		'exceptions minimums', 'notfound ok temp'], '--json: and theirs');
 	cmp_ok($json->{cache}{entries}, '>', 20, 'what is cached');
-	my ($page) = slurp(Tlsad::Process::source_directory() . '/daemon/ctl/tlsactl.8')
+	my ($page) = Tlsad::Ctl::slurp(Tlsad::Process::source_directory() . '/daemon/ctl/tlsactl.8')
 		=~ /^\.Ss JSON of status\n(.*?)^\.Ss /ms;
-	my @names = (keys %$json, map { keys %{$json->{$_}} } qw(cache deferred lookups replies
-		resolver));
+	my @names = (keys %$json, (map { keys %{$json->{$_}} } @objects), keys %{$json->{policy}{replies}});
 	is_deeply([sort grep { $page !~ /^\.(?:It )?Va .*\b$_\b/m } @names], [], 'tlsactl(8) has all of them');
 }
 
@@ -280,10 +265,8 @@ sub cache_export
 		my $postmap = Tlsad::Process::find_program('postmap');
 		my $etc = $ctl->directory . '/postfix';
 		mkdir($etc);
-		open(my $main, '>', "$etc/main.cf") or die "$etc/main.cf: $!\n";
-		print {$main} "compatibility_level = 3.6\n";
-		close($main);
-		my $file = write_file($result->{out});
+		$ctl->file('postfix/main.cf', "compatibility_level = 3.6\n");
+		my $file = $ctl->file('list', $result->{out});
 		is(qx($postmap -c $etc $type:$file 2>&1; echo \$?), "0\n", "postmap $type: without a word");
 		for (split(/\n/, $result->{out})) {
 			my ($key, $value) = split(/ /, $_, 2);
@@ -297,7 +280,7 @@ sub cache_export
 sub warm
 {
 	ask('cache', 'flush', '--all');
-	my $list = write_file("# moved from mail1\nfull.dane.lab dane-only\nno-tlsa.dane.lab\n\n"
+	my $list = $ctl->file('list', "# moved from mail1\nfull.dane.lab dane-only\nno-tlsa.dane.lab\n\n"
 		. "bogus-mx.dane.lab\n[mx1.dane.lab]\nservfail.lab\n10.1\n");
 	my $result = ask('warm', $list);
 	is("$result->{status} $result->{err}", '75 ', 'some failed');
@@ -305,9 +288,9 @@ sub warm
 		'servfail\.lab: servfail\.lab MX: servfail: .+$';
 	like($result->{out}, qr/^done      6 in \d+ seconds?: 2 with a policy, 2 without, 2 failed\n\z/m, 'the sum');
 	wait_for('the answers in the cache', sub { ask('cache', 'show', 'full.dane.lab')->{status} == 0 });
-	is(ask('warm', write_file("full.dane.lab\nno-tlsa.dane.lab\n"))->{status}, 0, 'none failed');
+	is(ask('warm', $ctl->file('list', "full.dane.lab\nno-tlsa.dane.lab\n"))->{status}, 0, 'none failed');
 
-	my $silent = write_file(join('', map { "w$_.silent.lab\n" } 1 .. 2 * PARALLEL));
+	my $silent = $ctl->file('list', join('', map { "w$_.silent.lab\n" } 1 .. 2 * PARALLEL));
 	my $process = Tlsad::Process::spawn(command => [Tlsad::Ctl::binary(), '-c', $ctl->config_file, '-s',
 		$daemon->control, 'warm', '--parallel', PARALLEL, $silent]);
 	my $in_flight = sub { return ask_json('status')->{json}{lookups}{in_flight} };
@@ -320,7 +303,7 @@ sub warm
 	my $script = Tlsad::Process::find_program('script');
 	SKIP: {
 		skip('script(1) is not installed', 2) unless defined $script;
-		my $slow = write_file(join('', map { "full.dane.lab\n" } 1 .. 200) . "later.silent-plain.lab\n");
+		my $slow = $ctl->file('list', join('', map { "full.dane.lab\n" } 1 .. 200) . "later.silent-plain.lab\n");
 		my $command = join(' ', Tlsad::Ctl::binary(), '-c', $ctl->config_file, '-s', $daemon->control,
 			'warm', $slow);
 		my $screen = qx(TERM=xterm $script -qec "$command" /dev/null </dev/null);
@@ -407,13 +390,15 @@ sub large_cache
 	close($pipe);
 }
 
-# What a process has written so far. [bytes]
+# How much is in the files of ours that a process has open; they need not have a name. [bytes]
 sub written
 {
 	my ($pid) = @_;
-	open(my $handle, '<', "/proc/$pid/io") or return 0;
-	local $/;
-	return <$handle> =~ /^wchar: (\d+)/m ? $1 : 0;
+	my $size = 0;
+	for (glob("/proc/$pid/fd/*")) {
+		$size += (-s $_) // 0 if (readlink($_) // '') =~ m{^\Q@{[$ctl->directory]}\E/};
+	}
+	return $size;
 }
 
 sub killed
@@ -427,6 +412,7 @@ sub killed
 		if ($pid == 0) {
 			open(STDOUT, '>', $output);
 			open(STDERR, '>', $errors);
+			$ENV{TMPDIR} = $ctl->directory;
 			exec(Tlsad::Ctl::binary(), '-c', $ctl->config_file, '-s', $large->control, @$arguments)
 				or POSIX::_exit(127);
 		}
@@ -434,8 +420,8 @@ sub killed
 		$large->kill9;
 		waitpid($pid, 0);
 		is($? >> 8, 69, "@$arguments: status");
-		like(slurp($errors), $words, 'one line');
-		my $text = slurp($output);
+		like(Tlsad::Ctl::slurp($errors), $words, 'one line');
+		my $text = Tlsad::Ctl::slurp($output);
 		if ("@$arguments" eq 'cache list') {
 			like($text, qr/\AKIND .*\n(?:(?:mx|host) .*\n)+\z/, 'whole lines');
 			cmp_ok($text =~ tr/\n//, '<', MANY, 'and not all of them');
@@ -444,4 +430,14 @@ sub killed
 		}
 	}
 	is_deeply([glob($ctl->directory . '/tlsactl-*')], [], 'no file is left');
+}
+
+sub empty_export
+{
+	$large->start_again unless $large->alive;
+	# No answer is whole any more: the daemon goes through all of it and has nothing to say.
+	my $flush = $ctl->run('-s', $large->control, 'cache', 'flush', '[mx.example]');
+	is(outcome($flush), "0 1 part deleted\n", 'the host of them all is flushed');
+	is(outcome($ctl->run('-s', $large->control, 'cache', 'export')), '0 ', 'nothing is left to export');
+	is($large->stop, 0, 'the daemon ends with status 0');
 }

@@ -281,28 +281,46 @@ static void settle(struct ctl *ctl)
 	ctl->conf_given = ctl->conf_file != NULL;
 }
 
-/* The operands that stand behind the options, from `least` to one; of none, `operand` is NULL. */
-static bool take_operand(
-	const struct command *command, int count, char **words, int least, const char **operand)
-{
-	int found = count - optind;
+/* How many operands there may be, and where they go; those that are missing are NULL. */
+struct operands {
+	int least, most;
+	const char **place;
+};
 
-	if (found < least)
-		log_error("%s: %.*s is missing", command->name,
-			(int)strcspn(command->synopsis, " "), command->synopsis);
-	else if (found > (operand != NULL))
-		log_error("%s: '%s' is one argument too many", command->name,
-			words[count - found + (operand != NULL)]);
-	else {
-		if (operand != NULL)
-			*operand = found > 0 ? words[optind] : NULL;
-		return true;
+/* The n-th word of what follows the command's name. */
+static const char *synopsis_word(const struct command *command, int n, int *length)
+{
+	const char *word = command->synopsis;
+
+	for (; n > 0; n--)
+		word += strcspn(word, " ") + strspn(word + strcspn(word, " "), " ");
+	*length = (int)strcspn(word, " ");
+	return word;
+}
+
+/* The operands that stand behind the options. */
+static bool take_operands(
+	const struct command *command, int count, char **words, const struct operands *operands)
+{
+	int found = count - optind, length;
+
+	if (found < operands->least) {
+		const char *word = synopsis_word(command, found, &length);
+		log_error("%s: %.*s is missing", command->name, length, word);
+		return false;
 	}
-	return false;
+	if (found > operands->most) {
+		log_error("%s: '%s' is one argument too many", command->name,
+			words[optind + operands->most]);
+		return false;
+	}
+	for (int i = 0; i < operands->most; i++)
+		operands->place[i] = i < found ? words[optind + i] : NULL;
+	return true;
 }
 
 static int parse(struct ctl *ctl, const struct command *command, const struct argument *table,
-	size_t table_count, int count, char **words, int least, const char **operand)
+	size_t table_count, int count, char **words, const struct operands *operands)
 {
 	struct arguments arguments;
 
@@ -316,7 +334,7 @@ static int parse(struct ctl *ctl, const struct command *command, const struct ar
 		help(command, &arguments);
 		return CTL_YES;
 	}
-	if (!take_operand(command, count, words, least, operand)) {
+	if (!take_operands(command, count, words, operands)) {
 		usage(stderr, command);
 		return EX_USAGE;
 	}
@@ -326,14 +344,24 @@ static int parse(struct ctl *ctl, const struct command *command, const struct ar
 int arguments_parse(struct ctl *ctl, const struct command *command, const struct argument *table,
 	size_t table_count, int count, char **words, const char **operand)
 {
-	return parse(ctl, command, table, table_count, count, words, operand != NULL, operand);
+	return arguments_parse_operands(
+		ctl, command, table, table_count, count, words, operand != NULL, operand);
+}
+
+int arguments_parse_operands(struct ctl *ctl, const struct command *command,
+	const struct argument *table, size_t table_count, int count, char **words,
+	int operand_count, const char **place)
+{
+	struct operands operands = {operand_count, operand_count, place};
+	return parse(ctl, command, table, table_count, count, words, &operands);
 }
 
 int arguments_parse_optional(struct ctl *ctl, const struct command *command,
 	const struct argument *table, size_t table_count, int count, char **words,
 	const char **operand)
 {
-	return parse(ctl, command, table, table_count, count, words, 0, operand);
+	struct operands operands = {0, 1, operand};
+	return parse(ctl, command, table, table_count, count, words, &operands);
 }
 
 int arguments_parse_global(struct ctl *ctl, int count, char **words)

@@ -53,6 +53,11 @@ enum { ARGUMENTS_GO_ON = -1 };
 int arguments_parse(struct ctl *ctl, const struct command *command, const struct argument *table,
 	size_t table_count, int count, char **arguments, const char **operand);
 
+/* The same with so many operands, of which none may be left away. */
+int arguments_parse_operands(struct ctl *ctl, const struct command *command,
+	const struct argument *table, size_t table_count, int count, char **arguments,
+	int operand_count, const char **operands);
+
 /* The same where the operand may be left away: then it is NULL. */
 int arguments_parse_optional(struct ctl *ctl, const struct command *command,
 	const struct argument *table, size_t table_count, int count, char **arguments,

@@ -51,7 +51,7 @@ int cache_export_run(struct ctl *ctl, const struct command *command, int count, 
 			status = EX_UNAVAILABLE;
 		/* When writing to the spool failed, its words. */
 		else if ((status == CTL_YES || ferror(lines.spool.file) != 0) &&
-			 !spool_print(&lines.spool))
+			 !spool_print(&lines.spool, ""))
 			status = EX_IOERR;
 	}
 	spool_close(&lines.spool);

@@ -50,7 +50,7 @@ static int list_json(const struct ctl *ctl, json_t *request)
 
 	if (spool_open(&spool, true)) {
 		status = client_stream(ctl, request, take_element, &spool);
-		if ((status == CTL_YES || ferror(spool.file) != 0) && !spool_print(&spool))
+		if ((status == CTL_YES || ferror(spool.file) != 0) && !spool_print(&spool, ""))
 			status = EX_IOERR;
 	} else {
 		json_decref(request);

@@ -3,6 +3,7 @@
 #include "common/conf.h"
 #include "common/log.h"
 #include "common/netstring.h"
+#include "common/text.h"
 #include "daemon/control.h"
 
 #include <errno.h>
@@ -211,15 +212,6 @@ unsigned client_send(struct client *client, json_t *request)
 
 /* --- receiving ----------------------------------------------------------------------------- */
 
-static bool is_printable(const char *text, size_t size)
-{
-	for (size_t i = 0; i < size; i++) {
-		if (text[i] < ' ' || text[i] > '~')
-			return false;
-	}
-	return true;
-}
-
 /* Every string in it can be shown on a terminal. */
 static bool is_showable(const json_t *value, unsigned depth)
 {
@@ -230,11 +222,11 @@ static bool is_showable(const json_t *value, unsigned depth)
 	if (depth > DEPTH_MOST)
 		return false;
 	if (json_is_string(value))
-		return is_printable(json_string_value(value), json_string_length(value));
+		return text_is_showable(json_string_value(value));
 	/* Jansson takes no const object, though it only reads it. */
 	json_object_foreach((json_t *)value, key, member)
 	{
-		if (!is_printable(key, strlen(key)) || !is_showable(member, depth + 1))
+		if (!text_is_showable(key) || !is_showable(member, depth + 1))
 			return false;
 	}
 	json_array_foreach(value, i, member)

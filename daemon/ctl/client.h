@@ -5,8 +5,8 @@
  * socket of somebody else's, a daemon that ends in the middle, one that is silent for too long, an
  * answer that is none. The exit status is then EX_UNAVAILABLE.
  *
- * Strings in answers are printable ASCII, which is checked once, here: they can be shown as they
- * are. Requests may be sent without waiting; answers come as they are ready.
+ * Strings in answers have no control characters, which is checked once, here: they can be shown as
+ * they are. Requests may be sent without waiting; answers come as they are ready.
  */
 #ifndef TLSAD_CTL_CLIENT_H
 #define TLSAD_CTL_CLIENT_H

@@ -16,6 +16,10 @@ const struct command commands[] = {
 	{"cache export", "print the cached answers as a table for postmap", "[--map NAME]",
 		cache_export_run},
 	{"warm", "have every destination of a list looked up", "FILE [--parallel N]", warm_run},
+	{"exception list", "print the exceptions of this site", "[--json]", exception_list_run},
+	{"exception add", "let a destination pass at a level, until a date",
+		"DOMAIN LEVEL [--until DATE] [--reason TEXT]", exception_add_run},
+	{"exception remove", "end an exception", "DOMAIN", exception_remove_run},
 	{"reload", "have the daemon read its configuration again", "[--json]", reload_run},
 	{"check", "connect to every MX host and hold its certificates against DNS",
 		"DEST [--port N] [--connect ADDR] [--timeout N] [--starttls smtp|none] [-4|-6] "
@@ -88,5 +92,5 @@ const struct command *command_find(int count, char **arguments, int *words)
 void command_list(FILE *out)
 {
 	for (size_t i = 0; i < command_count; i++)
-		fprintf(out, "  %-14s %s\n", commands[i].name, commands[i].summary);
+		fprintf(out, "  %-16s %s\n", commands[i].name, commands[i].summary);
 }

@@ -56,6 +56,10 @@ int cache_flush_run(struct ctl *ctl, const struct command *command, int count, c
 int cache_list_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int cache_show_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int check_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int exception_add_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int exception_list_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
+int exception_remove_run(
+	struct ctl *ctl, const struct command *command, int count, char **arguments);
 int explain_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int lookup_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int reload_run(struct ctl *ctl, const struct command *command, int count, char **arguments);

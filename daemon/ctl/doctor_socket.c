@@ -16,16 +16,52 @@ enum {
 	REPLY_SIZE = 8192,
 };
 
-/* An invalid destination: no lookup, no place in the cache. */
-static const char request[] = "9:explain .,";
-
 enum talk {
 	TALK_ANSWERS,
 	TALK_NO_CONNECTION, /* errno tells */
 	TALK_SILENT,
 	TALK_HANGS_UP,
-	TALK_OTHER, /* what came is no netstring */
+	TALK_OTHER, /* what came is no reply */
 };
+
+/* What is said on a kind of endpoint: a question that costs no lookup and no place in the cache. */
+struct language {
+	const char *setting;
+	const char *request;
+	/* TALK_SILENT: more has to come. */
+	enum talk (*judge)(const char *bytes, size_t size);
+};
+
+static enum talk judge_netstring(const char *bytes, size_t size)
+{
+	const char *payload;
+	size_t payload_size, consumed;
+
+	switch (netstring_parse(
+		bytes, size, REPLY_SIZE - NETSTRING_HEAD - 1, &payload, &payload_size, &consumed)) {
+	case NETSTRING_COMPLETE:
+		return TALK_ANSWERS;
+	case NETSTRING_PARTIAL:
+		return TALK_SILENT;
+	default:
+		return TALK_OTHER;
+	}
+}
+
+static enum talk judge_action(const char *bytes, size_t size)
+{
+	static const char begin[] = "action=";
+	size_t length = size < sizeof begin - 1 ? size : sizeof begin - 1;
+
+	if (memcmp(bytes, begin, length) != 0 || size == REPLY_SIZE)
+		return TALK_OTHER;
+	return size > length && memcmp(bytes + size - 2, "\n\n", 2) == 0 ? TALK_ANSWERS
+									 : TALK_SILENT;
+}
+
+static const struct language socketmap_language = {"socketmap", "9:explain .,", judge_netstring};
+static const struct language policy_language = {
+	"policy", "request=smtpd_access_policy\n\n", judge_action};
 
 /* False when the time is over. */
 static bool wait_for(int fd, short what, uint64_t end)
@@ -37,11 +73,10 @@ static bool wait_for(int fd, short what, uint64_t end)
 	return ready > 0 || (ready < 0 && errno == EINTR);
 }
 
-static enum talk read_reply(int fd, uint64_t end)
+static enum talk read_reply(const struct language *language, int fd, uint64_t end)
 {
 	char bytes[REPLY_SIZE];
-	const char *payload;
-	size_t used = 0, size, consumed;
+	size_t used = 0;
 
 	while (wait_for(fd, POLLIN, end)) {
 		ssize_t got = recv(fd, bytes + used, sizeof bytes - used, 0);
@@ -50,15 +85,9 @@ static enum talk read_reply(int fd, uint64_t end)
 		if (got <= 0)
 			return TALK_HANGS_UP;
 		used += (size_t)got;
-		switch (netstring_parse(bytes, used, sizeof bytes - NETSTRING_HEAD - 1, &payload,
-			&size, &consumed)) {
-		case NETSTRING_COMPLETE:
-			return TALK_ANSWERS;
-		case NETSTRING_PARTIAL:
-			break;
-		default:
-			return TALK_OTHER;
-		}
+		enum talk result = language->judge(bytes, used);
+		if (result != TALK_SILENT)
+			return result;
 	}
 	return TALK_SILENT;
 }
@@ -81,8 +110,9 @@ static bool connect_to(int fd, const struct endpoint *endpoint, uint64_t end)
 	return error == 0;
 }
 
-static enum talk talk(const struct endpoint *endpoint)
+static enum talk talk(const struct language *language, const struct endpoint *endpoint)
 {
+	size_t size = strlen(language->request);
 	uint64_t end = clock_steady_us() / 1000 + PATIENCE;
 	int fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	enum talk result = TALK_NO_CONNECTION;
@@ -90,9 +120,8 @@ static enum talk talk(const struct endpoint *endpoint)
 	if (fd < 0)
 		return result;
 	if (connect_to(fd, endpoint, end))
-		result = send(fd, request, sizeof request - 1, MSG_NOSIGNAL) ==
-					 (ssize_t)sizeof request - 1
-				 ? read_reply(fd, end)
+		result = send(fd, language->request, size, MSG_NOSIGNAL) == (ssize_t)size
+				 ? read_reply(language, fd, end)
 				 : TALK_HANGS_UP;
 	int saved = errno;
 	close(fd);
@@ -128,7 +157,8 @@ static void add_no_connection(struct doctor *doctor, const char *entry, int erro
 	doctor_remedy(doctor, "systemctl start tlsad; journalctl -u tlsad");
 }
 
-static void examine_endpoint(struct doctor *doctor, const char *entry)
+static void examine_endpoint(
+	struct doctor *doctor, const struct language *language, const char *entry)
 {
 	struct endpoint endpoint;
 	struct stat status;
@@ -145,7 +175,7 @@ static void examine_endpoint(struct doctor *doctor, const char *entry)
 		return;
 	}
 	make_reachable(&endpoint);
-	switch (talk(&endpoint)) {
+	switch (talk(language, &endpoint)) {
 	case TALK_ANSWERS:
 		doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_OK, "tlsad answers");
 		return;
@@ -167,19 +197,27 @@ static void examine_endpoint(struct doctor *doctor, const char *entry)
 	case TALK_OTHER:
 		doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_FAULT,
 			"something else than tlsad listens there");
-		doctor_remedy(doctor, "stop that, or choose another [server] socketmap");
+		doctor_remedy(
+			doctor, "stop that, or choose another [server] %s", language->setting);
 	}
 }
 
 void doctor_examine_sockets(struct doctor *doctor)
 {
 	const struct conf_list *list = &doctor->conf->server.socketmap;
+	const struct conf_list *policy = &doctor->conf->server.policy;
 
 	for (size_t i = 0; i < list->count; i++)
-		examine_endpoint(doctor, list->entries[i]);
+		examine_endpoint(doctor, &socketmap_language, list->entries[i]);
 	if (list->count == 0) {
 		doctor_add(doctor, DOCTOR_SOCKET, "", DOCTOR_FAULT, "there is no endpoint");
 		doctor_remedy(doctor, "[server] socketmap = unix:" TLSAD_RUNDIR "/socketmap");
+	}
+	for (size_t i = 0; i < policy->count; i++) {
+		/* tlsad itself goes on without the place that nobody has chosen. */
+		if (strcmp(policy->entries[i], CONF_DEFAULT_POLICY) != 0 ||
+			access(policy->entries[i] + strlen("unix:"), F_OK) == 0)
+			examine_endpoint(doctor, &policy_language, policy->entries[i]);
 	}
 }
 

@@ -220,6 +220,65 @@ static void print_times(const struct screen *screen, const json_t *explanation)
 		moment_duration(left, ttl), moment_date(date, (int64_t)time(NULL) + ttl));
 }
 
+static void add_place(struct text *text, const json_t *rule)
+{
+	if (json_is_string(json_object_get(rule, "file")))
+		text_add_format(text, ", %s:%" JSON_INTEGER_FORMAT, client_string(rule, "file"),
+			client_integer(rule, "line"));
+}
+
+static void print_minimum(const struct screen *screen, const json_t *minimum)
+{
+	const json_t *reached = json_object_get(minimum, "reached");
+	char words[WORDS_SIZE];
+	struct text text;
+
+	if (!json_is_object(minimum))
+		return;
+	text_init(&text, words, sizeof words);
+	text_add_format(&text, "%s for %s", client_string(minimum, "level"),
+		client_string(minimum, "domain"));
+	add_place(&text, minimum);
+	if (json_is_false(reached))
+		text_add_format(&text, ": it offers %s", client_string(minimum, "offered"));
+	screen_row(screen, 0, json_is_false(reached) ? SCREEN_WARNING : SCREEN_PLAIN, "minimum",
+		TEXT_COLUMN, "%s", words);
+}
+
+static void print_exception(const struct screen *screen, const json_t *exception)
+{
+	bool in_force = is(exception, "state", "in force");
+	char words[WORDS_SIZE];
+	struct text text;
+
+	if (!json_is_object(exception))
+		return;
+	text_init(&text, words, sizeof words);
+	text_add_format(&text, "%s for %s", client_string(exception, "level"),
+		client_string(exception, "domain"));
+	if (client_string(exception, "until")[0] != '\0')
+		text_add_format(&text, " until %s", client_string(exception, "until"));
+	add_place(&text, exception);
+	text_add_format(&text, ": %s", client_string(exception, "state"));
+	if (client_string(exception, "instead_of")[0] != '\0')
+		text_add_format(&text, ", instead of %s", client_string(exception, "instead_of"));
+	if (client_string(exception, "why")[0] != '\0')
+		text_add_format(&text, "; %s", client_string(exception, "why"));
+	screen_row(screen, 0, in_force ? SCREEN_WARNING : SCREEN_PLAIN, "exception", TEXT_COLUMN,
+		"%s", words);
+}
+
+/* This site's own part in the answer. */
+static void print_rules(const struct screen *screen, const json_t *explanation)
+{
+	print_minimum(screen, json_object_get(explanation, "minimum"));
+	print_exception(screen, json_object_get(explanation, "exception"));
+	if (json_is_true(json_object_get(explanation, "monitor")))
+		screen_row(screen, 0, SCREEN_WARNING, "monitor", TEXT_COLUMN,
+			"nothing is enforced; else the answer would be %s",
+			client_string(explanation, "would"));
+}
+
 /* A reply without words, `NOTFOUND `, ends in a blank. */
 static void print_answer(const struct screen *screen, const char *map, const char *reply)
 {
@@ -239,6 +298,7 @@ static void print_answers(const struct screen *screen, const json_t *explanation
 	screen_blank(screen);
 	screen_row(screen, 0, SCREEN_PLAIN, "rule", TEXT_COLUMN, "%s: %s",
 		client_string(explanation, "reason"), client_string(explanation, "rule"));
+	print_rules(screen, explanation);
 	for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
 		print_answer(screen, maps[i][1], client_string(explanation, maps[i][0]));
 	if (not_pinned[0] != '\0')

@@ -50,13 +50,16 @@ static bool copy(FILE *from, FILE *to)
 	return ferror(from) == 0;
 }
 
-bool spool_print(struct spool *spool)
+bool spool_print(struct spool *spool, const char *before)
 {
 	if (spool->json)
 		fputs(spool->count == 0 ? "[]\n" : "\n]\n", spool->file);
 	if (fflush(spool->file) == 0 && ferror(spool->file) == 0 &&
-		fseek(spool->file, 0, SEEK_SET) == 0 && copy(spool->file, stdout))
-		return true;
+		fseek(spool->file, 0, SEEK_SET) == 0) {
+		fputs(before, stdout);
+		if (copy(spool->file, stdout))
+			return true;
+	}
 	log_error("cannot write a temporary file: %s; TMPDIR names another directory for it",
 		strerror(errno));
 	return false;

@@ -23,8 +23,12 @@ bool spool_open(struct spool *spool, bool json);
 /* Add an element to the array. False after an error, which spool_print() says. */
 bool spool_add(struct spool *spool, const json_t *element);
 
-/* Copies everything to standard output. False after an error, which has been said. */
-bool spool_print(struct spool *spool);
+/*
+ * Copies everything to standard output, behind the words `before`. False after an error, which has
+ * been said; of one in writing to the file nothing is to be seen, not even these words.
+ */
+bool spool_print(struct spool *spool, const char *before);
+
 void spool_close(struct spool *spool);
 
 #endif

@@ -48,8 +48,8 @@ struct warm {
 	size_t parallel, in_flight;
 	uint64_t begin, last_answer, last_progress; /* [us] */
 	bool terminal;                              /* there is somebody to look at progress */
-	struct screen screen;
-	struct spool failures; /* with --json */
+	struct screen screen, progress;             /* standard output, and error */
+	struct spool failures;                      /* with --json */
 	uint64_t found, not_found, failed;
 };
 
@@ -60,16 +60,18 @@ static uint64_t done(const struct warm *warm)
 
 /* --- progress ------------------------------------------------------------------------------ */
 
-/* By how much of the list has been read; less what is in flight would be no better a guess. */
+/* By how much of the list has been begun, and how many of these are done. */
 static void add_time_left(struct text *text, const struct warm *warm, double seconds)
 {
 	off_t at = warm->size > 0 ? ftello(warm->list) : 0;
+	double finished = (double)done(warm), begun = finished + (double)warm->in_flight;
 	char words[MOMENT_SIZE];
 
-	if (at > 0 && at <= warm->size && seconds > 1)
-		text_add_format(text, ", %s left",
-			moment_duration(words,
-				(int64_t)(seconds * (double)(warm->size - at) / (double)at)));
+	if (at <= 0 || at > warm->size || finished < 1 || seconds <= 1)
+		return;
+	double all = begun * (double)warm->size / (double)at;
+	text_add_format(text, ", %s left",
+		moment_duration(words, (int64_t)(seconds * (all - finished) / finished)));
 }
 
 static void show_progress(struct warm *warm)
@@ -86,7 +88,8 @@ static void show_progress(struct warm *warm)
 	text_add_format(&text, "%" PRIu64 " done, %.0f/s, %" PRIu64 " failed", done(warm),
 		(double)done(warm) / seconds, warm->failed);
 	add_time_left(&text, warm, seconds);
-	fprintf(stderr, "\r%s\033[K", line);
+	/* What wraps cannot be wiped. */
+	fprintf(stderr, "\r%.*s\033[K", (int)warm->progress.width - 1, line);
 }
 
 static void wipe_progress(const struct warm *warm)
@@ -278,8 +281,7 @@ static void print_summary(const struct warm *warm)
 /* The failures first: their number is not known before the end. */
 static bool print_json(struct warm *warm)
 {
-	fputs("{\n\"failures\": ", stdout);
-	if (!spool_print(&warm->failures))
+	if (!spool_print(&warm->failures, "{\n\"failures\": "))
 		return false;
 	printf(",\n\"done\": %" PRIu64 ",\n\"found\": %" PRIu64 ",\n\"not_found\": %" PRIu64
 	       ",\n\"failed\": %" PRIu64 ",\n\"seconds\": %.3f\n}\n",
@@ -336,6 +338,7 @@ static int warm_up(struct warm *warm, const char *file)
 	if (warm->client == NULL)
 		return status;
 	screen_open(&warm->screen, stdout);
+	screen_open(&warm->progress, stderr);
 	warm->terminal = isatty(STDERR_FILENO) == 1;
 	warm->begin = warm->last_answer = warm->last_progress = clock_exact_us();
 	if (!run(warm))

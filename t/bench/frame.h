@@ -1,5 +1,6 @@
 /*
- * frame: reads netstrings from a stream, in pieces of any size, without keeping them.
+ * frame: reads netstrings from a stream, or lines that end with an empty one as the policy
+ * delegation protocol has them, in pieces of any size, without keeping them.
  *
  * Unlike common/netstring.h it needs no buffer that holds a whole frame, so that the programs of
  * t/bench can go on with the next piece of memory that the kernel gives them.
@@ -7,13 +8,14 @@
 #ifndef TLSAD_BENCH_FRAME_H
 #define TLSAD_BENCH_FRAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 enum frame_result { FRAME_PARTIAL, FRAME_COMPLETE, FRAME_BAD };
 
-enum { FRAME_WORD = 8 };
+enum { FRAME_WORD = 12 };
 
 /* All zero is the state between two frames. */
 struct frame {
@@ -22,6 +24,7 @@ struct frame {
 	uint32_t length;       /* of the payload [bytes] */
 	uint32_t left;         /* of the payload, still to come [bytes] */
 	char word[FRAME_WORD]; /* the payload's first bytes */
+	bool ended;            /* of lines: the last byte ended one */
 };
 
 /*
@@ -70,6 +73,39 @@ static inline enum frame_result frame_feed(
 		frame->state = FRAME_LENGTH;
 		*used = (size_t)(at - bytes);
 		return FRAME_COMPLETE;
+	}
+	*used = size;
+	return FRAME_PARTIAL;
+}
+
+/* The same for lines; `length` is that of all of them, without the empty one. */
+static inline enum frame_result lines_feed(
+	struct frame *frame, const char *bytes, size_t size, uint32_t limit, size_t *used)
+{
+	const char *at = bytes, *end = bytes + size;
+
+	if (frame->state == FRAME_LENGTH) {
+		frame->length = 0;
+		frame->ended = false;
+		frame->state = FRAME_PAYLOAD;
+	}
+	while (at < end) {
+		if (frame->ended && *at == '\n') {
+			frame->state = FRAME_LENGTH;
+			*used = (size_t)(at + 1 - bytes);
+			return FRAME_COMPLETE;
+		}
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		size_t have = (size_t)((newline != NULL ? newline + 1 : end) - at);
+		if (frame->length < FRAME_WORD) {
+			size_t room = FRAME_WORD - frame->length;
+			memcpy(frame->word + frame->length, at, have < room ? have : room);
+		}
+		frame->length += (uint32_t)have;
+		if (frame->length > limit)
+			return FRAME_BAD;
+		frame->ended = newline != NULL;
+		at += have;
 	}
 	*used = size;
 	return FRAME_PARTIAL;

@@ -1,5 +1,5 @@
 /*
- * load - asks a socketmap server as Postfix does, and says how fast it answers
+ * load - asks a socketmap server or a policy service as Postfix does, and says how fast it answers
  *
  *	load --keys FILE [OPTION]... ENDPOINT
  *
@@ -8,6 +8,7 @@
  *
  *	--connections N   (16)
  *	--map NAME        (policy)
+ *	--policy          ask a policy service about a recipient at each key instead
  *	--limit N         only the first N keys of the file
  *	--seed N          (1) the order of the keys; 0 is that of the file
  *	--once            every key is asked once, then the run ends; else they are asked in turn
@@ -20,8 +21,8 @@
  *	                  "holding" and keep them open until standard input ends
  *	--json            one line of JSON instead of one for people; times in ns
  *
- * Exit status: 0, or 1 when a reply was no netstring, unknown or late or a connection ended, or
- * 64 for wrong usage.
+ * Exit status: 0, or 1 when a reply could not be framed, was unknown or late or a connection ended,
+ *or 64 for wrong usage.
  *
  * The generator must cost less than any server, or it is itself what is measured: requests are
  * framed before the run, in the order in which they will be sent; a reply costs one recv(2), one
@@ -55,18 +56,26 @@ enum { SWEEP_INTERVAL = 1000 }; /* between looks for late replies [ms] */
 
 static const uint64_t SECOND = 1000000000U; /* [ns] */
 
-enum reply { REPLY_OK, REPLY_NOTFOUND, REPLY_TEMP, REPLY_TIMEOUT, REPLY_PERM, REPLY_UNKNOWN };
+enum reply {
+	REPLY_OK,
+	REPLY_NOTFOUND,
+	REPLY_TEMP,
+	REPLY_TIMEOUT,
+	REPLY_PERM,
+	REPLY_DUNNO,
+	REPLY_UNKNOWN
+};
 enum { REPLY_KINDS = REPLY_UNKNOWN + 1 };
 
 static const char *const reply_words[REPLY_KINDS] = {
-	"OK ", "NOTFOUND ", "TEMP ", "TIMEOUT ", "PERM ", ""};
+	"OK ", "NOTFOUND ", "TEMP ", "TIMEOUT ", "PERM ", "action=DUNNO", ""};
 static const char *const reply_names[REPLY_KINDS] = {
-	"ok", "notfound", "temp", "timeout", "perm", "unknown"};
+	"ok", "notfound", "temp", "timeout", "perm", "dunno", "unknown"};
 
 struct options {
 	unsigned long connections, limit, seed, seconds, warm_up, timeout;
 	const char *keys, *map, *endpoint;
-	bool once, sleep, hold, json;
+	bool policy, once, sleep, hold, json;
 };
 
 struct connection {
@@ -82,6 +91,7 @@ static struct {
 	struct connection *connections;
 	size_t waiting, alive;
 	int epoll;
+	bool policy;
 	uint64_t kinds[REPLY_KINDS];
 	uint64_t malformed, lost, late;
 	struct histogram times;
@@ -181,7 +191,9 @@ static void receive(struct connection *connection, bool once)
 		return;
 	}
 	enum frame_result result =
-		frame_feed(&connection->frame, buffer, (size_t)size, REPLY_LIMIT, &used);
+		load.policy
+			? lines_feed(&connection->frame, buffer, (size_t)size, REPLY_LIMIT, &used)
+			: frame_feed(&connection->frame, buffer, (size_t)size, REPLY_LIMIT, &used);
 	if (result == FRAME_PARTIAL && connection->waiting)
 		return;
 	/* More than was asked for is as bad as no netstring. */
@@ -315,6 +327,7 @@ static const struct option long_options[] = {
 	{"connections", required_argument, NULL, 'n'},
 	{"keys", required_argument, NULL, 'k'},
 	{"map", required_argument, NULL, 'm'},
+	{"policy", no_argument, NULL, 'p'},
 	{"limit", required_argument, NULL, 'l'},
 	{"seed", required_argument, NULL, 's'},
 	{"once", no_argument, NULL, 'o'},
@@ -343,6 +356,9 @@ static bool read_options(struct options *options, int argc, char **argv)
 			break;
 		case 'm':
 			options->map = optarg;
+			break;
+		case 'p':
+			options->policy = true;
 			break;
 		case 'l':
 			options->limit = measure_number("load", "limit", optarg, 1, 100000000);
@@ -394,8 +410,8 @@ int main(int argc, char **argv)
 	struct sigaction action = {.sa_handler = on_signal};
 
 	if (!read_options(&options, argc, argv)) {
-		fputs("usage: load --keys FILE [--connections N] [--map NAME] [--limit N] [--seed N]\n"
-		      "            [--once] [--time S] [--warm-up S] [--timeout S] [--cpu N]\n"
+		fputs("usage: load --keys FILE [--connections N] [--map NAME | --policy] [--limit N]\n"
+		      "            [--seed N] [--once] [--time S] [--warm-up S] [--timeout S] [--cpu N]\n"
 		      "            [--sleep] [--hold] [--json] unix:PATH|inet:HOST:PORT\n",
 			stderr);
 		return 64;
@@ -407,8 +423,10 @@ int main(int argc, char **argv)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGALRM, &action, NULL);
-	if (options.keys != NULL && !requests_read(&load.requests, options.keys, options.map,
-					    options.limit, options.seed))
+	load.policy = options.policy;
+	if (options.keys != NULL &&
+		!requests_read(&load.requests, options.keys, options.policy ? NULL : options.map,
+			options.limit, options.seed))
 		return 1;
 	open_connections(&options);
 	if (options.hold) {

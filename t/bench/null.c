@@ -1,13 +1,14 @@
 /*
  * null - the limit that tlsad is measured against
  *
- *	null [--cpu N] [--reply "OK dane-only"] [--time SECONDS] ENDPOINT
+ *	null [--cpu N] [--policy] [--reply "OK dane-only"] [--time SECONDS] ENDPOINT
  *
- * Answers every socketmap request with the same reply and looks nothing up. It does what a server
- * on libevent cannot do without: one read(2) and one write(2) a request, and a share of
- * epoll_wait(2). Requests in pieces and pipelined ones are answered as they should be; a client
- * that does not read is not read from; what is no netstring ends its connection. No lock, no
- * allocation and no timer while a connection lives.
+ * Answers every socketmap request, or with --policy every request of the policy delegation
+ *protocol, with the same reply and looks nothing up. It does what a server on libevent cannot do
+ *without: one read(2) and one write(2) a request, and a share of epoll_wait(2). Requests in pieces
+ *and pipelined ones are answered as they should be; a client that does not read is not read from;
+ *what is no netstring ends its connection. No lock, no allocation and no timer while a connection
+ *lives.
  *
  * ENDPOINT is unix:PATH or inet:HOST:PORT. Ends at SIGTERM, SIGINT or after --time (default one
  * hour, so that a forgotten one goes away).
@@ -40,6 +41,7 @@ static struct event_base *base;
 static char read_buffer[READ_SIZE];
 static char *replies; /* the framed reply, REPLIES_AT_ONCE times */
 static size_t reply_size;
+static bool policy;
 
 struct connection {
 	struct event readable;
@@ -101,8 +103,11 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 	}
 	while (done < (size_t)size) {
 		size_t used = 0;
-		enum frame_result result = frame_feed(&connection->frame, read_buffer + done,
-			(size_t)size - done, REQUEST_LIMIT, &used);
+		const char *at = read_buffer + done;
+		size_t left = (size_t)size - done;
+		enum frame_result result =
+			policy ? lines_feed(&connection->frame, at, left, REQUEST_LIMIT, &used)
+			       : frame_feed(&connection->frame, at, left, REQUEST_LIMIT, &used);
 		if (result == FRAME_BAD) {
 			connection_close(connection);
 			return;
@@ -152,13 +157,17 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 
 static bool prepare_reply(const char *reply)
 {
+	const char *tail = policy ? "\n\n" : ",";
 	char head[32];
-	int head_size = snprintf(head, sizeof head, "%zu:", strlen(reply));
 
-	reply_size = (size_t)head_size + strlen(reply) + 1;
+	if (policy)
+		snprintf(head, sizeof head, "action=");
+	else
+		snprintf(head, sizeof head, "%zu:", strlen(reply));
+	reply_size = strlen(head) + strlen(reply) + strlen(tail);
 	replies = malloc(REPLIES_AT_ONCE * reply_size + 1);
 	for (size_t i = 0; replies != NULL && i < REPLIES_AT_ONCE; i++)
-		snprintf(replies + i * reply_size, reply_size + 1, "%s%s,", head, reply);
+		snprintf(replies + i * reply_size, reply_size + 1, "%s%s%s", head, reply, tail);
 	return replies != NULL;
 }
 
@@ -217,6 +226,7 @@ static int serve(const char *name, unsigned long seconds)
 
 static const struct option long_options[] = {
 	{"cpu", required_argument, NULL, 'c'},
+	{"policy", no_argument, NULL, 'p'},
 	{"reply", required_argument, NULL, 'r'},
 	{"time", required_argument, NULL, 't'},
 	{NULL, 0, NULL, 0},
@@ -233,6 +243,9 @@ int main(int argc, char **argv)
 		case 'c':
 			measure_pin("null", (int)measure_number("null", "cpu", optarg, 0, 1023));
 			break;
+		case 'p':
+			policy = true;
+			break;
 		case 'r':
 			reply = optarg;
 			break;
@@ -244,7 +257,8 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc != optind + 1) {
-		fputs("usage: null [--cpu N] [--reply TEXT] [--time SECONDS] ENDPOINT\n", stderr);
+		fputs("usage: null [--cpu N] [--policy] [--reply TEXT] [--time SECONDS] ENDPOINT\n",
+			stderr);
 		return 64;
 	}
 	if (!prepare_reply(reply)) {

@@ -18,10 +18,28 @@ static void *grow(void *memory, size_t size)
 	return grown;
 }
 
+/* What Postfix 3.8 sends at RCPT for a client without TLS. */
+static const char policy_form[] =
+	"request=smtpd_access_policy\nprotocol_state=RCPT\nprotocol_name=ESMTP\n"
+	"client_address=192.0.2.1\nclient_name=client.example.org\nclient_port=51234\n"
+	"reverse_client_name=client.example.org\nserver_address=192.0.2.25\nserver_port=25\n"
+	"helo_name=client.example.org\nsender=somebody@example.org\nrecipient=somebody@%s\n"
+	"recipient_count=0\nqueue_id=\ninstance=1ab3.56f0a1b2.7c8d9.0\nsize=12345\n"
+	"etrn_domain=\nstress=\nsasl_method=\nsasl_username=\nsasl_sender=\n"
+	"ccert_subject=\nccert_issuer=\nccert_fingerprint=\nccert_pubkey_fingerprint=\n"
+	"encryption_protocol=\nencryption_cipher=\nencryption_keysize=0\npolicy_context=\n"
+	"compatibility_level=3.6\nmail_version=3.8.0\n\n";
+
+static int frame_request(char *place, size_t room, const char *map, const char *key)
+{
+	if (map == NULL)
+		return snprintf(place, room, policy_form, key);
+	return snprintf(place, room, "%zu:%s %s,", strlen(map) + 1 + strlen(key), map, key);
+}
+
 static void add_request(struct requests *requests, const char *map, const char *key)
 {
-	size_t payload = strlen(map) + 1 + strlen(key);
-	size_t most = payload + 16;
+	size_t most = strlen(key) + (map != NULL ? strlen(map) + 16 : sizeof policy_form);
 
 	if (requests->room - requests->used < most) {
 		requests->room = requests->room * 2 + most;
@@ -32,8 +50,7 @@ static void add_request(struct requests *requests, const char *map, const char *
 		requests->items =
 			grow(requests->items, requests->item_room * sizeof requests->items[0]);
 	}
-	int size =
-		snprintf(requests->bytes + requests->used, most, "%zu:%s %s,", payload, map, key);
+	int size = frame_request(requests->bytes + requests->used, most, map, key);
 	requests->items[requests->count++] =
 		(struct request){.offset = requests->used, .size = (size_t)size};
 	requests->used += (size_t)size;

@@ -1,5 +1,5 @@
 /*
- * requests: socketmap requests that are framed before a run, in the order in which it sends them.
+ * requests: requests that are framed before a run, in the order in which it sends them.
  */
 #ifndef TLSAD_BENCH_REQUESTS_H
 #define TLSAD_BENCH_REQUESTS_H
@@ -20,7 +20,8 @@ struct requests {
 };
 
 /*
- * Read at most `limit` keys, one a line, from a file and frame a request for each. `seed` decides
+ * Read at most `limit` keys, one a line, from a file and frame a request for each: for a map, or
+ * where `map` is NULL, for the policy service with a recipient at that domain. `seed` decides
  * their order; with 0 it is that of the file. False, with a line on standard error, when the file
  * cannot be read or has no keys. The memory is kept until the program ends.
  */

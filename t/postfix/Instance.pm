@@ -27,6 +27,7 @@ my %COMMON = (
 # The services without which no Postfix works, in the order of its own master.cf, none of them in a
 # chroot.
 my $SERVICES = <<'SERVICES';
+pickup    unix  n  -  n  60     1  pickup
 cleanup   unix  n  -  n  -      0  cleanup
 qmgr      unix  n  -  n  300    1  qmgr
 tlsmgr    unix  -  -  n  1000?  1  tlsmgr

@@ -357,6 +357,27 @@ sub submit
 	return;
 }
 
+# The same through sendmail(1), as a program of the sending host does.
+sub submit_locally
+{
+	my ($self, @cases) = @_;
+	my $etc = "$self->{directory}/sender/etc";
+	for my $case (@cases) {
+		my $transport = $case->{transport} // 'smtp';
+		open my $sendmail, '|-', 'sendmail', '-C', $etc, '-i', '-f', "test\@$transport.sender.example",
+		    "someone\@$case->{domain}" or die "sendmail: $!\n";
+		print {$sendmail} "Subject: $case->{token}\nMessage-ID: <$case->{token}\@sender.example>\n\n",
+		    "The message of: $case->{about}\n";
+		close $sendmail or die "sendmail: status $?\n";
+	}
+	for my $case (@cases) {
+		wait_for(sub {
+			($case->{queue_id}) = $self->{sender}->log =~ /: (\w+): message-id=<\Q$case->{token}\E\@/;
+		}) or die "no queue identifier of $case->{token}\n";
+	}
+	return;
+}
+
 # What the receivers hold: token => ["receiver TLS" or "receiver cleartext", ...]. The top Received
 # field is the receiver's own.
 sub arrived

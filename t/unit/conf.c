@@ -90,6 +90,7 @@ static const struct {
 	bool reload;
 } settings[] = {
 	{"server.socketmap", "unix:" TLSAD_RUNDIR "/socketmap", false},
+	{"server.policy", "unix:" TLSAD_RUNDIR "/policy", false},
 	{"server.control", "unix:" TLSAD_RUNDIR "/control", false},
 	{"server.metrics", "", false},
 	{"server.allow", "127.0.0.0/8, ::1/128", true},
@@ -112,6 +113,20 @@ static const struct {
 	{"dane.tafile_dir", "", false},
 	{"dane.tafile_prefix", "", false},
 	{"dane.learn_trust_anchors", "no", true},
+	{"dane.mode", "enforce", true},
+	{"dane.minimums_file", "", true},
+	{"dane.exceptions_file", "", true},
+	{"policy.warm", "yes", true},
+	{"policy.announce", "no", true},
+	{"policy.announce_header", "X-TLS-Destination", true},
+	{"policy.lacking",
+		"REJECT 5.7.10 {destination} must be reached with TLS level {required}, but offers "
+		"{offered} ({reason})",
+		true},
+	{"policy.wait", "8", true},
+	{"policy.senders", "", true},
+	{"policy.sasl_usernames", "", true},
+	{"policy.clients", "", true},
 	{"sts.enable", "no", true},
 	{"cache.path", TLSAD_CACHEDIR, false},
 	{"cache.max_size", "1073741824", false},
@@ -466,39 +481,6 @@ static void test_mistakes(void)
 	}
 }
 
-/* Settings that have their names already: refused, and nobody thinks of a typing error. */
-static void test_reserved(void)
-{
-	static const struct {
-		const char *section, *key, *value, *words;
-	} reserved[] = {
-		{"server", "policy", "unix:/x", "policy delegation"},
-	};
-
-	for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
-		char lines[256], override[256];
-		const char *overrides[] = {override};
-
-		snprintf(lines, sizeof lines, "[%s]\n%s = %s\n", reserved[i].section,
-			reserved[i].key, reserved[i].value);
-		struct conf *conf = load(lines);
-		if (!ok(conf == NULL && strstr(error, ":2: ") != NULL &&
-				    strstr(error, reserved[i].key) != NULL &&
-				    strstr(error, "this version does not have") != NULL &&
-				    strstr(error, reserved[i].words) != NULL,
-			    "[%s] %s belongs to what this version does not have",
-			    reserved[i].section, reserved[i].key))
-			diag("%s", conf != NULL ? "it was taken" : error);
-		conf_release(conf);
-		snprintf(override, sizeof override, "%s.%s=%s", reserved[i].section,
-			reserved[i].key, reserved[i].value);
-		conf = load_with("", overrides, 1);
-		ok(conf == NULL && strstr(error, "this version does not have") != NULL,
-			"nor with -o");
-		conf_release(conf);
-	}
-}
-
 /* --- lines --------------------------------------------------------------------------------- */
 
 static void test_lines(void)
@@ -646,7 +628,7 @@ static const struct {
 		"expected SECTION.KEY=VALUE", NULL},
 	{"a key that is far too long", "",
 		{"server.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=1"},
-		"expected SECTION.KEY=VALUE", NULL},
+		"[server] has no setting 'aaaaaaaa", NULL},
 };
 
 static void test_overrides(void)
@@ -706,14 +688,21 @@ static void test_printing(void)
 	check_printed("the defaults", load(""));
 	check_printed("everything set",
 		load("[server]\nsocketmap = unix:/x, inet:[::1]:1\nallow = ::/0\nworkers = 3\n"
-		     "socket_mode = 0600\nmax_connections = 7\nidle_timeout = 1h\n"
+		     "policy = inet:127.0.0.1:2\nsocket_mode = 0600\nmax_connections = 7\nidle_timeout = 1h\n"
 		     "[resolver]\ntrust_anchor = /k\nforward = 192.0.2.1@53, 192.0.2.2\n"
 		     "stub = . 192.0.2.1\nstub = a.example 192.0.2.2@5353\nquery_localhost = yes\n"
 		     "options = /o\ntimeout = 1m\n[dane]\nsite_level = dane-only\n"
+		     "[policy]\nwarm = no\nannounce = yes\nannounce_header = X-Y\nwait = 1m\n"
+		     "lacking = HOLD {destination}\nsenders = a@b.example, .c.example\n"
+		     "sasl_usernames = d file:/e\nclients = 192.0.2.0/24\n"
 		     "[cache]\npath = /p\nmax_size = 3M\nmin_ttl = 1m\nmax_ttl = 2d\n"
 		     "failure_ttl = 7\n"
 		     "prefetch = 0\nserve_stale = 0\n[log]\ntarget = syslog\n"));
-	check_printed("empty lists", load("[server]\nallow =\n[resolver]\nstub =\nforward =\n"));
+	check_printed("rules", load("[minimum]\nexample.org = dane\n* = encrypted\n[exception]\n"
+				    ".example.org = may until 2026-12-31 ; a ; b = c\n"
+				    "example.net = none\n"));
+	check_printed("empty lists",
+		load("[server]\nallow =\npolicy =\n[resolver]\nstub =\nforward =\n"));
 	strcpy(lines, "[server]\nallow =");
 	for (int i = 0; i < 40; i++)
 		snprintf(lines + strlen(lines), sizeof lines - strlen(lines),
@@ -747,11 +736,12 @@ static void test_printing(void)
 static void test_difference(void)
 {
 	/* Another value of each. */
-	static const char *const others[SETTINGS] = {"unix:/other", "unix:/x", "unix:/y",
+	static const char *const others[SETTINGS] = {"unix:/other", "unix:/y", "unix:/x", "unix:/z",
 		"192.0.2.1", "5", "0600", "5", "5s", "nobody", NULL, "/other", "/other",
 		"192.0.2.1", "a.example 192.0.2.1", "yes", "/other", "5s", "pinned", "may",
-		"sha512", "/other", NULL, NULL, NULL, "/other", "5M", "5s", "5h", "5s", "5", "5s",
-		"syslog", "yes"};
+		"sha512", "/other", NULL, NULL, "monitor", "/other", "/other", "no", "yes",
+		"X-Other", "HOLD", "5s", "example.org", "alice", "192.0.2.1", NULL, "/other", "5M",
+		"5s", "5h", "5s", "5", "5s", "syslog", "yes"};
 	struct conf *standard = load("");
 
 	ok(conf_difference(standard, standard, 0) == NULL, "a configuration is like itself");
@@ -789,6 +779,152 @@ static void test_difference(void)
 			!conf_reloadable("server") && !conf_reloadable("server.") &&
 			!conf_reloadable("servers.allow"),
 		"what is no setting is not taken over");
+}
+
+/* --- rules --------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *lines, *words;
+} bad_rules[] = {
+	{"[minimum]\n\nexample.org = daen\n", ":3: [minimum] 'daen' is no minimum level"},
+	{"[minimum]\norg = dane\n", ":2: [minimum] 'org' is no domain name"},
+	{"[minimum]\nexample.org = dane\nEXAMPLE.org = none\n",
+		":3: [minimum] example.org has a minimum already, at "},
+	{"[exception]\n* = may\n", ":2: [exception] an exception for *"},
+	{"[exception]\nexample.org = may until never ; x\n", ":2: [exception] 'never' is no date"},
+	{"[exception]\nexample.org = may ; x\n  y = z\n", ":3: [exception]: a rule has one line"},
+	{"[exceptions]\nexample.org = may\n", "did you mean [exception]?"},
+	{"[minimums]\nexample.org = may\n", "did you mean [minimum]?"},
+};
+
+static void test_bad_rules(void)
+{
+	many_begin("rules that cannot be read");
+	for (size_t i = 0; i < sizeof bad_rules / sizeof bad_rules[0]; i++) {
+		struct conf *conf = load(bad_rules[i].lines);
+		many(conf == NULL && strstr(error, bad_rules[i].words) != NULL, "%s: %s",
+			bad_rules[i].lines, conf == NULL ? error : "taken");
+		conf_release(conf);
+	}
+	many_end();
+}
+
+static const struct exception *find_exception(const struct conf *conf, const char *name)
+{
+	struct ruling ruling;
+	rules_find(conf->rules, name, strlen(name), 0, &ruling);
+	return ruling.exception;
+}
+
+static void test_rules(void)
+{
+	static const char *const overrides[] = {
+		"minimum.example.org=none", "exception.example.com=encrypt ; of the command line"};
+	struct ruling ruling;
+	struct conf *conf = load("[minimum]\nB\xc3\x9c"
+				 "CHER.example = dane ; a comment\n[exception]\n"
+				 "example.org = may until 2026-12-31 ; ticket 5 ; more = x\n");
+
+	if (!ok(conf != NULL && conf_load_rules(conf, error), "both sections: %s", error))
+		return;
+	rules_find(conf->rules, "xn--bcher-kva.example", 21, 0, &ruling);
+	is_number(ruling.minimum, MINIMUM_DANE, "a minimum");
+	const struct exception *exception = find_exception(conf, "example.org");
+	is_string(exception->reason, "ticket 5 ; more = x", "an exception with all of its reason");
+	ok(exception->place.line == 4 && strcmp(exception->place.file, file) == 0,
+		"and where it stands");
+	conf_release(conf);
+
+	conf = load_with("[minimum]\nexample.org = dane\n", overrides, 2);
+	ok(conf != NULL && conf_load_rules(conf, error), "overrides: %s", error);
+	rules_find(conf->rules, "example.org", 11, 0, &ruling);
+	is_number(ruling.minimum, MINIMUM_NONE, "an override replaces a rule");
+	exception = find_exception(conf, "example.com");
+	ok(exception->level == SITE_ENCRYPT && exception->place.line == 0, "or is a new one");
+	is_string(exception->reason, "of the command line", "with its reason");
+	conf_release(conf);
+
+	conf = load("");
+	ok(conf_load_rules(conf, error) && conf->rules == NULL, "without rules there are none");
+	ok(conf_reloadable("minimum") && conf_reloadable("exception"), "they are taken over");
+	struct conf *other = load("[exception]\nexample.org = may\n[minimum]\n* = dane\n");
+	is_string(conf_difference(conf, other, 0), "minimum", "minimums differ");
+	is_string(conf_difference(other, conf, 1), "exception", "and exceptions");
+	ok(conf_difference(conf, other, 2) == NULL, "nothing else");
+	conf_release(other);
+	conf_release(conf);
+	conf = load("[dane]\nmode = monitor\n");
+	ok(conf_load_rules(conf, error) && conf->rules != NULL, "but to monitor there are");
+	conf_release(conf);
+}
+
+static void test_rule_files(void)
+{
+	char lines[2048];
+
+	snprintf(lines, sizeof lines,
+		"[dane]\nminimums_file = %s\nexceptions_file = %s\n[minimum]\nexample.org = dane\n",
+		scratch_path("minimums"), scratch_path("exceptions"));
+	struct conf *conf = load(lines);
+	ok(!conf_load_rules(conf, error) &&
+			strstr(error, "minimums: cannot read it: No such") != NULL,
+		"a file of minimums must be there: %s", error);
+	conf_release(conf);
+	scratch_write_text(scratch_path("minimums"), "example.net dane\nexample.org none\n");
+	conf = load(lines);
+	ok(!conf_load_rules(conf, error) &&
+			strstr(error, "minimums:2: example.org has a minimum already") != NULL &&
+			strstr(error, "tlsad.conf:5") != NULL,
+		"twice in two files: %s", error);
+	conf_release(conf);
+	scratch_write_text(scratch_path("minimums"), "example.net dane\n");
+	conf = load(lines);
+	ok(conf_load_rules(conf, error), "one of exceptions need not be: %s", error);
+	is_number((int64_t)rules_minimum_count(conf->rules), 2, "both minimums");
+	scratch_write_text(scratch_path("exceptions"), "example.com may ; x\n");
+	struct conf *other = load(lines);
+	ok(conf_load_rules(other, error), "now it is there: %s", error);
+	is_string(conf_difference(conf, other, 0), "exception", "and makes a difference");
+	char *text = printed(other);
+	ok(strstr(text, "example.com") == NULL && strstr(text, "example.org = dane") != NULL,
+		"what files say is not printed");
+	free(text);
+	conf_release(other);
+	conf_release(conf);
+	scratch_write_text(scratch_path("exceptions"), "\n\nexample.com maybe\n");
+	conf = load(lines);
+	ok(!conf_load_rules(conf, error) &&
+			strstr(error, "exceptions:3: 'maybe' is no level") != NULL,
+		"a broken one: %s", error);
+	conf_release(conf);
+}
+
+/* Files are looked at when the rest is good. */
+static void test_narrowing_files(void)
+{
+	struct narrowing_person person = {.sender = "A@example.org", .sender_size = 13};
+	char lines[1024];
+
+	snprintf(lines, sizeof lines, "[policy]\nsenders = x@y.example, file:%s\n",
+		scratch_path("senders"));
+	struct conf *conf = load(lines);
+	ok(conf != NULL && !conf_load_rules(conf, error) &&
+			strstr(error, "[policy] senders: ") != NULL &&
+			strstr(error, "senders: cannot read it: No such") != NULL,
+		"a file of senders must be there: %s", error);
+	conf_release(conf);
+	scratch_write_text(scratch_path("senders"), "# ours\n\na@example.org\nno one\n");
+	conf = load(lines);
+	ok(!conf_load_rules(conf, error) && strstr(error, "senders:4: one entry a line") != NULL,
+		"a broken one: %s", error);
+	conf_release(conf);
+	scratch_write_text(scratch_path("senders"), "# ours\n\na@example.org\n");
+	conf = load(lines);
+	ok(conf_load_rules(conf, error), "a good one: %s", error);
+	ok(narrowing_has(conf->policy.narrowing, &person), "has who stands there");
+	person.sender = "B@example.org";
+	ok(!narrowing_has(conf->policy.narrowing, &person), "and nobody else");
+	conf_release(conf);
 }
 
 static void test_references(void)
@@ -843,12 +979,15 @@ int main(void)
 	test_defaults();
 	test_values();
 	test_mistakes();
-	test_reserved();
 	test_lines();
 	test_long_lines();
 	test_overrides();
 	test_printing();
 	test_difference();
+	test_bad_rules();
+	test_rules();
+	test_rule_files();
+	test_narrowing_files();
 	test_references();
 	test_garbage();
 	return done_testing();

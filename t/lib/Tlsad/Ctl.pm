@@ -17,8 +17,12 @@ package Tlsad::Ctl;
 #   $ctl->json(ARGUMENT...)
 #       The same with --json and member json: what standard output says, or undef
 #       when that is not one JSON object and a newline.
+#   $ctl->file(NAME, TEXT)
+#       Writes a file into the directory; returns its path.
 #   $ctl->directory, $ctl->config_file
 #   binary()
+#   slurp(FILE)
+#       All of a file, empty when it is not there.
 #
 # A report of a sanitizer makes the test's exit status 1.
 
@@ -56,16 +60,24 @@ sub new
 			$text .= "$key = $_\n" for ref $value ? @$value : $value;
 		}
 	}
-	open(my $handle, '>', $self->config_file) or die $self->config_file . ": $!\n";
-	print {$handle} $text;
-	close($handle) or die $self->config_file . ": $!\n";
+	$self->file('tlsad.conf', $text);
 	return $self;
 }
 
 sub directory { return $_[0]{directory} }
 sub config_file { return "$_[0]{directory}/tlsad.conf" }
 
-sub _read
+sub file
+{
+	my ($self, $name, $text) = @_;
+	my $file = "$self->{directory}/$name";
+	open(my $handle, '>:raw', $file) or die "$file: $!\n";
+	print {$handle} $text;
+	close($handle) or die "$file: $!\n";
+	return $file;
+}
+
+sub slurp
 {
 	my ($file) = @_;
 	open(my $handle, '<:raw', $file) or return '';
@@ -92,7 +104,7 @@ sub run
 	}
 	waitpid($pid, 0);
 	my $status = $? & 127 ? 128 + ($? & 127) : $? >> 8;
-	my %result = (status => $status, out => _read($out), err => _read($err),
+	my %result = (status => $status, out => slurp($out), err => slurp($err),
 		seconds => Time::HiRes::time() - $begin);
 	$reports .= $result{err} if $result{err} =~ /Sanitizer|runtime error: /;
 	return \%result;

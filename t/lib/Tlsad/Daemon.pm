@@ -14,17 +14,19 @@ package Tlsad::Daemon;
 #       Returns when every socketmap endpoint, the control socket and, if there is
 #       one, the metrics' endpoint accept; dies with the log when that does not
 #       happen within the timeout (default 30).
-#       Defaults: one endpoint unix:DIRECTORY/socketmap, the control socket
-#       unix:DIRECTORY/control, cache in DIRECTORY/cache, resolver
+#       Defaults: the endpoints unix:DIRECTORY/socketmap, DIRECTORY/policy and
+#       DIRECTORY/control, cache in DIRECTORY/cache, resolver
 #       settings of the lab (Tlsad::Lab), or without a lab a root server on
 #       which nothing listens, so that no query leaves this machine. A value of
 #       undef removes a default. wrapper runs the daemon below another command.
 #   Tlsad::Daemon->run(the same, seconds => N)
 #       For a daemon that is to exit by itself. Returns (STATUS, LOG); STATUS is
 #       the exit status, 128 + signal, or undef when it had to be killed.
-#   $daemon->endpoint([N])          the N-th socketmap endpoint (from 0)
+#   $daemon->endpoint([N]), ->policy_endpoint([N])
+#       the N-th socketmap and policy endpoint (from 0)
 #   $daemon->control                path of the control socket, empty without one
-#   $daemon->client([timeout => S]) a Tlsad::Socketmap to it
+#   $daemon->client([timeout => S]) a Tlsad::Socketmap to the first
+#   $daemon->policy_client([timeout => S]) a Tlsad::Policy to the first
 #   $daemon->request(MAP, KEY)      over a connection of its own
 #   $daemon->directory, ->config_file, ->log_file, ->pid, ->alive
 #   $daemon->log_text               everything on its standard error so far
@@ -49,6 +51,7 @@ use strict;
 use warnings;
 use Scalar::Util ();
 use Time::HiRes ();
+use Tlsad::Policy;
 use Tlsad::Process ();
 use Tlsad::Socketmap;
 
@@ -68,6 +71,7 @@ sub _default_config
 		: { stub => ['. 127.0.0.1@1'], query_localhost => 'yes' };
 	return {
 		server => { socketmap => "unix:$directory/socketmap",
+			policy => "unix:$directory/policy",
 			control => "unix:$directory/control" },
 		resolver => $resolver,
 		cache => { path => "$directory/cache" },
@@ -134,9 +138,11 @@ sub write_config
 		}
 		$text .= "\n";
 	}
-	my $endpoints = $merged->{server}{socketmap} // '';
-	$endpoints = join(' ', @$endpoints) if ref $endpoints;
-	$self->{endpoints} = [ grep { length } split(/[,\s]+/, $endpoints) ];
+	for my $service (qw(socketmap policy)) {
+		my $endpoints = $merged->{server}{$service} // '';
+		$endpoints = join(' ', @$endpoints) if ref $endpoints;
+		$self->{endpoints}{$service} = [ grep { length } split(/[,\s]+/, $endpoints) ];
+	}
 	$self->{control} = $merged->{server}{control} // '';
 	$self->{metrics} = $merged->{server}{metrics} // '';
 	my $file = $self->config_file;
@@ -160,7 +166,7 @@ sub start_again
 	my ($self) = @_;
 	$self->_spawn;
 	my $end = Time::HiRes::time() + $self->{timeout};
-	my @waiting = (@{$self->{endpoints}}, grep { length } $self->{metrics}, $self->{control});
+	my @waiting = (@{$self->{endpoints}{socketmap}}, grep { length } $self->{metrics}, $self->{control});
 	while (@waiting) {
 		if (eval { Tlsad::Socketmap->new($waiting[0], timeout => 1)->close; 1 }) {
 			shift @waiting;
@@ -183,7 +189,8 @@ sub start_again
 sub directory { return $_[0]{directory} }
 sub config_file { return "$_[0]{directory}/tlsad.conf" }
 sub log_file { return "$_[0]{directory}/log" }
-sub endpoint { return $_[0]{endpoints}[$_[1] // 0] }
+sub endpoint { return $_[0]{endpoints}{socketmap}[$_[1] // 0] }
+sub policy_endpoint { return $_[0]{endpoints}{policy}[$_[1] // 0] }
 sub control { return $_[0]{control} =~ s/^unix://r }
 sub pid { return $_[0]{process}->pid }
 sub alive { return $_[0]{process} && $_[0]{process}->alive }
@@ -193,6 +200,19 @@ sub client
 {
 	my ($self, %options) = @_;
 	return Tlsad::Socketmap->new($self->endpoint, %options);
+}
+
+sub policy_client
+{
+	my ($self, %options) = @_;
+	my $end = Time::HiRes::time() + $self->{timeout};
+	# These sockets come a moment after those that the start waits for.
+	while (1) {
+		my $client = eval { Tlsad::Policy->new($self->policy_endpoint, %options) };
+		return $client if $client;
+		die $@ if Time::HiRes::time() > $end || !$self->alive;
+		Time::HiRes::sleep(0.02);
+	}
 }
 
 sub request

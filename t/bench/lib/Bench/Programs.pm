@@ -15,7 +15,10 @@ package Bench::Programs;
 #                       a Tlsad::Daemon with one worker and an empty cache that
 #                       validates the zones of a Bench::Nsd; the rest is its
 #                       environment
-#   start_null(REPLY)   (process, endpoint) of t/bench/null, which answers so
+#   start_tlsad_with(NSD, CONNECTIONS, 'SECTION.KEY=VALUE'...)
+#                       the same with these settings
+#   start_null(REPLY[, OPTION...])
+#                       (process, endpoint) of t/bench/null, which answers so
 
 use strict;
 use warnings;
@@ -26,7 +29,8 @@ use Bench::Host qw(cores pin);
 use Tlsad::Daemon;
 use Tlsad::Process ();
 
-our @EXPORT_OK = qw(program pin_server pin_load run_json load start_tlsad start_null);
+our @EXPORT_OK = qw(program pin_server pin_load run_json load start_tlsad
+	start_tlsad_with start_null);
 
 use constant SETTLE => 1;	# [s] for threads and probes after a start
 
@@ -76,10 +80,22 @@ sub load
 sub start_tlsad
 {
 	my ($nsd, $connections, %environment) = @_;
+	return start($nsd, $connections, \%environment);
+}
+
+sub start_tlsad_with
+{
+	my ($nsd, $connections, @settings) = @_;
+	return start($nsd, $connections, {}, @settings);
+}
+
+sub start
+{
+	my ($nsd, $connections, $environment, @settings) = @_;
 	my $daemon = Tlsad::Daemon->start(
 		wrapper => [ pin_server() ],
-		env => \%environment,
-		args => [ '-o', 'server.workers=1' ],
+		env => $environment,
+		args => [ map { ('-o', $_) } 'server.workers=1', @settings ],
 		config => {
 			resolver => { stub => $nsd->stubs, trust_anchor => "$nsd->{zones}/anchor.ds",
 				query_localhost => 'yes' },
@@ -91,11 +107,11 @@ sub start_tlsad
 
 sub start_null
 {
-	my ($reply) = @_;
+	my ($reply, @options) = @_;
 	my $directory = Tlsad::Process::private_directory();
 	my $endpoint = "unix:$directory/null";
 	my $process = Tlsad::Process::spawn(log => "$directory/log",
-		command => [ pin_server(), program('null'), '--reply', $reply, $endpoint ]);
+		command => [ pin_server(), program('null'), @options, '--reply', $reply, $endpoint ]);
 	for (1 .. 250) {
 		return ($process, $endpoint) if -S "$directory/null";
 		Time::HiRes::sleep(0.02);

@@ -1,0 +1,104 @@
+/*
+ * exception list: the exceptions of the configuration and of its file, and which are in force.
+ */
+#include "common/clock.h"
+#include "common/conf.h"
+#include "common/floor.h"
+#include "common/log.h"
+#include "daemon/ctl/arguments.h"
+#include "daemon/ctl/screen.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static const char *state_of(
+	const struct conf *conf, const struct exception *exception, uint32_t now)
+{
+	struct ruling ruling;
+
+	if (!exception_in_force(exception, now))
+		return "ended";
+	rules_find_key(conf->rules, exception->key, now, &ruling);
+	return floor_exception_text(floor_exception(ruling.minimum, exception->level));
+}
+
+static void print_text(const struct conf *conf, uint32_t now)
+{
+	const struct exception *exception;
+	struct screen screen;
+	size_t width = 0;
+
+	screen_open(&screen, stdout);
+	for (size_t i = 0; (exception = rules_exception(conf->rules, i)) != NULL; i++)
+		width = strlen(exception->key) > width ? strlen(exception->key) : width;
+	for (size_t i = 0; (exception = rules_exception(conf->rules, i)) != NULL; i++) {
+		const char *state = state_of(conf, exception, now);
+		bool ended = strcmp(state, "ended") == 0, in_force = strcmp(state, "in force") == 0;
+		char date[EXCEPTION_DATE_SIZE];
+
+		exception_print_date(exception->until, date);
+		screen_row(&screen, 0,
+			ended      ? SCREEN_FAINT
+			: in_force ? SCREEN_WARNING
+				   : SCREEN_PLAIN,
+			exception->key, (unsigned)width, "%s%s%s, %s, %s:%u%s%s",
+			exception_level_name(exception->level), date[0] != '\0' ? " until " : "",
+			date, state, exception->place.file, exception->place.line,
+			exception->reason[0] != '\0' ? "; " : "", exception->reason);
+	}
+}
+
+static json_t *exception_object(
+	const struct conf *conf, const struct exception *exception, uint32_t now)
+{
+	json_t *object = json_object();
+	char date[EXCEPTION_DATE_SIZE];
+
+	json_object_set_new(object, "domain", json_string(exception->key));
+	json_object_set_new(object, "level", json_string(exception_level_name(exception->level)));
+	json_object_set_new(object, "until",
+		exception->until == EXCEPTION_FOREVER
+			? json_null()
+			: json_string(exception_print_date(exception->until, date)));
+	json_object_set_new(object, "why", json_string(exception->reason));
+	json_object_set_new(object, "state", json_string(state_of(conf, exception, now)));
+	json_object_set_new(object, "file", json_string(exception->place.file));
+	json_object_set_new(object, "line", json_integer(exception->place.line));
+	return object;
+}
+
+static void print_json(const struct conf *conf, uint32_t now)
+{
+	json_t *array = json_array();
+	const struct exception *exception;
+
+	for (size_t i = 0; (exception = rules_exception(conf->rules, i)) != NULL; i++)
+		json_array_append_new(array, exception_object(conf, exception, now));
+	json_dumpf(array, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	putchar('\n');
+	json_decref(array);
+}
+
+int exception_list_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
+{
+	char error[CONF_ERROR_SIZE];
+	int status = arguments_parse(ctl, command, NULL, 0, count, arguments, NULL);
+
+	if (status != ARGUMENTS_GO_ON)
+		return status;
+	struct conf *conf =
+		conf_load(ctl->conf_given ? ctl->conf_file : TLSAD_CONFDIR "/tlsad.conf",
+			ctl->conf_given, NULL, 0, error);
+	if (conf == NULL || !conf_load_rules(conf, error)) {
+		log_error("%s", error);
+		status = EX_CONFIG;
+	} else {
+		status = CTL_YES;
+		if (ctl->json)
+			print_json(conf, clock_wall());
+		else
+			print_text(conf, clock_wall());
+	}
+	conf_release(conf);
+	return status;
+}

@@ -1,0 +1,15 @@
+/*
+ * exception remove: a destination is as any other again.
+ */
+#include "daemon/ctl/arguments.h"
+#include "daemon/ctl/exception_edit.h"
+
+int exception_remove_run(
+	struct ctl *ctl, const struct command *command, int count, char **arguments)
+{
+	const char *domain = NULL;
+	int status = arguments_parse(ctl, command, NULL, 0, count, arguments, &domain);
+
+	return status != ARGUMENTS_GO_ON ? status
+					 : exception_edit(ctl, domain, NULL, json_object());
+}
