@@ -22,7 +22,6 @@ enum setting_type {
 	SETTING_SIZE,     /* k M G */
 	SETTING_BOOLEAN,
 	SETTING_CHOICE,
-	SETTING_RESERVED, /* of a capability that this version does not have */
 };
 
 typedef bool entry_check(const char *entry, char *error, size_t error_size);
@@ -37,7 +36,7 @@ struct setting {
 	const char *const *choices; /* NULL-terminated, the value is the index */
 	entry_check *check;         /* of a text, or of one entry of a list */
 	bool reload;
-	const char *help; /* for SETTING_RESERVED: what it belongs to */
+	const char *help;
 };
 
 static const char *const enforce_choices[] = {
@@ -123,6 +122,14 @@ static bool check_stub(const char *entry, char *error, size_t error_size)
 	return false;
 }
 
+static bool check_absolute(const char *entry, char *error, size_t error_size)
+{
+	if (entry[0] == '\0' || entry[0] == '/')
+		return true;
+	snprintf(error, error_size, "write the whole path, from / on");
+	return false;
+}
+
 /* It stands in an answer, whose words are separated by blanks and commas (postconf(5)). */
 static bool check_directory(const char *entry, char *error, size_t error_size)
 {
@@ -171,8 +178,12 @@ static const struct setting settings[] = {
 		"beyond it the connection that is idle for longest gives way"},
 	{"server", "idle_timeout", SETTING_DURATION, AT(server.idle_timeout), "2m", 1, DAY, NULL,
 		NULL, true, "a connection without a request for so long is closed"},
-	{"server", "user", SETTING_RESERVED, 0, "", 0, 0, NULL, NULL, false,
-		"changing the account after the start"},
+	{"server", "user", SETTING_TEXT, AT(server.user), "", 0, 0, NULL, NULL, false,
+		"account to change to when started as root; empty is none"},
+	{"server", "chroot", SETTING_TEXT, AT(server.chroot), "", 0, 0, NULL, check_absolute, false,
+		"directory that is the root from then on; empty is none"},
+	{"server", "pid_file", SETTING_TEXT, AT(server.pid_file), "", 0, 0, NULL, check_absolute,
+		false, "file for the process's number; empty is none"},
 	{"resolver", "trust_anchor", SETTING_TEXT, AT(resolver.trust_anchor),
 		TLSAD_CONFDIR "/root.key", 0, 0, NULL, NULL, false,
 		"DNSSEC trust anchors, DS or DNSKEY records; when the file is absent the "
@@ -524,10 +535,6 @@ static bool set_value(struct loading *loading, const struct setting *setting, co
 		       refuse(loading, setting, value, "expected yes or no");
 	case SETTING_CHOICE:
 		return set_choice(loading, setting, value);
-	case SETTING_RESERVED:
-		return complain(loading,
-			"[%s] %s: this version does not have %s yet; remove the line",
-			setting->section, setting->key, setting->help);
 	default:
 		return set_number(loading, setting, value);
 	}
@@ -720,8 +727,7 @@ static bool take_override(struct loading *loading, const char *override)
 static bool take_defaults(struct loading *loading)
 {
 	for (size_t i = 0; i < SETTING_COUNT; i++) {
-		if (settings[i].type != SETTING_RESERVED && !loading->was_set[i] &&
-			!set_value(loading, &settings[i], settings[i].standard))
+		if (!loading->was_set[i] && !set_value(loading, &settings[i], settings[i].standard))
 			return false;
 	}
 	return true;
@@ -775,6 +781,9 @@ static bool check_together(struct loading *loading)
 					 "yet; write no, or remove the line");
 	if (conf->server.socketmap.count == 0)
 		return complain(loading, "[server] socketmap is empty: nobody could ask");
+	if (conf->server.chroot[0] != '\0' && conf->server.user[0] == '\0')
+		return complain(loading, "[server] chroot without user: root can leave any chroot; "
+					 "name an account");
 	if (!check_anchors(loading))
 		return false;
 	if (conf->cache.path[0] == '\0')
@@ -996,8 +1005,6 @@ void conf_print(const struct conf *conf, FILE *out)
 	const char *section = "";
 
 	for (size_t i = 0; i < SETTING_COUNT; i++) {
-		if (settings[i].type == SETTING_RESERVED)
-			continue;
 		if (strcmp(section, settings[i].section) != 0) {
 			fprintf(out, "%s[%s]\n", *section != '\0' ? "\n" : "", settings[i].section);
 			section = settings[i].section;
@@ -1028,8 +1035,6 @@ const char *conf_difference(const struct conf *one, const struct conf *other, si
 	static _Thread_local char name[64];
 
 	for (size_t i = 0; i < SETTING_COUNT; i++) {
-		if (settings[i].type == SETTING_RESERVED)
-			continue;
 		char *first = value_text(&settings[i], one);
 		char *second = value_text(&settings[i], other);
 		bool same = first != NULL && second != NULL && strcmp(first, second) == 0;
@@ -1056,4 +1061,57 @@ bool conf_reloadable(const char *setting)
 			return settings[i].reload;
 	}
 	return find_open_section(setting) != NULL;
+}
+
+static bool copy_list(struct conf_list *to, const struct conf_list *from)
+{
+	clear_list(to);
+	for (size_t i = 0; i < from->count; i++) {
+		to->entries[i] = strdup(from->entries[i]);
+		if (to->entries[i] == NULL)
+			return false;
+		to->count++;
+	}
+	return true;
+}
+
+static bool copy_value(const struct setting *setting, struct conf *to, const struct conf *from)
+{
+	void *place = member(to, setting);
+	const void *value = member(from, setting);
+
+	switch (setting->type) {
+	case SETTING_TEXT: {
+		char *copy = strdup(*(char *const *)value);
+		if (copy == NULL)
+			return false;
+		free(*(char **)place);
+		*(char **)place = copy;
+		return true;
+	}
+	case SETTING_LIST:
+	case SETTING_REPEATED:
+		return copy_list(place, value);
+	case SETTING_SIZE:
+		*(uint64_t *)place = *(const uint64_t *)value;
+		return true;
+	case SETTING_BOOLEAN:
+		*(bool *)place = *(const bool *)value;
+		return true;
+	case SETTING_CHOICE:
+		*(int *)place = *(const int *)value;
+		return true;
+	default:
+		*(uint32_t *)place = *(const uint32_t *)value;
+		return true;
+	}
+}
+
+bool conf_keep(struct conf *conf, const struct conf *in_force)
+{
+	for (size_t i = 0; i < SETTING_COUNT; i++) {
+		if (!settings[i].reload && !copy_value(&settings[i], conf, in_force))
+			return false;
+	}
+	return true;
 }

@@ -55,6 +55,9 @@ struct conf {
 		uint32_t socket_mode; /* permission bits */
 		uint32_t max_connections;
 		uint32_t idle_timeout; /* [s] */
+		char *user;            /* account, or empty */
+		char *chroot;          /* directory, or empty */
+		char *pid_file;        /* or empty */
 	} server;
 	struct {
 		char *trust_anchor; /* file */
@@ -134,6 +137,12 @@ void conf_print(const struct conf *conf, FILE *out);
  * section alone is named, wherever they stand.
  */
 const char *conf_difference(const struct conf *one, const struct conf *other, size_t n);
+
+/*
+ * Before a configuration that was just loaded is shared: what a running daemon cannot take over
+ * stays as it is in force. False when out of memory.
+ */
+bool conf_keep(struct conf *conf, const struct conf *in_force);
 
 /* Can a running daemon take the setting `section.key` over? */
 bool conf_reloadable(const char *setting);

@@ -507,6 +507,15 @@ void dns_forget(struct dns *dns)
 	}
 }
 
+void dns_limit_ttl(struct dns *dns, uint32_t max_ttl)
+{
+	if (dns->settings.max_ttl == max_ttl)
+		return;
+	/* libunbound takes no option over once it has begun to work. */
+	dns->settings.max_ttl = max_ttl;
+	dns_forget(dns);
+}
+
 void dns_forget_view(struct dns *dns, enum dns_view view)
 {
 	struct ub_ctx *old = dns->views[view];

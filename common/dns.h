@@ -68,6 +68,10 @@ void dns_distrust(struct dns *dns, bool distrust);
  */
 void dns_forget(struct dns *dns);
 
+/* No answer lives longer than that, in seconds. Where it is a change, dns_forget() is part of it.
+ */
+void dns_limit_ttl(struct dns *dns, uint32_t max_ttl);
+
 /* Forget what one view has cached, other than the first. Not from a callback. */
 void dns_forget_view(struct dns *dns, enum dns_view view);
 

@@ -37,7 +37,7 @@ static bool parse_inet(struct endpoint *endpoint, const char *text, char *error,
 	const char *colon = strrchr(text, ':');
 	size_t length = colon != NULL ? (size_t)(colon - text) : 0;
 	struct addrinfo hints = {
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
 		.ai_socktype = SOCK_STREAM,
 	};
 	struct addrinfo *found = NULL;
@@ -54,18 +54,14 @@ static bool parse_inet(struct endpoint *endpoint, const char *text, char *error,
 	snprintf(host, sizeof host, "%.*s", (int)length, text);
 	if (strcmp(host, "localhost") == 0)
 		strcpy(host, "127.0.0.1");
-	unsigned long port = strtoul(colon + 1, NULL, 10);
-	if (port == 0 || port > UINT16_MAX ||
-		getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, colon + 1, &hints, &found) != 0)
-		return false;
 	/* Every address is one socket: IPv6's, which takes IPv4 as well. */
-	const struct addrinfo *chosen = found;
-	for (const struct addrinfo *at = found; at != NULL; at = at->ai_next) {
-		if (at->ai_family == AF_INET6)
-			chosen = at;
-	}
-	memcpy(&endpoint->address, chosen->ai_addr, chosen->ai_addrlen);
-	endpoint->size = chosen->ai_addrlen;
+	if (strcmp(host, "*") == 0)
+		strcpy(host, "::");
+	unsigned long port = strtoul(colon + 1, NULL, 10);
+	if (port == 0 || port > UINT16_MAX || getaddrinfo(host, colon + 1, &hints, &found) != 0)
+		return false;
+	memcpy(&endpoint->address, found->ai_addr, found->ai_addrlen);
+	endpoint->size = found->ai_addrlen;
 	freeaddrinfo(found);
 	return true;
 }
@@ -81,27 +77,59 @@ bool endpoint_parse(struct endpoint *endpoint, const char *text, char *error, si
 	return false;
 }
 
-static const char *unix_path(const struct endpoint *endpoint)
+const char *endpoint_path(const struct endpoint *endpoint)
 {
-	return ((const struct sockaddr_un *)&endpoint->address)->sun_path;
+	return endpoint->address.ss_family == AF_UNIX
+		       ? ((const struct sockaddr_un *)&endpoint->address)->sun_path
+		       : NULL;
 }
 
-static bool somebody_listens(const struct endpoint *endpoint)
+void endpoint_print(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_SIZE])
+{
+	const struct sockaddr_in6 *address = (const struct sockaddr_in6 *)&endpoint->address;
+	const struct sockaddr_un *local = (const struct sockaddr_un *)&endpoint->address;
+	int family = endpoint->address.ss_family;
+	char host[INET6_ADDRSTRLEN] = "?";
+
+	if (family == AF_UNIX) {
+		/* An abstract one has a NUL byte in front, where people write an "@". */
+		snprintf(text, ENDPOINT_TEXT_SIZE, "unix:%s%.*s",
+			local->sun_path[0] == '\0' ? "@" : "", (int)sizeof local->sun_path - 1,
+			local->sun_path + (local->sun_path[0] == '\0'));
+	} else if (family == AF_INET) {
+		const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)&endpoint->address;
+		inet_ntop(AF_INET, &ipv4->sin_addr, host, sizeof host);
+		snprintf(text, ENDPOINT_TEXT_SIZE, "inet:%s:%u", host, ntohs(ipv4->sin_port));
+	} else {
+		inet_ntop(AF_INET6, &address->sin6_addr, host, sizeof host);
+		if (IN6_IS_ADDR_UNSPECIFIED(&address->sin6_addr))
+			snprintf(text, ENDPOINT_TEXT_SIZE, "inet:*:%u", ntohs(address->sin6_port));
+		else
+			snprintf(text, ENDPOINT_TEXT_SIZE, "inet:[%s]:%u", host,
+				ntohs(address->sin6_port));
+	}
+}
+
+/* 0 when somebody does, ECONNREFUSED or ENOENT when nobody does, else why it cannot be told. */
+static int try_to_connect(const struct endpoint *endpoint)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* EAGAIN: its backlog is full, so it is alive. */
-	bool alive = fd >= 0 && (connect(fd, (const struct sockaddr *)&endpoint->address,
-					 endpoint->size) == 0 ||
-					errno == EAGAIN);
-	if (fd >= 0)
-		close(fd);
-	return alive;
+	int result = errno;
+
+	if (fd < 0)
+		return result;
+	result = connect(fd, (const struct sockaddr *)&endpoint->address, endpoint->size) == 0
+			 ? 0
+			 : errno;
+	close(fd);
+	/* Its backlog is full, so it is alive. */
+	return result == EAGAIN ? 0 : result;
 }
 
 /* Make way for a socket, but only where a dead socket is in the way. */
 static bool take_over(const struct endpoint *endpoint, char *error, size_t error_size)
 {
-	const char *path = unix_path(endpoint);
+	const char *path = endpoint_path(endpoint);
 	struct stat status;
 
 	if (lstat(path, &status) != 0)
@@ -110,9 +138,18 @@ static bool take_over(const struct endpoint *endpoint, char *error, size_t error
 		snprintf(error, error_size, "%s exists and is no socket; remove it", path);
 		return false;
 	}
-	if (somebody_listens(endpoint)) {
+	int trouble = try_to_connect(endpoint);
+	if (trouble == 0) {
 		snprintf(error, error_size,
 			"another process listens on %s; stop it or choose another path", path);
+		return false;
+	}
+	/* A socket of another account may be alive, whatever the directory lets us do to it. */
+	if (trouble != ECONNREFUSED && trouble != ENOENT) {
+		snprintf(error, error_size,
+			"there is a socket %s already, and whether somebody listens on it cannot "
+			"be told: %s; remove it or choose another path",
+			path, strerror(trouble));
 		return false;
 	}
 	if (unlink(path) != 0) {
@@ -189,7 +226,7 @@ int endpoint_listen(const struct endpoint *endpoint, mode_t mode, char *error, s
 void endpoint_remove(const struct endpoint *endpoint)
 {
 	if (endpoint->address.ss_family == AF_UNIX)
-		unlink(unix_path(endpoint));
+		unlink(endpoint_path(endpoint));
 }
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

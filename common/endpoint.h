@@ -13,12 +13,20 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+enum { ENDPOINT_TEXT_SIZE = 160 }; /* as text; a unix path has at most 107 bytes */
+
 struct endpoint {
 	struct sockaddr_storage address; /* ss_family: AF_UNIX, AF_INET, AF_INET6 */
 	socklen_t size;
 };
 
 bool endpoint_parse(struct endpoint *endpoint, const char *text, char *error, size_t error_size);
+
+/* As endpoint_parse() reads it. */
+void endpoint_print(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_SIZE]);
+
+/* Of a unix socket; NULL for others. */
+const char *endpoint_path(const struct endpoint *endpoint);
 
 /*
  * A listening socket that does not block, or -1 and `error`. A unix socket left over by a process

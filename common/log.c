@@ -39,6 +39,12 @@ void log_open(const char *program, enum log_target target, enum log_level level)
 	log_set_level(level);
 }
 
+void log_connect(void)
+{
+	if (log_target == LOG_TARGET_SYSLOG)
+		openlog(program_name, LOG_PID | LOG_NDELAY, LOG_MAIL);
+}
+
 void log_set_level(enum log_level level)
 {
 	atomic_store_explicit(&log_level, level, memory_order_relaxed);

@@ -31,6 +31,9 @@ enum log_target {
 /* Before any other thread exists. Without it: text on standard error, level info. */
 void log_open(const char *program, enum log_target target, enum log_level level);
 
+/* Before the root directory changes: syslog's socket is found now, or never. */
+void log_connect(void);
+
 void log_set_level(enum log_level level);
 bool log_wants(enum log_level level);
 

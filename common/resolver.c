@@ -23,6 +23,11 @@ static uint32_t count_sockets(void)
 	return limit.rlim_cur / 8 < SOCKETS_LEAST ? SOCKETS_LEAST : (uint32_t)(limit.rlim_cur / 8);
 }
 
+static uint32_t ttl_ceiling(const struct conf *conf)
+{
+	return conf->cache.max_ttl > TTL_LEAST_CEILING ? conf->cache.max_ttl : TTL_LEAST_CEILING;
+}
+
 static bool make_dns(struct resolver *resolver, struct event_base *base, const struct conf *conf,
 	char *error, size_t error_size)
 {
@@ -34,8 +39,7 @@ static bool make_dns(struct resolver *resolver, struct event_base *base, const s
 		.stub_count = conf->resolver.stub.count,
 		.options_file = conf->resolver.options[0] != '\0' ? conf->resolver.options : NULL,
 		.query_localhost = conf->resolver.query_localhost,
-		.max_ttl = conf->cache.max_ttl > TTL_LEAST_CEILING ? conf->cache.max_ttl
-								   : TTL_LEAST_CEILING,
+		.max_ttl = ttl_ceiling(conf),
 		.sockets = count_sockets(),
 	};
 	char words[256];
@@ -56,6 +60,11 @@ bool resolver_open(struct resolver *resolver, struct event_base *base, const str
 	resolver->anchors =
 		anchor_open(conf->resolver.trust_anchor, conf->cache.path, error, error_size);
 	return resolver->anchors != NULL && make_dns(resolver, base, conf, error, error_size);
+}
+
+void resolver_set_conf(struct resolver *resolver, const struct conf *conf)
+{
+	dns_limit_ttl(resolver->dns, ttl_ceiling(conf));
 }
 
 void resolver_close(struct resolver *resolver)

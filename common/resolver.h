@@ -25,6 +25,9 @@ struct resolver {
 bool resolver_open(struct resolver *resolver, struct event_base *base, const struct conf *conf,
 	char *error, size_t error_size);
 
+/* Take over what a reload may change: [cache] max_ttl. What is being looked up may fail then. */
+void resolver_set_conf(struct resolver *resolver, const struct conf *conf);
+
 void resolver_close(struct resolver *resolver);
 
 #endif

@@ -193,6 +193,7 @@ void connection_handle_arrivals(evutil_socket_t fd, short what, void *context)
 		if (connection == NULL)
 			continue;
 		connection->arrival = NULL;
+		connection->heard = true;
 		touch(connection, worker->turn_began);
 		handle_input(connection, &batch, arrival);
 	}

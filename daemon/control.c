@@ -382,12 +382,15 @@ static void add_cache(json_t *status, const struct control *control)
 static void do_status(struct control_connection *connection, json_t *id, json_t *request)
 {
 	const struct control *control = connection->control;
-	const struct conf_list *list = &control->conf->server.socketmap;
+	const struct listeners *listeners = server_listeners(control->world.server);
 	json_t *status = json_object(), *endpoints = json_array();
 
 	(void)request;
-	for (size_t i = 0; i < list->count; i++)
-		json_array_append_new(endpoints, json_string(list->entries[i]));
+	for (size_t i = 0; i < listeners->count; i++) {
+		char text[ENDPOINT_TEXT_SIZE];
+		endpoint_print(&listeners->endpoints[i], text);
+		json_array_append_new(endpoints, json_string(text));
+	}
 	json_object_set_new(status, "version", json_string(TLSAD_VERSION));
 	json_object_set_new(status, "pid", json_integer(getpid()));
 	json_object_set_new(status, "uptime", number(clock_steady() - control->started));
@@ -577,7 +580,8 @@ static void resume_accepting(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	event_add(control->accepting, NULL);
+	for (size_t i = 0; i < control->listeners->count; i++)
+		event_add(control->accepting[i], NULL);
 }
 
 /* Who waits to be accepted would be reported again and again. */
@@ -586,7 +590,8 @@ static void pause_accepting(struct control *control)
 	static const struct timeval pause = {.tv_sec = CONTROL_PAUSE};
 
 	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-		event_del(control->accepting);
+		for (size_t i = 0; i < control->listeners->count; i++)
+			event_del(control->accepting[i]);
 		evtimer_add(control->resuming, &pause);
 	}
 }
@@ -626,42 +631,59 @@ static void accept_one(evutil_socket_t fd, short what, void *context)
 
 /* --- start and end ------------------------------------------------------------------------- */
 
-static bool listen_on(struct control *control, const char *text, char *error, size_t error_size)
+static void stop_accepting(struct control *control)
 {
-	char words[256];
-
-	/* The configuration was checked when it was loaded. */
-	endpoint_parse(&control->endpoint, text, words, sizeof words);
-	control->listener = endpoint_listen(&control->endpoint, CONTROL_MODE, words, sizeof words);
-	if (control->listener < 0) {
-		snprintf(error, error_size, "[server] control %.150s: %.250s", text, words);
-		return false;
+	for (size_t i = 0; control->accepting != NULL && i < control->listeners->count; i++) {
+		if (control->accepting[i] != NULL)
+			event_free(control->accepting[i]);
 	}
-	control->accepting = event_new(
-		control->world.base, control->listener, EV_READ | EV_PERSIST, accept_one, control);
+	free(control->accepting);
+	control->accepting = NULL;
+	if (control->resuming != NULL)
+		event_free(control->resuming);
+	control->resuming = NULL;
+}
+
+static bool watch_listeners(struct control *control)
+{
+	const struct listeners *listeners = control->listeners;
+
+	control->accepting = calloc(listeners->count, sizeof(struct event *));
+	for (size_t i = 0; control->accepting != NULL && i < listeners->count; i++) {
+		control->accepting[i] = event_new(control->world.base, listeners->sockets[i],
+			EV_READ | EV_PERSIST, accept_one, control);
+		if (control->accepting[i] == NULL || event_add(control->accepting[i], NULL) != 0)
+			return false;
+	}
 	control->resuming = evtimer_new(control->world.base, resume_accepting, control);
-	if (control->accepting != NULL && control->resuming != NULL &&
-		event_add(control->accepting, NULL) == 0)
-		return true;
-	snprintf(error, error_size, "[server] control: out of memory");
-	return false;
+	return control->accepting != NULL && control->resuming != NULL;
+}
+
+struct listeners *control_listen(const struct conf *conf, struct activation *activation,
+	const struct account *owner, char *error, size_t error_size)
+{
+	struct listeners_wish wish = {
+		.name = "control",
+		.endpoints = &conf->server.control,
+		.count = conf->server.control[0] != '\0' ? 1 : 0,
+		.mode = CONTROL_MODE,
+		.unix_only = true,
+		.owner = owner,
+	};
+	return listeners_open(&wish, activation, error, error_size);
 }
 
 struct control *control_new(
-	const struct control_world *world, struct conf *conf, char *error, size_t error_size)
+	const struct control_world *world, struct conf *conf, struct listeners *listeners)
 {
-	error[0] = '\0';
-	if (conf->server.control[0] == '\0')
-		return NULL;
 	struct control *control = calloc(1, sizeof *control);
-	snprintf(error, error_size, "[server] control: out of memory");
+
 	if (control == NULL)
 		return NULL;
 	TAILQ_INIT(&control->connections);
 	TAILQ_INIT(&control->waits);
 	control->world = *world;
 	control->conf = conf_hold(conf);
-	control->listener = -1;
 	control->mailbox.wake = -1;
 	control->started = clock_steady();
 	control->socketmap = (struct socketmap){
@@ -671,25 +693,24 @@ struct control *control_new(
 		.counters = &control->counters,
 	};
 	if (control->socketmap.reader != NULL &&
-		mailbox_init(&control->mailbox, world->base, take_message, control) &&
-		listen_on(control, conf->server.control, error, error_size))
-		return control;
+		mailbox_init(&control->mailbox, world->base, take_message, control)) {
+		control->listeners = listeners;
+		if (watch_listeners(control))
+			return control;
+		stop_accepting(control);
+		control->listeners = NULL;
+	}
 	control_free(control);
 	return NULL;
 }
 
 void control_stop(struct control *control)
 {
-	if (control == NULL || control->listener < 0)
+	if (control == NULL || control->listeners == NULL)
 		return;
-	if (control->accepting != NULL)
-		event_free(control->accepting);
-	if (control->resuming != NULL)
-		event_free(control->resuming);
-	control->accepting = control->resuming = NULL;
-	endpoint_remove(&control->endpoint);
-	close(control->listener);
-	control->listener = -1;
+	stop_accepting(control);
+	listeners_free(control->listeners);
+	control->listeners = NULL;
 }
 
 void control_free(struct control *control)

@@ -69,13 +69,17 @@ struct control_world {
 };
 
 /*
- * Bind [server] control and answer. NULL when that is not possible, and `error` says why; also
- * when the setting is empty, and `error` is empty too.
+ * Bind [server] control, or take what was handed over; there may be none. NULL and one line when
+ * that is not possible. To be called early, as server_new() is.
  */
-struct control *control_new(
-	const struct control_world *world, struct conf *conf, char *error, size_t error_size);
+struct listeners *control_listen(const struct conf *conf, struct activation *activation,
+	const struct account *owner, char *error, size_t error_size);
 
-/* Accept no more, and remove the socket's file: a successor may make its own from then on. */
+/* Answer there. The listeners become the control's; NULL, and they do not, when out of memory. */
+struct control *control_new(
+	const struct control_world *world, struct conf *conf, struct listeners *listeners);
+
+/* Accept no more, and remove the sockets' files: a successor may make its own from then on. */
 void control_stop(struct control *control);
 
 /* Ends all connections. After the lookup thread, which may have an answer to post. */

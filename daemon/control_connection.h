@@ -8,8 +8,6 @@
 #include "daemon/mailbox.h"
 #include "daemon/socketmap.h"
 
-#include "common/endpoint.h"
-
 #include <event2/bufferevent.h>
 #include <sys/queue.h>
 
@@ -34,10 +32,9 @@ struct control_connection {
 struct control {
 	struct control_world world;
 	struct conf *conf;
-	struct endpoint endpoint;
-	int listener;
-	struct event *accepting;
-	struct event *resuming; /* accepting, which is paused for want of descriptors */
+	struct listeners *listeners; /* NULL: nothing is accepted any more */
+	struct event **accepting;    /* one for each */
+	struct event *resuming;      /* accepting, which is paused for want of descriptors */
 	struct mailbox mailbox;
 	uint32_t started; /* [s], clock_steady() */
 	unsigned connection_count;

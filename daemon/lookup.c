@@ -82,6 +82,7 @@ static void take_message(void *context, struct message *message)
 		conf_release(lookup->conf);
 		lookup->conf = ((struct conf_message *)message)->conf;
 		lookup->flight.conf = lookup->conf;
+		resolver_set_conf(&lookup->resolver, lookup->conf);
 		break;
 	case MESSAGE_FLUSH:
 		flush(lookup, (const struct flush_request *)message);
@@ -132,6 +133,7 @@ static void *run(void *context)
 {
 	struct lookup *lookup = context;
 
+	pthread_setname_np(pthread_self(), "tlsad-lookups");
 	if (event_base_dispatch(lookup->base) < 0)
 		log_error("the lookup thread's event loop failed");
 	/* A transaction of LMDB ends in the thread that began it. */

@@ -6,13 +6,17 @@
 #include "common/dns.h"
 #include "common/floor.h"
 #include "common/log.h"
+#include "daemon/account.h"
+#include "daemon/activation.h"
 #include "daemon/cache.h"
 #include "daemon/control.h"
 #include "daemon/exceptions.h"
 #include "daemon/lookup.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
+#include "daemon/pid_file.h"
 #include "daemon/server.h"
+#include "daemon/watchdog.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -31,6 +35,8 @@ enum {
 	OVERRIDES_MOST = 128,
 	ERROR_SIZE = 640,
 	OVERRULED_NAMED = 10, /* exceptions that a minimum wins over */
+	STATUS_SIZE = 256,
+	CACHE_MODE = 0750,
 };
 
 struct options {
@@ -45,13 +51,19 @@ struct options {
 struct tlsad {
 	const struct options *options;
 	struct conf *conf;
+	struct account account;
+	struct pid_file pid_file;
 	struct cache *cache;
 	struct tafiles *tafiles;
 	struct lookup *lookup;
 	struct server *server;
-	struct control *control; /* NULL: none */
-	struct metrics *metrics; /* NULL: none */
+	struct listeners *control_listeners; /* until there is a control; NULL: none */
+	struct listeners *metrics_listeners; /* likewise */
+	struct control *control;             /* NULL: none */
+	struct metrics *metrics;             /* NULL: none */
+	struct watchdog *watchdog;           /* NULL: none */
 	struct event_base *base;
+	char status[STATUS_SIZE]; /* for the service manager */
 };
 
 static void usage(FILE *out)
@@ -185,22 +197,40 @@ static void note_difference(
 		json_array_size(changed) + json_array_size(restart));
 }
 
+/* A new configuration, in which what cannot change is as it was. NULL, and `error` tells why. */
+static struct conf *load_beside(
+	struct tlsad *tlsad, json_t *changed, json_t *restart, char *error, size_t error_size)
+{
+	char words[CONF_ERROR_SIZE];
+	struct conf *conf = load(tlsad->options, words);
+
+	if (conf == NULL) {
+		snprintf(error, error_size, "%s", words);
+		return NULL;
+	}
+	note_difference(tlsad->conf, conf, changed, restart);
+	if (conf_keep(conf, tlsad->conf))
+		return conf;
+	conf_release(conf);
+	return NULL;
+}
+
 /* A broken configuration leaves the old one in place. */
 static bool take_new_conf(
 	void *context, json_t *changed, json_t *restart, char *error, size_t error_size)
 {
 	struct tlsad *tlsad = context;
-	char words[CONF_ERROR_SIZE] = "out of memory";
 	struct conf_message *message = calloc(1, sizeof *message);
-	struct conf *conf = message != NULL ? load(tlsad->options, words) : NULL;
+	struct conf *conf = NULL;
 
+	snprintf(error, error_size, "out of memory");
+	if (message != NULL)
+		conf = load_beside(tlsad, changed, restart, error, error_size);
 	if (conf == NULL) {
-		log_error("the old configuration stays: %s", words);
-		snprintf(error, error_size, "%s", words);
+		log_error("the old configuration stays: %s", error);
 		free(message);
 		return false;
 	}
-	note_difference(tlsad->conf, conf, changed, restart);
 	warn_of_rules(conf);
 	exceptions_begin(conf->rules, tlsad->conf->rules);
 	server_set_conf(tlsad->server, conf);
@@ -228,14 +258,15 @@ static void look_for_ends(evutil_socket_t fd, short what, void *context)
 
 static void reload(evutil_socket_t signal, short what, void *context)
 {
+	struct tlsad *tlsad = context;
 	json_t *changed = json_array(), *restart = json_array();
 	char error[CONF_ERROR_SIZE];
 
 	(void)signal;
 	(void)what;
 	notify_reloading();
-	take_new_conf(context, changed, restart, error, sizeof error);
-	notify_ready();
+	take_new_conf(tlsad, changed, restart, error, sizeof error);
+	notify_ready(tlsad->status);
 	json_decref(changed);
 	json_decref(restart);
 }
@@ -273,7 +304,7 @@ static bool serve(struct tlsad *tlsad)
 		    event_add(interrupt, NULL) == 0 && event_add(hangup, NULL) == 0;
 
 	if (good) {
-		notify_ready();
+		notify_ready(tlsad->status);
 		block_signals(SIG_UNBLOCK);
 		good = event_base_dispatch(tlsad->base) >= 0;
 	}
@@ -296,6 +327,20 @@ static bool serve(struct tlsad *tlsad)
  * Where nobody has said where the control socket is to be, a place that cannot be had is no reason
  * not to serve Postfix.
  */
+static bool listen_for_control(struct tlsad *tlsad, struct activation *activation, char *error)
+{
+	const struct conf *conf = tlsad->conf;
+
+	tlsad->control_listeners =
+		control_listen(conf, activation, &tlsad->account, error, ERROR_SIZE);
+	if (tlsad->control_listeners != NULL)
+		return true;
+	if (strcmp(conf->server.control, "unix:" TLSAD_RUNDIR "/control") != 0)
+		return false;
+	log_warning("%s; going on without, tlsactl cannot ask", error);
+	return true;
+}
+
 static bool start_control(struct tlsad *tlsad, char *error)
 {
 	struct control_world world = {
@@ -307,15 +352,47 @@ static bool start_control(struct tlsad *tlsad, char *error)
 		.reload = take_new_conf,
 		.context = tlsad,
 	};
+
+	if (tlsad->control_listeners == NULL || tlsad->control_listeners->count == 0)
+		return true;
+	tlsad->control = control_new(&world, tlsad->conf, tlsad->control_listeners);
+	if (tlsad->control == NULL) {
+		snprintf(error, ERROR_SIZE, "[server] control: out of memory");
+		return false;
+	}
+	tlsad->control_listeners = NULL;
+	return true;
+}
+
+/* A port in use is the likeliest fault and costs nothing to find, so it comes first. */
+static bool open_endpoints(struct tlsad *tlsad, char *error)
+{
+	struct activation activation;
+
+	if (!activation_read(&activation, error, ERROR_SIZE))
+		return false;
+	tlsad->server = server_new(tlsad->conf, &activation, &tlsad->account, error, ERROR_SIZE);
+	if (tlsad->server == NULL || !listen_for_control(tlsad, &activation, error))
+		return false;
+	tlsad->metrics_listeners =
+		metrics_listen(tlsad->conf, &activation, &tlsad->account, error, ERROR_SIZE);
+	if (tlsad->metrics_listeners == NULL)
+		return false;
+	activation_close(&activation);
+	return true;
+}
+
+/* What may need root, and then it is root no longer. */
+static bool start_as_root(struct tlsad *tlsad, char *error)
+{
 	const struct conf *conf = tlsad->conf;
 
-	tlsad->control = control_new(&world, tlsad->conf, error, ERROR_SIZE);
-	if (tlsad->control != NULL || error[0] == '\0')
-		return true;
-	if (strcmp(conf->server.control, "unix:" TLSAD_RUNDIR "/control") != 0)
-		return false;
-	log_warning("%s; going on without, tlsactl cannot ask", error);
-	return true;
+	return account_find(&tlsad->account, conf, error, ERROR_SIZE) &&
+	       open_endpoints(tlsad, error) &&
+	       account_make_directory(
+		       &tlsad->account, conf->cache.path, CACHE_MODE, error, ERROR_SIZE) &&
+	       pid_file_write(&tlsad->pid_file, conf->server.pid_file, error, ERROR_SIZE) &&
+	       account_become(&tlsad->account, conf, tlsad->options->file, error, ERROR_SIZE);
 }
 
 static bool start_metrics(struct tlsad *tlsad, char *error)
@@ -327,36 +404,57 @@ static bool start_metrics(struct tlsad *tlsad, char *error)
 		.server = tlsad->server,
 	};
 
-	tlsad->metrics = metrics_new(&world, tlsad->conf, error, ERROR_SIZE);
-	return tlsad->metrics != NULL || error[0] == '\0';
+	if (tlsad->metrics_listeners->count == 0)
+		return true;
+	tlsad->metrics = metrics_new(&world, tlsad->conf, tlsad->metrics_listeners);
+	if (tlsad->metrics == NULL) {
+		snprintf(error, ERROR_SIZE, "[server] metrics: out of memory");
+		return false;
+	}
+	tlsad->metrics_listeners = NULL;
+	return true;
+}
+
+static bool start_threads(struct tlsad *tlsad, char *error)
+{
+	snprintf(error, ERROR_SIZE, "out of memory");
+	tlsad->base = event_base_new();
+	if (tlsad->base == NULL)
+		return false;
+	if (tlsad->conf->dane.tafile_dir[0] != '\0') {
+		tlsad->tafiles = tafiles_new(tlsad->conf);
+		if (tlsad->tafiles == NULL)
+			return false;
+	}
+	tlsad->lookup = lookup_start(tlsad->conf, tlsad->cache, tlsad->tafiles, error, ERROR_SIZE);
+	if (tlsad->lookup == NULL ||
+		!server_start(tlsad->server, tlsad->cache, tlsad->tafiles, tlsad->lookup, error,
+			ERROR_SIZE) ||
+		!start_metrics(tlsad, error) || !start_control(tlsad, error))
+		return false;
+	snprintf(error, ERROR_SIZE, "out of memory");
+	return watchdog_new(
+		&tlsad->watchdog, tlsad->base, tlsad->lookup, tlsad->server, tlsad->status);
 }
 
 static bool start(struct tlsad *tlsad, char *error)
 {
-	/* The endpoints first: a port in use is the likeliest fault and costs nothing to find. */
-	tlsad->server = server_new(tlsad->conf, error, ERROR_SIZE);
-	if (tlsad->server == NULL)
+	if (!start_as_root(tlsad, error))
 		return false;
 	tlsad->cache = cache_open(tlsad->conf, error);
-	if (tlsad->cache == NULL)
-		return false;
-	tlsad->base = event_base_new();
-	if (tlsad->base == NULL) {
-		snprintf(error, ERROR_SIZE, "out of memory");
-		return false;
-	}
-	if (tlsad->conf->dane.tafile_dir[0] != '\0') {
-		tlsad->tafiles = tafiles_new(tlsad->conf);
-		if (tlsad->tafiles == NULL) {
-			snprintf(error, ERROR_SIZE, "out of memory");
-			return false;
-		}
-	}
-	tlsad->lookup = lookup_start(tlsad->conf, tlsad->cache, tlsad->tafiles, error, ERROR_SIZE);
-	return tlsad->lookup != NULL &&
-	       server_start(tlsad->server, tlsad->cache, tlsad->tafiles, tlsad->lookup, error,
-		       ERROR_SIZE) &&
-	       start_metrics(tlsad, error) && start_control(tlsad, error);
+	return tlsad->cache != NULL && start_threads(tlsad, error);
+}
+
+static void say_start(struct tlsad *tlsad)
+{
+	const struct listeners *listeners = server_listeners(tlsad->server);
+	char endpoint[ENDPOINT_TEXT_SIZE];
+
+	endpoint_print(&listeners->endpoints[0], endpoint);
+	snprintf(tlsad->status, sizeof tlsad->status, "serving on %s%s", endpoint,
+		listeners->count > 1 ? " and others" : "");
+	log_notice("tlsad %s serves on %s%s", TLSAD_VERSION, endpoint,
+		listeners->count > 1 ? " and others" : "");
 }
 
 static void say_figures(const struct tlsad *tlsad)
@@ -381,9 +479,12 @@ static void say_figures(const struct tlsad *tlsad)
 /* The threads end in the order in which nobody is left to answer to; then all is freed. */
 static void end(struct tlsad *tlsad, bool served)
 {
+	watchdog_free(tlsad->watchdog);
 	control_stop(tlsad->control);
 	metrics_free(tlsad->metrics);
 	tlsad->metrics = NULL;
+	listeners_free(tlsad->control_listeners);
+	listeners_free(tlsad->metrics_listeners);
 	if (tlsad->server != NULL && tlsad->lookup != NULL)
 		server_stop(tlsad->server);
 	if (served)
@@ -394,6 +495,7 @@ static void end(struct tlsad *tlsad, bool served)
 	server_free(tlsad->server);
 	cache_close(tlsad->cache);
 	tafiles_free(tlsad->tafiles);
+	pid_file_remove(&tlsad->pid_file);
 	if (tlsad->base != NULL)
 		event_base_free(tlsad->base);
 }
@@ -407,9 +509,7 @@ static int run(struct tlsad *tlsad)
 	/* Until serve() can obey them; threads inherit it, so that they never get one. */
 	block_signals(SIG_BLOCK);
 	if (start(tlsad, error)) {
-		log_notice("tlsad %s serves on %s%s", TLSAD_VERSION,
-			tlsad->conf->server.socketmap.entries[0],
-			tlsad->conf->server.socketmap.count > 1 ? " and others" : "");
+		say_start(tlsad);
 		bool good = serve(tlsad);
 		end(tlsad, true);
 		status = good ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -420,6 +520,21 @@ static int run(struct tlsad *tlsad)
 	conf_release(tlsad->conf);
 	libevent_global_shutdown();
 	return status;
+}
+
+static int check(const struct tlsad *tlsad)
+{
+	char error[ERROR_SIZE];
+	bool good = account_check(tlsad->conf, error, sizeof error);
+
+	if (good)
+		warn_of_rules(tlsad->conf);
+	if (!good)
+		log_error("%s: %s", tlsad->options->file, error);
+	else if (tlsad->options->verbose)
+		conf_print(tlsad->conf, stdout);
+	conf_release(tlsad->conf);
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int count, char **arguments)
@@ -436,13 +551,8 @@ int main(int count, char **arguments)
 		log_error("%s", error);
 		return EXIT_FAILURE;
 	}
-	if (options.check) {
-		warn_of_rules(tlsad.conf);
-		if (options.verbose)
-			conf_print(tlsad.conf, stdout);
-		conf_release(tlsad.conf);
-		return EXIT_SUCCESS;
-	}
+	if (options.check)
+		return check(&tlsad);
 	log_open("tlsad", (enum log_target)tlsad.conf->log.target,
 		options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	warn_of_rules(tlsad.conf);

@@ -40,7 +40,7 @@ struct visitor {
 struct metrics {
 	struct metrics_world world;
 	struct conf *conf;
-	struct endpoint endpoint;
+	struct listeners *listeners; /* one; NULL: stopped */
 	struct evhttp *http;
 	struct evconnlistener *listener;   /* NULL: stopped */
 	struct evhttp_bound_socket *bound; /* evhttp's own of it, and then it is evhttp's to free */
@@ -173,7 +173,7 @@ static void greet(struct metrics *metrics, struct visitor *visitor)
 	socklen_t size = sizeof peer;
 
 	visitor->greeted = true;
-	if (metrics->endpoint.address.ss_family == AF_UNIX)
+	if (endpoint_path(&metrics->listeners->endpoints[0]) != NULL)
 		return;
 	/* Without a name it has gone already. */
 	if (getpeername(bufferevent_getfd(visitor->buffer), (struct sockaddr *)&peer, &size) != 0 ||
@@ -269,27 +269,28 @@ uint32_t metrics_descriptors(const struct conf *conf)
 	return conf->server.metrics[0] != '\0' ? visitors_most() + 2 : 0;
 }
 
-static bool listen_on(struct metrics *metrics, char *error, size_t error_size)
+struct listeners *metrics_listen(const struct conf *conf, struct activation *activation,
+	const struct account *owner, char *error, size_t error_size)
 {
-	const char *text = metrics->conf->server.metrics;
-	char words[256];
+	struct listeners_wish wish = {
+		.name = "metrics",
+		.endpoints = &conf->server.metrics,
+		.count = conf->server.metrics[0] != '\0' ? 1 : 0,
+		.most = 1,
+		.mode = (mode_t)conf->server.socket_mode,
+		.owner = owner,
+	};
+	return listeners_open(&wish, activation, error, error_size);
+}
 
-	/* The configuration was checked when it was loaded. */
-	endpoint_parse(&metrics->endpoint, text, words, sizeof words);
-	int fd = endpoint_listen(
-		&metrics->endpoint, (mode_t)metrics->conf->server.socket_mode, words, sizeof words);
-	if (fd < 0) {
-		snprintf(error, error_size, "[server] metrics %.150s: %.250s", text, words);
-		return false;
-	}
-	metrics->listener = evconnlistener_new(metrics->world.base, NULL, NULL,
-		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	if (metrics->listener == NULL) {
-		close(fd);
-		endpoint_remove(&metrics->endpoint);
-		return false;
-	}
-	return true;
+static void stop_accepting(struct metrics *metrics)
+{
+	if (metrics->bound != NULL)
+		evhttp_del_accept_socket(metrics->http, metrics->bound);
+	else if (metrics->listener != NULL)
+		evconnlistener_free(metrics->listener);
+	metrics->bound = NULL;
+	metrics->listener = NULL;
 }
 
 static bool serve(struct metrics *metrics)
@@ -298,7 +299,10 @@ static bool serve(struct metrics *metrics)
 
 	metrics->http = evhttp_new(metrics->world.base);
 	metrics->tidy = evtimer_new(metrics->world.base, tidy, metrics);
-	if (metrics->http == NULL || metrics->tidy == NULL)
+	/* The socket is closed with the listeners. */
+	metrics->listener = evconnlistener_new(metrics->world.base, NULL, NULL,
+		LEV_OPT_CLOSE_ON_EXEC, 0, metrics->listeners->sockets[0]);
+	if (metrics->http == NULL || metrics->tidy == NULL || metrics->listener == NULL)
 		return false;
 	metrics->bound = evhttp_bind_listener(metrics->http, metrics->listener);
 	if (metrics->bound == NULL)
@@ -315,21 +319,21 @@ static bool serve(struct metrics *metrics)
 }
 
 struct metrics *metrics_new(
-	const struct metrics_world *world, struct conf *conf, char *error, size_t error_size)
+	const struct metrics_world *world, struct conf *conf, struct listeners *listeners)
 {
-	error[0] = '\0';
-	if (conf->server.metrics[0] == '\0')
-		return NULL;
 	struct metrics *metrics = calloc(1, sizeof *metrics);
-	snprintf(error, error_size, "[server] metrics: out of memory");
+
 	if (metrics == NULL)
 		return NULL;
 	TAILQ_INIT(&metrics->visitors);
 	metrics->world = *world;
 	metrics->conf = conf_hold(conf);
 	metrics->visitors_most = visitors_most();
-	if (listen_on(metrics, error, error_size) && serve(metrics))
+	metrics->listeners = listeners;
+	if (serve(metrics))
 		return metrics;
+	stop_accepting(metrics);
+	metrics->listeners = NULL;
 	metrics_free(metrics);
 	return NULL;
 }
@@ -338,12 +342,8 @@ void metrics_stop(struct metrics *metrics)
 {
 	if (metrics == NULL || metrics->listener == NULL)
 		return;
-	endpoint_remove(&metrics->endpoint);
-	if (metrics->bound != NULL)
-		evhttp_del_accept_socket(metrics->http, metrics->bound);
-	else
-		evconnlistener_free(metrics->listener);
-	metrics->listener = NULL;
+	stop_accepting(metrics);
+	listeners_remove(metrics->listeners);
 }
 
 void metrics_free(struct metrics *metrics)
@@ -359,6 +359,7 @@ void metrics_free(struct metrics *metrics)
 		visitor_free(metrics, visitor);
 	if (metrics->tidy != NULL)
 		event_free(metrics->tidy);
+	listeners_free(metrics->listeners);
 	conf_release(metrics->conf);
 	free(metrics);
 }

@@ -13,6 +13,7 @@
 
 #include "common/text.h"
 #include "daemon/cache.h"
+#include "daemon/listeners.h"
 #include "daemon/lookup.h"
 #include "daemon/server.h"
 
@@ -39,11 +40,15 @@ struct metrics_world {
 };
 
 /*
- * Bind [server] metrics and answer. NULL when that is not possible, and `error` says why; also
- * when the setting is empty, and `error` is empty too.
+ * Bind [server] metrics, or take what was handed over; there may be none. NULL and one line when
+ * that is not possible. To be called early, as server_new() is.
  */
+struct listeners *metrics_listen(const struct conf *conf, struct activation *activation,
+	const struct account *owner, char *error, size_t error_size);
+
+/* Answer there. The listeners become the metrics'; NULL, and they do not, when out of memory. */
 struct metrics *metrics_new(
-	const struct metrics_world *world, struct conf *conf, char *error, size_t error_size);
+	const struct metrics_world *world, struct conf *conf, struct listeners *listeners);
 
 /* Accept no more, and remove a unix socket's file. */
 void metrics_stop(struct metrics *metrics);

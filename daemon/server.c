@@ -20,29 +20,27 @@
 enum {
 	WORKERS_AUTO_MOST = 8, /* one thread answers some 300,000 requests a second */
 	ACCEPT_AT_ONCE = 16,   /* so that several threads share a burst */
-	STOP_PATIENCE = 5,     /* [s] for lookups in flight when the daemon is told to stop */
 	/* [s] that the lookup thread may be late before a request is given up here. */
 	LOOKUP_GRACE = 5,
 	/* Descriptors that are not connections: libunbound's sockets of both views, and files. */
 	LOOKUP_DESCRIPTORS = 2560,
 };
 
-/* Where somebody may connect, for all workers. */
-struct place {
-	struct endpoint endpoint;
-	const struct protocol *protocol;
-	int fd;
+enum service { SERVICE_SOCKETMAP, SERVICE_POLICY, SERVICE_COUNT };
+
+static const struct protocol *const protocols[SERVICE_COUNT] = {
+	[SERVICE_SOCKETMAP] = &protocol_socketmap,
+	[SERVICE_POLICY] = &protocol_policy,
 };
 
 struct server {
 	struct conf *conf;
-	struct place places[LISTENERS_MOST];
-	size_t place_count;
+	struct listeners *listeners[SERVICE_COUNT]; /* NULL: none */
 	struct worker **workers;
 	unsigned worker_count;
 	unsigned running;
-	bool removed;         /* the unix sockets' files: a successor may have made its own since */
-	uint32_t descriptors; /* that this process may have */
+	_Atomic unsigned deaf;                /* workers that accept no more */
+	uint32_t descriptors;                 /* that this process may have */
 	uint32_t descriptors_for_connections; /* of these */
 	_Atomic uint32_t connections;         /* of all workers */
 };
@@ -172,43 +170,6 @@ static void accept_more(evutil_socket_t fd, short what, void *context)
 
 /* --- the thread's duties ------------------------------------------------------------------- */
 
-static void end_waits(struct worker *worker)
-{
-	struct wait *wait, *next;
-
-	for (wait = TAILQ_FIRST(&worker->waits); wait != NULL; wait = next) {
-		next = TAILQ_NEXT(wait, link);
-		if (wait->connection != NULL)
-			connection_resume(wait, NULL, "tlsad is stopping; ask again");
-		wait->connection = NULL;
-	}
-}
-
-static bool requests_in_flight(const struct worker *worker)
-{
-	const struct wait *wait;
-
-	TAILQ_FOREACH(wait, &worker->waits, link)
-	{
-		if (wait->connection != NULL)
-			return true;
-	}
-	return false;
-}
-
-/* When told to stop: what has arrived is still answered, what is being looked up for a while. */
-static void stop_when_done(struct worker *worker)
-{
-	bool patient = clock_steady() < worker->stop_at;
-
-	connection_handle_arrivals(-1, 0, worker);
-	/* What comes behind a request that is given up is not begun any more. */
-	if (!patient)
-		end_waits(worker);
-	if (!patient || !requests_in_flight(worker))
-		event_base_loopbreak(worker->base);
-}
-
 /*
  * The lookup thread keeps the time; this is for an answer that it could not send for want of
  * memory. It may still have a pointer to the wait, which is therefore not freed before it answers.
@@ -245,21 +206,11 @@ static void tick(evutil_socket_t fd, short what, void *context)
 		make_way(worker);
 	note_idle(worker);
 	give_up_overdue(worker, now);
-	if (worker->stopping) {
-		stop_when_done(worker);
-	} else if (worker->paused) {
+	if (worker->paused && !worker->stopping) {
 		for (size_t i = 0; i < worker->listener_count; i++)
 			event_add(worker->listeners[i].event, NULL);
 		worker->paused = false;
 	}
-}
-
-static void begin_stop(struct worker *worker)
-{
-	pause_listeners(worker);
-	worker->stopping = true;
-	worker->stop_at = clock_steady() + STOP_PATIENCE;
-	stop_when_done(worker);
 }
 
 static void take_answer(struct worker *worker, struct lookup_answer *answer)
@@ -270,8 +221,6 @@ static void take_answer(struct worker *worker, struct lookup_answer *answer)
 	if (wait->connection != NULL)
 		connection_resume(wait, answer, NULL);
 	wait_free(wait);
-	if (worker->stopping)
-		stop_when_done(worker);
 }
 
 static void take_message(void *context, struct message *message)
@@ -295,7 +244,9 @@ static void take_message(void *context, struct message *message)
 			note_idle(worker);
 		break;
 	case MESSAGE_STOP:
-		begin_stop(worker);
+		pause_listeners(worker);
+		atomic_fetch_add(&worker->server->deaf, 1);
+		worker_begin_stop(worker);
 		break;
 	default:
 		break;
@@ -307,6 +258,7 @@ static void *run(void *context)
 {
 	struct worker *worker = context;
 
+	pthread_setname_np(pthread_self(), "tlsad-serving");
 	if (event_base_dispatch(worker->base) < 0)
 		log_error("a serving thread's event loop failed");
 	return NULL;
@@ -338,6 +290,8 @@ static void worker_free(struct worker *worker)
 		event_free(worker->tick);
 	if (worker->handle_arrivals != NULL)
 		event_free(worker->handle_arrivals);
+	if (worker->stop_round != NULL)
+		event_free(worker->stop_round);
 	heartbeat_free(worker->heartbeat);
 	if (worker->mailbox.wake >= 0)
 		mailbox_clear(&worker->mailbox);
@@ -363,23 +317,30 @@ static struct event_base *make_base(void)
 	return base;
 }
 
+static bool watch_listener(
+	struct worker *worker, int fd, const struct endpoint *endpoint, enum service service)
+{
+	struct listener *listener = &worker->listeners[worker->listener_count];
+
+	listener->worker = worker;
+	listener->protocol = protocols[service];
+	listener->inet = endpoint_path(endpoint) == NULL;
+	listener->event = event_new(worker->base, fd, EV_READ | EV_PERSIST, accept_more, listener);
+	if (listener->event == NULL)
+		return false;
+	worker->listener_count++;
+	return event_add(listener->event, NULL) == 0;
+}
+
 static bool watch_listeners(struct worker *worker)
 {
-	struct server *server = worker->server;
-
-	for (size_t i = 0; i < server->place_count; i++) {
-		const struct place *place = &server->places[i];
-		struct listener *listener = &worker->listeners[i];
-		listener->worker = worker;
-		listener->protocol = place->protocol;
-		listener->inet = place->endpoint.address.ss_family != AF_UNIX;
-		listener->event = event_new(
-			worker->base, place->fd, EV_READ | EV_PERSIST, accept_more, listener);
-		if (listener->event == NULL)
-			return false;
-		worker->listener_count++;
-		if (event_add(listener->event, NULL) != 0)
-			return false;
+	for (int service = 0; service < SERVICE_COUNT; service++) {
+		const struct listeners *listeners = worker->server->listeners[service];
+		for (size_t i = 0; listeners != NULL && i < listeners->count; i++) {
+			if (!watch_listener(worker, listeners->sockets[i], &listeners->endpoints[i],
+				    (enum service)service))
+				return false;
+		}
 	}
 	return true;
 }
@@ -416,50 +377,44 @@ static struct worker *worker_new(
 		worker->tick = event_new(worker->base, -1, EV_PERSIST, tick, worker);
 		worker->handle_arrivals =
 			event_new(worker->base, -1, 0, connection_handle_arrivals, worker);
+		worker->stop_round =
+			event_new(worker->base, -1, EV_PERSIST, worker_stop_when_done, worker);
 		worker->heartbeat = heartbeat_new(worker->base);
 		if (worker->tick != NULL && worker->handle_arrivals != NULL &&
-			worker->heartbeat != NULL && event_add(worker->tick, &second) == 0 &&
-			watch_listeners(worker))
+			worker->stop_round != NULL && worker->heartbeat != NULL &&
+			event_add(worker->tick, &second) == 0 && watch_listeners(worker))
 			return worker;
 	}
 	worker_free(worker);
 	return NULL;
 }
 
-static bool listen_on(struct server *server, const char *setting, const struct conf_list *list,
-	const struct protocol *protocol, char *error, size_t error_size)
-{
-	char words[256];
-
-	for (size_t i = 0; i < list->count; i++) {
-		struct place *place = &server->places[server->place_count];
-		/* The configuration was checked when it was loaded. */
-		endpoint_parse(&place->endpoint, list->entries[i], words, sizeof words);
-		place->protocol = protocol;
-		place->fd = endpoint_listen(&place->endpoint,
-			(mode_t)server->conf->server.socket_mode, words, sizeof words);
-		if (place->fd < 0) {
-			snprintf(error, error_size, "[server] %s %.150s: %.250s", setting,
-				list->entries[i], words);
-			return false;
-		}
-		server->place_count++;
-	}
-	return true;
-}
-
 /*
  * Where nobody has said where the policy service is to be, a place that cannot be had is no reason
  * not to serve the maps: there are daemons without, from before there was one.
  */
-static bool listen_all(struct server *server, char *error, size_t error_size)
+static bool listen_all(struct server *server, struct activation *activation,
+	const struct account *owner, char *error, size_t error_size)
 {
 	const struct conf_list *socketmap = &server->conf->server.socketmap;
 	const struct conf_list *policy = &server->conf->server.policy;
+	struct listeners_wish wish = {
+		.name = "socketmap",
+		.endpoints = socketmap->entries,
+		.count = socketmap->count,
+		.mode = (mode_t)server->conf->server.socket_mode,
+		.owner = owner,
+	};
+	struct listeners **listeners = server->listeners;
 
-	if (!listen_on(server, "socketmap", socketmap, &protocol_socketmap, error, error_size))
+	listeners[SERVICE_SOCKETMAP] = listeners_open(&wish, activation, error, error_size);
+	if (listeners[SERVICE_SOCKETMAP] == NULL)
 		return false;
-	if (listen_on(server, "policy", policy, &protocol_policy, error, error_size))
+	wish.name = "policy";
+	wish.endpoints = policy->entries;
+	wish.count = policy->count;
+	listeners[SERVICE_POLICY] = listeners_open(&wish, activation, error, error_size);
+	if (listeners[SERVICE_POLICY] != NULL)
 		return true;
 	if (policy->count != 1 || strcmp(policy->entries[0], CONF_DEFAULT_POLICY) != 0)
 		return false;
@@ -498,7 +453,8 @@ static void say_descriptor_limit(const struct server *server)
 			server->descriptors_for_connections);
 }
 
-struct server *server_new(struct conf *conf, char *error, size_t error_size)
+struct server *server_new(struct conf *conf, struct activation *activation,
+	const struct account *owner, char *error, size_t error_size)
 {
 	struct server *server = calloc(1, sizeof *server);
 
@@ -508,7 +464,7 @@ struct server *server_new(struct conf *conf, char *error, size_t error_size)
 	}
 	server->conf = conf_hold(conf);
 	divide_descriptors(server);
-	if (!listen_all(server, error, error_size)) {
+	if (!listen_all(server, activation, owner, error, error_size)) {
 		server_free(server);
 		return NULL;
 	}
@@ -562,16 +518,10 @@ void server_set_conf(struct server *server, struct conf *conf)
 	}
 }
 
-static void remove_endpoints(struct server *server)
-{
-	for (size_t i = 0; !server->removed && i < server->place_count; i++)
-		endpoint_remove(&server->places[i].endpoint);
-	server->removed = true;
-}
-
 void server_stop(struct server *server)
 {
-	remove_endpoints(server);
+	for (int service = 0; service < SERVICE_COUNT; service++)
+		listeners_remove(server->listeners[service]);
 	for (unsigned i = 0; i < server->running; i++)
 		mailbox_post_kind(&server->workers[i]->mailbox, MESSAGE_STOP);
 	for (unsigned i = 0; i < server->running; i++)
@@ -588,11 +538,20 @@ void server_free(struct server *server)
 	for (unsigned i = 0; server->workers != NULL && i < server->worker_count; i++)
 		worker_free(server->workers[i]);
 	free(server->workers);
-	remove_endpoints(server);
-	for (size_t i = 0; i < server->place_count; i++)
-		close(server->places[i].fd);
+	for (int service = 0; service < SERVICE_COUNT; service++)
+		listeners_free(server->listeners[service]);
 	conf_release(server->conf);
 	free(server);
+}
+
+bool server_is_deaf(const struct server *server)
+{
+	return atomic_load(&server->deaf) == server->running;
+}
+
+const struct listeners *server_listeners(const struct server *server)
+{
+	return server->listeners[SERVICE_SOCKETMAP];
 }
 
 uint32_t server_heartbeat_age(const struct server *server)

@@ -11,6 +11,7 @@
 
 #include "common/conf.h"
 #include "daemon/cache.h"
+#include "daemon/listeners.h"
 #include "daemon/lookup.h"
 #include "daemon/policy.h"
 #include "daemon/socketmap.h"
@@ -18,10 +19,12 @@
 struct server;
 
 /*
- * Bind the endpoints; nothing is accepted yet. NULL and one line that names the endpoint. To be
- * called early: a port in use is found before anything else is done.
+ * Bind the endpoints, or take those that were handed over; nothing is accepted yet. NULL and one
+ * line that names the endpoint. To be called early: a port in use is found before anything else is
+ * done, and `owner`, who gets the unix sockets, may not be allowed to bind them.
  */
-struct server *server_new(struct conf *conf, char *error, size_t error_size);
+struct server *server_new(struct conf *conf, struct activation *activation,
+	const struct account *owner, char *error, size_t error_size);
 
 /* Start the threads. False and one line when that is not possible. */
 bool server_start(struct server *server, struct cache *cache, struct tafiles *tafiles,
@@ -30,8 +33,12 @@ bool server_start(struct server *server, struct cache *cache, struct tafiles *ta
 /* Hand a new configuration to the threads. */
 void server_set_conf(struct server *server, struct conf *conf);
 
+/* Where the maps are served, whatever the configuration says by now. */
+const struct listeners *server_listeners(const struct server *server);
+
 /*
- * Accept no more, finish what is being answered, within bounds, and end the threads. After it the
+ * Accept no more, finish what is being answered, within bounds, and end the threads. Connections
+ * that wait to be accepted are left to the next process, if it gets the same sockets. After it the
  * lookup thread has nobody left to answer to and may stop; server_free() comes last, because its
  * answers under way are thrown away in there.
  */

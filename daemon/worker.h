@@ -69,6 +69,7 @@ struct connection {
 	struct event event;
 	int fd;
 	uint64_t last_active;    /* [us], clock_steady_us() */
+	bool heard;              /* there was a request */
 	struct wait *wait;       /* what it waits for, or NULL */
 	struct arrival *arrival; /* in this turn of the loop, or NULL */
 	struct backlog input;    /* a beginning of a request, or requests behind one that waits */
@@ -113,6 +114,8 @@ struct worker {
 	bool paused; /* listeners, for want of file descriptors */
 	bool stopping;
 	uint32_t stop_at; /* [s], clock_steady(): when stopping, the end of patience */
+	unsigned stop_rounds;
+	struct event *stop_round; /* while stopping */
 	struct event *tick;
 	TAILQ_HEAD(connection_list, connection) idle; /* least recently active first */
 	TAILQ_HEAD(, wait) waits;
@@ -132,6 +135,16 @@ struct worker {
 	char input[INPUT_SIZE];
 	char output[OUTPUT_SIZE];
 };
+
+/*
+ * Told to stop, and accepting no more: what has arrived is still answered, what is being looked up
+ * for a while, and then the event loop ends. The second is an event's callback, of stop_round.
+ */
+void worker_begin_stop(struct worker *worker);
+void worker_stop_when_done(evutil_socket_t fd, short what, void *worker);
+
+/* Does no thread accept any more? */
+bool server_is_deaf(const struct server *server);
 
 /* Take over an accepted socket; closes it when there is no memory. */
 void connection_open(struct worker *worker, int fd, const struct protocol *protocol);

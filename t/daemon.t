@@ -73,10 +73,14 @@ my @bad_settings = (
 	[ 'policy', 'senders', 'file:senders', qr/whole path/ ],
 	[ 'policy', 'clients', '192.0.2.0/33', qr/expected a network/ ],
 	[ 'server', 'control', 'inet:127.0.0.1:1', qr/unix:PATH/ ],
+	[ 'server', 'user', 'no-such-account', qr/no such account; make it/ ],
+	[ 'server', 'user', 'root', qr/is root; name an account with fewer rights/ ],
+	[ 'server', 'chroot', 'var/lib/tlsad', qr/from \/ on/ ],
+	[ 'server', 'chroot', '/var/lib/tlsad', qr/chroot without user/ ],
+	[ 'server', 'pid_file', 'tlsad.pid', qr/from \/ on/ ],
 	[ 'server', 'metrics', 'http://127.0.0.1:1', qr/unix:PATH or inet:/ ],
 	[ 'server', 'metrics', 'inet:127.0.0.1:9465, inet:[::1]:9465', qr/inet:ADDRESS:PORT/ ],
 	[ 'log', 'answers', 'some', qr/yes or no/ ],
-	[ 'server', 'user', 'tlsad', qr/does not have .*remove/ ],
 	[ 'server', 'workrs', '1', qr/did you mean 'workers'/ ],
 	[ 'server', 'timeout', '1s', qr/belongs to \[resolver\]|did you mean/ ],
 	[ 'server', 'xyzzy', '1', qr/no setting 'xyzzy'/ ],
@@ -213,7 +217,8 @@ sub bad_settings
 {
 	my $file = "$directory/bad.conf";
 	# These are of several settings, or of one that is missing: no one line has them.
-	my $no_line = qr/TLS-NAME|write no|name a directory|larger than max_ttl|without tafile_dir/;
+	my $no_line = qr/TLS-NAME|write\ no|name\ a\ directory|larger\ than\ max_ttl|without\ tafile_dir
+		|no\ such\ account|is\ root|chroot\ without\ user/x;
 	for (@bad_settings) {
 		my ($section, $key, $value, $words) = @$_;
 		write_file($file, "; a comment\n\n[$section]\n; another\n$key = $value\n\n");

@@ -115,6 +115,8 @@ sub the_page
 sub bad_requests
 {
 	my ($daemon, $http) = start();
+	# Its sockets accept before all its threads run.
+	$daemon->request('policy', 'full.dane.lab');
 	my $before = descriptors($daemon);
 	is($http->get($_)->{status}, 404, "$_: 404") for '/', '/metrics/', '/metric', '/../etc/passwd',
 		'/%6detrics%00', '//metrics', '/healthz/x';

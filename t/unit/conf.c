@@ -98,6 +98,9 @@ static const struct {
 	{"server.socket_mode", "0666", false},
 	{"server.max_connections", "16384", true},
 	{"server.idle_timeout", "120", true},
+	{"server.user", "", false},
+	{"server.chroot", "", false},
+	{"server.pid_file", "", false},
 	{"resolver.trust_anchor", TLSAD_CONFDIR "/root.key", false},
 	{"resolver.forward", "", false},
 	{"resolver.stub", "", false},
@@ -478,39 +481,6 @@ static void test_mistakes(void)
 	}
 }
 
-/* Settings that have their names already: refused, and nobody thinks of a typing error. */
-static void test_reserved(void)
-{
-	static const struct {
-		const char *section, *key, *value, *words;
-	} reserved[] = {
-		{"server", "user", "tlsad", "account"},
-	};
-
-	for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
-		char lines[256], override[256];
-		const char *overrides[] = {override};
-
-		snprintf(lines, sizeof lines, "[%s]\n%s = %s\n", reserved[i].section,
-			reserved[i].key, reserved[i].value);
-		struct conf *conf = load(lines);
-		if (!ok(conf == NULL && strstr(error, ":2: ") != NULL &&
-				    strstr(error, reserved[i].key) != NULL &&
-				    strstr(error, "this version does not have") != NULL &&
-				    strstr(error, reserved[i].words) != NULL,
-			    "[%s] %s belongs to what this version does not have",
-			    reserved[i].section, reserved[i].key))
-			diag("%s", conf != NULL ? "it was taken" : error);
-		conf_release(conf);
-		snprintf(override, sizeof override, "%s.%s=%s", reserved[i].section,
-			reserved[i].key, reserved[i].value);
-		conf = load_with("", overrides, 1);
-		ok(conf == NULL && strstr(error, "this version does not have") != NULL,
-			"nor with -o");
-		conf_release(conf);
-	}
-}
-
 /* --- lines --------------------------------------------------------------------------------- */
 
 static void test_lines(void)
@@ -767,10 +737,11 @@ static void test_difference(void)
 {
 	/* Another value of each. */
 	static const char *const others[SETTINGS] = {"unix:/other", "unix:/y", "unix:/x", "unix:/z",
-		"192.0.2.1", "5", "0600", "5", "5s", "/other", "192.0.2.1", "a.example 192.0.2.1",
-		"yes", "/other", "5s", "pinned", "may", "sha512", "/other", NULL, NULL, "monitor",
-		"/other", "/other", "no", "yes", "X-Other", "HOLD", "5s", "example.org", "alice",
-		"192.0.2.1", NULL, "/other", "5M", "5s", "5h", "5s", "5", "5s", "syslog", "yes"};
+		"192.0.2.1", "5", "0600", "5", "5s", "nobody", NULL, "/other", "/other",
+		"192.0.2.1", "a.example 192.0.2.1", "yes", "/other", "5s", "pinned", "may",
+		"sha512", "/other", NULL, NULL, "monitor", "/other", "/other", "no", "yes",
+		"X-Other", "HOLD", "5s", "example.org", "alice", "192.0.2.1", NULL, "/other", "5M",
+		"5s", "5h", "5s", "5", "5s", "syslog", "yes"};
 	struct conf *standard = load("");
 
 	ok(conf_difference(standard, standard, 0) == NULL, "a configuration is like itself");
@@ -788,6 +759,9 @@ static void test_difference(void)
 		const char *difference = conf_difference(standard, conf, 0);
 		is_string(difference, settings[i].setting, "what differs with it");
 		ok(conf_difference(standard, conf, 1) == NULL, "and nothing else does");
+		ok(conf_keep(conf, standard), "what needs a restart is kept");
+		ok((conf_difference(standard, conf, 0) != NULL) == settings[i].reload,
+			"and nothing else is");
 		conf_release(conf);
 	}
 	struct conf *conf =
@@ -1005,7 +979,6 @@ int main(void)
 	test_defaults();
 	test_values();
 	test_mistakes();
-	test_reserved();
 	test_lines();
 	test_long_lines();
 	test_overrides();

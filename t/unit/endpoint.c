@@ -47,6 +47,20 @@ static const char *const bad[] = {"", "unix", "unix:", "unix:relative", "unix:./
 	"127.0.0.1:8642", " unix:/x",
 	"inet:[0000000000000000000000000000000000000000000000000000000000000000000000000::1]:25"};
 
+/* What is printed can be read again and is the same, and only a unix socket has a path. */
+static void print_and_parse(const struct endpoint *endpoint)
+{
+	struct endpoint again;
+	char text[ENDPOINT_TEXT_SIZE], error[ERROR_SIZE] = "";
+	bool local = endpoint->address.ss_family == AF_UNIX;
+
+	endpoint_print(endpoint, text);
+	ok(endpoint_parse(&again, text, error, sizeof error) && again.size == endpoint->size &&
+			memcmp(&again.address, &endpoint->address, again.size) == 0,
+		"it is printed as %s", text);
+	ok((endpoint_path(endpoint) != NULL) == local, "and has %s path", local ? "a" : "no");
+}
+
 static void test_parse(void)
 {
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
@@ -72,6 +86,7 @@ static void test_parse(void)
 			"%s", good[i].text);
 		if (!parsed)
 			diag("%s", error);
+		print_and_parse(&endpoint);
 	}
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct endpoint endpoint;
