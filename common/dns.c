@@ -69,7 +69,6 @@ static const struct {
 	{"val-bogus-ttl:", "15"},
 	/* What waits for dead servers must leave room for what is answered. */
 	{"num-queries-per-thread:", "4096"},
-	{"outgoing-num-tcp:", "64"},
 	/* TLSA and DNSKEY sets do not fit in little packets; above this, TCP (RFC 9715). */
 	{"edns-buffer-size:", "1232"},
 	/* A stripped signature is a downgrade, not a stale zone (RFC 4035). */
@@ -173,7 +172,8 @@ static bool configure(
 	if (!set_option(view, "do-not-query-localhost:", settings->query_localhost ? "no" : "yes",
 		    error, error_size) ||
 		!set_number(view, "cache-max-ttl:", settings->max_ttl, error, error_size) ||
-		!set_number(view, "outgoing-range:", settings->sockets, error, error_size))
+		!set_number(view, "outgoing-range:", settings->udp_sockets, error, error_size) ||
+		!set_number(view, "outgoing-num-tcp:", settings->tcp_sockets, error, error_size))
 		return false;
 	/* Last of all that is not an anchor or a server, so that it can override the above. */
 	if (settings->options_file != NULL &&

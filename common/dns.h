@@ -36,7 +36,8 @@ struct dns_settings {
 	size_t stub_count;
 	const char *options_file; /* further libunbound options, or NULL */
 	uint32_t max_ttl;         /* [s] that libunbound keeps anything */
-	uint32_t sockets;         /* that it may have open at once for UDP; about 700 bytes each */
+	/* Sockets that each view may have open at once; one for UDP takes about 700 bytes. */
+	uint32_t udp_sockets, tcp_sockets;
 	bool query_localhost;
 };
 

@@ -1,27 +1,27 @@
 #include "common/resolver.h"
 
+#include "common/descriptors.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum {
-	/* UDP sockets of one view of the resolver. */
-	SOCKETS_MOST = 2048,
-	SOCKETS_LEAST = 8,
+	/* Two views are asked all the time; of the fresh one a probe uses a socket or two. */
+	VIEWS_ASKED = 2,
+	/* Sockets of one view of the resolver; more are of no use. */
+	UDP_MOST = 2048,
+	UDP_LEAST = 6,
+	TCP_MOST = 64,
+	TCP_LEAST = 2,
 	/* [s] Below this the resolver's own cache of delegations and keys would be of no use. */
 	TTL_LEAST_CEILING = 300,
 };
 
-/* Half of a quarter of the descriptors for each view, at most as many as are of any use. */
-static uint32_t count_sockets(void)
-{
-	struct rlimit limit;
+static uint32_t udp_sockets(void) { return descriptors_share(UDP_LEAST, UDP_MOST); }
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-		limit.rlim_cur / 8 > SOCKETS_MOST)
-		return SOCKETS_MOST;
-	return limit.rlim_cur / 8 < SOCKETS_LEAST ? SOCKETS_LEAST : (uint32_t)(limit.rlim_cur / 8);
-}
+static uint32_t tcp_sockets(void) { return descriptors_share(TCP_LEAST, TCP_MOST); }
+
+uint32_t resolver_descriptors(void) { return VIEWS_ASKED * (udp_sockets() + tcp_sockets()); }
 
 static uint32_t ttl_ceiling(const struct conf *conf)
 {
@@ -40,7 +40,8 @@ static bool make_dns(struct resolver *resolver, struct event_base *base, const s
 		.options_file = conf->resolver.options[0] != '\0' ? conf->resolver.options : NULL,
 		.query_localhost = conf->resolver.query_localhost,
 		.max_ttl = ttl_ceiling(conf),
-		.sockets = count_sockets(),
+		.udp_sockets = udp_sockets(),
+		.tcp_sockets = tcp_sockets(),
 	};
 	char words[256];
 

@@ -30,4 +30,7 @@ void resolver_set_conf(struct resolver *resolver, const struct conf *conf);
 
 void resolver_close(struct resolver *resolver);
 
+/* How many sockets it may have open at once: a share of the limit that is in force. */
+uint32_t resolver_descriptors(void);
+
 #endif

@@ -6,6 +6,7 @@
 #include "daemon/control_connection.h"
 
 #include "common/clock.h"
+#include "common/descriptors.h"
 #include "common/dns.h"
 #include "common/endpoint.h"
 #include "common/log.h"
@@ -596,6 +597,11 @@ static void pause_accepting(struct control *control)
 	}
 }
 
+uint32_t control_descriptors(void)
+{
+	return descriptors_share(CONTROL_CONNECTIONS_LEAST, CONTROL_CONNECTIONS_MOST);
+}
+
 static void accept_one(evutil_socket_t fd, short what, void *context)
 {
 	struct control *control = context;
@@ -607,7 +613,7 @@ static void accept_one(evutil_socket_t fd, short what, void *context)
 		pause_accepting(control);
 		return;
 	}
-	if (control->connection_count >= CONTROL_CONNECTIONS_MOST) {
+	if (control->connection_count >= control_descriptors()) {
 		turn_away(accepted);
 		return;
 	}

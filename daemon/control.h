@@ -27,7 +27,7 @@
  *
  * A request over CONTROL_REQUEST_LONGEST bytes, or what is no netstring, ends the connection; what
  * is no JSON object or no verb is answered with an error. Streams wait for their reader and hold
- * no lock and no snapshot of the cache meanwhile. Beyond CONTROL_CONNECTIONS_MOST connections one
+ * no lock and no snapshot of the cache meanwhile. Beyond control_descriptors() connections one
  * is told so, with an error, and closed.
  *
  * All of it runs in the main thread.
@@ -46,11 +46,15 @@
 
 enum {
 	CONTROL_REQUEST_LONGEST = 16384,
+	CONTROL_CONNECTIONS_LEAST = 4, /* where descriptors are scarce */
 	CONTROL_CONNECTIONS_MOST = 32,
 	CONTROL_WAITS_MOST = 1024, /* lookups of one connection under way; then nothing is read */
 };
 
 struct control;
+
+/* Connections that it has at most: a share of the limit on descriptors. */
+uint32_t control_descriptors(void);
 
 /* Of whom the main thread is made up; all outlive the control. */
 struct control_world {

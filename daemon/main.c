@@ -3,6 +3,7 @@
  */
 #include "common/clock.h"
 #include "common/conf.h"
+#include "common/descriptors.h"
 #include "common/dns.h"
 #include "common/floor.h"
 #include "common/log.h"
@@ -371,6 +372,7 @@ static bool open_endpoints(struct tlsad *tlsad, char *error)
 
 	if (!activation_read(&activation, error, ERROR_SIZE))
 		return false;
+	descriptors_raise();
 	tlsad->server = server_new(tlsad->conf, &activation, &tlsad->account, error, ERROR_SIZE);
 	if (tlsad->server == NULL || !listen_for_control(tlsad, &activation, error))
 		return false;

@@ -1,6 +1,7 @@
 #include "daemon/metrics.h"
 
 #include "common/clock.h"
+#include "common/descriptors.h"
 #include "common/endpoint.h"
 #include "common/exposition.h"
 #include "common/log.h"
@@ -16,12 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
 	TIDY_INTERVAL = 1,      /* [s] */
-	DESCRIPTORS_SHARE = 16, /* one of so many is for these connections, at most */
 	TIDY_CROWDED = 10000,   /* [us] while there are too many connections */
 };
 
@@ -254,13 +253,7 @@ static void cannot_accept(struct evconnlistener *listener, void *context)
 /* Where descriptors are scarce, connections of Postfix and lookups need them more. */
 static unsigned visitors_most(void)
 {
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
-		limit.rlim_cur / DESCRIPTORS_SHARE >= METRICS_CONNECTIONS_MOST)
-		return METRICS_CONNECTIONS_MOST;
-	return limit.rlim_cur / DESCRIPTORS_SHARE > 2 ? (unsigned)limit.rlim_cur / DESCRIPTORS_SHARE
-						      : 2;
+	return descriptors_share(METRICS_CONNECTIONS_LEAST, METRICS_CONNECTIONS_MOST);
 }
 
 uint32_t metrics_descriptors(const struct conf *conf)

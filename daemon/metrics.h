@@ -18,6 +18,7 @@
 #include "daemon/server.h"
 
 enum {
+	METRICS_CONNECTIONS_LEAST = 2, /* where descriptors are scarce */
 	METRICS_CONNECTIONS_MOST = 16, /* a site has a few scrapers, each with one connection */
 	METRICS_LIFETIME = 20,         /* [s] of a connection, whatever it does */
 	METRICS_IDLE = 10,             /* [s] that a client may be silent */

@@ -1,9 +1,12 @@
 #include "daemon/server.h"
 
 #include "common/clock.h"
+#include "common/descriptors.h"
 #include "common/endpoint.h"
 #include "common/log.h"
+#include "common/resolver.h"
 #include "daemon/access.h"
+#include "daemon/control.h"
 #include "daemon/metrics.h"
 #include "daemon/worker.h"
 
@@ -14,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -22,8 +24,10 @@ enum {
 	ACCEPT_AT_ONCE = 16,   /* so that several threads share a burst */
 	/* [s] that the lookup thread may be late before a request is given up here. */
 	LOOKUP_GRACE = 5,
-	/* Descriptors that are not connections: libunbound's sockets of both views, and files. */
-	LOOKUP_DESCRIPTORS = 2560,
+	/* Descriptors of an idle daemon and some for files that it opens at times (counted). */
+	OWN_DESCRIPTORS = 28,
+	WORKER_DESCRIPTORS = 4, /* of its event loop and its mailbox */
+	CONNECTIONS_LEAST = 6,
 };
 
 enum service { SERVICE_SOCKETMAP, SERVICE_POLICY, SERVICE_COUNT };
@@ -422,25 +426,28 @@ static bool listen_all(struct server *server, struct activation *activation,
 	return true;
 }
 
-/* As many descriptors as may be had; connections get what lookups leave. */
+static unsigned worker_count(const struct conf *conf)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (conf->server.workers != 0)
+		return conf->server.workers;
+	if (processors < 1)
+		return 1;
+	return processors > WORKERS_AUTO_MOST ? WORKERS_AUTO_MOST : (unsigned)processors;
+}
+
+/* Connections get the descriptors that all else leaves. */
 static void divide_descriptors(struct server *server)
 {
-	struct rlimit limit;
+	uint32_t all = descriptors_limit();
+	uint32_t others = OWN_DESCRIPTORS + WORKER_DESCRIPTORS * server->worker_count +
+			  resolver_descriptors() + control_descriptors() +
+			  metrics_descriptors(server->conf);
 
-	server->descriptors_for_connections = UINT32_MAX;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	if (limit.rlim_cur != limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-			getrlimit(RLIMIT_NOFILE, &limit);
-	}
-	if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > UINT32_MAX)
-		return;
-	uint32_t all = server->descriptors = (uint32_t)limit.rlim_cur;
+	server->descriptors = all;
 	server->descriptors_for_connections =
-		(all / 2 > LOOKUP_DESCRIPTORS ? all - LOOKUP_DESCRIPTORS : all / 2) -
-		metrics_descriptors(server->conf);
+		all > others + CONNECTIONS_LEAST ? all - others : CONNECTIONS_LEAST;
 }
 
 static void say_descriptor_limit(const struct server *server)
@@ -463,6 +470,7 @@ struct server *server_new(struct conf *conf, struct activation *activation,
 		return NULL;
 	}
 	server->conf = conf_hold(conf);
+	server->worker_count = worker_count(conf);
 	divide_descriptors(server);
 	if (!listen_all(server, activation, owner, error, error_size)) {
 		server_free(server);
@@ -471,21 +479,9 @@ struct server *server_new(struct conf *conf, struct activation *activation,
 	return server;
 }
 
-static unsigned worker_count(const struct conf *conf)
-{
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (conf->server.workers != 0)
-		return conf->server.workers;
-	if (processors < 1)
-		return 1;
-	return processors > WORKERS_AUTO_MOST ? WORKERS_AUTO_MOST : (unsigned)processors;
-}
-
 bool server_start(struct server *server, struct cache *cache, struct tafiles *tafiles,
 	struct lookup *lookup, char *error, size_t error_size)
 {
-	server->worker_count = worker_count(server->conf);
 	server->workers = calloc(server->worker_count, sizeof(struct worker *));
 	snprintf(error, error_size, "cannot start the serving threads: out of memory");
 	if (server->workers == NULL)

@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use Test::More;
 use Time::HiRes ();
 use Tlsad::Daemon;
@@ -125,6 +126,7 @@ subtest('SIGHUP' => \&reloading);
 subtest('signals at the start' => \&early_signals);
 subtest('the log' => \&logging);
 subtest('few file descriptors' => \&few_descriptors);
+subtest('few for everybody' => \&few_for_everybody);
 done_testing();
 
 # Runs tlsad with these arguments: (status, standard output and error together).
@@ -566,5 +568,39 @@ sub few_descriptors
 	$_ && $_->close for @idle;
 	is(eval { $daemon->client(timeout => PROMPT)->request('policy', 'one.dane.lab') } // $@,
 		'OK dane-only', 'and when they have gone');
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+}
+
+# libunbound ends the process when it cannot open its file of trust anchors. Whoever else has
+# descriptors must leave it some, even when it begins anew.
+sub few_for_everybody
+{
+	my ($port, $policy) = (Tlsad::Process::free_port(), Tlsad::Process::private_directory() . '/policy');
+	my $config = { server => { workers => 2, metrics => "inet:127.0.0.1:$port", policy => "unix:$policy" },
+		resolver => { timeout => '5s' } };
+	my $daemon = Tlsad::Daemon->start(lab => $lab, config => $config,
+		wrapper => [ 'sh', '-c', 'ulimit -n 64; exec "$@"', 'sh' ]);
+	my $control = $daemon->directory . '/control';
+	my @crowd;
+	for (1 .. 60) {
+		push(@crowd, eval { $daemon->client(timeout => PROMPT) });
+		push(@crowd, map { IO::Socket::UNIX->new(Peer => $_) } $policy, $control);
+		push(@crowd, IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 1));
+	}
+	for my $round (1 .. 3) {
+		$daemon->write_config({ %$config, cache => { max_ttl => "${round}h" } });
+		my $from = length($daemon->log_text);
+		$daemon->reload;
+		ok($daemon->wait_log(qr/reloaded/, PROMPT, $from), "round $round: the resolver begins anew");
+		# Lookups that keep their sockets open for a while; nobody waits for these answers.
+		for my $number (2 * $round - 1, 2 * $round) {
+			my $client = eval { $daemon->client(timeout => PROMPT) } or next;
+			$client->send_request('policy', "s$number.faults.lab");
+			push(@crowd, $client);
+		}
+		my $reply = eval { $daemon->client(timeout => 2 * PROMPT)->request('policy', 'full.dane.lab') } // $@;
+		is($reply, 'OK dane-only', 'and answers');
+	}
+	cmp_ok(descriptors($daemon), '<=', 64, 'with what it has');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }

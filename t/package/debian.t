@@ -196,9 +196,12 @@ sub installation
 	works('the manual pages are',
 		'cd /usr/share/man && ls man8/tlsad.8.gz man8/tlsactl.8.gz man5/tlsad.conf.5.gz');
 	works('and the completion', 'bash -c ". /usr/share/bash-completion/completions/tlsactl"');
-	works('systemd will start it', 'systemctl is-enabled tlsad.service');
+	works("systemd will start $_", "systemctl is-enabled $_")
+		for qw(tlsad.service tlsad.socket tlsad-policy.socket tlsad-control.socket);
+	is(works('metrics', 'systemctl is-enabled tlsad-metrics.socket || :'), "disabled\n",
+		'are for who wants them');
 	# There is no man(1) here to find the manual pages.
-	is(works('the units', 'cd /lib/systemd/system; systemd-analyze verify tlsad.* 2>&1 | '
+	is(works('the units', 'cd /lib/systemd/system; systemd-analyze verify tlsad*.* 2>&1 | '
 		. 'grep tlsad | grep -v "Command .man " || :'), '', 'are right to systemd');
 }
 

@@ -31,8 +31,9 @@ my %macros = (
 	_sysusersdir => '/usr/lib/sysusers.d',
 	sysusers_requires_compat => 'Requires(pre): shadow-utils',
 	'sysusers_create_compat()' => 'echo sysusers %1',
-	'systemd_post()' => 'echo post %1',
-	'systemd_preun()' => 'echo preun %1',
+	'systemd_post()' => 'echo post %*',
+	'systemd_preun()' => 'echo preun %*',
+	'systemd_postun()' => 'echo postun %*',
 	'systemd_postun_with_restart()' => 'echo postun %1',
 );
 my @define = map { ('--define', "$_ $macros{$_}") } sort keys %macros;
@@ -88,7 +89,9 @@ sub package
 	my @files = split(/\n/, run(@query, '--list'));
 	my %files = map { ($_ => 1) } @files;
 	ok($files{$_}, $_) for qw(/etc/tlsad /usr/sbin/tlsad /usr/sbin/tlsactl
-		/usr/lib/systemd/system/tlsad.service /usr/lib/sysusers.d/tlsad.conf
+		/usr/lib/systemd/system/tlsad.service /usr/lib/systemd/system/tlsad.socket
+		/usr/lib/systemd/system/tlsad-policy.socket /usr/lib/systemd/system/tlsad-control.socket
+		/usr/lib/systemd/system/tlsad-metrics.socket /usr/lib/sysusers.d/tlsad.conf
 		/usr/share/bash-completion/completions/tlsactl /usr/share/doc/tlsad/README
 		/usr/share/doc/tlsad/main.cf.example /usr/share/doc/tlsad/usr.sbin.tlsad);
 	for my $page (qw(man8/tlsad.8 man8/tlsactl.8 man5/tlsad.conf.5)) {
@@ -98,6 +101,6 @@ sub package
 		'the configuration is known as such');
 	is(join(' ', grep { m{^(?:/run|/var|/usr/local)} } @files), '', 'what runs makes the rest');
 	my $scripts = run(@query, '--scripts');
-	like($scripts, qr/^echo \Q$_\E/m, $_) for 'sysusers systemd/tlsad.sysusers', 'post tlsad.service',
-		'preun tlsad.service', 'postun tlsad.service';
+	like($scripts, qr/^echo \Q$_\E/m, $_) for 'sysusers systemd/tlsad.sysusers', 'post tlsad.service tlsad.socket',
+		'preun tlsad.service tlsad.socket', 'postun tlsad.socket', 'postun tlsad.service';
 }

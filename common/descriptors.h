@@ -1,0 +1,21 @@
+/*
+ * descriptors.h - how the files that this process may open are shared out
+ *
+ * libunbound ends the process when it cannot open its file of trust anchors, so what others may open
+ * together must leave it enough: RLIMIT_NOFILE is divided before anything is accepted.
+ */
+#ifndef TLSAD_COMMON_DESCRIPTORS_H
+#define TLSAD_COMMON_DESCRIPTORS_H
+
+#include <stdint.h>
+
+/* Takes all that may be had: the soft limit becomes the hard one. */
+void descriptors_raise(void);
+
+/* The limit in force; UINT32_MAX when there is none. */
+uint32_t descriptors_limit(void);
+
+/* A sixteenth of the limit, but no less than `least` and no more than `most`. */
+uint32_t descriptors_share(uint32_t least, uint32_t most);
+
+#endif
