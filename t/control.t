@@ -293,12 +293,15 @@ sub no_descriptors
 	my $prlimit = Tlsad::Process::find_program('prlimit');
 	plan(skip_all => 'prlimit(1) is not installed') unless defined $prlimit;
 	my $daemon = Tlsad::Daemon->start(lab => $lab);
+	# A start needs descriptors, and so does the resolver until it has looked at the root:
+	# libunbound ends the process when it cannot open its file.
+	$daemon->wait_log($_, PATIENCE) for qr/ serves on /, qr/DNSSEC validation works/;
 	my ($limit) = qx($prlimit --pid @{[$daemon->pid]} --nofile --noheadings --raw --output SOFT) =~ /(\d+)/;
 	system($prlimit, '--pid', $daemon->pid, '--nofile=3:');
 	my $socket = connection($daemon);
 	send_request($socket, verb => 'status');
 	my $begin = main_thread_time($daemon->pid);
-	is(IO::Select->new($socket)->can_read(1.5), undef, 'nobody can be accepted');
+	is(IO::Select->new($socket)->can_read(1.5), undef, 'nobody can be accepted') or diag($daemon->log_text);
 	cmp_ok(main_thread_time($daemon->pid) - $begin, '<', 0.3, 'which costs no time');
 	system($prlimit, '--pid', $daemon->pid, "--nofile=$limit:");
 	ok(receive($socket)->{ok}, 'as soon as it can be, it is answered');

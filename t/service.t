@@ -17,11 +17,13 @@ use Test::More;
 use Time::HiRes ();
 use Tlsad::Ctl;
 use Tlsad::Daemon;
+use Tlsad::Hold;
 use Tlsad::Lab;
 use Tlsad::Manager;
 use Tlsad::Observe;
 use Tlsad::Process;
 use Tlsad::Socketmap;
+use Tlsad::Stream;
 
 use constant PROMPT => 30;		# [s] for what should take milliseconds
 use constant { CLIENTS => 20, RESTARTS => 10 };
@@ -219,53 +221,13 @@ sub watchdog
 	is($daemon->stop, 0, 'it ends');
 }
 
-# The number of one of the daemon's threads. It names itself when it begins to run.
-sub thread_named
-{
-	my ($daemon, $name) = @_;
-	my $found;
-	wait_until(PROMPT, sub {
-		for my $file (glob('/proc/' . $daemon->pid . '/task/*/comm')) {
-			open(my $handle, '<', $file) or next;
-			($found) = $file =~ m{/task/(\d+)/} if (<$handle> // '') eq "$name\n";
-		}
-		return defined $found;
-	});
-	return $found;
-}
-
-# Holds a thread: returns a pipe that lets it go when it is closed, or undef where ptrace(2) is
-# not allowed.
-sub hold
-{
-	my ($thread) = @_;
-	pipe(my $reader, my $writer) or die "pipe: $!\n";
-	my $log = fresh();
-	my $process = Tlsad::Process::spawn(log => $log, input => $reader,
-		command => [ Tlsad::Process::build_directory() . '/t/lab/hold-thread', $thread ]);
-	close($reader);
-	my $text = sub { open(my $handle, '<', $log) or return ''; local $/; <$handle> // '' };
-	wait_until(PROMPT, sub { $text->() =~ /held/ || !$process->alive });
-	return { process => $process, pipe => $writer } if $text->() =~ /held/;
-	my $status = ($process->wait(1) // 0) >> 8;
-	die 'hold-thread: ' . $text->() . "\n" if $status != 77;
-	return undef;
-}
-
-sub release
-{
-	my ($held) = @_;
-	close($held->{pipe});
-	$held->{process}->wait(PROMPT);
-}
-
 sub stuck
 {
 	for (['tlsad-serving', 'a serving thread'], ['tlsad-lookups', 'the lookup thread']) {
 		my ($name, $words) = @$_;
 		my ($manager, $daemon) = managed(watchdog => 3, config => { server => { workers => 2 } });
 		ready($manager);
-		my $thread = thread_named($daemon, $name);
+		my $thread = thread_named($daemon->pid, $name);
 		ok(defined $thread, "there is a thread with the name $name") or next;
 		my $held = hold($thread);
 		plan(skip_all => 'ptrace is not allowed here') unless $held;
@@ -285,7 +247,7 @@ sub stuck
 	my ($manager, $daemon) = managed(watchdog => 3, sockets => [ [ socketmap => "unix:$socket" ] ],
 		config => { server => { socketmap => "unix:$socket" } });
 	ready($manager);
-	my $held = hold(thread_named($daemon, 'tlsad-serving'));
+	my $held = hold(thread_named($daemon->pid, 'tlsad-serving'));
 	$manager->wait(PROMPT, sub { ($_[0]{STATUS} // '') =~ /stuck/ });
 	$daemon->{process}->signal('KILL');
 	release($held);
@@ -293,21 +255,6 @@ sub stuck
 	$daemon->start_again;
 	is(ask_once("unix:$socket"), 'OK dane-only', 'and the next one answers on the same socket');
 	is($daemon->stop, 0, 'it ends');
-}
-
-# Asks as Postfix does (dict_sockmap_lookup() in its src/util/dict_sockmap.c): on a connection that
-# stays open; when that breaks, once more on a new one. Who cannot connect has failed.
-sub ask_like_postfix
-{
-	my ($endpoint, $connection, $key) = @_;
-	for my $attempt (1 .. 2) {
-		$$connection //= eval { Tlsad::Socketmap->new($endpoint, timeout => 100) }
-			or return "attempt $attempt: $@";
-		my $reply = eval { $$connection->request('policy', $key) };
-		return $reply if defined $reply;
-		undef $$connection;
-	}
-	return "twice: $@";
 }
 
 # Postfix would not ask a third time. On a busy machine the moment may be over before the request
@@ -335,56 +282,24 @@ sub newcomer
 	is($reply, 'OK dane-only', 'is answered');
 }
 
-# One of the clients: a byte for each answer, a line for what is none. Every other one connects for
-# each request; every third one asks what nobody has asked yet.
-sub stream
-{
-	my ($number, $endpoint, $file, $end) = @_;
-	open(my $answers, '>', "$file.answers") or die "$file: $!\n";
-	open(my $failures, '>', "$file.failures") or die "$file: $!\n";
-	my ($connection, $port) = (undef, 1000 * $number);
-	until (-e $end) {
-		undef $connection if $number % 2;
-		my $key = $number % 3 ? 'full.dane.lab' : '[mx1.dane.lab]:' . ++$port;
-		my $reply = ask_like_postfix($endpoint, \$connection, $key);
-		if ($reply =~ /^(?:OK dane-only|NOTFOUND )$/) { syswrite($answers, 'x') }
-		else { syswrite($failures, "$key: $reply\n") }
-	}
-}
-
 sub restarts
 {
 	my $socket = fresh();
-	my $end = fresh();
 	my ($manager, $daemon) = managed(sockets => [ [ socketmap => "unix:$socket" ] ],
 		config => { server => { socketmap => "unix:$socket", workers => 3 } });
 	ready($manager);
-	my @files = map { fresh() } 1 .. CLIENTS;
-	my @clients = map { my $number = $_; Tlsad::Process::spawn(log => "$files[$number].log",
-		code => sub { stream($number, "unix:$socket", $files[$number], $end) }) } 0 .. CLIENTS - 1;
-	my @before = (0) x CLIENTS;
-	my $all_answered = sub {
-		my $all = wait_until(2 * PROMPT, sub {
-			!grep { (-s "$files[$_].answers" // 0) <= $before[$_] } 0 .. CLIENTS - 1 });
-		@before = map { -s "$_.answers" // 0 } @files;
-		return $all;
-	};
-	ok($all_answered->(), 'all clients are answered');
+	my $stream = Tlsad::Stream->start("unix:$socket", CLIENTS, 2 * PROMPT);
+	ok($stream->all_answered, 'all clients are answered');
 	my ($statuses, $unanswered) = ('', 0);
 	for (1 .. RESTARTS) {
 		$statuses .= $daemon->stop(PROMPT);
 		$daemon->start_again;
-		$unanswered++ unless ready($manager) && $all_answered->();
+		$unanswered++ unless ready($manager) && $stream->all_answered;
 	}
 	is($statuses, '0' x RESTARTS, 'all ends are clean');
 	is($unanswered, 0, 'after each restart all clients are answered');
-	open(my $handle, '>', $end);
-	$_->wait(2 * PROMPT) for @clients;
-	my @failures = map { my $name = $_;
-		open(my $file, '<', "$name.failures") or die "$name: $!\n"; <$file> } @files;
+	my @failures = $stream->stop;
 	is(scalar(@failures), 0, 'no request has failed') or diag(@failures[0 .. ($#failures < 9 ? $#failures : 9)]);
-	my $answers = 0;
-	$answers += $_ for @before;
-	note("$answers answers over ${\ RESTARTS} restarts");
+	note($stream->answers, " answers over ${\ RESTARTS} restarts");
 	is($daemon->stop, 0, 'it ends');
 }

@@ -1,0 +1,103 @@
+package Tlsad::Stream;
+
+# Tlsad::Stream - clients that ask without end, as Postfix does
+#
+# Purpose
+#   Shows whether somebody notices that tlsad is restarted. Each client is a process. Every other
+#   one connects for each request; every third one asks what nobody has asked yet.
+#
+# Functions
+#   ask_like_postfix(ENDPOINT, \CONNECTION, KEY)
+#       On a connection that stays open; when that breaks, once more on a new one
+#       (dict_sockmap_lookup() in Postfix's src/util/dict_sockmap.c). Who cannot connect
+#       has failed. Returns the reply, or why there is none.
+#   Tlsad::Stream->start(ENDPOINT, CLIENTS, PATIENCE)
+#   $stream->all_answered
+#       True when each client has got an answer since the last call, within PATIENCE [s].
+#   $stream->stop
+#       Ends them. Returns the requests that failed, a line each.
+#   $stream->answers                how many there were up to the last all_answered
+
+use strict;
+use warnings;
+use Tlsad::Observe;
+use Tlsad::Process ();
+use Tlsad::Socketmap;
+
+use constant REQUEST_TIMEOUT => 100;		# [s] ipc_timeout of Postfix
+
+sub ask_like_postfix
+{
+	my ($endpoint, $connection, $key) = @_;
+	for my $attempt (1 .. 2) {
+		$$connection //= eval { Tlsad::Socketmap->new($endpoint, timeout => REQUEST_TIMEOUT) }
+			or return "attempt $attempt: $@";
+		my $reply = eval { $$connection->request('policy', $key) };
+		return $reply if defined $reply;
+		undef $$connection;
+	}
+	return "twice: $@";
+}
+
+# A byte for each answer, a line for what is none.
+sub _client
+{
+	my ($number, $endpoint, $file, $end) = @_;
+	open(my $answers, '>', "$file.answers") or die "$file: $!\n";
+	open(my $failures, '>', "$file.failures") or die "$file: $!\n";
+	my ($connection, $port) = (undef, 1000 * $number);
+	until (-e $end) {
+		undef $connection if $number % 2;
+		my $key = $number % 3 ? 'full.dane.lab' : '[mx1.dane.lab]:' . ++$port;
+		my $reply = ask_like_postfix($endpoint, \$connection, $key);
+		if ($reply =~ /^(?:OK dane-only|NOTFOUND )/) { syswrite($answers, 'x') }
+		else { syswrite($failures, "$key: $reply\n") }
+	}
+}
+
+sub start
+{
+	my ($class, $endpoint, $clients, $patience) = @_;
+	my $directory = Tlsad::Process::private_directory();
+	my $self = bless { end => "$directory/end", patience => $patience,
+		files => [ map { "$directory/$_" } 1 .. $clients ], before => [ (0) x $clients ] }, $class;
+	for my $number (0 .. $clients - 1) {
+		my $file = $self->{files}[$number];
+		push(@{$self->{processes}}, Tlsad::Process::spawn(log => "$file.log",
+			code => sub { _client($number, $endpoint, $file, $self->{end}) }));
+	}
+	return $self;
+}
+
+sub _counts { return map { -s "$_.answers" // 0 } @{$_[0]{files}} }
+
+sub all_answered
+{
+	my ($self) = @_;
+	my $all = wait_until($self->{patience}, sub {
+		my @now = $self->_counts;
+		return !grep { $now[$_] <= $self->{before}[$_] } 0 .. $#now;
+	});
+	$self->{before} = [ $self->_counts ];
+	return $all;
+}
+
+sub answers
+{
+	my ($self) = @_;
+	my $sum = 0;
+	$sum += $_ for @{$self->{before}};
+	return $sum;
+}
+
+sub stop
+{
+	my ($self) = @_;
+	open(my $handle, '>', $self->{end}) or die "$self->{end}: $!\n";
+	my @hanging = grep { !defined $_->wait($self->{patience}) } @{$self->{processes}};
+	my @failures = map { my $name = $_;
+		open(my $file, '<', "$name.failures") or die "$name: $!\n"; <$file> } @{$self->{files}};
+	return (@failures, ("a client still waits\n") x @hanging);
+}
+
+1;
