@@ -19,6 +19,9 @@ use Tlsad::Lab;
 use Tlsad::Observe;
 use Tlsad::Process;
 
+# A root that changes its account is what systemd/tlsad.service has no need of.
+delete $ENV{TLSAD_HELD};
+
 use constant PROMPT => 20;		# [s] for what should take milliseconds
 use constant ACCOUNT => 'nobody';
 

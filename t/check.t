@@ -322,6 +322,8 @@ sub server_names
 	is($ctl->run('check', '[names.site.lab]', '--port', $port)->{status}, 0,
 		'a host by its name');
 	is($ctl->run('check', '[alias.site.lab]', '--port', $port)->{status}, 0, 'by an alias');
+	# The client may be done first.
+	$names->wait_count('handshake', $before + 2, 20);
 	my @seen = $names->names;
 	is("@seen[$before .. $#seen]", 'names.site.lab names.site.lab',
 		'the TLSA base domain is sent (RFC 7672 8.1)');

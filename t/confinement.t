@@ -5,7 +5,8 @@
 # No systemd need run: systemd-analyze(1) works on files, and strace(1) sees what a tlsad
 # does that serves over unix and inet sockets, looks up, stores, learns and writes trust
 # anchors, reloads, is asked by tlsactl, is handed sockets and watched, refuses, crashes and
-# starts again, logs to syslog. The manager is Tlsad::Manager.
+# starts again, logs to syslog. The manager is Tlsad::Manager. With TLSAD_HELD in the
+# environment every test holds its daemons against the filter (Tlsad::Daemon).
 
 use strict;
 use warnings;
@@ -23,6 +24,7 @@ use Tlsad::Observe;
 use Tlsad::PinnedCases;
 use Tlsad::Process;
 use Tlsad::Socketmap;
+use Tlsad::Unit;
 
 use constant PROMPT => 60;		# [s] strace is slow
 use constant EXPOSURE_MOST => 1.5;
@@ -36,7 +38,7 @@ if (@missing) {
 	fail("installed are (CI=true): @missing");
 	exit 1;
 }
-my @service = settings("$units/tlsad.service");
+my @service = Tlsad::Unit::settings("$units/tlsad.service");
 
 subtest('the units can be read' => \&verify);
 subtest('exposure' => \&exposure);
@@ -57,19 +59,6 @@ sub read_file
 	return <$handle> // '';
 }
 
-# [KEY, VALUE]... of a unit, in their order.
-sub settings
-{
-	my ($file) = @_;
-	return map { /^(\w+)=(.*)$/ ? [ $1, $2 ] : () } split(/\n/, read_file($file));
-}
-
-sub values_of
-{
-	my ($key, @settings) = @_;
-	return map { $_->[1] } grep { $_->[0] eq $key } @settings;
-}
-
 sub verify
 {
 	my $directory = Tlsad::Process::private_directory();
@@ -85,12 +74,12 @@ sub verify
 	my $said = qx(systemd-analyze verify --man=no $directory/*.service $directory/*.socket 2>&1);
 	my @complaints = grep { /\btlsad/ } split(/\n/, $said);
 	is("@complaints", '', 'systemd-analyze verify has no complaint');
-	is(join(' ', values_of('Type', @service)), 'notify', 'systemd is told when tlsad is ready');
-	my %sockets = map { ($_ => 1) } split(' ', join(' ', values_of('Sockets', @service)));
+	is(join(' ', Tlsad::Unit::values_of('Type', @service)), 'notify', 'systemd is told when tlsad is ready');
+	my %sockets = map { ($_ => 1) } split(' ', join(' ', Tlsad::Unit::values_of('Sockets', @service)));
 	ok(-e "$units/$_", "$_ is there") for sort keys %sockets;
-	is(join(' ', sort split(' ', join(' ', values_of('Also', @service)))), join(' ', sort keys %sockets),
+	is(join(' ', sort split(' ', join(' ', Tlsad::Unit::values_of('Also', @service)))), join(' ', sort keys %sockets),
 		'who enables the service enables its sockets');
-	is(join(' ', values_of('RuntimeDirectoryPreserve', @service)), 'yes',
+	is(join(' ', Tlsad::Unit::values_of('RuntimeDirectoryPreserve', @service)), 'yes',
 		'their directory stays when tlsad ends');
 }
 
@@ -117,54 +106,22 @@ sub sockets
 	my $configured = qx($tlsad -n -v -c /dev/null);
 	my %names;
 	for my $file (glob("$units/*.socket")) {
-		my @socket = settings($file);
-		my ($name) = values_of('FileDescriptorName', @socket);
+		my @socket = Tlsad::Unit::settings($file);
+		my ($name) = Tlsad::Unit::values_of('FileDescriptorName', @socket);
 		ok(!$names{$name}++, "$file has the name $name for itself");
 		my ($default) = $configured =~ /^\Q$name\E = (\S*)$/m;
 		ok(defined $default, "which is that of a setting in [server]");
-		my @endpoints = map { endpoint($_) } values_of('ListenStream', @socket);
+		my @endpoints = map { endpoint($_) } Tlsad::Unit::values_of('ListenStream', @socket);
 		is("@endpoints", $default =~ s{^unix:/\S*/tlsad/}{unix:/run/tlsad/}r, 'with the same default')
 			if $default ne '';
-		is(join(' ', values_of('Service', @socket)), 'tlsad.service', 'for tlsad.service');
-		is(join(' ', values_of('SocketMode', @socket)), $name eq 'control' ? '0600' : '0666',
+		is(join(' ', Tlsad::Unit::values_of('Service', @socket)), 'tlsad.service', 'for tlsad.service');
+		is(join(' ', Tlsad::Unit::values_of('SocketMode', @socket)), $name eq 'control' ? '0600' : '0666',
 			'its mode is the one that tlsad gives') if "@endpoints" =~ /unix:/;
 	}
 	ok($names{$_}, "there is one for $_") for qw(socketmap policy control metrics);
 }
 
 # --- system calls
-
-# Sets as systemd has them: name => {call => 1}.
-sub filter_sets
-{
-	my (%direct, %sets, $name);
-	for (split(/\n/, qx(systemd-analyze syscall-filter --no-pager 2>/dev/null))) {
-		if (/^(\@[\w-]+)/) { $name = $1 }
-		elsif (/^\s+([\w@-]+)\s*$/ && defined $name) { push(@{$direct{$name}}, $1) }
-	}
-	my $expand;
-	$expand = sub {
-		return map { /^@/ ? $expand->($_) : $_ } @{$direct{$_[0]} // die "no set $_[0]\n"};
-	};
-	$sets{$_} = { map { ($_ => 1) } $expand->($_) } for keys %direct;
-	return %sets;
-}
-
-# What SystemCallFilter= leaves: the first line says that it is a list of what is allowed.
-sub allowed_calls
-{
-	my %sets = filter_sets();
-	my %allowed;
-	for my $line (values_of('SystemCallFilter', @service)) {
-		my $take_away = $line =~ s/^~//;
-		for my $word (split(' ', $line)) {
-			for my $call ($word =~ /^@/ ? keys %{$sets{$word} // die "no set $word\n"} : $word) {
-				if ($take_away) { delete $allowed{$call} } else { $allowed{$call} = 1 }
-			}
-		}
-	}
-	return %allowed;
-}
 
 # One run. Each thread gets a file of its own.
 sub traced
@@ -262,11 +219,11 @@ sub held_against_a_run
 	}
 	cmp_ok(scalar(keys %calls), '>', 40, 'the trace can be read');
 	ok($calls{$_}, "it has $_") for qw(epoll_wait accept4 sendto flock rename fdatasync clone3 wait4);
-	my %allowed = allowed_calls();
+	my %allowed = %{Tlsad::Unit::allowed_calls()};
 	ok($allowed{read} && !$allowed{mount} && !$allowed{setuid}, 'and so can the filter');
 	my @refused = grep { !$allowed{$_} } sort keys %calls;
 	is("@refused", '', 'the filter refuses nothing that tlsad needs');
-	my %may = map { ($_ => 1) } split(' ', join(' ', values_of('RestrictAddressFamilies', @service)));
+	my %may = map { ($_ => 1) } split(' ', join(' ', Tlsad::Unit::values_of('RestrictAddressFamilies', @service)));
 	is(join(' ', grep { !$may{$_} } sort keys %families), '', 'nor does RestrictAddressFamilies=');
 	is(join("\n", @executable), '', 'nor MemoryDenyWriteExecute=');
 	note('system calls: ', join(' ', sort keys %calls));

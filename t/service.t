@@ -223,6 +223,8 @@ sub watchdog
 
 sub stuck
 {
+	# Only one can trace it.
+	local $ENV{TLSAD_HELD};
 	for (['tlsad-serving', 'a serving thread'], ['tlsad-lookups', 'the lookup thread']) {
 		my ($name, $words) = @$_;
 		my ($manager, $daemon) = managed(watchdog => 3, config => { server => { workers => 2 } });

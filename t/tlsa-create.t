@@ -289,6 +289,7 @@ sub live
 	is($result->{out}, "_$port._tcp.$name. IN TLSA 3 1 1 $record{leaf}\n", 'the record');
 	like($result->{err}, qr/\Atlsactl: warning: the server at 127\.0\.0\.1 was not authenticated[^\n]*\n\z/,
 		'a warning');
+	ok($server->wait_count('handshake', 1, 20), 'the server is content');
 	is(($server->names)[-1], $name, 'it was asked for the name');
 	$result = $ctl->run('tlsa', 'create', '--connect', $name, '--port', $port, '--usage', 2);
 	is($result->{status}, 1, 'a name that is not in DNS');

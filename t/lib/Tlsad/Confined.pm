@@ -40,8 +40,10 @@ sub as_nobody
 	chmod(0755, $copy);
 	File::Copy::copy(Tlsad::Daemon::binary(), "$copy/tlsad") or die "copy: $!\n";
 	chmod(0755, "$copy/tlsad");
-	return ('sh', '-c', "shift; exec $setpriv --reuid $id[2] --regid $id[3] --clear-groups "
-		. "$copy/tlsad \"\$@\"", 'sh');
+	my $binary = Tlsad::Daemon::binary();
+	return ('sh', '-c', "for word; do shift; test \"\$word\" != '$binary' || word=$copy/tlsad; "
+		. "set -- \"\$@\" \"\$word\"; done; "
+		. "exec $setpriv --reuid $id[2] --regid $id[3] --clear-groups \"\$@\"", 'sh');
 }
 
 sub can_mount

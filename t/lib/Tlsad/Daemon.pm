@@ -39,13 +39,16 @@ package Tlsad::Daemon;
 #   $daemon->stop([SECONDS])
 #       SIGTERM; returns the exit status (128 + signal for a signal). One that
 #       does not end within SECONDS (default 20) is killed: 137.
+#   refused_calls()
+#       With TLSAD_HELD: the system calls that the unit would have refused.
 #   sanitizer_reports()
 #       The reports of AddressSanitizer, LeakSanitizer, ThreadSanitizer and
 #       UBSan that any daemon of this test has written so far.
 #
 # A test in which a sanitizer reported something ends with status 1, without any
-# call from the test: the END block below sees to it. TLSAD_KEEP in the
-# environment keeps the directories.
+# call from the test: the END block below sees to it. So does one with TLSAD_HELD in the
+# environment, when a daemon has made a system call that systemd/tlsad.service forbids;
+# strace(1) sees it. TLSAD_KEEP in the environment keeps the directories.
 
 use strict;
 use warnings;
@@ -54,12 +57,15 @@ use Time::HiRes ();
 use Tlsad::Policy;
 use Tlsad::Process ();
 use Tlsad::Socketmap;
+use Tlsad::Unit ();
 
 use constant START_TIMEOUT => 30;		# [s] sanitizers make a start slow
 use constant STOP_TIMEOUT => 20;		# [s]
 
 my %all;		# weak references to every object, for the END block
 my %reports;		# what sanitizers wrote, by log file
+my $traces;		# directory, when system calls are held against the unit
+my @held;		# the command for that
 my $sanitizer_report = qr/(?:ERROR|WARNING): \w*Sanitizer|runtime error: |SUMMARY: \w+Sanitizer/;
 
 sub binary { return Tlsad::Process::build_directory() . '/tlsad' }
@@ -152,11 +158,50 @@ sub write_config
 	rename("$file.new", $file) or die "$file: $!\n";
 }
 
+# Only what the filter refuses stops the daemon for a moment; all else costs nothing.
+sub _held
+{
+	my ($self) = @_;
+	return () if !$ENV{TLSAD_HELD} || grep { $_ eq 'strace' } @{$self->{wrapper}};
+	if (!$traces) {
+		$traces = Tlsad::Process::private_directory();
+		# Whatever account it runs as.
+		chmod(01777, $traces);
+		@held = (qw(strace -D -ff --seccomp-bpf -e signal=none -e), Tlsad::Unit::refused_only(),
+			'-o', "$traces/trace");
+	}
+	return @held;
+}
+
+# A line for each call that was refused, or would be.
+sub refused_calls
+{
+	my %calls;
+	return () unless $traces;
+	for my $file (glob("$traces/trace.*")) {
+		# strace may have something to write yet.
+		for (1 .. 100) {
+			last if _slurp($file) =~ /^\+\+\+ (?:exited|killed)/m;
+			Time::HiRes::sleep(0.05);
+		}
+		$calls{$_}++ for _slurp($file) =~ /^(\w+\(.*)$/mg;
+	}
+	return sort keys %calls;
+}
+
+sub _slurp
+{
+	my ($file) = @_;
+	open(my $handle, '<:raw', $file) or return '';
+	local $/;
+	return <$handle> // '';
+}
+
 sub _spawn
 {
 	my ($self) = @_;
 	$self->{process} = Tlsad::Process::spawn(
-		command => [ @{$self->{wrapper}}, binary(), '-c', $self->config_file,
+		command => [ @{$self->{wrapper}}, $self->_held, binary(), '-c', $self->config_file,
 			@{$self->{args}} ],
 		log => $self->log_file, env => $self->{env});
 }
@@ -224,9 +269,7 @@ sub request
 sub log_text
 {
 	my ($self) = @_;
-	open(my $handle, '<:raw', $self->log_file) or return '';
-	local $/;
-	return <$handle> // '';
+	return _slurp($self->log_file);
 }
 
 sub wait_log
@@ -308,7 +351,9 @@ END {
 		print STDERR "# a sanitizer reported:\n";
 		print STDERR map { s/^/# /gmr } @reports;
 	}
-	$? = $test_status || (@reports ? 1 : 0);
+	my @refused = refused_calls();
+	print STDERR map { "# systemd/tlsad.service forbids: $_\n" } @refused;
+	$? = $test_status || (@reports || @refused ? 1 : 0);
 }
 
 1;
