@@ -12,7 +12,7 @@ enum {
 	UDP_MOST = 2048,
 	UDP_LEAST = 6,
 	TCP_MOST = 64,
-	TCP_LEAST = 2,
+	TCP_LEAST = 1,
 	/* [s] Below this the resolver's own cache of delegations and keys would be of no use. */
 	TTL_LEAST_CEILING = 300,
 };

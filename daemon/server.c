@@ -28,6 +28,9 @@ enum {
 	OWN_DESCRIPTORS = 28,
 	WORKER_DESCRIPTORS = 4, /* of its event loop and its mailbox */
 	CONNECTIONS_LEAST = 6,
+	/* Connections over the limit, while another thread is told to close one of its own. */
+	OVERSHOOT_MOST = 4,
+	OVERSHOOT_PAUSE = 2000, /* [us] */
 };
 
 enum service { SERVICE_SOCKETMAP, SERVICE_POLICY, SERVICE_COUNT };
@@ -71,6 +74,19 @@ static void pause_listeners(struct worker *worker)
 	for (size_t i = 0; i < worker->listener_count; i++)
 		event_del(worker->listeners[i].event);
 	worker->paused = true;
+}
+
+static void resume_listeners(evutil_socket_t fd, short what, void *context)
+{
+	struct worker *worker = context;
+
+	(void)fd;
+	(void)what;
+	if (!worker->paused || worker->stopping)
+		return;
+	for (size_t i = 0; i < worker->listener_count; i++)
+		event_add(worker->listeners[i].event, NULL);
+	worker->paused = false;
 }
 
 static void note_idle(struct worker *worker)
@@ -124,6 +140,19 @@ static bool over_limit(const struct worker *worker)
 	       connections_most(worker);
 }
 
+/* Others have been told to close connections, and have not yet: nobody else is let in meanwhile. */
+static bool wait_for_others(struct worker *worker)
+{
+	static const struct timeval pause = {.tv_usec = OVERSHOOT_PAUSE};
+
+	if (atomic_load_explicit(worker->all_connections, memory_order_relaxed) <
+			connections_most(worker) + OVERSHOOT_MOST ||
+		event_base_once(worker->base, -1, EV_TIMEOUT, resume_listeners, worker, &pause) != 0)
+		return false;
+	pause_listeners(worker);
+	return true;
+}
+
 static void take_connection(
 	struct listener *listener, int fd, const struct sockaddr_storage *peer, socklen_t size)
 {
@@ -158,6 +187,8 @@ static void accept_more(evutil_socket_t fd, short what, void *context)
 	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
 		struct sockaddr_storage peer;
 		socklen_t size = sizeof peer;
+		if (wait_for_others(listener->worker))
+			return;
 		int accepted =
 			accept4(fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -210,11 +241,7 @@ static void tick(evutil_socket_t fd, short what, void *context)
 		make_way(worker);
 	note_idle(worker);
 	give_up_overdue(worker, now);
-	if (worker->paused && !worker->stopping) {
-		for (size_t i = 0; i < worker->listener_count; i++)
-			event_add(worker->listeners[i].event, NULL);
-		worker->paused = false;
-	}
+	resume_listeners(-1, 0, worker);
 }
 
 static void take_answer(struct worker *worker, struct lookup_answer *answer)
@@ -443,7 +470,7 @@ static void divide_descriptors(struct server *server)
 	uint32_t all = descriptors_limit();
 	uint32_t others = OWN_DESCRIPTORS + WORKER_DESCRIPTORS * server->worker_count +
 			  resolver_descriptors() + control_descriptors() +
-			  metrics_descriptors(server->conf);
+			  metrics_descriptors(server->conf) + OVERSHOOT_MOST;
 
 	server->descriptors = all;
 	server->descriptors_for_connections =

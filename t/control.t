@@ -17,7 +17,7 @@ use Tlsad::Lab;
 use Tlsad::Observe;
 use Tlsad::Process;
 
-use constant PATIENCE => 20;	# [s] for an answer that must come
+use constant PATIENCE => 40;	# [s] for an answer that must come
 use constant REQUEST_LONGEST => 16384;
 
 my @missing = Tlsad::Lab::missing_programs();

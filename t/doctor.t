@@ -26,7 +26,7 @@ use Tlsad::Process;
 use Tlsad::Root;
 
 use constant DAY => 86400;
-use constant PROMPT => 10;		# [s]
+use constant PROMPT => 30;		# [s]
 
 if (!Namespace::inside()) {
 	my @missing = (Tlsad::Lab::missing_programs(), Namespace::missing('postconf'));

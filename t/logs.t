@@ -14,7 +14,7 @@ use Tlsad::Lab;
 use Tlsad::Observe;
 use Tlsad::Process;
 
-use constant PROMPT => 10;		# [s] for what should take milliseconds
+use constant PROMPT => 30;		# [s] for what should take milliseconds
 use constant TEMP_REQUESTS => 6;
 
 my @missing = Tlsad::Lab::missing_programs();

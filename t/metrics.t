@@ -19,7 +19,7 @@ use Tlsad::Lab;
 use Tlsad::Observe;
 use Tlsad::Process;
 
-use constant PROMPT => 10;		# [s] for what should take milliseconds
+use constant PROMPT => 30;		# [s] for what should take milliseconds
 # [s] daemon/probe.c: a look every 5 s, then 15 s of patience; and a loaded machine.
 use constant NOTICED => 90;
 use constant CROWD => 1000;

@@ -21,7 +21,7 @@ use Tlsad::Observe;
 use Tlsad::Process;
 
 # Generous, for loaded machines and sanitizers. [s]
-use constant PROMPT => 20;
+use constant PROMPT => 30;
 use constant BULK => 60;		# never-asked destinations
 
 my @missing = Tlsad::Lab::missing_programs();

@@ -19,7 +19,7 @@ use Tlsad::Observe;
 use Tlsad::Process;
 
 # Generous, for loaded machines and sanitizers. [s]
-use constant PROMPT => 10;
+use constant PROMPT => 30;
 use constant BULK => 150;		# never-asked destinations
 use constant SILENT_CONNECTIONS => 5000;
 use constant HOLDERS => 10;		# processes that hold them: 1,024 descriptors are usual
