@@ -515,6 +515,8 @@ sub fault_answer
 
 sub faults
 {
+	# In a process namespace strace looks at every call, and a server that floods keeps it too busy.
+	local $ENV{TLSAD_HELD};
 	my %hosts = map { $_ => serve("fault-$_", fault => $_) } @faults;
 	my ($daemon, $directory) = start();
 	is(ask($daemon, 'full.dane.lab'), $cases->fingerprint(256, qw(text/mx1 text/mx2)), 'the daemon is ready');
