@@ -294,21 +294,24 @@ bool store_reader_next(struct store_reader *reader, const char *after, size_t af
 
 /* --- to write ------------------------------------------------------------------------------ */
 
+bool store_disk_has_room(const struct store *store)
+{
+	struct statvfs disk;
+	return fstatvfs(store->lock, &disk) != 0 ||
+	       (uint64_t)disk.f_bavail * disk.f_frsize >= DISK_ROOM_LEAST;
+}
+
 static bool trouble(struct store *store, int code)
 {
+	/* LMDB calls it so when a full disk cuts a write short. */
+	if (code == EIO && !store_disk_has_room(store))
+		code = ENOSPC;
 	if (store->txn != NULL)
 		mdb_txn_abort(store->txn);
 	store->txn = NULL;
 	store->full += code == MDB_MAP_FULL;
 	snprintf(store->trouble, sizeof store->trouble, "%s", mdb_strerror(code));
 	return false;
-}
-
-bool store_disk_has_room(const struct store *store)
-{
-	struct statvfs disk;
-	return fstatvfs(store->lock, &disk) != 0 ||
-	       (uint64_t)disk.f_bavail * disk.f_frsize >= DISK_ROOM_LEAST;
 }
 
 const char *store_trouble(const struct store *store)
