@@ -61,6 +61,9 @@ bool session_open(struct session *session, const struct ctl *ctl)
 
 bool session_run(struct session *session)
 {
+	/* It may have come together with the end of what was waited for before. */
+	if (session->signal != 0)
+		return false;
 	if (event_base_dispatch(session->base) < 0)
 		log_error("the event loop failed");
 	else if (session->signal == 0)
