@@ -111,7 +111,7 @@ struct worker {
 	struct complaints complaints;
 	struct listener listeners[LISTENERS_MOST];
 	size_t listener_count;
-	bool paused; /* listeners, for want of file descriptors */
+	bool paused; /* listeners: no descriptors, or others have yet to close theirs */
 	bool stopping;
 	uint32_t stop_at; /* [s], clock_steady(): when stopping, the end of patience */
 	unsigned stop_rounds;

@@ -45,26 +45,17 @@ subtest('exposure' => \&exposure);
 subtest('sockets' => \&sockets);
 SKIP: {
 	skip('a sanitizer makes system calls of its own, and cannot be traced', 1)
-		if qx(ldd @{[Tlsad::Daemon::binary()]}) =~ /lib[at]san|libubsan/
-		|| qx(nm -D @{[Tlsad::Daemon::binary()]} 2>/dev/null) =~ /__[at]san_init/;
+		if sanitizer_built_in(Tlsad::Daemon::binary());
 	subtest('what tlsad does' => \&held_against_a_run);
 }
 done_testing();
-
-sub read_file
-{
-	my ($file) = @_;
-	open(my $handle, '<', $file) or die "$file: $!\n";
-	local $/;
-	return <$handle> // '';
-}
 
 sub verify
 {
 	my $directory = Tlsad::Process::private_directory();
 	for my $file (glob("$units/*.service"), glob("$units/*.socket")) {
 		my ($name) = $file =~ m{([^/]+)\z};
-		my $text = read_file($file);
+		my $text = Tlsad::Process::slurp($file);
 		# Which programs and manuals are installed here is not the unit's fault.
 		$text =~ s/^ExecStart=tlsad$/ExecStart=\/bin\/true/m;
 		$text =~ s/^Documentation=.*\n//m;
@@ -141,7 +132,7 @@ sub end
 	$daemon->{process}->signal($signal);
 	ok(defined $daemon->{process}->wait(PROMPT), "SIG$signal ends it");
 	# strace may have something to write yet.
-	ok(wait_until(PROMPT, sub { read_file("$trace.$pid") =~ /^\+\+\+ (?:exited|killed)/m }), 'strace, too');
+	ok(wait_until(PROMPT, sub { Tlsad::Process::slurp("$trace.$pid") =~ /^\+\+\+ (?:exited|killed)/m }), 'strace, too');
 }
 
 sub run_everything
@@ -209,7 +200,7 @@ sub held_against_a_run
 	my $trace = Tlsad::Process::private_directory() . '/trace';
 	my (%calls, %families, @executable);
 	run_everything($trace);
-	for my $line (map { split(/\n/, read_file($_)) } glob("$trace.*")) {
+	for my $line (map { split(/\n/, Tlsad::Process::slurp($_)) } glob("$trace.*")) {
 		my ($call, $rest) = $line =~ /^(\w+)\((.*)/ or next;
 		$calls{$call}++;
 		$families{$1}++ if $call =~ /^socket(?:pair)?$/ && $rest =~ /^(AF_\w+)/;

@@ -36,7 +36,7 @@ sub cannot
 
 my $tlsad = Tlsad::Daemon::binary();
 plan(skip_all => 'the unit forbids what a sanitizer needs')
-	if qx(ldd $tlsad) =~ /lib[at]san|libubsan/ || qx(nm -D $tlsad 2>/dev/null) =~ /__[at]san_init/;
+	if sanitizer_built_in($tlsad);
 my @missing = (Tlsad::Systemd->missing, Tlsad::PinnedCases::missing_programs());
 cannot("missing: @missing") if @missing;
 
@@ -60,14 +60,6 @@ subtest('the end' => \&ending);
 $systemd->stop;
 done_testing();
 
-sub read_file
-{
-	my ($file) = @_;
-	open(my $handle, '<', $file) or die "$file: $!\n";
-	local $/;
-	return <$handle> // '';
-}
-
 sub config
 {
 	my (@more) = @_;
@@ -86,12 +78,12 @@ sub boot
 			. "ExecStart=/usr/local/sbin/tlsad -c /etc/tlsad/tlsad.conf\n",
 		'/etc/systemd/system/tlsad-metrics.socket.d/port.conf' =>
 			"[Socket]\nListenStream=\nListenStream=127.0.0.1:$port\n",
-		'/etc/sysusers.d/tlsad.conf' => read_file("$units/tlsad.sysusers"));
+		'/etc/sysusers.d/tlsad.conf' => Tlsad::Process::slurp("$units/tlsad.sysusers"));
 	for my $name (qw(trust_anchor options)) {
-		$files{"/etc/tlsad/$name"} = read_file($settings->{$name}) if defined $settings->{$name};
+		$files{"/etc/tlsad/$name"} = Tlsad::Process::slurp($settings->{$name}) if defined $settings->{$name};
 	}
 	for my $unit (glob("$units/*.service"), glob("$units/*.socket")) {
-		$files{'/etc/systemd/system/' . $unit =~ s{.*/}{}r} = read_file($unit);
+		$files{'/etc/systemd/system/' . $unit =~ s{.*/}{}r} = Tlsad::Process::slurp($unit);
 	}
 	my $booted = Tlsad::Systemd->boot(files => \%files, programs => { '/usr/local/sbin/tlsad' => $tlsad,
 		'/usr/local/sbin/tlsactl' => Tlsad::Ctl::binary() });
@@ -150,7 +142,7 @@ sub beginning
 sub rights
 {
 	my $pid = $systemd->process('tlsad.service');
-	my %status = read_file("/proc/$pid/status") =~ /^(\w+):\t(.*)$/mg;
+	my %status = Tlsad::Process::slurp("/proc/$pid/status") =~ /^(\w+):\t(.*)$/mg;
 	my ($user, $group) = map { getent($_) } qw(passwd group);
 	is($status{Uid}, join("\t", ($user) x 4), 'it is the account tlsad');
 	is($status{Gid}, join("\t", ($group) x 4), 'and its group');

@@ -77,13 +77,7 @@ sub file
 	return $file;
 }
 
-sub slurp
-{
-	my ($file) = @_;
-	open(my $handle, '<:raw', $file) or return '';
-	local $/;
-	return <$handle> // '';
-}
+*slurp = \&Tlsad::Process::slurp;
 
 sub run
 {

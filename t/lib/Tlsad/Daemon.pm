@@ -181,20 +181,12 @@ sub refused_calls
 	for my $file (glob("$traces/trace.*")) {
 		# strace may have something to write yet.
 		for (1 .. 100) {
-			last if _slurp($file) =~ /^\+\+\+ (?:exited|killed)/m;
+			last if Tlsad::Process::slurp($file) =~ /^\+\+\+ (?:exited|killed)/m;
 			Time::HiRes::sleep(0.05);
 		}
-		$calls{$_}++ for _slurp($file) =~ /^(\w+\(.*)$/mg;
+		$calls{$_}++ for Tlsad::Process::slurp($file) =~ /^(\w+\(.*)$/mg;
 	}
 	return sort keys %calls;
-}
-
-sub _slurp
-{
-	my ($file) = @_;
-	open(my $handle, '<:raw', $file) or return '';
-	local $/;
-	return <$handle> // '';
 }
 
 sub _spawn
@@ -269,7 +261,7 @@ sub request
 sub log_text
 {
 	my ($self) = @_;
-	return _slurp($self->log_file);
+	return Tlsad::Process::slurp($self->log_file);
 }
 
 sub wait_log

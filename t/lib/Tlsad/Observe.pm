@@ -9,6 +9,7 @@ package Tlsad::Observe;
 #   wait_until(SECONDS, CODE)  true as soon as CODE is; false when time is over
 #   sanitized(DAEMON)          is it built with a sanitizer? Its memory and its
 #                              speed say nothing then
+#   sanitizer_built_in(PROGRAM) the same before it runs
 #   resident(DAEMON)           resident memory in bytes
 #   descriptors(DAEMON)        its number of open file descriptors
 #   threads(DAEMON)            its number of threads
@@ -19,7 +20,7 @@ use Exporter 'import';
 use JSON::PP ();
 use Time::HiRes ();
 
-our @EXPORT = qw(explain figures count_matches wait_until sanitized resident descriptors
+our @EXPORT = qw(explain figures count_matches wait_until sanitized sanitizer_built_in resident descriptors
 	threads);
 
 use constant POLL_INTERVAL => 0.05;		# [s]
@@ -64,6 +65,13 @@ sub _read
 	open(my $handle, '<', $file) or die "$file: $!\n";
 	local $/;
 	return scalar <$handle>;
+}
+
+sub sanitizer_built_in
+{
+	my ($program) = @_;
+	return qx(ldd $program 2>/dev/null) =~ /lib[at]san|libubsan/
+		|| qx(nm -D $program 2>/dev/null) =~ /__[at]san_init/;
 }
 
 sub sanitized

@@ -28,6 +28,8 @@ package Tlsad::Process;
 #       too: they are not in PATH of an ordinary user.
 #   free_port()
 #       A port of 127.0.0.1 that is free for UDP and TCP at this moment.
+#   slurp(FILE)
+#       All of a file, empty when it is not there.
 #   source_directory(), build_directory()
 #       TLSAD_SOURCE and TLSAD_BUILD, or what t/ implies.
 
@@ -42,7 +44,7 @@ use IO::Socket::INET;
 use POSIX ();
 use Time::HiRes ();
 
-our @EXPORT_OK = qw(spawn private_directory find_program free_port
+our @EXPORT_OK = qw(spawn private_directory find_program free_port slurp
 	source_directory build_directory);
 
 # Outside the range from which the kernel takes ports of outgoing connections,
@@ -79,6 +81,14 @@ sub find_program
 		}
 	}
 	return undef;
+}
+
+sub slurp
+{
+	my ($file) = @_;
+	open(my $handle, '<:raw', $file) or return '';
+	local $/;
+	return <$handle> // '';
 }
 
 sub free_port

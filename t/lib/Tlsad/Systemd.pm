@@ -61,7 +61,7 @@ sub boot
 	close($reader);
 	my $end = Time::HiRes::time() + BOOT_TIMEOUT;
 	while (1) {
-		my $text = _read($log);
+		my $text = Tlsad::Process::slurp($log);
 		my ($init) = $text =~ /^init (\d+)$/m;
 		if (defined $init) {
 			$self->{init} = $init;
@@ -71,18 +71,10 @@ sub boot
 		my $alive = $self->{process}->alive;
 		if (!$alive || Time::HiRes::time() > $end) {
 			$self->stop;
-			die "systemd does not come up:\n$text" . _read($log);
+			die "systemd does not come up:\n$text" . Tlsad::Process::slurp($log);
 		}
 		Time::HiRes::sleep(0.1);
 	}
-}
-
-sub _read
-{
-	my ($file) = @_;
-	open(my $handle, '<', $file) or return '';
-	local $/;
-	return <$handle> // '';
 }
 
 sub _write
@@ -127,7 +119,7 @@ sub process
 	my $namespace = readlink("/proc/$self->{init}/ns/pid") // return undef;
 	for my $directory (glob('/proc/[0-9]*')) {
 		next unless (readlink("$directory/ns/pid") // '') eq $namespace;
-		return $directory =~ s{.*/}{}r if _read("$directory/status") =~ /^NSpid:.*\t\Q$inside\E$/m;
+		return $directory =~ s{.*/}{}r if Tlsad::Process::slurp("$directory/status") =~ /^NSpid:.*\t\Q$inside\E$/m;
 	}
 	return undef;
 }
