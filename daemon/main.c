@@ -17,6 +17,7 @@
 #include "daemon/notify.h"
 #include "daemon/pid_file.h"
 #include "daemon/server.h"
+#include "daemon/signals.h"
 #include "daemon/watchdog.h"
 
 #include <errno.h>
@@ -64,6 +65,7 @@ struct tlsad {
 	struct metrics *metrics;             /* NULL: none */
 	struct watchdog *watchdog;           /* NULL: none */
 	struct event_base *base;
+	struct signals signals;
 	char status[STATUS_SIZE]; /* for the service manager */
 };
 
@@ -257,14 +259,11 @@ static void look_for_ends(evutil_socket_t fd, short what, void *context)
 	exceptions_note_ends(tlsad->conf->rules);
 }
 
-static void reload(evutil_socket_t signal, short what, void *context)
+static void reload(struct tlsad *tlsad)
 {
-	struct tlsad *tlsad = context;
 	json_t *changed = json_array(), *restart = json_array();
 	char error[CONF_ERROR_SIZE];
 
-	(void)signal;
-	(void)what;
 	notify_reloading();
 	take_new_conf(tlsad, changed, restart, error, sizeof error);
 	notify_ready(tlsad->status);
@@ -272,51 +271,34 @@ static void reload(evutil_socket_t signal, short what, void *context)
 	json_decref(restart);
 }
 
-static void stop(evutil_socket_t signal, short what, void *context)
+static void take_signal(void *context, int number)
 {
 	struct tlsad *tlsad = context;
 
-	(void)what;
+	if (number == SIGHUP) {
+		reload(tlsad);
+		return;
+	}
 	notify_stopping();
-	log_info("stopping on signal %d", (int)signal);
+	log_info("stopping on signal %d", number);
 	event_base_loopbreak(tlsad->base);
-}
-
-static void block_signals(int how)
-{
-	sigset_t signals;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	pthread_sigmask(how, &signals, NULL);
 }
 
 static bool serve(struct tlsad *tlsad)
 {
-	struct event *term = evsignal_new(tlsad->base, SIGTERM, stop, tlsad);
-	struct event *interrupt = evsignal_new(tlsad->base, SIGINT, stop, tlsad);
-	struct event *hangup = evsignal_new(tlsad->base, SIGHUP, reload, tlsad);
 	struct event *ends = event_new(tlsad->base, -1, EV_PERSIST, look_for_ends, tlsad);
 	const struct timeval minute = {.tv_sec = 60};
-	bool good = term != NULL && interrupt != NULL && hangup != NULL && ends != NULL &&
-		    event_add(ends, &minute) == 0 && event_add(term, NULL) == 0 &&
-		    event_add(interrupt, NULL) == 0 && event_add(hangup, NULL) == 0;
+	bool good = ends != NULL && event_add(ends, &minute) == 0 &&
+		    signals_watch(&tlsad->signals, tlsad->base, take_signal, tlsad);
 
 	if (good) {
 		notify_ready(tlsad->status);
-		block_signals(SIG_UNBLOCK);
 		good = event_base_dispatch(tlsad->base) >= 0;
 	}
 	if (!good)
 		log_error("the main event loop failed");
-	if (term != NULL)
-		event_free(term);
-	if (interrupt != NULL)
-		event_free(interrupt);
-	if (hangup != NULL)
-		event_free(hangup);
+	/* A second signal ends the process, whatever it still waits for. */
+	signals_release(&tlsad->signals);
 	if (ends != NULL)
 		event_free(ends);
 	return good;
@@ -504,12 +486,12 @@ static void end(struct tlsad *tlsad, bool served)
 
 static int run(struct tlsad *tlsad)
 {
+	static const int obeyed[] = {SIGTERM, SIGINT, SIGHUP};
 	char error[ERROR_SIZE] = "";
 	int status = EXIT_FAILURE;
 
 	signal(SIGPIPE, SIG_IGN);
-	/* Until serve() can obey them; threads inherit it, so that they never get one. */
-	block_signals(SIG_BLOCK);
+	signals_block(&tlsad->signals, obeyed, sizeof obeyed / sizeof obeyed[0]);
 	if (start(tlsad, error)) {
 		say_start(tlsad);
 		bool good = serve(tlsad);
