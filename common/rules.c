@@ -1,20 +1,25 @@
 /*
- * One table of keys, open addressing. A name's suffixes are hashed from right to left, so that each
- * hash is a step from the one before it. In front of the table stands a filter of a few bits a key,
- * small enough to stay in the processor's cache, and before that it is known how many labels keys
- * have at all: nearly all suffixes end there.
+ * One table of keys, open addressing. A slot is a cache line that holds the key too, unless that is
+ * long: what is found is found with one look at memory, which can be on its way before it is
+ * needed. The suffixes of a name are looked up only where there are keys with as many labels, and
+ * in front of the table stands a filter of a few bits a key, small enough to stay in the
+ * processor's cache: nearly all suffixes end there.
  */
 #include "common/rules.h"
 
+#include "common/hash.h"
 #include "common/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum {
 	SLOTS_LEAST = 64,
-	FILTER_BITS = 8, /* for each slot; of the slots at most half are taken */
+	SLOT_SIZE = 64,  /* a cache line */
+	FILTER_BITS = 8, /* for each slot; of the slots at most two thirds are taken */
+	LARGE_PAGE = 2 * 1024 * 1024,
 	CHUNK_SIZE = 65536,
 	NO_MINIMUM = MINIMUM_COUNT,
 };
@@ -34,28 +39,29 @@ struct chunk {
 	_Alignas(8) char bytes[];
 };
 
-/* The key is in it, so that to find one is to look at one place in memory behind the slot. */
-struct entry {
+enum { KEY_IN_SLOT = SLOT_SIZE - 2 * sizeof(char *) - sizeof(uint32_t) - 4 };
+
+struct slot {
 	struct exception *exception; /* or NULL */
 	const char *file;            /* of the minimum, like the next */
 	uint32_t line;
-	uint8_t minimum; /* enum minimum_level, or NO_MINIMUM */
-	uint8_t key_size;
-	char key[];
+	uint8_t minimum;  /* enum minimum_level, or NO_MINIMUM */
+	uint8_t key_size; /* 0: the slot is free */
+	union {
+		char key[KEY_IN_SLOT]; /* with an end, if it fits with it */
+		const char *long_key;
+	};
 };
 
-struct slot {
-	uint64_t hash;
-	struct entry *entry; /* NULL: free */
-};
+_Static_assert(sizeof(struct slot) == SLOT_SIZE, "a cache line");
 
 struct rules {
 	struct chunk *chunks;
 	const char *sources[RULES_SOURCES_MOST];
 	size_t source_count;
 
-	struct entry **entries; /* in the order in which they were added */
-	size_t entry_count, entry_room;
+	uint32_t *order; /* the slots of the keys, in the order in which they were added */
+	size_t key_count, order_room;
 	struct exception **exceptions;
 	size_t exception_count, exception_room;
 	size_t minimum_count;
@@ -64,10 +70,10 @@ struct rules {
 	uint64_t *filter;
 	size_t slot_mask; /* number of slots less one */
 
-	uint32_t generation;     /* no other rules have this one */
-	const struct entry *all; /* of `*`, or NULL */
-	/* For which numbers of labels there are keys, a bit each (label_bit()). */
-	uint64_t exact, below;
+	uint32_t generation; /* no other rules have this one */
+	size_t all;          /* 1 + the number of `*` in the order, or 0 */
+	bool exact;          /* is there a key of one name? */
+	uint64_t below;      /* label_bit() of the keys for the names below one */
 };
 
 /* --- memory -------------------------------------------------------------------------------- */
@@ -121,7 +127,7 @@ void rules_free(struct rules *rules)
 		free(rules->chunks);
 		rules->chunks = next;
 	}
-	free(rules->entries);
+	free(rules->order);
 	free(rules->exceptions);
 	free(rules->slots);
 	free(rules->filter);
@@ -144,29 +150,15 @@ const char *rules_source(struct rules *rules, const char *name)
 
 /* --- the table ----------------------------------------------------------------------------- */
 
-/* FNV-1a, from the last byte on. */
-#define HASH_BEGIN UINT64_C(0xcbf29ce484222325)
-
-static uint64_t hash_step(uint64_t hash, char byte)
-{
-	return (hash ^ (uint8_t)byte) * UINT64_C(0x100000001b3);
-}
-
-/* Spread over all bits: those that FNV leaves alike would choose neighbouring slots. */
-static uint64_t hash_end(uint64_t hash)
-{
-	hash ^= hash >> 32;
-	hash *= UINT64_C(0x9e3779b97f4a7c15);
-	return hash ^ hash >> 29;
-}
-
+/* The keys are the site's own: nobody outside can make them crowd together. */
 static uint64_t hash_key(const char *key, size_t size)
 {
-	uint64_t hash = HASH_BEGIN;
+	return hash_bytes(UINT64_C(0xcbf29ce484222325), key, size);
+}
 
-	while (size > 0)
-		hash = hash_step(hash, key[--size]);
-	return hash_end(hash);
+static const char *key_of(const struct slot *slot)
+{
+	return slot->key_size < KEY_IN_SLOT ? slot->key : slot->long_key;
 }
 
 static size_t filter_bit(const struct rules *rules, uint64_t hash)
@@ -186,35 +178,55 @@ static uint64_t label_bit(unsigned labels)
 	return UINT64_C(1) << (labels < 63 ? labels : 63);
 }
 
-static struct entry *find_entry(
+static struct slot *find_slot(
 	const struct rules *rules, const char *key, size_t size, uint64_t hash)
 {
-	for (size_t i = (size_t)hash & rules->slot_mask; rules->slots[i].entry != NULL;
+	for (size_t i = (size_t)hash & rules->slot_mask; rules->slots[i].key_size != 0;
 		i = (i + 1) & rules->slot_mask) {
-		struct entry *entry = rules->slots[i].entry;
-		if (rules->slots[i].hash == hash && entry->key_size == size &&
-			memcmp(entry->key, key, size) == 0)
-			return entry;
+		struct slot *slot = &rules->slots[i];
+		if (slot->key_size == size && memcmp(key_of(slot), key, size) == 0)
+			return slot;
 	}
 	return NULL;
 }
 
-static void put_slot(struct rules *rules, struct entry *entry)
+/* Where it is from now on. */
+static uint32_t put_slot(struct rules *rules, const struct slot *slot)
 {
-	uint64_t hash = hash_key(entry->key, entry->key_size);
+	uint64_t hash = hash_key(key_of(slot), slot->key_size);
 	size_t bit = filter_bit(rules, hash), i = (size_t)hash & rules->slot_mask;
 
-	while (rules->slots[i].entry != NULL)
+	while (rules->slots[i].key_size != 0)
 		i = (i + 1) & rules->slot_mask;
-	rules->slots[i] = (struct slot){hash, entry};
+	rules->slots[i] = *slot;
 	rules->filter[bit / 64] |= UINT64_C(1) << bit % 64;
+	return (uint32_t)i;
 }
 
-/* Twice the slots, whenever half of them would be taken. */
+/*
+ * Zero and aligned to cache lines. A large table is spread over so many pages that to find the page
+ * would take longer than to find the slot, so large pages are asked for.
+ */
+static struct slot *allocate_slots(size_t count)
+{
+	size_t size = count * sizeof(struct slot);
+	bool large = size >= LARGE_PAGE;
+	struct slot *slots = aligned_alloc(large ? LARGE_PAGE : SLOT_SIZE, size);
+
+	if (slots == NULL)
+		return NULL;
+	if (large)
+		(void)madvise(slots, size, MADV_HUGEPAGE);
+	memset(slots, 0, size);
+	return slots;
+}
+
+/* Twice the slots, whenever two thirds of them would be taken. */
 static bool grow_slots(struct rules *rules)
 {
-	size_t count = rules->slots == NULL ? SLOTS_LEAST : 2 * (rules->slot_mask + 1);
-	struct slot *slots = calloc(count, sizeof *slots);
+	struct slot *old = rules->slots;
+	size_t count = old == NULL ? SLOTS_LEAST : 2 * (rules->slot_mask + 1);
+	struct slot *slots = allocate_slots(count);
 	uint64_t *filter = calloc(count * FILTER_BITS / 64, sizeof *filter);
 
 	if (slots == NULL || filter == NULL) {
@@ -222,13 +234,13 @@ static bool grow_slots(struct rules *rules)
 		free(filter);
 		return false;
 	}
-	free(rules->slots);
 	free(rules->filter);
 	rules->slots = slots;
 	rules->filter = filter;
 	rules->slot_mask = count - 1;
-	for (size_t i = 0; i < rules->entry_count; i++)
-		put_slot(rules, rules->entries[i]);
+	for (size_t i = 0; i < rules->key_count; i++)
+		rules->order[i] = put_slot(rules, &old[rules->order[i]]);
+	free(old);
 	return true;
 }
 
@@ -254,122 +266,132 @@ static unsigned count_dots(const char *key)
 	return dots;
 }
 
-/* The entry of a key in its one form, a new one if need be. NULL and words when there is none. */
-static struct entry *need_entry(struct rules *rules, const char *key, char *error)
+static void note_kind(struct rules *rules, const char *key)
+{
+	if (key[0] == '*')
+		rules->all = rules->key_count;
+	else if (key[0] == '.')
+		rules->below |= label_bit(count_dots(key));
+	else
+		rules->exact = true;
+}
+
+/*
+ * The slot of a key in its one form, a new one if need be; it is there until the next key is added.
+ * NULL and words when there is none.
+ */
+static struct slot *need_slot(struct rules *rules, const char *key, char *error)
 {
 	size_t size = strlen(key);
-	struct entry *found =
-		rules->slots == NULL ? NULL : find_entry(rules, key, size, hash_key(key, size));
+	struct slot *found =
+		rules->slots == NULL ? NULL : find_slot(rules, key, size, hash_key(key, size));
+	struct slot fresh = {.key_size = (uint8_t)size, .minimum = NO_MINIMUM};
 
 	if (found != NULL)
 		return found;
-	if (rules->entry_count == RULES_MOST) {
+	if (rules->key_count == RULES_MOST) {
 		snprintf(error, RULES_ERROR_SIZE, "there are more than %d rules", RULES_MOST);
 		return NULL;
 	}
 	snprintf(error, RULES_ERROR_SIZE, "out of memory");
-	if ((rules->slots == NULL || 2 * (rules->entry_count + 1) > rules->slot_mask) &&
+	if ((rules->slots == NULL || 3 * (rules->key_count + 1) > 2 * rules->slot_mask) &&
 		!grow_slots(rules))
 		return NULL;
-	void *entries = rules->entries;
-	bool grown = grow(&entries, rules->entry_count, &rules->entry_room, sizeof *rules->entries);
-	rules->entries = entries;
-	struct entry *entry = grown ? allocate(rules, sizeof *entry + size + 1) : NULL;
-	if (entry == NULL)
-		return NULL;
-	*entry = (struct entry){.key_size = (uint8_t)size, .minimum = NO_MINIMUM};
-	memcpy(entry->key, key, size + 1);
-	if (key[0] == '*')
-		rules->all = entry;
-	else if (key[0] == '.')
-		rules->below |= label_bit(count_dots(key));
+	void *order = rules->order;
+	bool grown = grow(&order, rules->key_count, &rules->order_room, sizeof *rules->order);
+	rules->order = order;
+	if (size < KEY_IN_SLOT)
+		memcpy(fresh.key, key, size + 1);
 	else
-		rules->exact |= label_bit(count_dots(key) + 1);
-	put_slot(rules, entry);
-	rules->entries[rules->entry_count++] = entry;
-	return entry;
+		fresh.long_key = copy_text(rules, key);
+	if (!grown || key_of(&fresh) == NULL)
+		return NULL;
+	uint32_t place = put_slot(rules, &fresh);
+	rules->order[rules->key_count++] = place;
+	note_kind(rules, key);
+	return &rules->slots[place];
 }
 
 /* --- matching ------------------------------------------------------------------------------ */
 
-static void apply(const struct entry *entry, uint32_t now, struct ruling *ruling)
+static const struct slot *nth_slot(const struct rules *rules, size_t n)
 {
-	if (entry->minimum != NO_MINIMUM) {
-		ruling->minimum = (enum minimum_level)entry->minimum;
-		ruling->minimum_key = entry->key;
-		ruling->minimum_place = (struct rule_place){entry->file, entry->line};
+	return &rules->slots[rules->order[n]];
+}
+
+static void apply(const struct slot *slot, uint32_t now, struct ruling *ruling)
+{
+	if (slot->minimum != NO_MINIMUM) {
+		ruling->minimum = (enum minimum_level)slot->minimum;
+		ruling->minimum_key = key_of(slot);
+		ruling->minimum_place = (struct rule_place){slot->file, slot->line};
 	}
-	if (entry->exception == NULL)
+	if (slot->exception == NULL)
 		return;
-	if (exception_in_force(entry->exception, now))
-		ruling->exception = entry->exception;
+	if (exception_in_force(slot->exception, now))
+		ruling->exception = slot->exception;
 	else
-		ruling->ended = entry->exception;
+		ruling->ended = slot->exception;
 }
 
 static void apply_key(const struct rules *rules, const char *key, size_t size, uint64_t hash,
 	uint32_t now, struct ruling *ruling)
 {
-	const struct entry *entry = find_entry(rules, key, size, hash);
-	if (entry != NULL)
-		apply(entry, now, ruling);
+	const struct slot *slot = find_slot(rules, key, size, hash);
+	if (slot != NULL)
+		apply(slot, now, ruling);
 }
 
 /*
- * From the shortest suffix to the name itself: what is found later is more exact. With a ruling it
- * gets what applies; without one nothing is looked at but the filter.
+ * From the shortest suffix to the longest: what is found later is more exact. With a ruling it gets
+ * what applies; without one nothing is looked at but the filter. True when one passed it.
  */
-static inline void walk(const struct rules *rules, const char *name, size_t size, uint32_t now,
-	struct ruling *ruling, struct rules_hint *hint)
+static bool walk_below(const struct rules *rules, const char *name, size_t size, uint32_t now,
+	struct ruling *ruling)
 {
-	uint64_t hash = HASH_BEGIN, below = rules->below;
 	unsigned labels = 1;
 	bool found = false;
 
 	for (const char *at = name + size; at-- > name;) {
-		char byte = *at;
-		hash = hash_step(hash, byte);
-		if (byte != '.')
+		if (*at != '.' || (rules->below & label_bit(labels++)) == 0)
 			continue;
-		if ((below & label_bit(labels++)) == 0 || !filter_passes(rules, hash_end(hash)))
+		size_t rest = (size_t)(name + size - at);
+		uint64_t hash = hash_key(at, rest);
+		if (!filter_passes(rules, hash))
 			continue;
 		found = true;
 		if (ruling != NULL)
-			apply_key(
-				rules, at, (size_t)(name + size - at), hash_end(hash), now, ruling);
+			apply_key(rules, at, rest, hash, now, ruling);
 	}
-	hint->below = found;
-	hint->exact = (rules->exact & label_bit(labels)) != 0;
-	hint->hash = hash_end(hash);
-	hint->generation = rules->generation;
+	return found;
 }
 
 void rules_look_ahead(
 	const struct rules *rules, const char *name, size_t size, struct rules_hint *hint)
 {
-	hint->generation = 0;
-	if ((rules->below | rules->exact) == 0)
+	hint->generation = rules->generation;
+	hint->below = rules->below != 0 && walk_below(rules, name, size, 0, NULL);
+	if (!rules->exact)
 		return;
-	walk(rules, name, size, 0, NULL, hint);
-	if (hint->exact)
-		__builtin_prefetch(&rules->slots[hint->hash & rules->slot_mask]);
+	/* The filter would be one more place to wait for; here the slot itself is on its way. */
+	hint->hash = hash_key(name, size);
+	__builtin_prefetch(&rules->slots[hint->hash & rules->slot_mask]);
 }
 
 void rules_match(const struct rules *rules, const char *name, size_t size,
 	const struct rules_hint *hint, uint32_t now, struct ruling *ruling)
 {
-	struct rules_hint own;
+	bool hinted = hint != NULL && hint->generation == rules->generation;
 
-	if (rules->all != NULL)
-		apply(rules->all, now, ruling);
-	if (size == 0 || (rules->below | rules->exact) == 0)
+	if (rules->all != 0)
+		apply(nth_slot(rules, rules->all - 1), now, ruling);
+	if (size == 0)
 		return;
-	if (hint == NULL || hint->generation != rules->generation || hint->below) {
-		walk(rules, name, size, now, ruling, &own);
-		hint = &own;
-	}
-	if (hint->exact)
-		apply_key(rules, name, size, hint->hash, now, ruling);
+	if (hinted ? hint->below : rules->below != 0)
+		walk_below(rules, name, size, now, ruling);
+	if (rules->exact)
+		apply_key(
+			rules, name, size, hinted ? hint->hash : hash_key(name, size), now, ruling);
 	if (ruling->exception != NULL)
 		ruling->ended = NULL;
 }
@@ -447,19 +469,19 @@ bool rules_add_minimum(struct rules *rules, struct rule_place place, const char 
 			value);
 		return false;
 	}
-	struct entry *entry = need_entry(rules, normal, error);
-	if (entry == NULL)
+	struct slot *slot = need_slot(rules, normal, error);
+	if (slot == NULL)
 		return false;
-	struct rule_place first = {entry->file, entry->line};
-	enum second second = entry->minimum == NO_MINIMUM
+	struct rule_place first = {slot->file, slot->line};
+	enum second second = slot->minimum == NO_MINIMUM
 				     ? SECOND_TAKEN
 				     : judge_second("a minimum", normal, first, place, error);
 	if (second != SECOND_TAKEN)
 		return second == SECOND_PASSED_OVER;
-	rules->minimum_count += entry->minimum == NO_MINIMUM;
-	entry->minimum = (uint8_t)level;
-	entry->file = place.file;
-	entry->line = place.line;
+	rules->minimum_count += slot->minimum == NO_MINIMUM;
+	slot->minimum = (uint8_t)level;
+	slot->file = place.file;
+	slot->line = place.line;
 	return true;
 }
 
@@ -477,31 +499,34 @@ bool rules_add_exception(struct rules *rules, struct rule_place place, const cha
 			"nobody, and [dane] site_level is for all others");
 		return false;
 	}
-	struct entry *entry = need_entry(rules, normal, error);
-	if (entry == NULL)
+	struct slot *slot = need_slot(rules, normal, error);
+	if (slot == NULL)
 		return false;
-	struct exception *exception = entry->exception;
+	struct exception *exception = slot->exception;
 	enum second second = exception == NULL ? SECOND_TAKEN
 					       : judge_second("an exception", normal,
 							 exception->place, place, error);
 	if (second != SECOND_TAKEN)
 		return second == SECOND_PASSED_OVER;
-	const char *reason = copy_text(rules, terms.reason);
-	if (exception == NULL) {
+	const char *reason = copy_text(rules, terms.reason), *kept_key = NULL;
+	if (exception != NULL) {
+		kept_key = exception->key;
+	} else {
+		kept_key = copy_text(rules, normal);
 		void *exceptions = rules->exceptions;
 		bool grown = grow(&exceptions, rules->exception_count, &rules->exception_room,
 			sizeof *rules->exceptions);
 		rules->exceptions = exceptions;
 		exception = grown ? allocate(rules, sizeof *exception) : NULL;
 	}
-	if (reason == NULL || exception == NULL) {
+	if (reason == NULL || kept_key == NULL || exception == NULL) {
 		snprintf(error, RULES_ERROR_SIZE, "out of memory");
 		return false;
 	}
-	if (entry->exception == NULL)
+	if (slot->exception == NULL)
 		rules->exceptions[rules->exception_count++] = exception;
-	entry->exception = exception;
-	exception->key = entry->key;
+	slot->exception = exception;
+	exception->key = kept_key;
 	exception->level = terms.level;
 	exception->until = terms.until;
 	exception->reason = reason;
@@ -525,19 +550,19 @@ size_t rules_exception_count(const struct rules *rules)
 
 size_t rules_key_count(const struct rules *rules)
 {
-	return rules != NULL ? rules->entry_count : 0;
+	return rules != NULL ? rules->key_count : 0;
 }
 
 bool rules_minimum(const struct rules *rules, size_t n, const char **key,
 	enum minimum_level *minimum, struct rule_place *place)
 {
-	const struct entry *entry = rules->entries[n];
+	const struct slot *slot = nth_slot(rules, n);
 
-	if (entry->minimum == NO_MINIMUM)
+	if (slot->minimum == NO_MINIMUM)
 		return false;
-	*key = entry->key;
-	*minimum = (enum minimum_level)entry->minimum;
-	*place = (struct rule_place){entry->file, entry->line};
+	*key = key_of(slot);
+	*minimum = (enum minimum_level)slot->minimum;
+	*place = (struct rule_place){slot->file, slot->line};
 	return true;
 }
 
@@ -546,13 +571,13 @@ struct exception *rules_exception(const struct rules *rules, size_t n)
 	return n < rules_exception_count(rules) ? rules->exceptions[n] : NULL;
 }
 
-static const struct entry *find_same(const struct rules *rules, const char *key)
+static const struct slot *find_key(const struct rules *rules, const char *key)
 {
 	size_t size = strlen(key);
 
 	return rules == NULL || rules->slots == NULL
 		       ? NULL
-		       : find_entry(rules, key, size, hash_key(key, size));
+		       : find_slot(rules, key, size, hash_key(key, size));
 }
 
 bool rules_same_minimums(const struct rules *one, const struct rules *other)
@@ -560,11 +585,11 @@ bool rules_same_minimums(const struct rules *one, const struct rules *other)
 	if (rules_minimum_count(one) != rules_minimum_count(other))
 		return false;
 	for (size_t i = 0; i < rules_key_count(one); i++) {
-		const struct entry *entry = one->entries[i];
-		if (entry->minimum == NO_MINIMUM)
+		const struct slot *slot = nth_slot(one, i);
+		if (slot->minimum == NO_MINIMUM)
 			continue;
-		const struct entry *same = find_same(other, entry->key);
-		if (same == NULL || same->minimum != entry->minimum)
+		const struct slot *same = find_key(other, key_of(slot));
+		if (same == NULL || same->minimum != slot->minimum)
 			return false;
 	}
 	return true;
@@ -573,12 +598,12 @@ bool rules_same_minimums(const struct rules *one, const struct rules *other)
 static struct exception *find_same_exception(
 	const struct rules *rules, const struct exception *exception)
 {
-	const struct entry *entry = find_same(rules, exception->key);
+	const struct slot *slot = find_key(rules, exception->key);
 
-	return entry != NULL && entry->exception != NULL &&
-			       entry->exception->level == exception->level &&
-			       entry->exception->until == exception->until
-		       ? entry->exception
+	return slot != NULL && slot->exception != NULL &&
+			       slot->exception->level == exception->level &&
+			       slot->exception->until == exception->until
+		       ? slot->exception
 		       : NULL;
 }
 

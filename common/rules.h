@@ -5,8 +5,8 @@
  * A key is `example.org`, `.example.org` (all names below it, not itself) or, of a minimum, `*`.
  * For one name the key with most labels wins: `example.org` before `.example.org`, longer before
  * shorter, `*` last. Minimums and exceptions are matched on their own; floor.h tells what becomes
- * of a destination that has both. A name is matched in one pass, by the hashes of its suffixes: the
- * number of rules does not matter.
+ * of a destination that has both. A name is matched by the hashes of its suffixes: the number of
+ * rules does not matter.
  *
  * Built by one thread, then not changed any more and read by all, but for what struct exception
  * marks as atomic. The struct conf owns them; a reload makes new ones. Errors of the functions that
@@ -104,10 +104,9 @@ bool rules_key(const char *key, char normal[RULES_KEY_SIZE], char error[RULES_ER
  * its way meanwhile. Of other rules, after a reload, a hint is worth nothing, which is noticed.
  */
 struct rules_hint {
-	uint64_t hash;
+	uint64_t hash;       /* of the name, where names have rules of their own */
 	uint32_t generation; /* of the rules; 0: nothing is known */
-	bool exact;          /* the name itself may have a rule */
-	bool below;          /* and names above it, for the names below them */
+	bool below;          /* a name above it may have a rule for the names below */
 };
 
 void rules_look_ahead(

@@ -1,5 +1,7 @@
 #include "daemon/front.h"
 
+#include "common/hash.h"
+
 #include <openssl/rand.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -75,23 +77,9 @@ void front_clear(struct front *front)
 	atomic_fetch_add(&front->epoch, 1);
 }
 
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-	__uint128_t product = (__uint128_t)(hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 front_hash front_find(const struct front *front, const char *key, size_t size)
 {
-	uint64_t hash = front->seed ^ size, word;
-
-	for (; size >= sizeof word; key += sizeof word, size -= sizeof word) {
-		memcpy(&word, key, sizeof word);
-		hash = mix(hash, word);
-	}
-	word = 0;
-	memcpy(&word, key, size);
-	return mix(mix(hash, word), front->seed);
+	return hash_bytes(front->seed, key, size);
 }
 
 static struct slot *slot_at(const struct front *front, front_hash hash, unsigned place)

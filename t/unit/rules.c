@@ -51,6 +51,8 @@ static struct ruling find_hinted(const struct rules *rules, const char *name)
 	return ruling;
 }
 
+static const char sixty[] = "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff";
+
 /* --- minimums ------------------------------------------------------------------------------ */
 
 static const struct {
@@ -175,6 +177,35 @@ static void check_exceptions(void)
 		"they differ");
 	ok(rules_exception(next, 2) == NULL, "so many there are");
 	rules_free(next);
+	rules_free(rules);
+}
+
+/* Keys of every length, in a table that grows meanwhile; one of the longest is no other's. */
+static void check_lengths(void)
+{
+	enum { LONGEST = 200 };
+	struct rules *rules = rules_new();
+	char name[LONGEST + 16];
+	size_t right = 0, wrong = 0;
+
+	for (int size = 1; size <= LONGEST; size++) {
+		snprintf(name, sizeof name, "%.*s.%.*s.%.*s.%.*s.x", size / 4 + 1, sixty,
+			size / 4 + 1, sixty, size / 4 + 1, sixty, size % 4 + 1, sixty);
+		minimum(rules, (unsigned)size, name, size % 2 == 0 ? "dane" : "encrypted");
+		exception(rules, (unsigned)size, name, "may ; long");
+	}
+	for (int size = 1; size <= LONGEST; size++) {
+		snprintf(name, sizeof name, "%.*s.%.*s.%.*s.%.*s.x", size / 4 + 1, sixty,
+			size / 4 + 1, sixty, size / 4 + 1, sixty, size % 4 + 1, sixty);
+		struct ruling ruling = find_hinted(rules, name);
+		right += ruling.minimum == (size % 2 == 0 ? MINIMUM_DANE : MINIMUM_ENCRYPTED) &&
+			 ruling.minimum_key != NULL && strcmp(ruling.minimum_key, name) == 0 &&
+			 ruling.exception != NULL && strcmp(ruling.exception->key, name) == 0;
+		name[0] = 'b';
+		wrong += find_hinted(rules, name).minimum != MINIMUM_NONE;
+	}
+	is_number((int64_t)right, LONGEST, "keys of every length are found");
+	is_number((int64_t)wrong, 0, "and no others");
 	rules_free(rules);
 }
 
@@ -391,6 +422,7 @@ int main(void)
 {
 	check_minimums();
 	check_exceptions();
+	check_lengths();
 	check_old_hint();
 	check_same();
 	check_refused();
