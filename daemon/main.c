@@ -297,7 +297,8 @@ static bool serve(struct tlsad *tlsad)
 	}
 	if (!good)
 		log_error("the main event loop failed");
-	/* A second signal ends the process, whatever it still waits for. */
+	/* Nothing is reloaded any more; a second one of the others ends the process at once. */
+	signal(SIGHUP, SIG_IGN);
 	signals_release(&tlsad->signals);
 	if (ends != NULL)
 		event_free(ends);

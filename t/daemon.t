@@ -379,6 +379,9 @@ sub stopping
 		Time::HiRes::sleep(0.1);
 		my $begin = Time::HiRes::time();
 		$daemon->{process}->signal($signal);
+		# As a rotation of logs may send it at any time.
+		Time::HiRes::sleep(0.1);
+		$daemon->{process}->signal('HUP');
 		is(eval { $slow->receive_reply } // $@, 'OK dane-only', "$signal: a slow lookup is waited for");
 		like(eval { $silent->receive_reply } // $@, qr/^TEMP [ -~]+$/, "$signal: one without end is TEMP");
 		ok($idle->closed_by_peer(PROMPT), "$signal: idle connections are closed");
