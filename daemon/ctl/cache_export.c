@@ -2,10 +2,10 @@
  * cache export: the answers that are in the cache as a table for postmap(1). Nothing of it is
  * shown before all of it is there: destinations that are missing from a table go out without DANE.
  */
-#include "common/log.h"
-#include "daemon/ctl/arguments.h"
-#include "daemon/ctl/client.h"
-#include "daemon/ctl/spool.h"
+#include "common/base/log.h"
+#include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/client.h"
+#include "daemon/ctl/frame/spool.h"
 
 #include <string.h>
 

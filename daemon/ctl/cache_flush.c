@@ -1,9 +1,9 @@
 /*
  * cache flush: makes the daemon forget a destination, or everything.
  */
-#include "common/log.h"
-#include "daemon/ctl/arguments.h"
-#include "daemon/ctl/client.h"
+#include "common/base/log.h"
+#include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/client.h"
 
 static int report(const struct ctl *ctl, const json_t *answer)
 {

@@ -2,11 +2,11 @@
  * cache list: every part, as it comes; a line of text as soon as it is there, JSON when the array
  * is complete.
  */
-#include "common/text.h"
-#include "daemon/ctl/arguments.h"
-#include "daemon/ctl/client.h"
-#include "daemon/ctl/moment.h"
-#include "daemon/ctl/spool.h"
+#include "common/base/text.h"
+#include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/client.h"
+#include "daemon/ctl/frame/moment.h"
+#include "daemon/ctl/frame/spool.h"
 
 #include <string.h>
 

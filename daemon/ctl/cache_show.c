@@ -1,10 +1,10 @@
 /*
  * cache show: what the cache alone says of a destination.
  */
-#include "common/log.h"
-#include "daemon/ctl/arguments.h"
-#include "daemon/ctl/client.h"
-#include "daemon/ctl/explanation.h"
+#include "common/base/log.h"
+#include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/client.h"
+#include "daemon/ctl/frame/explanation.h"
 
 static int report(const struct ctl *ctl, const char *key, const json_t *explanation)
 {

@@ -2,10 +2,10 @@
  * check: does every mail server of a destination verify, as a sender with DANE sees it? The
  * options and the order of things; the work is done by survey.h and findings.h.
  */
-#include "daemon/ctl/check.h"
+#include "daemon/ctl/check/check.h"
 
-#include "common/log.h"
-#include "daemon/ctl/arguments.h"
+#include "common/base/log.h"
+#include "daemon/ctl/frame/arguments.h"
 
 #include <string.h>
 

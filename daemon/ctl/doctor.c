@@ -1,15 +1,15 @@
 /*
  * doctor: the options and the order of things; each subject has a file of its own.
  */
-#include "daemon/ctl/doctor.h"
+#include "daemon/ctl/doctor/doctor.h"
 
-#include "common/log.h"
-#include "daemon/ctl/arguments.h"
-#include "daemon/ctl/doctor_anchor.h"
-#include "daemon/ctl/doctor_dns.h"
-#include "daemon/ctl/doctor_postfix.h"
-#include "daemon/ctl/doctor_program.h"
-#include "daemon/ctl/doctor_socket.h"
+#include "common/base/log.h"
+#include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/doctor/root_anchor.h"
+#include "daemon/ctl/doctor/dns.h"
+#include "daemon/ctl/doctor/postfix.h"
+#include "daemon/ctl/doctor/program.h"
+#include "daemon/ctl/doctor/socket.h"
 
 #include <stdlib.h>
 #include <string.h>

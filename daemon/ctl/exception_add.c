@@ -1,10 +1,10 @@
 /*
  * exception add: lets a destination pass, until a date.
  */
-#include "common/clock.h"
-#include "common/log.h"
-#include "daemon/ctl/arguments.h"
-#include "daemon/ctl/exception_edit.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/exception/edit.h"
 
 #include <string.h>
 

@@ -1,12 +1,12 @@
 /*
  * exception list: the exceptions of the configuration and of its file, and which are in force.
  */
-#include "common/clock.h"
-#include "common/conf.h"
-#include "common/floor.h"
-#include "common/log.h"
-#include "daemon/ctl/arguments.h"
-#include "daemon/ctl/screen.h"
+#include "common/base/clock.h"
+#include "common/conf/conf.h"
+#include "common/site/minimum.h"
+#include "common/base/log.h"
+#include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/screen.h"
 
 #include <jansson.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /*
  * explain: how the daemon's answer comes about.
  */
-#include "daemon/ctl/arguments.h"
-#include "daemon/ctl/client.h"
-#include "daemon/ctl/explanation.h"
+#include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/client.h"
+#include "daemon/ctl/frame/explanation.h"
 
 int explain_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
 {

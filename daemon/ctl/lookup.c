@@ -1,10 +1,10 @@
 /*
  * lookup: what Postfix would get.
  */
-#include "common/log.h"
-#include "daemon/ctl/arguments.h"
-#include "daemon/ctl/client.h"
-#include "daemon/ctl/reply.h"
+#include "common/base/log.h"
+#include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/client.h"
+#include "daemon/ctl/frame/reply.h"
 
 static void print_json(const char *key, const char *map, const struct reply_words *words)
 {

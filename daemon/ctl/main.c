@@ -1,10 +1,10 @@
 /*
  * tlsactl: the options that stand before a command, and which command it is.
  */
-#include "common/dns.h"
-#include "common/log.h"
-#include "daemon/ctl/arguments.h"
-#include "daemon/ctl/command.h"
+#include "common/dns/dns.h"
+#include "common/base/log.h"
+#include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/command.h"
 
 #include <errno.h>
 #include <event2/event.h>

@@ -1,10 +1,10 @@
 /*
  * reload: makes the daemon read its configuration again, as SIGHUP does, and tells what came of it.
  */
-#include "common/log.h"
-#include "daemon/ctl/arguments.h"
-#include "daemon/ctl/client.h"
-#include "daemon/ctl/screen.h"
+#include "common/base/log.h"
+#include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/client.h"
+#include "daemon/ctl/frame/screen.h"
 
 enum { LABEL_WIDTH = 8 };
 

@@ -1,12 +1,12 @@
 /*
  * status: what the daemon says of itself.
  */
-#include "common/log.h"
-#include "common/text.h"
-#include "daemon/ctl/arguments.h"
-#include "daemon/ctl/client.h"
-#include "daemon/ctl/moment.h"
-#include "daemon/ctl/screen.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/client.h"
+#include "daemon/ctl/frame/moment.h"
+#include "daemon/ctl/frame/screen.h"
 
 #include <string.h>
 

@@ -1,14 +1,14 @@
 /*
  * tlsa create: from a certificate, a key or a live server to the lines of a zone file.
  */
-#include "common/log.h"
-#include "daemon/ctl/arguments.h"
-#include "daemon/ctl/association.h"
-#include "daemon/ctl/certificate.h"
-#include "daemon/ctl/facts.h"
-#include "daemon/ctl/name.h"
-#include "daemon/ctl/peer.h"
-#include "daemon/ctl/pem.h"
+#include "common/base/log.h"
+#include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/tlsa/association.h"
+#include "daemon/ctl/tlsa/certificate.h"
+#include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/frame/name.h"
+#include "daemon/ctl/tlsa/peer.h"
+#include "daemon/ctl/tlsa/pem.h"
 
 #include <arpa/inet.h>
 #include <jansson.h>

@@ -2,18 +2,18 @@
  * tlsa verify: before a roll-over: would a server with this certificate or key be the one that
  * DNS publishes, and what may caches still hold?
  */
-#include "common/clock.h"
-#include "common/log.h"
-#include "daemon/ctl/arguments.h"
-#include "daemon/ctl/association.h"
-#include "daemon/ctl/certificate.h"
-#include "daemon/ctl/facts.h"
-#include "daemon/ctl/judge.h"
-#include "daemon/ctl/moment.h"
-#include "daemon/ctl/name.h"
-#include "daemon/ctl/pem.h"
-#include "daemon/ctl/screen.h"
-#include "daemon/ctl/session.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/tlsa/association.h"
+#include "daemon/ctl/tlsa/certificate.h"
+#include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/tlsa/judge.h"
+#include "daemon/ctl/frame/moment.h"
+#include "daemon/ctl/frame/name.h"
+#include "daemon/ctl/tlsa/pem.h"
+#include "daemon/ctl/frame/screen.h"
+#include "daemon/ctl/tlsa/session.h"
 
 #include <stdlib.h>
 #include <string.h>

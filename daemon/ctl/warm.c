@@ -4,15 +4,15 @@
  *
  * Whatever its length, no more of the list is in memory than the destinations in flight.
  */
-#include "common/clock.h"
-#include "common/log.h"
-#include "common/text.h"
-#include "daemon/ctl/arguments.h"
-#include "daemon/ctl/client.h"
-#include "daemon/ctl/moment.h"
-#include "daemon/ctl/reply.h"
-#include "daemon/ctl/screen.h"
-#include "daemon/ctl/spool.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/client.h"
+#include "daemon/ctl/frame/moment.h"
+#include "daemon/ctl/frame/reply.h"
+#include "daemon/ctl/frame/screen.h"
+#include "daemon/ctl/frame/spool.h"
 
 #include <ctype.h>
 #include <errno.h>

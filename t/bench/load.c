@@ -32,7 +32,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "common/endpoint.h"
+#include "common/base/endpoint.h"
 #include "frame.h"
 #include "measure.h"
 #include "requests.h"

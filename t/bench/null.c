@@ -16,7 +16,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* accept4 */
 #endif
-#include "common/endpoint.h"
+#include "common/base/endpoint.h"
 #include "frame.h"
 #include "measure.h"
 

@@ -8,7 +8,7 @@
  * most preferred host, then TLSA of _25._tcp of that host: the four questions that tlsad cannot
  * do without. K domains (64) are under way at once. Everything is validated from the trust
  * anchors in the file ANCHORS down. A STUB is "ZONE ADDR@PORT", as in tlsad.conf. The options are
- * libunbound's; t/bench/bench gives those that it finds in common/dns.c, for with others there
+ * libunbound's; t/bench/bench gives those that it finds in common/dns/dns.c, for with others there
  * would be no comparison.
  *
  * Prints domains a second, processor time a domain, and how many ended with four secure answers.

@@ -7,8 +7,8 @@
  * which no tlsad may have open, and their one host, mx.example, with a record 3 1 1. All of it
  * lives for an hour.
  */
-#include "common/clock.h"
-#include "daemon/cache.h"
+#include "common/base/clock.h"
+#include "daemon/cache/cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>

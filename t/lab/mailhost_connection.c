@@ -4,7 +4,7 @@
  */
 #include "t/lab/mailhost.h"
 
-#include "common/text.h"
+#include "common/base/text.h"
 
 #include <errno.h>
 #include <netinet/in.h>

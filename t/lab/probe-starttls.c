@@ -1,5 +1,5 @@
 /*
- * probe-starttls - common/starttls against one server, for t/starttls.t
+ * probe-starttls - common/smtp/starttls against one server, for t/lab/starttls.t
  *
  *	probe-starttls [--sni NAME] [--tls-only] [--timeout SECONDS] [--longest-chain BYTES]
  *	               [--verify] ADDRESS PORT
@@ -9,10 +9,10 @@
  * outcome. --longest-chain is OpenSSL's max_cert_list; --verify lets the handshake fail with a
  * certificate that no authority of the system vouches for.
  *
- * SIGPIPE is left as the system has it: common/starttls must not raise it.
+ * SIGPIPE is left as the system has it: common/smtp/starttls must not raise it.
  */
-#include "common/starttls.h"
-#include "common/text.h"
+#include "common/smtp/starttls.h"
+#include "common/base/text.h"
 
 #include <arpa/inet.h>
 #include <getopt.h>

@@ -1,4 +1,4 @@
-# The cases of t/postfix.t: what is published, where mail goes, and what has to become of it.
+# The cases of t/postfix/postfix.t: what is published, where mail goes, and what has to become of it.
 package Cases;
 
 use strict;

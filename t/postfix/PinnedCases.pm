@@ -1,4 +1,4 @@
-# The cases of t/postfix-pinned.t: what is published, what Postfix's resolver says instead, where mail
+# The cases of t/postfix/postfix-pinned.t: what is published, what Postfix's resolver says instead, where mail
 # goes, and what has to become of it.
 package PinnedCases;
 
@@ -32,7 +32,7 @@ our %RECEIVERS = (
 );
 our @PORTS = (25, 2525);
 
-# asks: which tlsad (t/postfix-pinned.t has two) and which of its maps.
+# asks: which tlsad (t/postfix/postfix-pinned.t has two) and which of its maps.
 my @CHROOT = (
 	'smtp_tls_policy_maps=socketmap:unix:tlsad/socketmap:policy',
 	'smtp_tls_fingerprint_digest=sha512',

@@ -4,7 +4,7 @@
 #ifndef TLSAD_T_UNIT_PARTS_H
 #define TLSAD_T_UNIT_PARTS_H
 
-#include "common/part.h"
+#include "common/part/part.h"
 
 #include "t/unit/tap.h"
 

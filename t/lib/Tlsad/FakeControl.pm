@@ -3,7 +3,7 @@ package Tlsad::FakeControl;
 # Tlsad::FakeControl - a control socket that answers as a test wants it
 #
 # Purpose
-#   Speaks the protocol of daemon/control.h, rightly or wrongly, without a daemon.
+#   Speaks the protocol of daemon/control/control.h, rightly or wrongly, without a daemon.
 #
 # Functions
 #   Tlsad::FakeControl->start(sub { my ($peer, $request) = @_; ... })

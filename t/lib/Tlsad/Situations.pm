@@ -3,8 +3,8 @@ package Tlsad::Situations;
 # Tlsad::Situations - a mail server for each situation that DANE knows
 #
 # Purpose
-#   The certificates, the servers (Tlsad::MailHost) and the TLSA records of t/check.t
-#   and t/check-posttls.t.
+#   The certificates, the servers (Tlsad::MailHost) and the TLSA records of t/ctl/check.t
+#   and t/ctl/check-posttls.t.
 #
 # Functions
 #   Tlsad::Situations->new($certificates, DOMAIN)
@@ -21,7 +21,7 @@ use strict;
 use warnings;
 
 use constant DAY => 86400;
-use constant FIRST_ADDRESS => 20;		# those below are others' (t/postfix.t)
+use constant FIRST_ADDRESS => 20;		# those below are others' (t/postfix/postfix.t)
 
 sub new
 {

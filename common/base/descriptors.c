@@ -1,0 +1,35 @@
+#include "common/base/descriptors.h"
+
+#include <sys/resource.h>
+
+enum { SHARES = 16 };
+
+void descriptors_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	/* Without it there are fewer. */
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+uint32_t descriptors_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+		limit.rlim_cur > UINT32_MAX)
+		return UINT32_MAX;
+	return (uint32_t)limit.rlim_cur;
+}
+
+uint32_t descriptors_share(uint32_t least, uint32_t most)
+{
+	uint32_t share = descriptors_limit() / SHARES;
+
+	if (share < least)
+		return least;
+	return share < most ? share : most;
+}

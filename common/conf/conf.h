@@ -1,0 +1,150 @@
+/*
+ * conf: the configuration, read with inih.
+ *
+ * Every setting stands once, in the table of conf.c, which parses, checks, prints and explains it.
+ * The sections `minimum` and `exception` have domains for keys: they are rules (common/site/rules.h).
+ * A struct conf does not change once it is loaded: a reload makes a new one. Threads that use one
+ * hold a reference.
+ */
+#ifndef TLSAD_CONF_H
+#define TLSAD_CONF_H
+
+#include "common/site/submitters.h"
+#include "common/verdict/render.h"
+#include "common/site/rules.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+	CONF_LIST_MOST = 256,    /* entries of one list */
+	CONF_LINE_LONGEST = 198, /* what inih reads in one piece (INI_MAX_LINE less two) */
+	CONF_ERROR_SIZE = 512,
+	CONF_DIRECTORY_LONGEST = 200, /* of tafile_dir, which stands in answers */
+};
+
+/* Taken where nobody says where it is to be: then it need not be possible. */
+#define CONF_DEFAULT_POLICY "unix:" TLSAD_RUNDIR "/policy"
+
+enum conf_enforce { ENFORCE_NATIVE, ENFORCE_PINNED };
+enum conf_mode { MODE_ENFORCE, MODE_MONITOR };
+enum conf_digest { DIGEST_SHA256, DIGEST_SHA512 };
+
+/* Names of enum site_level, which are Postfix's; NULL-terminated. */
+extern const char *const conf_site_levels[];
+
+/* Strings of one setting; the entries point into memory that the struct conf owns. */
+struct conf_list {
+	size_t count;
+	char *entries[CONF_LIST_MOST];
+};
+
+struct conf {
+	atomic_uint references;
+
+	struct {
+		struct conf_list socketmap;
+		struct conf_list policy; /* may be empty */
+		char *control;           /* `unix:PATH`, or empty */
+		char *metrics;           /* endpoint, or empty */
+		struct conf_list allow;
+		uint32_t workers;     /* 0: as many as there are processors */
+		uint32_t socket_mode; /* permission bits */
+		uint32_t max_connections;
+		uint32_t idle_timeout; /* [s] */
+		char *user;            /* account, or empty */
+		char *chroot;          /* directory, or empty */
+		char *pid_file;        /* or empty */
+	} server;
+	struct {
+		char *trust_anchor; /* file */
+		struct conf_list forward;
+		struct conf_list stub;
+		char *options; /* file, or empty */
+		bool query_localhost;
+		uint32_t timeout; /* [s] */
+	} resolver;
+	struct {
+		int enforce;            /* enum conf_enforce */
+		int site_level;         /* enum site_level */
+		int fingerprint_digest; /* enum conf_digest */
+		char *tafile_dir;       /* directory, or empty */
+		char *tafile_prefix;    /* the same as Postfix sees it, or empty */
+		bool learn_trust_anchors;
+		int mode;              /* enum conf_mode */
+		char *minimums_file;   /* or empty, like the next */
+		char *exceptions_file; /* it need not exist */
+	} dane;
+	struct {
+		bool warm;
+		bool announce;
+		char *announce_header; /* a header field's name */
+		char *lacking;         /* common/site/action.h */
+		uint32_t wait;         /* [s] */
+		struct conf_list senders, sasl_usernames, clients;
+		/* What these three have in them; NULL before conf_load_rules(). */
+		struct narrowing *narrowing;
+	} policy;
+	struct {
+		bool enable;
+	} sts;
+	struct {
+		char *path;           /* directory */
+		uint64_t max_size;    /* [bytes] */
+		uint32_t min_ttl;     /* [s] */
+		uint32_t max_ttl;     /* [s] */
+		uint32_t failure_ttl; /* [s] */
+		uint32_t prefetch;    /* [percent] */
+		uint32_t serve_stale; /* [s] */
+	} cache;
+	struct {
+		int target;   /* enum log_target */
+		bool answers; /* those from the cache have a line, too */
+	} log;
+	/*
+	 * Minimums and exceptions. NULL when every answer is what it would be without: there is no
+	 * rule, and the mode is MODE_ENFORCE.
+	 */
+	struct rules *rules;
+};
+
+/*
+ * Read `file`, then the overrides, each `SECTION.KEY=VALUE`. `file_must_exist` is false for the
+ * default file, without which every setting has its default. On failure NULL, and `error` holds
+ * one line that names the file and line, what is wrong and what to do. The reference is the
+ * caller's.
+ */
+struct conf *conf_load(const char *file, bool file_must_exist, char *const *overrides,
+	size_t override_count, char error[CONF_ERROR_SIZE]);
+
+/*
+ * Read the files that hold rules, and those of [policy], before the configuration is shared;
+ * without this there are only the rules of the configuration itself. False and one line, as above.
+ */
+bool conf_load_rules(struct conf *conf, char error[CONF_ERROR_SIZE]);
+
+struct conf *conf_hold(struct conf *conf);
+void conf_release(struct conf *conf);
+
+/* Every setting with its value and its meaning, as a configuration file. */
+void conf_print(const struct conf *conf, FILE *out);
+
+/*
+ * The n-th setting that differs between two configurations, as `section.key`, or NULL. Of rules the
+ * section alone is named, wherever they stand.
+ */
+const char *conf_difference(const struct conf *one, const struct conf *other, size_t n);
+
+/*
+ * Before a configuration that was just loaded is shared: what a running daemon cannot take over
+ * stays as it is in force. False when out of memory.
+ */
+bool conf_keep(struct conf *conf, const struct conf *in_force);
+
+/* Can a running daemon take the setting `section.key` over? */
+bool conf_reloadable(const char *setting);
+
+#endif

@@ -1,0 +1,483 @@
+#include "common/dns/root_anchor.h"
+
+#include "common/base/log.h"
+#include "common/base/text.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	FILE_LONGEST = 64 * 1024, /* of anchors: a few hundred bytes are usual */
+	OTHERS_MOST = 64,
+	PATH_SIZE = 4096,
+	DIGEST_SIZE = 2 * 32 + 1, /* SHA-256 in hexadecimal */
+	MARK_SIZE = 256,
+	LEFTOVER_AGE = 10, /* [s] */
+};
+
+/* https://data.iana.org/root-anchors/root-anchors.xml: KSK-2017 and KSK-2024. */
+static const char built_in[] =
+	". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n"
+	". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16\n";
+
+/*
+ * The first two lines of a state: digests of the seed that it grew from and of what stands behind
+ * these lines. For libunbound they are comments.
+ */
+#define MARK "; tlsad: grown from seed "
+#define MARK_STATE "\n; tlsad: what follows has the digest "
+
+struct anchors {
+	char directory[PATH_SIZE]; /* of the working copy, our own */
+	int lock;                  /* on the directory, as long as we live */
+	char working[PATH_SIZE];
+	char state[PATH_SIZE];
+	char seed_digest[DIGEST_SIZE];
+	char *root_seed; /* the root's records */
+	char *kept;      /* what the state file holds behind its first line */
+	enum anchor_state found;
+	bool complained;
+	size_t other_count;
+	char *others[OTHERS_MOST];
+};
+
+/* A whole small file as a string, or NULL with errno. */
+static char *read_file(const char *path)
+{
+	char *bytes = NULL;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return NULL;
+	bytes = malloc(FILE_LONGEST + 1);
+	size_t used = 0;
+	ssize_t got = 1;
+	while (bytes != NULL && got > 0 && used < FILE_LONGEST) {
+		got = read(fd, bytes + used, FILE_LONGEST - used);
+		if (got > 0)
+			used += (size_t)got;
+	}
+	if (bytes != NULL && got < 0) {
+		free(bytes);
+		bytes = NULL;
+	}
+	if (bytes != NULL)
+		bytes[used] = '\0';
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return bytes;
+}
+
+/* In one step: whoever reads the file sees the old or the new one. */
+static bool write_file(const char *path, const char *head, const char *body)
+{
+	char fresh[PATH_SIZE + 8];
+
+	snprintf(fresh, sizeof fresh, "%s.new", path);
+	int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return false;
+	bool good = write(fd, head, strlen(head)) == (ssize_t)strlen(head) &&
+		    write(fd, body, strlen(body)) == (ssize_t)strlen(body) && fsync(fd) == 0;
+	good = close(fd) == 0 && good && rename(fresh, path) == 0;
+	if (!good) {
+		int saved = errno;
+		unlink(fresh);
+		errno = saved;
+	}
+	return good;
+}
+
+/*
+ * OWNER [TTL] [CLASS] DS|DNSKEY NUMBER NUMBER NUMBER DATA: enough to tell a record from garbage
+ * and from one that goes on in the next line. libunbound reads it thoroughly.
+ */
+static bool is_record(const char *line, size_t size)
+{
+	char copy[4096], *rest = NULL;
+	unsigned numbers = 0;
+	bool typed = false;
+
+	if (size >= sizeof copy || memchr(line, '\0', size) != NULL ||
+		memchr(line, '(', size) != NULL)
+		return false;
+	memcpy(copy, line, size);
+	copy[size] = '\0';
+	strtok_r(copy, " \t", &rest);
+	for (char *word = strtok_r(NULL, " \t", &rest); word != NULL;
+		word = strtok_r(NULL, " \t", &rest)) {
+		if (typed && numbers == 3)
+			return true;
+		if (typed && word[strspn(word, "0123456789")] != '\0')
+			return false;
+		numbers += typed;
+		typed = typed || strcasecmp(word, "DS") == 0 || strcasecmp(word, "DNSKEY") == 0;
+	}
+	return false;
+}
+
+/* The record's owner is its first word; a line without one goes on with the line before. */
+static bool sort_line(struct anchors *anchors, const char *line, size_t length, struct text *root)
+{
+	const char *comment = memchr(line, ';', length);
+	size_t size = comment != NULL ? (size_t)(comment - line) : length;
+
+	while (size > 0 && strchr(" \t\r", line[size - 1]) != NULL)
+		size--;
+	if (size == 0)
+		return true;
+	if (line[0] == ' ' || line[0] == '\t' || !is_record(line, size))
+		return false;
+	if (line[0] == '.' && size > 1 && (line[1] == ' ' || line[1] == '\t')) {
+		text_add_bytes(root, line, size);
+		text_add(root, "\n");
+		return true;
+	}
+	if (anchors->other_count == OTHERS_MOST)
+		return false;
+	char *other = strndup(line, size);
+	if (other == NULL)
+		return false;
+	anchors->others[anchors->other_count++] = other;
+	return true;
+}
+
+static bool sort_seed(
+	struct anchors *anchors, const char *seed, const char *file, char *error, size_t error_size)
+{
+	struct text root;
+	unsigned number = 1;
+
+	anchors->root_seed = malloc(FILE_LONGEST + 2);
+	if (anchors->root_seed == NULL) {
+		snprintf(error, error_size, "out of memory");
+		return false;
+	}
+	text_init(&root, anchors->root_seed, FILE_LONGEST + 2);
+	for (const char *line = seed; *line != '\0'; number++) {
+		size_t length = strcspn(line, "\n");
+		if (!sort_line(anchors, line, length, &root)) {
+			snprintf(error, error_size,
+				"%.200s:%u: expected one DS or DNSKEY record a line, its owner "
+				"first",
+				file, number);
+			return false;
+		}
+		line += length + (line[length] == '\n');
+	}
+	if (root.used == 0 && anchors->other_count == 0) {
+		snprintf(error, error_size, "%.200s holds no trust anchor", file);
+		return false;
+	}
+	return true;
+}
+
+static bool make_digest(const char *string, char out[DIGEST_SIZE])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned int size = 0;
+	struct text text;
+
+	if (EVP_Digest(string, strlen(string), digest, &size, EVP_sha256(), NULL) != 1)
+		return false;
+	text_init(&text, out, DIGEST_SIZE);
+	text_add_hex(&text, digest, size);
+	return true;
+}
+
+static bool make_mark(const struct anchors *anchors, const char *learned, char mark[MARK_SIZE])
+{
+	char digest[DIGEST_SIZE];
+
+	if (!make_digest(learned, digest))
+		return false;
+	snprintf(mark, MARK_SIZE, MARK "%s" MARK_STATE "%s\n", anchors->seed_digest, digest);
+	return true;
+}
+
+/* Revoked by its owner (RFC 5011 2.1): libunbound then writes no key, only a remark on those. */
+static bool holds_key(const char *learned)
+{
+	return strstr(learned, ";;REVOKED") == NULL &&
+	       (strstr(learned, "DNSKEY") != NULL || strstr(learned, "DS") != NULL);
+}
+
+/* What an earlier run has learned, unless the seed has changed since or the file is damaged. */
+static void load_state(struct anchors *anchors)
+{
+	char *state = read_file(anchors->state);
+	char mark[MARK_SIZE];
+	size_t length = strlen(MARK) + strlen(anchors->seed_digest);
+
+	anchors->found = state != NULL || errno == ENOENT || errno == ENOTDIR
+				 ? ANCHOR_STATE_NONE
+				 : ANCHOR_STATE_UNREADABLE;
+	if (state == NULL)
+		return;
+	const char *learned = state;
+	for (int line = 0; line < 2; line++) {
+		learned += strcspn(learned, "\n");
+		learned += *learned == '\n';
+	}
+	if (strncmp(state, MARK, strlen(MARK)) == 0 && strlen(state) > length &&
+		strncmp(state + strlen(MARK), anchors->seed_digest, strlen(anchors->seed_digest)) !=
+			0) {
+		log_notice("the trust anchor has changed: %s starts anew", anchors->state);
+		anchors->found = ANCHOR_STATE_OLD;
+	} else if (!make_mark(anchors, learned, mark) || strncmp(state, mark, strlen(mark)) != 0 ||
+		   !holds_key(learned)) {
+		log_warning("%s cannot be used: starting from the configured trust anchor",
+			anchors->state);
+		anchors->found = ANCHOR_STATE_DAMAGED;
+	} else {
+		anchors->kept = strdup(learned);
+		anchors->found =
+			anchors->kept != NULL ? ANCHOR_STATE_USED : ANCHOR_STATE_UNREADABLE;
+	}
+	free(state);
+}
+
+#define WORKING_PREFIX "tlsad-anchor-"
+#define WORKING_FILE "root.key"
+
+/* libunbound writes beside the file, as `root.key.NUMBERS`, and renames that. */
+static void remove_working_files(int directory)
+{
+	int fd = dup(directory);
+	DIR *listing = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	if (listing == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((entry = readdir(listing)) != NULL) {
+		if (strncmp(entry->d_name, WORKING_FILE, strlen(WORKING_FILE)) == 0)
+			unlinkat(directory, entry->d_name, 0);
+	}
+	closedir(listing);
+}
+
+/*
+ * What a killed process left. Its owner holds a lock on the directory as long as it lives; one
+ * that was made a moment ago may not be locked yet.
+ */
+static void sweep_leftover(const char *path)
+{
+	struct stat status;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &status) == 0 && status.st_uid == geteuid() &&
+		time(NULL) - status.st_mtime > LEFTOVER_AGE && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		remove_working_files(fd);
+		rmdir(path);
+	}
+	close(fd);
+}
+
+static void sweep_place(const char *place)
+{
+	DIR *listing = opendir(place);
+	struct dirent *entry;
+
+	while (listing != NULL && (entry = readdir(listing)) != NULL) {
+		char path[PATH_SIZE];
+		if (strncmp(entry->d_name, WORKING_PREFIX, strlen(WORKING_PREFIX)) != 0)
+			continue;
+		snprintf(path, sizeof path, "%.2000s/%.255s", place, entry->d_name);
+		sweep_leftover(path);
+	}
+	if (listing != NULL)
+		closedir(listing);
+}
+
+static bool own_directory(struct anchors *anchors)
+{
+	if (mkdtemp(anchors->directory) == NULL)
+		return false;
+	anchors->lock = open(anchors->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return anchors->lock >= 0 && flock(anchors->lock, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* A directory of our own, in memory where there is one. */
+static bool make_directory(struct anchors *anchors)
+{
+	const char *const places[] = {getenv("RUNTIME_DIRECTORY"), "/dev/shm", "/run", "/tmp"};
+
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+		char place[PATH_SIZE];
+		if (places[i] == NULL || places[i][0] != '/')
+			continue;
+		/* systemd separates several directories by colons (systemd.exec(5)). */
+		snprintf(place, sizeof place, "%.*s", (int)strcspn(places[i], ":"), places[i]);
+		sweep_place(place);
+		snprintf(anchors->directory, sizeof anchors->directory,
+			"%.2000s/" WORKING_PREFIX "XXXXXX", place);
+		if (own_directory(anchors))
+			return true;
+	}
+	anchors->directory[0] = '\0';
+	return false;
+}
+
+static bool write_working(struct anchors *anchors)
+{
+	return write_file(
+		anchors->working, "", anchors->kept != NULL ? anchors->kept : anchors->root_seed);
+}
+
+static bool prepare(struct anchors *anchors, const char *seed_file, char *error, size_t error_size)
+{
+	char *seed = read_file(seed_file);
+
+	if (seed == NULL && errno != ENOENT) {
+		snprintf(error, error_size, "cannot read the trust anchor %.200s: %s", seed_file,
+			strerror(errno));
+		return false;
+	}
+	bool sorted =
+		sort_seed(anchors, seed != NULL ? seed : built_in, seed_file, error, error_size);
+	if (seed == NULL)
+		log_info("there is no %s: the built-in root keys are the trust anchor", seed_file);
+	free(seed);
+	if (!sorted)
+		return false;
+	if (anchors->root_seed[0] == '\0')
+		return true;
+	if (!make_digest(anchors->root_seed, anchors->seed_digest)) {
+		snprintf(error, error_size, "OpenSSL has no SHA-256");
+		return false;
+	}
+	load_state(anchors);
+	if (!make_directory(anchors)) {
+		snprintf(error, error_size, "no directory for the trust anchor's working copy: %s",
+			strerror(errno));
+		return false;
+	}
+	snprintf(anchors->working, sizeof anchors->working, "%.4000s/" WORKING_FILE,
+		anchors->directory);
+	if (!write_working(anchors)) {
+		snprintf(error, error_size, "cannot write %.200s: %s", anchors->working,
+			strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+struct anchors *anchor_open(
+	const char *seed_file, const char *state_directory, char *error, size_t error_size)
+{
+	struct anchors *anchors = calloc(1, sizeof *anchors);
+
+	if (anchors == NULL) {
+		snprintf(error, error_size, "out of memory");
+		return NULL;
+	}
+	anchors->lock = -1;
+	snprintf(anchors->state, sizeof anchors->state, "%.4000s/root.key", state_directory);
+	if (!prepare(anchors, seed_file, error, error_size)) {
+		anchor_close(anchors);
+		return NULL;
+	}
+	return anchors;
+}
+
+void anchor_close(struct anchors *anchors)
+{
+	if (anchors == NULL)
+		return;
+	if (anchors->directory[0] != '\0') {
+		unlink(anchors->working);
+		rmdir(anchors->directory);
+	}
+	if (anchors->lock >= 0)
+		close(anchors->lock);
+	while (anchors->other_count > 0)
+		free(anchors->others[--anchors->other_count]);
+	free(anchors->root_seed);
+	free(anchors->kept);
+	free(anchors);
+}
+
+const char *anchor_tracked_file(const struct anchors *anchors)
+{
+	return anchors->working[0] != '\0' ? anchors->working : NULL;
+}
+
+const char *const *anchor_others(const struct anchors *anchors, size_t *count)
+{
+	*count = anchors->other_count;
+	return (const char *const *)anchors->others;
+}
+
+enum anchor_state anchor_state(const struct anchors *anchors)
+{
+	return anchors->found;
+}
+
+const char *anchor_state_file(const struct anchors *anchors)
+{
+	return anchors->state;
+}
+
+const char *anchor_built_in(void)
+{
+	return built_in;
+}
+
+void anchor_keep(struct anchors *anchors)
+{
+	char mark[MARK_SIZE];
+
+	if (anchors->working[0] == '\0')
+		return;
+	char *learned = read_file(anchors->working);
+	if (learned == NULL || (anchors->kept != NULL && strcmp(learned, anchors->kept) == 0)) {
+		free(learned);
+		return;
+	}
+	/* Nothing was learned as long as it is the seed. */
+	if (strcmp(learned, anchors->root_seed) == 0) {
+		free(learned);
+		return;
+	}
+	if (!holds_key(learned) || !make_mark(anchors, learned, mark)) {
+		free(learned);
+		return;
+	}
+	if (!write_file(anchors->state, mark, learned)) {
+		if (!anchors->complained)
+			log_warning("cannot store the root key's state in %s: %s", anchors->state,
+				strerror(errno));
+		anchors->complained = true;
+		free(learned);
+		return;
+	}
+	anchors->complained = false;
+	free(anchors->kept);
+	anchors->kept = learned;
+}
+
+bool anchor_reset(struct anchors *anchors)
+{
+	if (anchors->found != ANCHOR_STATE_USED)
+		return false;
+	log_warning("%s cannot be used: starting from the configured trust anchor", anchors->state);
+	free(anchors->kept);
+	anchors->kept = NULL;
+	anchors->found = ANCHOR_STATE_DAMAGED;
+	return write_working(anchors);
+}

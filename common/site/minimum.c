@@ -1,0 +1,165 @@
+#include "common/site/minimum.h"
+
+static const struct reply encrypt = {REPLY_OK, "encrypt"};
+static const struct reply dane_only = {REPLY_OK, "dane-only"};
+/* The names are the default of smtp_tls_secure_cert_match, which the site may have changed. */
+static const struct reply secure_nexthop = {REPLY_OK, "secure match=nexthop:dot-nexthop"};
+
+/* Is there a host that does not reach `encrypt` at Postfix's level `dane`, or that may not? */
+static bool some_host_without_dane(const struct decide_facts *facts)
+{
+	for (size_t i = 0; i < facts->host_count; i++) {
+		/* Postfix's own lookup may succeed where ours failed, and find none. */
+		if (facts->hosts[i] == HOST_NONE || facts->hosts[i] == HOST_FAILED)
+			return true;
+	}
+	return false;
+}
+
+static struct reply hold_encrypted(enum site_level site, const struct decide_facts *facts,
+	struct verdict verdict, struct reply reply)
+{
+	if (reply.kind == REPLY_NOTFOUND)
+		return site == SITE_NONE || site == SITE_MAY || site == SITE_DANE ? encrypt : reply;
+	if (verdict.level != VERDICT_DANE || reply.policy[0] != 'd')
+		return reply;
+	switch (verdict.reason) {
+	case REASON_DANE_PARTIAL:
+		return some_host_without_dane(facts) ? dane_only : reply;
+	case REASON_DANE_UNUSABLE:
+		return some_host_without_dane(facts) ? encrypt : reply;
+	default:
+		return encrypt;
+	}
+}
+
+static struct reply hold_authenticated(
+	enum site_level site, struct verdict verdict, struct reply reply)
+{
+	if (reply.kind == REPLY_NOTFOUND &&
+		(site == SITE_DANE_ONLY || site == SITE_FINGERPRINT || site == SITE_SECURE))
+		return reply;
+	switch (verdict.reason) {
+	case REASON_DANE_FULL:
+	case REASON_STS_ENFORCE:
+		return reply;
+	case REASON_DANE_PARTIAL:
+		return dane_only;
+	default:
+		return secure_nexthop;
+	}
+}
+
+struct reply floor_hold(enum minimum_level minimum, enum site_level site,
+	const struct decide_facts *facts, struct verdict verdict, struct reply reply)
+{
+	if (verdict.level == VERDICT_TEMP)
+		return reply;
+	switch (minimum) {
+	case MINIMUM_ENCRYPTED:
+		return hold_encrypted(site, facts, verdict, reply);
+	case MINIMUM_AUTHENTICATED:
+		return hold_authenticated(site, verdict, reply);
+	case MINIMUM_DANE:
+		return dane_only;
+	default:
+		return reply;
+	}
+}
+
+bool floor_keeps_pins(enum minimum_level minimum, struct verdict verdict)
+{
+	return minimum <= MINIMUM_ENCRYPTED || verdict.reason == REASON_DANE_FULL;
+}
+
+enum floor_exception floor_exception(enum minimum_level minimum, enum site_level level)
+{
+	/* Of an exception `verify` checks the name of a host that an MX record names. */
+	switch (minimum) {
+	case MINIMUM_ENCRYPTED:
+		if (level == SITE_NONE || level == SITE_MAY)
+			return FLOOR_EXCEPTION_RAISED;
+		/* It ends at `may` for hosts without DANE, and only a lookup tells. */
+		return level == SITE_DANE ? FLOOR_EXCEPTION_OVERRULED : FLOOR_EXCEPTION_HOLDS;
+	case MINIMUM_AUTHENTICATED:
+		return level == SITE_DANE_ONLY || level == SITE_SECURE ? FLOOR_EXCEPTION_HOLDS
+								       : FLOOR_EXCEPTION_OVERRULED;
+	case MINIMUM_DANE:
+		return level == SITE_DANE_ONLY ? FLOOR_EXCEPTION_HOLDS : FLOOR_EXCEPTION_OVERRULED;
+	default:
+		return FLOOR_EXCEPTION_HOLDS;
+	}
+}
+
+const char *floor_exception_text(enum floor_exception state)
+{
+	static const char *const texts[] = {
+		[FLOOR_EXCEPTION_HOLDS] = "in force",
+		[FLOOR_EXCEPTION_RAISED] = "raised by the minimum",
+		[FLOOR_EXCEPTION_OVERRULED] = "overruled by the minimum",
+	};
+	return texts[state];
+}
+
+bool floor_exception_reply(const struct ruling *ruling, struct reply *reply)
+{
+	if (ruling == NULL || ruling->exception == NULL)
+		return false;
+	enum site_level level = ruling->exception->level;
+	switch (floor_exception(ruling->minimum, level)) {
+	case FLOOR_EXCEPTION_HOLDS:
+		*reply = (struct reply){REPLY_OK, exception_level_name(level)};
+		return true;
+	case FLOOR_EXCEPTION_RAISED:
+		*reply = encrypt;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Behind MX records that are signed there is a host that DANE authenticates. */
+static bool authenticates(struct verdict verdict)
+{
+	return verdict.reason == REASON_DANE_FULL || verdict.reason == REASON_DANE_PARTIAL;
+}
+
+bool minimum_reached(enum minimum_level minimum, struct verdict verdict)
+{
+	switch (minimum) {
+	case MINIMUM_AUTHENTICATED:
+		return authenticates(verdict) || verdict.reason == REASON_STS_ENFORCE;
+	case MINIMUM_DANE:
+		return authenticates(verdict);
+	default:
+		return true;
+	}
+}
+
+const char *minimum_offer(struct verdict verdict)
+{
+	switch (verdict.reason) {
+	case REASON_DANE_FULL:
+		return "DANE";
+	case REASON_DANE_PARTIAL:
+		return "DANE for some hosts only";
+	case REASON_DANE_INSECURE_MX:
+		return "DANE behind MX records that are not signed";
+	case REASON_DANE_UNUSABLE:
+		return "TLSA records that cannot be used";
+	case REASON_STS_ENFORCE:
+		return "MTA-STS";
+	case REASON_NO_TLSA:
+		return "no TLSA records";
+	case REASON_INSECURE:
+		return "neither signed MX records nor TLSA records";
+	case REASON_NULL_MX:
+	case REASON_NO_HOST:
+	case REASON_NXDOMAIN:
+		return "no mail server";
+	case REASON_NOT_A_DESTINATION:
+		return "no name that DNS could vouch for";
+	default:
+		return "nothing that is known";
+	}
+}

@@ -1,0 +1,56 @@
+/*
+ * floor: a reply that holds a site's minimum level, and whether a destination reaches it.
+ *
+ * Nothing here makes an answer weaker than it would be without a minimum, and TEMP stays TEMP:
+ * what is not known is not guaranteed. Pure, by table.
+ */
+#ifndef TLSAD_FLOOR_H
+#define TLSAD_FLOOR_H
+
+#include "common/site/rules.h"
+
+/*
+ * The reply that holds the minimum, from the one that is given without it (render_native(),
+ * render_encrypt()). `facts` is NULL for what is no name, which has no DANE.
+ *
+ *   encrypted       `encrypt` or better for every host that Postfix may use: `dane` would end at
+ *                   `may` for a host without TLSA records, so it becomes `dane-only` where some
+ *                   host can be authenticated, else `encrypt`; and `encrypt` behind MX records that
+ *                   are not signed, where it is a setting of Postfix what `dane` means
+ *   authenticated   DANE with signed MX records, an enforced MTA-STS policy, or a certificate for
+ *                   the domain's own name: an MX record that can be forged names nobody
+ *   dane            `dane-only`
+ */
+struct reply floor_hold(enum minimum_level minimum, enum site_level site,
+	const struct decide_facts *facts, struct verdict verdict, struct reply reply);
+
+/* Does a reply with TLSA data of this destination in it (`fingerprint`, `secure`) hold it? */
+bool floor_keeps_pins(enum minimum_level minimum, struct verdict verdict);
+
+/* What becomes of an exception for a destination with a minimum. */
+enum floor_exception {
+	FLOOR_EXCEPTION_HOLDS,     /* its level is the answer */
+	FLOOR_EXCEPTION_RAISED,    /* the answer is `encrypt`, which its level is less than */
+	FLOOR_EXCEPTION_OVERRULED, /* the answer is the one without it */
+};
+
+enum floor_exception floor_exception(enum minimum_level minimum, enum site_level level);
+
+/* Words for an exception in force: "in force", "raised by the minimum". */
+const char *floor_exception_text(enum floor_exception state);
+
+/* The answer where an exception is in force and not overruled; `ruling` may be NULL. */
+bool floor_exception_reply(const struct ruling *ruling, struct reply *reply);
+
+/*
+ * Does the destination itself offer that? Not for a verdict of TEMP, which does not tell. TLS alone
+ * is not announced in DNS: whether a server offers it shows at delivery, so `encrypted` is always
+ * reached. A destination of which only some hosts have DANE offers it: mail gets there through
+ * these.
+ */
+bool minimum_reached(enum minimum_level minimum, struct verdict verdict);
+
+/* What the destination offers, in a few words for a sender: "DANE for some hosts only". */
+const char *minimum_offer(struct verdict verdict);
+
+#endif

@@ -1,0 +1,363 @@
+#include "common/site/submitters.h"
+
+#include "common/dane/destination.h"
+#include "common/base/endpoint.h"
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	/* Postfix takes no longer ones from a client (line_length_limit). */
+	ENTRY_LONGEST = 2048,
+	KEYS_LEAST = 16,
+	ADDRESS_BITS = 128,
+	NETWORK_KEY_SIZE = 17, /* the length of the prefix, then the address */
+};
+
+static const char file_tag[] = "file:";
+
+/* --- a set of byte strings ----------------------------------------------------------------- */
+
+struct key {
+	uint32_t hash;
+	uint32_t size;
+	char bytes[];
+};
+
+/* Open addressing; at most half of the places are taken. */
+struct set {
+	struct key **keys;
+	size_t places; /* a power of two, or 0 */
+	size_t count;
+};
+
+static uint32_t hash_bytes(const char *bytes, size_t size)
+{
+	uint32_t hash = 2166136261u;
+
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ (uint8_t)bytes[i]) * 16777619u;
+	return hash ^ hash >> 15;
+}
+
+static struct key **find_place(const struct set *set, const char *bytes, size_t size, uint32_t hash)
+{
+	size_t at = hash & (set->places - 1);
+
+	for (;; at = (at + 1) & (set->places - 1)) {
+		struct key *key = set->keys[at];
+		if (key == NULL || (key->hash == hash && key->size == size &&
+					   memcmp(key->bytes, bytes, size) == 0))
+			return &set->keys[at];
+	}
+}
+
+static bool set_has(const struct set *set, const char *bytes, size_t size)
+{
+	return set->count > 0 && *find_place(set, bytes, size, hash_bytes(bytes, size)) != NULL;
+}
+
+static bool set_grow(struct set *set)
+{
+	struct set larger = {.places = set->places == 0 ? KEYS_LEAST : 2 * set->places};
+
+	larger.keys = calloc(larger.places, sizeof *larger.keys);
+	if (larger.keys == NULL)
+		return false;
+	for (size_t i = 0; i < set->places; i++) {
+		struct key *key = set->keys[i];
+		if (key != NULL)
+			*find_place(&larger, key->bytes, key->size, key->hash) = key;
+	}
+	free(set->keys);
+	larger.count = set->count;
+	*set = larger;
+	return true;
+}
+
+/* The same twice is no error: lists are put together from several. */
+static bool set_add(struct set *set, const char *bytes, size_t size)
+{
+	uint32_t hash = hash_bytes(bytes, size);
+
+	if (2 * (set->count + 1) > set->places && !set_grow(set))
+		return false;
+	struct key **place = find_place(set, bytes, size, hash);
+	if (*place != NULL)
+		return true;
+	struct key *key = malloc(sizeof *key + size);
+	if (key == NULL)
+		return false;
+	key->hash = hash;
+	key->size = (uint32_t)size;
+	memcpy(key->bytes, bytes, size);
+	*place = key;
+	set->count++;
+	return true;
+}
+
+static void set_clear(struct set *set)
+{
+	for (size_t i = 0; i < set->places; i++)
+		free(set->keys[i]);
+	free(set->keys);
+}
+
+/* --- entries ------------------------------------------------------------------------------- */
+
+struct narrowing {
+	bool is_set[NARROWING_LISTS];
+	struct set sets[NARROWING_LISTS];
+	bool prefixes[ADDRESS_BITS + 1]; /* the lengths that occur */
+};
+
+struct narrowing *narrowing_new(void)
+{
+	return calloc(1, sizeof(struct narrowing));
+}
+
+void narrowing_free(struct narrowing *narrowing)
+{
+	if (narrowing == NULL)
+		return;
+	for (size_t i = 0; i < NARROWING_LISTS; i++)
+		set_clear(&narrowing->sets[i]);
+	free(narrowing);
+}
+
+/*
+ * An address with its domain as struct destination has one and the rest in small letters: as
+ * access(5) does, although a local part is its host's own (RFC 5321 2.4). Returns its size, 0 when
+ * there is no such address.
+ */
+static size_t fold_address(const char *address, size_t size, size_t at, char folded[ENTRY_LONGEST])
+{
+	char domain[DESTINATION_NAME_LONGEST + 1];
+	size_t local = at + 1;
+
+	if (at == 0 || !destination_name_to_ascii(address + local, size - local, domain))
+		return 0;
+	size_t domain_size = strlen(domain);
+	if (local + domain_size > ENTRY_LONGEST)
+		return 0;
+	for (size_t i = 0; i < local; i++)
+		folded[i] = text_lower(address[i]);
+	memcpy(folded + local, domain, domain_size);
+	return local + domain_size;
+}
+
+/* The last `@`, or `size`. */
+static size_t find_at(const char *address, size_t size)
+{
+	const char *at = size > 0 ? memrchr(address, '@', size) : NULL;
+
+	return at != NULL ? (size_t)(at - address) : size;
+}
+
+static size_t fold_sender(const char *entry, char folded[ENTRY_LONGEST])
+{
+	char domain[DESTINATION_NAME_LONGEST + 1];
+	size_t size = strlen(entry), at = find_at(entry, size);
+	bool below = entry[0] == '.';
+
+	if (at < size)
+		return fold_address(entry, size, at, folded);
+	if (!destination_name_to_ascii(entry + below, size - below, domain))
+		return 0;
+	folded[0] = '.';
+	memcpy(folded + below, domain, strlen(domain));
+	return strlen(domain) + below;
+}
+
+/* What of an address the network's prefix leaves. */
+static void make_network_key(const uint8_t address[16], unsigned bits, char key[NETWORK_KEY_SIZE])
+{
+	memset(key, 0, NETWORK_KEY_SIZE);
+	key[0] = (char)bits;
+	memcpy(key + 1, address, bits / 8);
+	if (bits % 8 != 0)
+		key[1 + bits / 8] = (char)(address[bits / 8] & 0xff00 >> bits % 8);
+}
+
+/* The entry as it is kept and looked for. Returns its size, 0 when it is none. */
+static size_t make_key(
+	enum narrowing_list list, const char *entry, char key[ENTRY_LONGEST], char *error)
+{
+	struct network network;
+	size_t size = strlen(entry);
+
+	if (size == 0 || size >= ENTRY_LONGEST) {
+		snprintf(error, NARROWING_ERROR_SIZE, "an entry has 1 to %d bytes",
+			ENTRY_LONGEST - 1);
+		return 0;
+	}
+	switch (list) {
+	case NARROWING_SENDERS:
+		size = fold_sender(entry, key);
+		if (size == 0)
+			snprintf(error, NARROWING_ERROR_SIZE,
+				"'%.100s' is no sender; write user@example.org, example.org, or "
+				".example.org for all names below it",
+				entry);
+		return size;
+	case NARROWING_CLIENTS:
+		if (!network_parse(&network, entry, error, NARROWING_ERROR_SIZE))
+			return 0;
+		make_network_key(network.address, network.bits, key);
+		return NETWORK_KEY_SIZE;
+	default:
+		memcpy(key, entry, size);
+		return size;
+	}
+}
+
+bool narrowing_check(enum narrowing_list list, const char *entry, char error[NARROWING_ERROR_SIZE])
+{
+	char key[ENTRY_LONGEST];
+
+	if (strncmp(entry, file_tag, sizeof file_tag - 1) != 0)
+		return make_key(list, entry, key, error) > 0;
+	if (entry[sizeof file_tag - 1] == '/')
+		return true;
+	snprintf(error, NARROWING_ERROR_SIZE, "write file: and the whole path, from / on");
+	return false;
+}
+
+static bool add_entry(
+	struct narrowing *narrowing, enum narrowing_list list, const char *entry, char *error)
+{
+	char key[ENTRY_LONGEST];
+	size_t size = make_key(list, entry, key, error);
+
+	if (size == 0)
+		return false;
+	if (!set_add(&narrowing->sets[list], key, size)) {
+		snprintf(error, NARROWING_ERROR_SIZE, "out of memory");
+		return false;
+	}
+	if (list == NARROWING_CLIENTS)
+		narrowing->prefixes[(uint8_t)key[0]] = true;
+	return true;
+}
+
+/* The word of a line; "" when it has none, NULL when it has more than one. */
+static char *trim_line(char *line)
+{
+	static const char blanks[] = " \t\r\n";
+
+	line += strspn(line, blanks);
+	if (*line == '#' || *line == ';')
+		*line = '\0';
+	size_t length = strcspn(line, blanks);
+	if (line[length + strspn(line + length, blanks)] != '\0')
+		return NULL;
+	line[length] = '\0';
+	return line;
+}
+
+/* What is wrong with the file itself goes to `error` with its name, with a line also its number. */
+static bool add_lines(struct narrowing *narrowing, enum narrowing_list list, const char *file,
+	FILE *stream, char *error)
+{
+	char line[ENTRY_LONGEST + 2], words[NARROWING_ERROR_SIZE];
+
+	for (unsigned number = 1; fgets(line, sizeof line, stream) != NULL; number++) {
+		bool whole = strchr(line, '\n') != NULL || feof(stream);
+		char *entry = trim_line(line);
+
+		snprintf(words, sizeof words, "%s",
+			whole ? "one entry a line, without blanks" : "the line is too long");
+		if (whole && entry != NULL &&
+			(entry[0] == '\0' || add_entry(narrowing, list, entry, words)))
+			continue;
+		snprintf(error, NARROWING_ERROR_SIZE, "%.80s:%u: %.150s", file, number, words);
+		return false;
+	}
+	if (!ferror(stream))
+		return true;
+	snprintf(error, NARROWING_ERROR_SIZE, "%.120s: cannot read it: %s", file, strerror(errno));
+	return false;
+}
+
+bool narrowing_add(struct narrowing *narrowing, enum narrowing_list list, const char *entry,
+	char error[NARROWING_ERROR_SIZE])
+{
+	narrowing->is_set[list] = true;
+	if (strncmp(entry, file_tag, sizeof file_tag - 1) != 0)
+		return add_entry(narrowing, list, entry, error);
+	const char *file = entry + sizeof file_tag - 1;
+	FILE *stream = fopen(file, "re");
+	if (stream == NULL) {
+		snprintf(error, NARROWING_ERROR_SIZE, "%.120s: cannot read it: %s", file,
+			strerror(errno));
+		return false;
+	}
+	bool added = add_lines(narrowing, list, file, stream, error);
+	fclose(stream);
+	return added;
+}
+
+/* --- asking -------------------------------------------------------------------------------- */
+
+static bool has_sender(const struct set *set, const char *sender, size_t size)
+{
+	char folded[ENTRY_LONGEST];
+	size_t at = find_at(sender, size);
+
+	if (set->count == 0 || at == size)
+		return false;
+	size = fold_address(sender, size, at, folded);
+	if (size == 0)
+		return false;
+	const char *domain = folded + at + 1;
+	const char *end = folded + size;
+	if (set_has(set, folded, size) || set_has(set, domain, (size_t)(end - domain)))
+		return true;
+	for (const char *dot = domain; (dot = memchr(dot, '.', (size_t)(end - dot))) != NULL;
+		dot++) {
+		if (set_has(set, dot, (size_t)(end - dot)))
+			return true;
+	}
+	return false;
+}
+
+static bool has_client(const struct narrowing *narrowing, const char *address, size_t size)
+{
+	const struct set *set = &narrowing->sets[NARROWING_CLIENTS];
+	char text[64], error[128], key[NETWORK_KEY_SIZE];
+	struct network network;
+
+	if (set->count == 0 || size == 0 || size >= sizeof text)
+		return false;
+	memcpy(text, address, size);
+	text[size] = '\0';
+	if (!network_parse(&network, text, error, sizeof error) || network.bits != ADDRESS_BITS)
+		return false;
+	for (unsigned bits = 0; bits <= ADDRESS_BITS; bits++) {
+		if (!narrowing->prefixes[bits])
+			continue;
+		make_network_key(network.address, bits, key);
+		if (set_has(set, key, sizeof key))
+			return true;
+	}
+	return false;
+}
+
+bool narrowing_has(const struct narrowing *narrowing, const struct narrowing_person *person)
+{
+	if (narrowing == NULL)
+		return true;
+	const bool *is_set = narrowing->is_set;
+	if (!is_set[NARROWING_SENDERS] && !is_set[NARROWING_SASL_USERNAMES] &&
+		!is_set[NARROWING_CLIENTS])
+		return true;
+	return (person->sasl_username_size > 0 &&
+		       set_has(&narrowing->sets[NARROWING_SASL_USERNAMES], person->sasl_username,
+			       person->sasl_username_size)) ||
+	       has_client(narrowing, person->client_address, person->client_address_size) ||
+	       has_sender(&narrowing->sets[NARROWING_SENDERS], person->sender, person->sender_size);
+}

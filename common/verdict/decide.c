@@ -1,0 +1,139 @@
+#include "common/verdict/decide.h"
+
+static const struct {
+	const char *name;
+	const char *rule;
+} reasons[REASON_COUNT] = {
+	[REASON_DANE_FULL] = {"dane-full",
+		"every host whose lookups did not fail has usable TLSA records"},
+	[REASON_DANE_PARTIAL] = {"dane-partial",
+		"some hosts have usable TLSA records, others have none that can be used"},
+	[REASON_DANE_INSECURE_MX] = {"dane-insecure-mx",
+		"the MX records are not signed, but hosts that they name have TLSA records"},
+	[REASON_DANE_UNUSABLE] = {"dane-unusable",
+		"there are TLSA records but none that can be used: TLS without authentication"},
+	[REASON_STS_ENFORCE] = {"sts-enforce", "an MTA-STS policy is enforced"},
+	[REASON_NO_TLSA] = {"no-tlsa", "no host has TLSA records"},
+	[REASON_INSECURE] = {"insecure",
+		"the MX records are not signed and no host that they name has TLSA records"},
+	[REASON_NULL_MX] = {"null-mx", "the domain takes no mail (RFC 7505)"},
+	[REASON_NO_HOST] = {"no-host", "no MX host has an address"},
+	[REASON_NXDOMAIN] = {"nxdomain", "the domain does not exist"},
+	[REASON_NOT_A_DESTINATION] = {"not-a-destination",
+		"not a mail domain or host name that is looked up in DNS"},
+	[REASON_LOOKUP_FAILED] = {"lookup-failed",
+		"a lookup failed, and what it hides may be a TLSA record"},
+	[REASON_BOGUS] = {"bogus", "the MX records do not validate"},
+	[REASON_TIMEOUT] = {"timeout", "the MX records did not come in time"},
+	[REASON_EXCEPTION] = {"exception", "an exception of this site applies"},
+};
+
+const char *reason_name(enum reason reason)
+{
+	return reason < REASON_COUNT ? reasons[reason].name : "unknown";
+}
+
+const char *reason_rule(enum reason reason)
+{
+	return reason < REASON_COUNT ? reasons[reason].rule : "unknown";
+}
+
+static struct verdict verdict(enum verdict_level level, enum reason reason)
+{
+	return (struct verdict){level, reason};
+}
+
+/* How many hosts there are of each status. */
+struct tally {
+	unsigned hosts[HOST_STATUS_COUNT];
+	unsigned reachable;
+};
+
+static struct tally count_hosts(const struct decide_facts *facts)
+{
+	struct tally tally = {.reachable = 0};
+	for (size_t i = 0; i < facts->host_count; i++) {
+		tally.hosts[facts->hosts[i]]++;
+		tally.reachable += facts->hosts[i] != HOST_UNREACHABLE;
+	}
+	return tally;
+}
+
+/*
+ * The MX set is signed, or there is none that an attacker could forge. One failed host does not
+ * hold up a domain: at these levels Postfix looks up TLSA itself for the host that it is about to
+ * use, and skips one whose lookup fails.
+ */
+static struct verdict decide_secure(const struct tally *tally)
+{
+	unsigned answered = tally->reachable - tally->hosts[HOST_FAILED];
+
+	if (tally->hosts[HOST_USABLE] == answered)
+		return verdict(VERDICT_DANE_ONLY, REASON_DANE_FULL);
+	if (tally->hosts[HOST_USABLE] > 0)
+		return verdict(VERDICT_DANE, REASON_DANE_PARTIAL);
+	if (tally->hosts[HOST_UNUSABLE] > 0)
+		return verdict(VERDICT_DANE, REASON_DANE_UNUSABLE);
+	/* A failure is never NOTFOUND: blocking a lookup would be a downgrade. */
+	if (tally->hosts[HOST_FAILED] > 0)
+		return verdict(VERDICT_TEMP, REASON_LOOKUP_FAILED);
+	return verdict(VERDICT_NOTFOUND, REASON_NO_TLSA);
+}
+
+static struct verdict decide_insecure(const struct tally *tally)
+{
+	if (tally->hosts[HOST_USABLE] + tally->hosts[HOST_UNUSABLE] > 0)
+		return verdict(VERDICT_DANE, REASON_DANE_INSECURE_MX);
+	if (tally->hosts[HOST_FAILED] > 0)
+		return verdict(VERDICT_TEMP, REASON_LOOKUP_FAILED);
+	return verdict(VERDICT_NOTFOUND, REASON_INSECURE);
+}
+
+static struct verdict decide_failed_mx(enum dns_failure failure)
+{
+	switch (failure) {
+	case DNS_FAILURE_BOGUS:
+		return verdict(VERDICT_TEMP, REASON_BOGUS);
+	case DNS_FAILURE_TIMEOUT:
+		return verdict(VERDICT_TEMP, REASON_TIMEOUT);
+	default:
+		return verdict(VERDICT_TEMP, REASON_LOOKUP_FAILED);
+	}
+}
+
+static struct verdict decide_fresh(const struct decide_facts *facts)
+{
+	struct tally tally = count_hosts(facts);
+	bool secure = true;
+
+	if (facts->kind == DESTINATION_DOMAIN) {
+		switch (facts->mx_status) {
+		case MX_FAILED:
+			return decide_failed_mx(facts->mx_failure);
+		case MX_NXDOMAIN:
+			return verdict(VERDICT_NOTFOUND, REASON_NXDOMAIN);
+		case MX_NULL:
+			return verdict(VERDICT_NOTFOUND, REASON_NULL_MX);
+		case MX_FOUND:
+			secure = facts->mx_security == DNS_SECURE;
+			break;
+		default: /* MX_ABSENT: there is no MX record that could be insecure */
+			break;
+		}
+	}
+	if (tally.reachable == 0)
+		return verdict(VERDICT_NOTFOUND, REASON_NO_HOST);
+	if (tally.hosts[HOST_FAILED] == tally.reachable)
+		return verdict(VERDICT_TEMP, REASON_LOOKUP_FAILED);
+	return secure ? decide_secure(&tally) : decide_insecure(&tally);
+}
+
+struct verdict decide(const struct decide_facts *facts)
+{
+	struct verdict result = decide_fresh(facts);
+
+	/* What outlived its expiry may keep DANE up, never take it away. */
+	if (facts->stale && result.level == VERDICT_NOTFOUND)
+		return verdict(VERDICT_TEMP, REASON_LOOKUP_FAILED);
+	return result;
+}

@@ -1,0 +1,59 @@
+/*
+ * decide: from the parts to a verdict, by the tables of RFC 7672 as dane-cases puts them. Pure: no
+ * I/O, no clock, no memory of earlier calls.
+ */
+#ifndef TLSAD_DECIDE_H
+#define TLSAD_DECIDE_H
+
+#include "common/part/part.h"
+
+/* Stable words in explain, logs and metrics. Some belong to capabilities still to come. */
+enum reason {
+	REASON_DANE_FULL,
+	REASON_DANE_PARTIAL,
+	REASON_DANE_INSECURE_MX,
+	REASON_DANE_UNUSABLE,
+	REASON_STS_ENFORCE,
+	REASON_NO_TLSA,
+	REASON_INSECURE,
+	REASON_NULL_MX,
+	REASON_NO_HOST,
+	REASON_NXDOMAIN,
+	REASON_NOT_A_DESTINATION,
+	REASON_LOOKUP_FAILED,
+	REASON_BOGUS,
+	REASON_TIMEOUT,
+	REASON_EXCEPTION,
+	REASON_COUNT,
+};
+
+const char *reason_name(enum reason reason);
+
+/* The rule behind the reason, one sentence for an administrator. */
+const char *reason_rule(enum reason reason);
+
+enum verdict_level {
+	VERDICT_NOTFOUND,  /* no opinion: Postfix's own level applies */
+	VERDICT_TEMP,      /* not known: Postfix defers */
+	VERDICT_DANE,      /* DANE for the hosts that have it */
+	VERDICT_DANE_ONLY, /* DANE for every host */
+};
+
+struct verdict {
+	enum verdict_level level;
+	enum reason reason;
+};
+
+struct decide_facts {
+	enum destination_kind kind;
+	enum mx_status mx_status;      /* domains only */
+	enum dns_security mx_security; /* with MX_FOUND */
+	enum dns_failure mx_failure;   /* with MX_FAILED */
+	bool stale;                    /* some part outlived its expiry */
+	size_t host_count;             /* of a `[host]`, or a domain without MX: 1 */
+	enum host_status hosts[PART_HOSTS_MOST];
+};
+
+struct verdict decide(const struct decide_facts *facts);
+
+#endif

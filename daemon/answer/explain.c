@@ -1,0 +1,360 @@
+#include "daemon/answer/explain.h"
+
+#include "common/site/minimum.h"
+#include "common/verdict/pin.h"
+#include "common/base/text.h"
+
+#include <arpa/inet.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	/* Octets of one TLSA record's data that are shown; digests are shorter. */
+	DATA_SHOWN = 64,
+	/* TLSA records of one host that are shown; there are seldom more than a few. */
+	TLSA_SHOWN = 32,
+	/* Characters of a reply that are shown; one with a thousand digests is as long as it may
+	   be. */
+	REPLY_SHOWN = 4096,
+};
+
+static json_t *bytes_string(struct part_bytes bytes)
+{
+	/* Names and details are printable ASCII by the time they are parts. */
+	return json_stringn((const char *)bytes.bytes, bytes.size);
+}
+
+static uint32_t seconds_left(uint32_t expires, uint32_t now)
+{
+	return expires > now ? expires - now : 0;
+}
+
+static void set_reply(json_t *object, const char *member, const char *reply)
+{
+	char shown[REPLY_SHOWN + sizeof "..."];
+	struct text text;
+
+	text_init(&text, shown, sizeof shown);
+	text_add_format(
+		&text, "%.*s%s", REPLY_SHOWN, reply, strlen(reply) > REPLY_SHOWN ? "..." : "");
+	json_object_set_new(object, member, json_string(shown));
+}
+
+static void set_failure(json_t *object, const struct part *part)
+{
+	struct part_failure failure;
+	char words[DNS_NAME_SIZE + DNS_DETAIL_SIZE + 64];
+	struct text text;
+
+	if (!part_failure(part, &failure))
+		return;
+	text_init(&text, words, sizeof words);
+	render_failure(&text, &failure);
+	json_object_set_new(object, "failure", json_string(words));
+}
+
+static void set_times(json_t *object, const struct part *part, uint32_t now)
+{
+	json_object_set_new(object, "ttl", json_integer(seconds_left(part->header.expires, now)));
+	json_object_set_new(object, "expires", json_integer(part->header.expires));
+	if ((part->header.flags & PART_STALE) != 0) {
+		json_object_set_new(object, "stale", json_true());
+		json_object_set_new(object, "stale_until", json_integer(part->header.stale_until));
+	}
+}
+
+static json_t *mx_object(const struct evidence *evidence, uint32_t now)
+{
+	const struct part *mx = &evidence->mx;
+	json_t *object = json_object();
+
+	json_object_set_new(object, "name", json_string(evidence->destination->name));
+	json_object_set_new(object, "status", json_string(mx_status_name(mx->header.status)));
+	json_object_set_new(object, "dnssec", json_string(dns_security_name(mx->header.security)));
+	set_times(object, mx, now);
+	set_failure(object, mx);
+	return object;
+}
+
+static json_t *address_array(const struct part_lookup *lookup)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < lookup->address_count; i++) {
+		char address[INET6_ADDRSTRLEN];
+		if (inet_ntop(lookup->type == DNS_TYPE_A ? AF_INET : AF_INET6,
+			    lookup->addresses + i * lookup->address_size, address, sizeof address))
+			json_array_append_new(array, json_string(address));
+	}
+	return array;
+}
+
+static json_t *lookup_object(struct part_cursor *cursor, uint32_t now)
+{
+	struct part_lookup lookup;
+	json_t *object = json_object();
+
+	part_next_lookup(cursor, &lookup);
+	json_object_set_new(object, "name", bytes_string(lookup.name));
+	json_object_set_new(object, "type", json_string(dns_type_name(lookup.type)));
+	json_object_set_new(object, "status", json_string(dns_outcome_name(lookup.outcome)));
+	json_object_set_new(object, "dnssec", json_string(dns_security_name(lookup.security)));
+	if (lookup.outcome == DNS_FAILED) {
+		json_object_set_new(
+			object, "failure", json_string(dns_failure_name(lookup.failure)));
+		json_object_set_new(object, "detail", bytes_string(lookup.detail));
+	} else {
+		json_object_set_new(object, "ttl", json_integer(seconds_left(lookup.expires, now)));
+	}
+	if (lookup.canonical_name.size > 0)
+		json_object_set_new(object, "canonical_name", bytes_string(lookup.canonical_name));
+	if (lookup.address_count > 0)
+		json_object_set_new(object, "addresses", address_array(&lookup));
+	return object;
+}
+
+/* What a usable record gives to a pinned answer. */
+static void set_pin(
+	json_t *object, const struct explanation *explanation, const struct part_tlsa *tlsa)
+{
+	struct tlsa_record record;
+	uint8_t entry[sizeof(struct pin_anchor)];
+	char words[3 * TLSA_DIGEST_LONGEST];
+	struct text text;
+	size_t size = 0;
+
+	if (explanation->pin == NULL || !tlsa_read(tlsa->rdata.bytes, tlsa->rdata.size, &record))
+		return;
+	enum pin_obstacle obstacle = pin_record(explanation->pin, &record, entry, &size);
+	if (record.usage == TLSA_DANE_TA) {
+		bool known = record.matching_type != TLSA_FULL &&
+			     explanation->anchor_known(explanation->context, &record);
+		if (obstacle == PIN_CLEAR && !known && record.matching_type != TLSA_FULL)
+			obstacle = PIN_ANCHOR_UNKNOWN;
+		json_object_set_new(object, "trust_anchor",
+			json_string(record.matching_type == TLSA_FULL ? "published"
+				    : known                           ? "learned"
+								      : "unknown"));
+	} else if (obstacle == PIN_CLEAR) {
+		text_init(&text, words, sizeof words);
+		text_add_fingerprint(&text, entry, size);
+		json_object_set_new(object, "match", json_string(words));
+	}
+	if (obstacle != PIN_CLEAR)
+		json_object_set_new(object, "not_pinned", json_string(pin_obstacle_text(obstacle)));
+}
+
+static json_t *tlsa_object(const struct explanation *explanation, const struct part_tlsa *tlsa)
+{
+	json_t *object = json_object();
+	char data[2 * DATA_SHOWN + 1];
+	struct text text;
+
+	if (tlsa->rdata.size >= 3) {
+		size_t size = tlsa->rdata.size - 3;
+		json_object_set_new(object, "usage", json_integer(tlsa->rdata.bytes[0]));
+		json_object_set_new(object, "selector", json_integer(tlsa->rdata.bytes[1]));
+		json_object_set_new(object, "matching_type", json_integer(tlsa->rdata.bytes[2]));
+		text_init(&text, data, sizeof data);
+		text_add_hex(&text, tlsa->rdata.bytes + 3, size < DATA_SHOWN ? size : DATA_SHOWN);
+		json_object_set_new(object, "data", json_string(data));
+		json_object_set_new(object, "size", json_integer((json_int_t)size));
+	}
+	json_object_set_new(object, "usable", json_boolean(tlsa->usability == TLSA_USABLE));
+	if (tlsa->usability != TLSA_USABLE)
+		json_object_set_new(
+			object, "why", json_string(tlsa_usability_text(tlsa->usability)));
+	else
+		set_pin(object, explanation, tlsa);
+	return object;
+}
+
+static json_t *tlsa_array(const struct explanation *explanation, struct part_cursor *cursor)
+{
+	json_t *array = json_array();
+	size_t count = part_tlsa_count(cursor);
+
+	for (size_t i = 0; i < count && i < TLSA_SHOWN && !cursor->damaged; i++) {
+		struct part_tlsa tlsa;
+		part_next_tlsa(cursor, &tlsa);
+		json_array_append_new(array, tlsa_object(explanation, &tlsa));
+	}
+	return array;
+}
+
+static json_t *host_object(const struct explanation *explanation, size_t index)
+{
+	const struct evidence *evidence = explanation->evidence;
+	uint32_t now = explanation->now;
+	const struct evidence_host *host = &evidence->hosts[index];
+	struct part_cursor cursor;
+	json_t *object = json_object(), *lookups = json_array();
+
+	json_object_set_new(object, "name", json_stringn(host->name, host->name_size));
+	json_object_set_new(object, "port", json_integer(evidence->destination->port));
+	json_object_set_new(object, "preference", json_integer(host->preference));
+	json_object_set_new(
+		object, "status", json_string(host_status_name(host->part.header.status)));
+	set_times(object, &host->part, now);
+	set_failure(object, &host->part);
+	part_cursor_start(&host->part, &cursor);
+	struct part_bytes base_domain = part_base_domain(&cursor);
+	if (base_domain.size > 0)
+		json_object_set_new(object, "base_domain", bytes_string(base_domain));
+	for (unsigned i = 0; i < host->part.header.count && !cursor.damaged; i++)
+		json_array_append_new(lookups, lookup_object(&cursor, now));
+	json_object_set_new(object, "lookups", lookups);
+	json_object_set_new(object, "tlsa", tlsa_array(explanation, &cursor));
+	return object;
+}
+
+static void set_evidence(json_t *object, const struct explanation *explanation, size_t hosts)
+{
+	const struct evidence *evidence = explanation->evidence;
+	bool domain = evidence->destination->kind == DESTINATION_DOMAIN;
+	json_t *array = json_array();
+
+	json_object_set_new(object, "kind", json_string(domain ? "domain" : "host"));
+	json_object_set_new(object, "port", json_integer(evidence->destination->port));
+	json_object_set_new(object, "ttl",
+		json_integer(seconds_left(evidence_expires(evidence), explanation->now)));
+	json_object_set_new(object, "cached", json_boolean(explanation->cached));
+	json_object_set_new(
+		object, "mx", domain ? mx_object(evidence, explanation->now) : json_null());
+	for (size_t i = 0; i < evidence->host_count && i < hosts; i++)
+		json_array_append_new(array, host_object(explanation, i));
+	json_object_set_new(object, "hosts", array);
+	if (hosts < evidence->host_count)
+		json_object_set_new(object, "hosts_not_shown",
+			json_integer((json_int_t)(evidence->host_count - hosts)));
+}
+
+static void set_place(json_t *object, const struct rule_place *place)
+{
+	json_object_set_new(
+		object, "file", place->line > 0 ? json_string(place->file) : json_null());
+	json_object_set_new(object, "line", json_integer(place->line));
+}
+
+static json_t *minimum_object(const struct explanation *explanation)
+{
+	const struct ruling *ruling = explanation->ruling;
+	json_t *object;
+
+	if (ruling == NULL || ruling->minimum_key == NULL)
+		return json_null();
+	object = json_object();
+	json_object_set_new(object, "domain", json_string(ruling->minimum_key));
+	json_object_set_new(object, "level", json_string(minimum_names[ruling->minimum]));
+	json_object_set_new(object, "offered", json_string(minimum_offer(explanation->verdict)));
+	json_object_set_new(object, "reached",
+		explanation->verdict.level == VERDICT_TEMP
+			? json_null()
+			: json_boolean(minimum_reached(ruling->minimum, explanation->verdict)));
+	set_place(object, &ruling->minimum_place);
+	return object;
+}
+
+static const char *exception_state(const struct ruling *ruling)
+{
+	return ruling->exception == NULL ? "ended"
+					 : floor_exception_text(floor_exception(
+						   ruling->minimum, ruling->exception->level));
+}
+
+static json_t *exception_object(const struct explanation *explanation)
+{
+	const struct ruling *ruling = explanation->ruling;
+	char date[EXCEPTION_DATE_SIZE];
+	struct reply reply;
+	json_t *object;
+
+	if (ruling == NULL || (ruling->exception == NULL && ruling->ended == NULL))
+		return json_null();
+	const struct exception *exception =
+		ruling->exception != NULL ? ruling->exception : ruling->ended;
+	bool forever = exception->until == EXCEPTION_FOREVER;
+	object = json_object();
+	json_object_set_new(object, "domain", json_string(exception->key));
+	json_object_set_new(object, "level", json_string(exception_level_name(exception->level)));
+	json_object_set_new(object, "until",
+		forever ? json_null() : json_string(exception_print_date(exception->until, date)));
+	json_object_set_new(object, "why", json_string(exception->reason));
+	json_object_set_new(object, "state", json_string(exception_state(ruling)));
+	if (floor_exception_reply(ruling, &reply))
+		json_object_set_new(object, "instead_of",
+			json_string(reason_name(explanation->verdict.reason)));
+	set_place(object, &exception->place);
+	return object;
+}
+
+/* The reason is that of the answer: an exception, where it is one. */
+static void set_rules(json_t *object, const struct explanation *explanation)
+{
+	enum reason reason = explanation->verdict.reason;
+	struct reply reply;
+
+	if (explanation->parsed == DESTINATION_OK &&
+		floor_exception_reply(explanation->ruling, &reply))
+		reason = REASON_EXCEPTION;
+	json_object_set_new(object, "reason", json_string(reason_name(reason)));
+	json_object_set_new(object, "rule", json_string(reason_rule(reason)));
+	json_object_set_new(object, "minimum", minimum_object(explanation));
+	json_object_set_new(object, "exception", exception_object(explanation));
+	json_object_set_new(object, "monitor", json_boolean(explanation->would != NULL));
+	if (explanation->would != NULL)
+		set_reply(object, "would", explanation->would);
+}
+
+static char *dump(const struct explanation *explanation, size_t hosts)
+{
+	char key[4 * 256 + 1];
+	struct text text;
+	json_t *object = json_object();
+
+	text_init(&text, key, sizeof key);
+	if (explanation->parsed == DESTINATION_OK) {
+		destination_print(explanation->evidence->destination, key);
+	} else {
+		text_add_escaped(&text, explanation->key,
+			explanation->key_size < 256 ? explanation->key_size : 256);
+	}
+	json_object_set_new(object, "destination", json_string(key));
+	set_reply(object, "reply", explanation->reply);
+	set_reply(object, "native", explanation->native);
+	set_reply(object, "pinned", explanation->pinned);
+	if (explanation->not_pinned[0] != '\0')
+		json_object_set_new(object, "not_pinned", json_string(explanation->not_pinned));
+	set_rules(object, explanation);
+	if (explanation->parsed == DESTINATION_OK) {
+		set_evidence(object, explanation, hosts);
+	} else {
+		json_object_set_new(object, "kind", json_null());
+		json_object_set_new(object, "port", json_null());
+		json_object_set_new(object, "ttl", json_integer(0));
+		json_object_set_new(object, "cached", json_false());
+		json_object_set_new(object, "mx", json_null());
+		json_object_set_new(object, "hosts", json_array());
+	}
+	char *line = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
+	json_decref(object);
+	return line;
+}
+
+char *explain_json(const struct explanation *explanation, size_t limit)
+{
+	size_t hosts = PART_HOSTS_MOST;
+	char *line = dump(explanation, hosts);
+
+	while (line != NULL && strlen(line) > limit && hosts > 0) {
+		free(line);
+		hosts /= 2;
+		line = dump(explanation, hosts);
+	}
+	if (line != NULL && strlen(line) > limit) {
+		free(line);
+		line = NULL;
+	}
+	return line;
+}

@@ -1,0 +1,471 @@
+#include "daemon/cache/cache.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "daemon/cache/hot_table.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	/*
+	 * How long a part may wait for others to share its commit [ms]. Requests that come in
+	 * between are answered by the lookup thread, which sees it.
+	 */
+	COMMIT_DELAY = 5,
+	/* Parts that one commit takes at most. */
+	COMMIT_PARTS = 256,
+	SWEEP_AT_ONCE = 1000,
+	/*
+	 * Copies of MX sets: 32 MB of address space, of which the machine spends what is used.
+	 * Enough for the destinations that a large site sends to in a day.
+	 */
+	DOMAIN_SETS = 1 << 17,
+	DOMAIN_SLOT = 128, /* a few hosts with their names */
+	/* Copies of hosts: 8 MB. Far fewer than domains, with TLSA records, thus larger. */
+	HOST_SETS = 1 << 13,
+	HOST_SLOT = 512,
+};
+
+_Static_assert((int)HOST_SLOT <= (int)FRONT_SLOT_LARGEST, "a copy has room for it");
+
+/* What is known of the wall clock; see cache_notice_clock(). */
+struct set_back {
+	_Atomic int64_t offset; /* [s] wall clock less steady clock, the most that was seen */
+	_Atomic uint32_t from;  /* [s] what the wall clock said before it was set back */
+	_Atomic uint32_t seen, mended; /* how often it was */
+};
+
+struct cache {
+	struct set_back set_back;
+	struct store *store;
+	struct front *domains, *hosts; /* copies of parts */
+	struct event *commit;
+	unsigned pending; /* parts put since the last commit */
+	bool complained;  /* of writes that fail, until one succeeds */
+};
+
+static int64_t clock_offset(void)
+{
+	return (int64_t)clock_wall() - clock_steady();
+}
+
+struct cache *cache_open(const struct conf *conf, char error[STORE_ERROR_SIZE])
+{
+	struct store_settings settings = {
+		.directory = conf->cache.path,
+		.max_size = conf->cache.max_size,
+		.format = PART_FORMAT,
+		.intact = part_intact,
+	};
+	struct cache *cache = calloc(1, sizeof *cache);
+
+	if (cache == NULL) {
+		snprintf(error, STORE_ERROR_SIZE, "out of memory");
+		return NULL;
+	}
+	atomic_init(&cache->set_back.offset, clock_offset());
+	snprintf(error, STORE_ERROR_SIZE, "out of memory");
+	cache->domains = front_new(DOMAIN_SETS, DOMAIN_SLOT);
+	cache->hosts = front_new(HOST_SETS, HOST_SLOT);
+	if (cache->domains != NULL && cache->hosts != NULL)
+		cache->store = store_open(&settings, error);
+	if (cache->store == NULL) {
+		cache_close(cache);
+		return NULL;
+	}
+	return cache;
+}
+
+void cache_close(struct cache *cache)
+{
+	if (cache == NULL)
+		return;
+	store_close(cache->store);
+	front_free(cache->domains);
+	front_free(cache->hosts);
+	free(cache);
+}
+
+static void forget_copies(struct cache *cache)
+{
+	front_clear(cache->domains);
+	front_clear(cache->hosts);
+}
+
+void cache_notice_clock(struct cache *cache)
+{
+	struct set_back *set_back = &cache->set_back;
+	int64_t known = atomic_load_explicit(&set_back->offset, memory_order_relaxed);
+	int64_t offset = clock_offset();
+
+	if (offset > known) {
+		atomic_compare_exchange_strong(&set_back->offset, &known, offset);
+	} else if (offset + PART_CLOCK_SLACK < known &&
+		   atomic_compare_exchange_strong(&set_back->offset, &known, offset)) {
+		atomic_store(&set_back->from, (uint32_t)(clock_steady() + known));
+		atomic_fetch_add(&set_back->seen, 1);
+		forget_copies(cache);
+	}
+}
+
+static bool is_mended(const struct cache *cache)
+{
+	return atomic_load_explicit(&cache->set_back.seen, memory_order_relaxed) ==
+	       atomic_load_explicit(&cache->set_back.mended, memory_order_relaxed);
+}
+
+/* --- serving threads ----------------------------------------------------------------------- */
+
+struct cache_reader {
+	const struct cache *cache;
+	struct store_reader *store;
+	bool in_store; /* between store_reader_begin() and its end */
+	struct front_copy mx;
+	struct front_copy host[PART_HOSTS_MOST];
+};
+
+struct cache_reader *cache_reader_new(struct cache *cache)
+{
+	struct cache_reader *reader = calloc(1, sizeof *reader);
+
+	if (reader == NULL)
+		return NULL;
+	reader->cache = cache;
+	reader->store = store_reader_new(cache->store);
+	if (reader->store == NULL) {
+		free(reader);
+		return NULL;
+	}
+	return reader;
+}
+
+void cache_reader_free(struct cache_reader *reader)
+{
+	if (reader == NULL)
+		return;
+	store_reader_free(reader->store);
+	free(reader);
+}
+
+struct wanted {
+	enum part_kind kind;
+	size_t key_size;
+	char key[PART_KEY_LONGEST];
+};
+
+static bool usable(const struct part_header *header, uint32_t now)
+{
+	return part_fresh(header, now) && now < header->refresh_at;
+}
+
+static bool read_front(struct front *front, front_hash hash, const struct wanted *wanted,
+	uint32_t now, size_t most, struct front_copy *copy, struct part *part)
+{
+	return front_get(front, hash, wanted->key, wanted->key_size, most, copy) &&
+	       part_open(part, wanted->kind, copy->value, copy->size) && usable(&part->header, now);
+}
+
+static bool read_store(struct cache_reader *reader, struct front *front,
+	const struct wanted *wanted, uint32_t now, struct part *part)
+{
+	const uint8_t *bytes;
+	size_t size;
+
+	if (!reader->in_store)
+		reader->in_store = store_reader_begin(reader->store);
+	if (!store_reader_get(reader->store, wanted->key, wanted->key_size, &bytes, &size) ||
+		!part_open(part, wanted->kind, bytes, size) || !part_fresh(&part->header, now))
+		return false;
+	if (usable(&part->header, now))
+		front_put(front, wanted->key, wanted->key_size, bytes, size);
+	return true;
+}
+
+static void want_mx(struct wanted *wanted, const struct destination *destination)
+{
+	wanted->kind = PART_MX;
+	wanted->key_size = part_mx_key(wanted->key, destination->name, destination->name_length);
+}
+
+static void want_host(struct wanted *wanted, const char *name, size_t size, uint16_t port)
+{
+	wanted->kind = PART_HOST;
+	wanted->key_size = part_host_key(wanted->key, name, size, port);
+}
+
+static bool read_host(struct cache_reader *reader, const cache_place *place, uint32_t now,
+	enum cache_depth depth, struct evidence *evidence, size_t index)
+{
+	struct evidence_host *host = &evidence->hosts[index];
+	size_t most = depth == CACHE_STATUS ? sizeof host->part.header : SIZE_MAX;
+	struct wanted wanted;
+
+	want_host(&wanted, host->name, host->name_size, evidence->destination->port);
+	front_hash hash = place != NULL
+				  ? *place
+				  : front_find(reader->cache->hosts, wanted.key, wanted.key_size);
+	return read_front(reader->cache->hosts, hash, &wanted, now, most, &reader->host[index],
+		       &host->part) ||
+	       read_store(reader, reader->cache->hosts, &wanted, now, &host->part);
+}
+
+cache_place cache_prefetch(const struct cache_reader *reader, const struct destination *destination)
+{
+	struct wanted wanted;
+	const struct front *front;
+
+	if (destination->kind == DESTINATION_DOMAIN) {
+		want_mx(&wanted, destination);
+		front = reader->cache->domains;
+	} else {
+		want_host(&wanted, destination->name, destination->name_length, destination->port);
+		front = reader->cache->hosts;
+	}
+	front_hash hash = front_find(front, wanted.key, wanted.key_size);
+	front_prefetch(front, hash);
+	return hash;
+}
+
+enum cache_result cache_read(struct cache_reader *reader, cache_place place, uint32_t now,
+	enum cache_depth depth, struct evidence *evidence)
+{
+	bool domain = evidence->destination->kind == DESTINATION_DOMAIN;
+
+	if (!is_mended(reader->cache))
+		return CACHE_MISS;
+	if (domain) {
+		struct wanted wanted;
+		want_mx(&wanted, evidence->destination);
+		if (!read_front(reader->cache->domains, place, &wanted, now, SIZE_MAX, &reader->mx,
+			    &evidence->mx) &&
+			!read_store(reader, reader->cache->domains, &wanted, now, &evidence->mx))
+			return CACHE_MISS;
+	}
+	if (!evidence_list_hosts(evidence))
+		return CACHE_MISS;
+	for (size_t i = 0; i < evidence->host_count; i++) {
+		if (!read_host(reader, domain ? NULL : &place, now, depth, evidence, i))
+			return CACHE_MISS;
+	}
+	return evidence_refresh_due(evidence, now) ? CACHE_REFRESH : CACHE_HIT;
+}
+
+void cache_read_end(struct cache_reader *reader)
+{
+	if (reader->in_store)
+		store_reader_end(reader->store);
+	reader->in_store = false;
+}
+
+bool cache_has_anchor(struct cache_reader *reader, const struct pin_anchor *anchor)
+{
+	char key[1 + sizeof *anchor];
+	const uint8_t *bytes;
+	size_t size;
+
+	key[0] = PART_ANCHOR;
+	memcpy(key + 1, anchor, sizeof *anchor);
+	bool own = !reader->in_store;
+	if (own)
+		reader->in_store = store_reader_begin(reader->store);
+	return store_reader_get(reader->store, key, sizeof key, &bytes, &size);
+}
+
+bool cache_read_next(struct cache_reader *reader, char key[CACHE_KEY_LONGEST], size_t *key_size,
+	struct part *part)
+{
+	const char *next;
+	const uint8_t *bytes;
+	size_t size;
+
+	if (!reader->in_store)
+		reader->in_store = store_reader_begin(reader->store);
+	while (store_reader_next(reader->store, key, *key_size, &next, key_size, &bytes, &size)) {
+		memcpy(key, next, *key_size);
+		if (*key_size > 0 && part_open(part, (enum part_kind)key[0], bytes, size))
+			return true;
+	}
+	return false;
+}
+
+/* --- the lookup thread --------------------------------------------------------------------- */
+
+/* Reported when it begins and when it ends: in between every answer costs a lookup. */
+static void note_result(struct cache *cache, bool good)
+{
+	if (!good && !cache->complained) {
+		log_error("cannot write to the cache: %s; going on without storing",
+			store_trouble(cache->store));
+		cache->complained = true;
+	} else if (good && cache->complained && store_disk_has_room(cache->store)) {
+		log_notice("the cache can be written again");
+		cache->complained = false;
+	}
+}
+
+static void commit(struct cache *cache)
+{
+	unsigned wrote = cache->pending;
+
+	if (cache->commit != NULL)
+		event_del(cache->commit);
+	cache->pending = 0;
+	bool good = store_commit(cache->store);
+	if (!good || wrote > 0)
+		note_result(cache, good);
+}
+
+static void commit_now(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	commit(context);
+}
+
+/* LMDB's transaction is open from the first put or get on. */
+static void schedule_commit(struct cache *cache)
+{
+	static const struct timeval delay = {.tv_usec = COMMIT_DELAY * 1000};
+	if (cache->commit != NULL && !evtimer_pending(cache->commit, NULL))
+		evtimer_add(cache->commit, &delay);
+}
+
+bool cache_start_writing(struct cache *cache, struct event_base *base)
+{
+	cache->commit = evtimer_new(base, commit_now, cache);
+	return cache->commit != NULL;
+}
+
+void cache_stop_writing(struct cache *cache)
+{
+	commit(cache);
+	event_free(cache->commit);
+	cache->commit = NULL;
+}
+
+void cache_put(
+	struct cache *cache, const char *key, size_t key_size, const uint8_t *bytes, size_t size)
+{
+	struct part_header header;
+
+	memcpy(&header, bytes, sizeof header);
+	if (!store_put(cache->store, key, key_size, bytes, size, header.expires)) {
+		note_result(cache, false);
+		/* What was pending is lost as well. A full store makes room in its commit. */
+		cache->pending = 0;
+		commit(cache);
+		return;
+	}
+	if (++cache->pending >= COMMIT_PARTS)
+		commit(cache);
+	else
+		schedule_commit(cache);
+}
+
+bool cache_get(
+	struct cache *cache, const char *key, size_t key_size, const uint8_t **bytes, size_t *size)
+{
+	bool found = store_get(cache->store, key, key_size, bytes, size);
+	schedule_commit(cache);
+	return found;
+}
+
+bool cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale, uint32_t max_ttl)
+{
+	uint64_t latest = (uint64_t)now + max_ttl + serve_stale + PART_CLOCK_SLACK;
+	size_t gone = 0;
+
+	/* Stale parts carry an expiry that is never older than that. */
+	if (now > serve_stale)
+		gone = store_expire(cache->store, now - serve_stale, SWEEP_AT_ONCE);
+	if (latest < UINT32_MAX)
+		gone += store_expire_above(cache->store, (uint32_t)latest, SWEEP_AT_ONCE);
+	if (gone > 0)
+		schedule_commit(cache);
+	return gone >= SWEEP_AT_ONCE;
+}
+
+static size_t flush_all(struct cache *cache)
+{
+	size_t gone, count = 0;
+
+	while ((gone = store_expire(cache->store, UINT32_MAX, SWEEP_AT_ONCE)) > 0) {
+		count += gone;
+		commit(cache);
+	}
+	return count;
+}
+
+static size_t flush_hosts(struct cache *cache, const struct evidence *evidence)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < evidence->host_count; i++) {
+		struct wanted wanted;
+		want_host(&wanted, evidence->hosts[i].name, evidence->hosts[i].name_size,
+			evidence->destination->port);
+		count += store_delete(cache->store, wanted.key, wanted.key_size);
+	}
+	return count;
+}
+
+static size_t flush_destination(struct cache *cache, const struct destination *destination)
+{
+	struct evidence *evidence = malloc(sizeof *evidence);
+	bool domain = destination->kind == DESTINATION_DOMAIN;
+	struct wanted wanted;
+	const uint8_t *bytes;
+	uint8_t *copy = NULL;
+	size_t size, count = 0;
+
+	if (evidence == NULL)
+		return 0;
+	evidence->destination = destination;
+	want_mx(&wanted, destination);
+	/* What is deleted does not stay, so the names of the hosts are copied. */
+	if (domain && store_get(cache->store, wanted.key, wanted.key_size, &bytes, &size) &&
+		(copy = malloc(size)) != NULL)
+		memcpy(copy, bytes, size);
+	if ((!domain || (copy != NULL && part_open(&evidence->mx, PART_MX, copy, size))) &&
+		evidence_list_hosts(evidence))
+		count += flush_hosts(cache, evidence);
+	if (domain)
+		count += store_delete(cache->store, wanted.key, wanted.key_size);
+	free(copy);
+	free(evidence);
+	return count;
+}
+
+size_t cache_flush(struct cache *cache, const struct destination *destination)
+{
+	size_t count =
+		destination != NULL ? flush_destination(cache, destination) : flush_all(cache);
+
+	commit(cache);
+	forget_copies(cache);
+	return count;
+}
+
+bool cache_mend_clock(struct cache *cache, uint32_t *seconds)
+{
+	struct set_back *set_back = &cache->set_back;
+	uint32_t seen = atomic_load(&set_back->seen);
+
+	if (seen == atomic_load(&set_back->mended))
+		return false;
+	uint32_t from = atomic_load(&set_back->from), now = clock_wall();
+	while (store_expire(cache->store, from + 1, SWEEP_AT_ONCE) >= SWEEP_AT_ONCE)
+		commit(cache);
+	commit(cache);
+	forget_copies(cache);
+	atomic_store(&set_back->mended, seen);
+	*seconds = from > now ? from - now : 0;
+	return true;
+}
+
+void cache_figures(struct cache *cache, struct store_figures *figures)
+{
+	store_figures(cache->store, figures);
+}

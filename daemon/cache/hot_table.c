@@ -1,0 +1,203 @@
+#include "daemon/cache/hot_table.h"
+
+#include "common/base/hash.h"
+
+#include <openssl/rand.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+	/*
+	 * A key may stand in either slot of two sets, the second of which is looked at when it is
+	 * not in the first. So nearly nothing is pushed out before most of the slots are in use.
+	 */
+	SETS = 2,
+	WAYS = 2,
+	PLACES = SETS * WAYS,
+	CACHE_LINE = 64,
+};
+
+struct slot {
+	_Atomic uint64_t sequence;
+	_Atomic uint64_t head; /* u32 epoch, u16 key size, u16 value size */
+	_Atomic uint64_t words[];
+};
+
+_Static_assert(sizeof(struct slot) == FRONT_SLOT_HEAD, "what stands before the words");
+
+struct front {
+	uint8_t *slots;
+	size_t set_mask; /* number of sets less one */
+	size_t slot_size;
+	uint64_t seed; /* so that nobody outside can choose keys that crowd together */
+	_Atomic uint32_t epoch;
+};
+
+static size_t memory_size(const struct front *front)
+{
+	return (front->set_mask + 1) * WAYS * front->slot_size;
+}
+
+struct front *front_new(size_t sets, size_t slot_size)
+{
+	struct front *front = calloc(1, sizeof *front);
+
+	if (front == NULL)
+		return NULL;
+	front->set_mask = sets - 1;
+	front->slot_size = slot_size;
+	/* Slots that nobody has written yet have epoch 0. */
+	atomic_init(&front->epoch, 1);
+	/* Fresh pages are zero and cost nothing until they are written. */
+	void *slots = mmap(NULL, memory_size(front), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (slots != MAP_FAILED)
+		front->slots = slots;
+	if (front->slots == NULL ||
+		RAND_bytes((unsigned char *)&front->seed, sizeof front->seed) != 1) {
+		front_free(front);
+		return NULL;
+	}
+	return front;
+}
+
+void front_free(struct front *front)
+{
+	if (front == NULL)
+		return;
+	if (front->slots != NULL)
+		munmap(front->slots, memory_size(front));
+	free(front);
+}
+
+void front_clear(struct front *front)
+{
+	atomic_fetch_add(&front->epoch, 1);
+}
+
+front_hash front_find(const struct front *front, const char *key, size_t size)
+{
+	return hash_bytes(front->seed, key, size);
+}
+
+static struct slot *slot_at(const struct front *front, front_hash hash, unsigned place)
+{
+	size_t set = (place < WAYS ? hash : hash >> 32) & front->set_mask;
+	return (struct slot *)(void *)(front->slots +
+				       (set * WAYS + place % WAYS) * front->slot_size);
+}
+
+/* Waiting for memory, one cache line after the other, is most of what a look costs. */
+void front_prefetch(const struct front *front, front_hash hash)
+{
+	for (unsigned way = 0; way < WAYS; way++) {
+		const char *slot = (const char *)slot_at(front, hash, way);
+		__builtin_prefetch(slot);
+		__builtin_prefetch(slot + CACHE_LINE);
+	}
+}
+
+static uint64_t make_head(uint32_t epoch, size_t key_size, size_t size)
+{
+	return (uint64_t)epoch << 32 | (uint64_t)key_size << 16 | size;
+}
+
+static size_t room(const struct front *front)
+{
+	return front->slot_size - FRONT_SLOT_HEAD;
+}
+
+/* Acquiring loads: the second look at the sequence is not done before them. */
+static bool read_slot(struct slot *slot, uint64_t head, size_t used, struct front_copy *copy)
+{
+	uint64_t sequence = atomic_load_explicit(&slot->sequence, memory_order_acquire);
+
+	if ((sequence & 1) != 0)
+		return false;
+	for (size_t i = 0; i * 8 < used; i++) {
+		uint64_t word = atomic_load_explicit(&slot->words[i], memory_order_acquire);
+		memcpy(copy->bytes + i * 8, &word, sizeof word);
+	}
+	return atomic_load_explicit(&slot->head, memory_order_acquire) == head &&
+	       atomic_load_explicit(&slot->sequence, memory_order_relaxed) == sequence;
+}
+
+bool front_get(struct front *front, front_hash hash, const char *key, size_t key_size, size_t most,
+	struct front_copy *copy)
+{
+	uint32_t epoch = atomic_load_explicit(&front->epoch, memory_order_acquire);
+
+	for (unsigned place = 0; place < PLACES; place++) {
+		struct slot *slot = slot_at(front, hash, place);
+		uint64_t head = atomic_load_explicit(&slot->head, memory_order_acquire);
+		size_t size = head & 0xffff;
+
+		if (head != make_head(epoch, key_size, size) || key_size + size > room(front))
+			continue;
+		if (size > most)
+			size = most;
+		if (!read_slot(slot, head, key_size + size, copy) ||
+			memcmp(copy->bytes, key, key_size) != 0)
+			continue;
+		copy->value = copy->bytes + key_size;
+		copy->size = size;
+		return true;
+	}
+	return false;
+}
+
+/* The slot that holds the key already, or an empty one, or one of the others in turn. */
+static struct slot *choose_slot(
+	const struct front *front, uint32_t epoch, const char *key, size_t key_size)
+{
+	front_hash hash = front_find(front, key, key_size);
+	struct front_copy copy;
+	struct slot *empty = NULL;
+	uint64_t turn = 0;
+
+	for (unsigned place = 0; place < PLACES; place++) {
+		struct slot *slot = slot_at(front, hash, place);
+		uint64_t head = atomic_load_explicit(&slot->head, memory_order_acquire);
+
+		if (head >> 32 != epoch)
+			empty = empty != NULL ? empty : slot;
+		else if ((head >> 16 & 0xffff) == key_size &&
+			 read_slot(slot, head, key_size, &copy) &&
+			 memcmp(copy.bytes, key, key_size) == 0)
+			return slot;
+		turn += atomic_load_explicit(&slot->sequence, memory_order_relaxed);
+	}
+	/* A sequence grows by two with each writing. */
+	return empty != NULL ? empty : slot_at(front, hash, turn / 2 % PLACES);
+}
+
+void front_put(
+	struct front *front, const char *key, size_t key_size, const uint8_t *value, size_t size)
+{
+	uint32_t epoch = atomic_load_explicit(&front->epoch, memory_order_acquire);
+	uint8_t bytes[FRONT_SLOT_LARGEST - FRONT_SLOT_HEAD];
+
+	if (key_size > room(front) || size > room(front) - key_size)
+		return;
+	struct slot *slot = choose_slot(front, epoch, key, key_size);
+	uint64_t sequence = atomic_load_explicit(&slot->sequence, memory_order_relaxed);
+	/* Somebody else is writing: then it need not be this value. */
+	if ((sequence & 1) != 0 ||
+		!atomic_compare_exchange_strong_explicit(&slot->sequence, &sequence, sequence + 1,
+			memory_order_acq_rel, memory_order_relaxed))
+		return;
+	memcpy(bytes, key, key_size);
+	memcpy(bytes + key_size, value, size);
+	/* What is behind the value in its last word. */
+	memset(bytes + key_size + size, 0, -(key_size + size) & 7);
+	/* Releasing stores: the odd sequence is seen before them. */
+	atomic_store_explicit(&slot->head, make_head(epoch, key_size, size), memory_order_release);
+	for (size_t i = 0; i * 8 < key_size + size; i++) {
+		uint64_t word;
+		memcpy(&word, bytes + i * 8, sizeof word);
+		atomic_store_explicit(&slot->words[i], word, memory_order_release);
+	}
+	atomic_store_explicit(&slot->sequence, sequence + 2, memory_order_release);
+}

@@ -1,0 +1,84 @@
+#include "daemon/cache/lifetime.h"
+
+static uint32_t later(uint32_t now, uint32_t seconds)
+{
+	return seconds > UINT32_MAX - now ? UINT32_MAX : now + seconds;
+}
+
+struct part_times lifetime_of_answer(
+	const struct lifetime_settings *settings, uint32_t now, uint32_t ttl)
+{
+	if (ttl < settings->min_ttl)
+		ttl = settings->min_ttl;
+	if (ttl > settings->max_ttl)
+		ttl = settings->max_ttl;
+	struct part_times times = {
+		.stored_at = now,
+		.expires = later(now, ttl),
+		.refresh_at = UINT32_MAX,
+	};
+	if (settings->prefetch > 0) {
+		uint32_t ahead = (uint32_t)((uint64_t)ttl * settings->prefetch / 100);
+		times.refresh_at = times.expires - ahead;
+	}
+	return times;
+}
+
+struct part_times lifetime_of_host(
+	const struct lifetime_settings *settings, uint32_t now, uint32_t ttl)
+{
+	struct lifetime_settings limited = *settings;
+	uint32_t floor = later(ttl, LIFETIME_FLOOR_BEYOND);
+
+	if (limited.min_ttl > floor)
+		limited.min_ttl = floor;
+	return lifetime_of_answer(&limited, now, ttl);
+}
+
+struct part_times lifetime_of_failure(const struct lifetime_settings *settings, uint32_t now)
+{
+	return (struct part_times){
+		.stored_at = now,
+		.expires = later(now, settings->failure_ttl),
+		/* A failure is not worth refreshing ahead. */
+		.refresh_at = UINT32_MAX,
+	};
+}
+
+/* Could an answer made with it be a DANE answer? decide() sees to it that no other is given. */
+static bool worth_keeping(const struct part_header *old)
+{
+	if (old->kind == PART_MX)
+		return old->status == MX_FOUND || old->status == MX_ABSENT;
+	return old->status == HOST_USABLE || old->status == HOST_UNUSABLE;
+}
+
+enum lifetime_choice lifetime_after_failure(const struct lifetime_settings *settings, uint32_t now,
+	const struct part_header *old, struct part_times *times)
+{
+	bool stale = (old->flags & PART_STALE) != 0;
+
+	if (part_fresh(old, now) && !stale) {
+		*times = (struct part_times){
+			.stored_at = old->stored_at,
+			.expires = old->expires,
+			.refresh_at = later(now, settings->failure_ttl),
+			.flags = old->flags,
+		};
+		return LIFETIME_KEEP;
+	}
+	uint32_t end = stale ? old->stale_until : later(old->expires, settings->serve_stale);
+	/* A part from the future, after the clock was set back, says nothing about its age. */
+	if (!worth_keeping(old) || now >= end ||
+		(uint64_t)old->stored_at > (uint64_t)now + PART_CLOCK_SLACK)
+		return LIFETIME_REPLACE;
+	uint32_t again = later(now, settings->failure_ttl);
+	*times = (struct part_times){
+		.stored_at = now,
+		.expires = again < end ? again : end,
+		.refresh_at = UINT32_MAX,
+		.stale_until = end,
+		.flags = (uint8_t)(old->flags | PART_STALE),
+	};
+	return LIFETIME_STALE;
+}

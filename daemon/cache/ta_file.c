@@ -1,0 +1,341 @@
+#include "daemon/cache/ta_file.h"
+
+#include "common/base/log.h"
+#include "daemon/cache/hot_table.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	/* What is known of files: 2,048 destinations or sets of them, 256 KB. */
+	KNOWN_SETS = 1 << 10,
+	KNOWN_SLOT = 128,
+	/* [s] A temporary file so old was left behind by a process that was killed. */
+	LEFT_BEHIND = 60 * 60,
+	FILE_MODE = 0644, /* what is in DNS is no secret, and postfix is another account */
+};
+
+#define PREFIX "tlsad-"
+#define SUFFIX ".pem"
+#define TEMPORARY ".tlsad-"
+
+struct tafiles {
+	char *directory;
+	char *prefix; /* the directory as Postfix sees it */
+	struct front *known;
+	bool complained; /* of files that cannot be written, until one can */
+};
+
+/* What is kept under a struct tafile_key. */
+struct known {
+	uint32_t until;
+	uint32_t obstacle; /* enum pin_obstacle; PIN_CLEAR: there is a file */
+	uint8_t digest[TAFILE_DIGEST_SIZE];
+};
+
+struct tafiles *tafiles_new(const struct conf *conf)
+{
+	struct tafiles *tafiles = calloc(1, sizeof *tafiles);
+	const char *prefix = conf->dane.tafile_prefix;
+
+	if (tafiles == NULL)
+		return NULL;
+	tafiles->directory = strdup(conf->dane.tafile_dir);
+	tafiles->prefix = strdup(prefix[0] != '\0' ? prefix : conf->dane.tafile_dir);
+	tafiles->known = front_new(KNOWN_SETS, KNOWN_SLOT);
+	if (tafiles->directory == NULL || tafiles->prefix == NULL || tafiles->known == NULL) {
+		tafiles_free(tafiles);
+		return NULL;
+	}
+	return tafiles;
+}
+
+void tafiles_free(struct tafiles *tafiles)
+{
+	if (tafiles == NULL)
+		return;
+	front_free(tafiles->known);
+	free(tafiles->directory);
+	free(tafiles->prefix);
+	free(tafiles);
+}
+
+static bool add_hosts(EVP_MD_CTX *context, const struct evidence *evidence)
+{
+	for (size_t i = 0; i < evidence->host_count; i++) {
+		const struct evidence_host *host = &evidence->hosts[i];
+		if (host->part.header.status == HOST_USABLE &&
+			(EVP_DigestUpdate(context, host->name, host->name_size) != 1 ||
+				EVP_DigestUpdate(context, "", 1) != 1))
+			return false;
+	}
+	return true;
+}
+
+bool tafile_key(struct tafile_key *key, const struct pins *pins, const struct evidence *evidence)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	uint16_t port = evidence->destination->port;
+	bool good = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
+		    EVP_DigestUpdate(context, &port, sizeof port) == 1 &&
+		    EVP_DigestUpdate(context, pins->entries, pins->count * pins->size) == 1 &&
+		    add_hosts(context, evidence) &&
+		    EVP_DigestFinal_ex(context, key->digest, NULL) == 1;
+	EVP_MD_CTX_free(context);
+	return good;
+}
+
+/* --- what is known ------------------------------------------------------------------------- */
+
+static void file_name(char name[TAFILE_NAME_SIZE], const uint8_t digest[TAFILE_DIGEST_SIZE])
+{
+	size_t at = (size_t)snprintf(name, TAFILE_NAME_SIZE, PREFIX);
+
+	for (size_t i = 0; i < TAFILE_DIGEST_SIZE; i++, at += 2)
+		snprintf(name + at, TAFILE_NAME_SIZE - at, "%02x", digest[i]);
+	snprintf(name + at, TAFILE_NAME_SIZE - at, SUFFIX);
+}
+
+void tafiles_find(struct tafiles *tafiles, const struct tafile_key *key, uint32_t now,
+	struct tafile_finding *finding)
+{
+	struct front_copy copy;
+	struct known known;
+	const char *bytes = (const char *)key->digest;
+	front_hash hash = front_find(tafiles->known, bytes, sizeof key->digest);
+
+	finding->state = TAFILE_UNKNOWN;
+	finding->key = *key;
+	if (!front_get(tafiles->known, hash, bytes, sizeof key->digest, SIZE_MAX, &copy) ||
+		copy.size != sizeof known)
+		return;
+	memcpy(&known, copy.value, sizeof known);
+	if (now >= known.until)
+		return;
+	finding->obstacle = (enum pin_obstacle)known.obstacle;
+	finding->state = finding->obstacle == PIN_CLEAR ? TAFILE_READY : TAFILE_IMPOSSIBLE;
+	memcpy(finding->digest, known.digest, sizeof known.digest);
+}
+
+void tafiles_path(const struct tafiles *tafiles, const struct tafile_finding *finding,
+	char path[TAFILE_PATH_SIZE])
+{
+	char name[TAFILE_NAME_SIZE];
+
+	file_name(name, finding->digest);
+	snprintf(path, TAFILE_PATH_SIZE, "%s/%s", tafiles->prefix, name);
+}
+
+static void know(struct tafiles *tafiles, struct tafile_finding *finding, uint32_t until)
+{
+	struct known known = {.until = until, .obstacle = finding->obstacle};
+
+	finding->state = finding->obstacle == PIN_CLEAR ? TAFILE_READY : TAFILE_IMPOSSIBLE;
+	memcpy(known.digest, finding->digest, sizeof known.digest);
+	front_put(tafiles->known, (const char *)finding->key.digest, sizeof finding->key.digest,
+		(const uint8_t *)&known, sizeof known);
+}
+
+void tafiles_refuse(struct tafiles *tafiles, struct tafile_finding *finding,
+	enum pin_obstacle obstacle, uint32_t until)
+{
+	finding->obstacle = obstacle;
+	memset(finding->digest, 0, sizeof finding->digest);
+	know(tafiles, finding, until);
+}
+
+/* --- files --------------------------------------------------------------------------------- */
+
+/* Stable: the same anchors in another order make the same file. */
+static int compare_anchors(const void *one, const void *other)
+{
+	const struct tafile_anchor *a = one, *b = other;
+
+	if (a->selector != b->selector)
+		return a->selector < b->selector ? -1 : 1;
+	if (a->size != b->size)
+		return a->size < b->size ? -1 : 1;
+	return memcmp(a->der, b->der, a->size);
+}
+
+/* Postfix reads the blocks CERTIFICATE and PUBLIC KEY (its tls_dane.c). */
+static BIO *make_content(const struct tafile_anchor *anchors, size_t count)
+{
+	struct tafile_anchor *sorted = calloc(count, sizeof *sorted);
+	BIO *content = BIO_new(BIO_s_mem());
+	bool good = sorted != NULL && content != NULL;
+
+	if (good) {
+		memcpy(sorted, anchors, count * sizeof *sorted);
+		qsort(sorted, count, sizeof *sorted, compare_anchors);
+	}
+	for (size_t i = 0; good && i < count; i++) {
+		if (i > 0 && compare_anchors(&sorted[i - 1], &sorted[i]) == 0)
+			continue;
+		const char *block = sorted[i].selector == TLSA_CERTIFICATE ? PEM_STRING_X509
+									   : PEM_STRING_PUBLIC;
+		good = PEM_write_bio(content, block, "", sorted[i].der, (long)sorted[i].size) > 0;
+	}
+	free(sorted);
+	if (good)
+		return content;
+	BIO_free(content);
+	return NULL;
+}
+
+/* Is the file there, with this content? A power failure may have left a shorter one. */
+static bool is_there(int directory, const char *name, const char *content, size_t size)
+{
+	int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char *found = malloc(size + 1);
+	size_t have = 0;
+	ssize_t got = 1;
+
+	while (fd >= 0 && found != NULL && have <= size && got > 0) {
+		got = read(fd, found + have, size + 1 - have);
+		if (got > 0)
+			have += (size_t)got;
+	}
+	bool same = fd >= 0 && found != NULL && got == 0 && have == size &&
+		    memcmp(found, content, size) == 0;
+	free(found);
+	if (fd >= 0)
+		close(fd);
+	return same;
+}
+
+static bool write_all(int fd, const char *content, size_t size)
+{
+	while (size > 0) {
+		ssize_t written = write(fd, content, size);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return false;
+		content += written;
+		size -= (size_t)written;
+	}
+	return true;
+}
+
+/* False with errno. Nothing half-written is ever seen under the name. */
+static bool write_file(int directory, const char *name, const char *content, size_t size)
+{
+	char temporary[64];
+	uint64_t random = 0;
+
+	/* Another tlsad may write here as well. */
+	RAND_bytes((unsigned char *)&random, sizeof random);
+	snprintf(temporary, sizeof temporary, TEMPORARY "%016jx", (uintmax_t)random);
+	int fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		FILE_MODE);
+	if (fd < 0)
+		return false;
+	/* Whatever the umask is. */
+	bool good = write_all(fd, content, size) && fchmod(fd, FILE_MODE) == 0 && fsync(fd) == 0;
+	int reason = errno;
+	if (close(fd) != 0 && good) {
+		good = false;
+		reason = errno;
+	}
+	if (good && renameat(directory, temporary, directory, name) == 0)
+		return true;
+	if (good)
+		reason = errno;
+	unlinkat(directory, temporary, 0);
+	errno = reason;
+	return false;
+}
+
+/* With its modification time at now: so long it was known to be of use. False with errno. */
+static bool provide(
+	const struct tafiles *tafiles, const char *name, const char *content, size_t size)
+{
+	int directory = open(tafiles->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (directory < 0)
+		return false;
+	bool good = (is_there(directory, name, content, size) ||
+			    write_file(directory, name, content, size)) &&
+		    utimensat(directory, name, NULL, AT_SYMLINK_NOFOLLOW) == 0;
+	int reason = errno;
+	close(directory);
+	errno = reason;
+	return good;
+}
+
+static void note_result(struct tafiles *tafiles, bool good)
+{
+	if (!good && !tafiles->complained)
+		log_error("cannot write trust anchors to [dane] tafile_dir = %s: %s; answers that "
+			  "need them are those of enforce = native",
+			tafiles->directory, strerror(errno));
+	else if (good && tafiles->complained)
+		log_notice("trust anchors can be written to %s again", tafiles->directory);
+	tafiles->complained = !good;
+}
+
+void tafiles_make(struct tafiles *tafiles, struct tafile_finding *finding,
+	const struct tafile_anchor *anchors, size_t count, uint32_t now, uint32_t until)
+{
+	char name[TAFILE_NAME_SIZE], *bytes;
+	BIO *content = make_content(anchors, count);
+	bool good = false;
+
+	if (content != NULL) {
+		long size = BIO_get_mem_data(content, &bytes);
+		errno = ENOMEM;
+		if (EVP_Digest(bytes, (size_t)size, finding->digest, NULL, EVP_sha256(), NULL) ==
+			1) {
+			file_name(name, finding->digest);
+			good = provide(tafiles, name, bytes, (size_t)size);
+		}
+		note_result(tafiles, good);
+		BIO_free(content);
+	}
+	finding->obstacle = PIN_CLEAR;
+	if (good)
+		know(tafiles, finding, until < now + TAFILE_TRUST ? until : now + TAFILE_TRUST);
+	else
+		tafiles_refuse(tafiles, finding, PIN_NOT_WRITTEN, now + TAFILE_PATIENCE);
+}
+
+static bool is_ours(const char *name)
+{
+	return strlen(name) == TAFILE_NAME_SIZE - 1 &&
+	       strncmp(name, PREFIX, sizeof PREFIX - 1) == 0 &&
+	       strcmp(name + TAFILE_NAME_SIZE - sizeof SUFFIX, SUFFIX) == 0;
+}
+
+void tafiles_sweep(struct tafiles *tafiles, uint32_t now, uint32_t unused)
+{
+	DIR *directory = opendir(tafiles->directory);
+	struct dirent *entry;
+
+	/* Whoever wants to write there says what is wrong with it. */
+	if (directory == NULL)
+		return;
+	while ((entry = readdir(directory)) != NULL) {
+		bool ours = is_ours(entry->d_name);
+		bool temporary = strncmp(entry->d_name, TEMPORARY, sizeof TEMPORARY - 1) == 0;
+		struct stat found;
+
+		if ((!ours && !temporary) ||
+			fstatat(dirfd(directory), entry->d_name, &found, AT_SYMLINK_NOFOLLOW) != 0)
+			continue;
+		int64_t age = (int64_t)now - (int64_t)found.st_mtime;
+		if (age > (ours ? (int64_t)unused : LEFT_BEHIND))
+			unlinkat(dirfd(directory), entry->d_name, 0);
+	}
+	closedir(directory);
+}

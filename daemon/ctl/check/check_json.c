@@ -1,0 +1,181 @@
+/*
+ * What check prints for programs. The members are listed in tlsactl(8).
+ */
+#include "common/verdict/render.h"
+#include "daemon/ctl/tlsa/certificate.h"
+#include "daemon/ctl/check/check.h"
+#include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/check/suggestion.h"
+
+#include <jansson.h>
+
+enum { WORDS_SIZE = 1024 };
+
+static json_t *failure_json(const struct part_failure *failure)
+{
+	char words[WORDS_SIZE];
+	struct text text;
+
+	text_init(&text, words, sizeof words);
+	render_failure(&text, failure);
+	return json_string(words);
+}
+
+static json_t *mx_json(const struct survey *survey)
+{
+	const struct mx_set *mx = &survey->mx;
+	json_t *object = json_object();
+
+	json_object_set_new(object, "status", json_string(mx_status_name(mx->status)));
+	json_object_set_new(object, "dnssec", json_string(dns_security_name(mx->security)));
+	if (mx->status == MX_FAILED)
+		json_object_set_new(object, "failure", failure_json(&mx->failure));
+	else
+		json_object_set_new(object, "ttl", json_integer(mx->ttl));
+	if (mx->signature_expires != 0)
+		json_object_set_new(
+			object, "signature_expires", json_integer(mx->signature_expires));
+	return object;
+}
+
+static json_t *publish_json(const struct survey_address *address)
+{
+	struct suggestion suggestions[SUGGESTIONS_MOST];
+	size_t count = suggestion_make(address, suggestions);
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		json_t *object = json_object();
+		json_object_set_new(object, "line", json_string(suggestions[i].line));
+		json_object_set_new(object, "depth", json_integer(suggestions[i].depth));
+		json_object_set_new(object, "verifies", json_boolean(suggestions[i].verifies));
+		if (!suggestions[i].verifies)
+			json_object_set_new(object, "why", json_string(suggestions[i].words));
+		json_array_append_new(array, object);
+		suggestion_clear(&suggestions[i]);
+	}
+	return array;
+}
+
+/* What came of TLS. */
+static void set_tls(json_t *object, const struct survey_address *address)
+{
+	json_t *chain = json_array(), *match = json_null();
+
+	json_object_set_new(object, "tls", json_string(address->tls_version));
+	json_object_set_new(object, "cipher", json_string(address->cipher));
+	for (int i = 0; i < sk_X509_num(address->chain); i++)
+		json_array_append_new(chain, certificate_json(sk_X509_value(address->chain, i)));
+	json_object_set_new(object, "chain", chain);
+	if (address->verdict.verified && address->verdict.record != JUDGE_NO_RECORD)
+		match = json_pack("{s:i, s:i, s:o}", "record", address->verdict.record, "depth",
+			address->verdict.depth, "certificate",
+			address->verdict.place >= 0 ? json_integer(address->verdict.place)
+						    : json_null());
+	json_object_set_new(object, "match", match);
+	json_object_set_new(object, "publish",
+		check_address(address) == CHECK_VERIFIED ? json_array() : publish_json(address));
+}
+
+static json_t *address_json(const struct survey_address *address)
+{
+	char words[WORDS_SIZE];
+	struct text text;
+	json_t *object = json_object();
+
+	text_init(&text, words, sizeof words);
+	check_address_words(&text, address);
+	json_object_set_new(object, "address", json_string(address->text));
+	json_object_set_new(
+		object, "verdict", json_string(check_verdict_name(check_address(address))));
+	json_object_set_new(
+		object, "outcome", json_string(starttls_outcome_name(address->outcome)));
+	json_object_set_new(object, "stage", json_string(starttls_stage_name(address->stage)));
+	json_object_set_new(object, "detail", json_string(words));
+	if (address->outcome == STARTTLS_DONE)
+		set_tls(object, address);
+	return object;
+}
+
+/* The records, each with what every address came to with it, in their order. */
+static json_t *tlsa_json(const struct survey_host *host)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < host->facts->tlsa_count; i++) {
+		json_t *object = facts_tlsa_json(&host->facts->tlsa[i]);
+		json_t *matches = json_array();
+		for (size_t j = 0; j < host->address_count; j++)
+			json_array_append_new(matches,
+				host->addresses[j].matches != NULL
+					? json_string(
+						  judge_match_name(host->addresses[j].matches[i]))
+					: json_null());
+		json_object_set_new(object, "matches", matches);
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+static json_t *host_json(const struct survey_host *host)
+{
+	const struct host_facts *facts = host->facts;
+	json_t *object = json_object(), *names = json_array(), *addresses = json_array();
+
+	json_object_set_new(object, "name", json_string(host->name));
+	json_object_set_new(object, "preference", json_integer(host->preference));
+	json_object_set_new(
+		object, "verdict", json_string(check_label(host->survey, check_host(host))));
+	json_object_set_new(object, "status", json_string(host_status_name(facts->status)));
+	if (facts->status == HOST_FAILED)
+		json_object_set_new(object, "failure", failure_json(&facts->failure));
+	for (size_t i = 0; i < host->terms.name_count; i++)
+		json_array_append_new(names, json_string(host->terms.names[i]));
+	json_object_set_new(object, "names", names);
+	json_object_set_new(object, "lookups", facts_lookups_json(facts));
+	json_object_set_new(object, "tlsa", tlsa_json(host));
+	for (size_t i = 0; i < host->address_count; i++)
+		json_array_append_new(addresses, address_json(&host->addresses[i]));
+	json_object_set_new(object, "addresses", addresses);
+	return object;
+}
+
+static json_t *findings_json(const struct findings *findings)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *finding = &findings->list[i];
+		json_t *object = json_object();
+		json_object_set_new(object, "kind", json_string(finding_kind_name(finding->kind)));
+		json_object_set_new(object, "host",
+			finding->host != NULL ? json_string(finding->host->name) : json_null());
+		json_object_set_new(object, "detail", json_string(finding->words));
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+void check_print_json(const struct survey *survey, const struct findings *findings)
+{
+	enum check_verdict verdict = check_survey(survey);
+	struct verdict decided = check_decide(survey);
+	char key[DESTINATION_KEY_SIZE];
+	json_t *object = json_object(), *hosts = json_array();
+
+	destination_print(&survey->destination, key);
+	json_object_set_new(object, "destination", json_string(key));
+	json_object_set_new(object, "port", json_integer(survey->destination.port));
+	json_object_set_new(object, "verdict", json_string(check_label(survey, verdict)));
+	json_object_set_new(object, "reason", json_string(reason_name(decided.reason)));
+	json_object_set_new(object, "rule", json_string(reason_rule(decided.reason)));
+	json_object_set_new(object, "mx",
+		survey->destination.kind == DESTINATION_DOMAIN ? mx_json(survey) : json_null());
+	for (size_t i = 0; i < survey->host_count; i++)
+		json_array_append_new(hosts, host_json(&survey->hosts[i]));
+	json_object_set_new(object, "hosts", hosts);
+	json_object_set_new(object, "warnings", findings_json(findings));
+	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	putchar('\n');
+	json_decref(object);
+}

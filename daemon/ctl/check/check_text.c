@@ -1,0 +1,261 @@
+/*
+ * What check prints for people: the verdict, each host with its addresses and certificates, and
+ * what will break next.
+ */
+#include "common/verdict/render.h"
+#include "daemon/ctl/tlsa/association.h"
+#include "daemon/ctl/tlsa/certificate.h"
+#include "daemon/ctl/check/check.h"
+#include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/frame/moment.h"
+#include "daemon/ctl/frame/screen.h"
+#include "daemon/ctl/check/suggestion.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	INDENT = 2,
+	DEEP = 4,
+	LABEL_WIDTH = 9, /* "published" */
+	NAMES_SHOWN = 8,
+	DIGITS_SHOWN = 64, /* of a record's data: a SHA-256 digest */
+	WORDS_SIZE = 1024,
+};
+
+static const enum screen_style styles[CHECK_VERDICT_COUNT] = {
+	[CHECK_VERIFIED] = SCREEN_GOOD,
+	[CHECK_FAILED] = SCREEN_BAD,
+	[CHECK_UNKNOWN] = SCREEN_WARNING,
+	[CHECK_NO_DANE] = SCREEN_WARNING,
+	[CHECK_PASSED_OVER] = SCREEN_FAINT,
+};
+
+/* --- certificates -------------------------------------------------------------------------- */
+
+static bool same_chain(const struct survey_address *one, const struct survey_address *other)
+{
+	int count = sk_X509_num(one->chain);
+
+	if (count <= 0 || sk_X509_num(other->chain) != count)
+		return false;
+	for (int i = 0; i < count; i++) {
+		if (X509_cmp(sk_X509_value(one->chain, i), sk_X509_value(other->chain, i)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* An address of the same host that was told before and showed the same. */
+static const struct survey_address *find_same(const struct survey_address *address)
+{
+	for (const struct survey_address *other = address->host->addresses; other < address;
+		other++) {
+		if (same_chain(address, other))
+			return other;
+	}
+	return NULL;
+}
+
+static void print_certificate(const struct screen *screen, const X509 *certificate, int depth)
+{
+	char subject[CERTIFICATE_NAME_SIZE], issuer[CERTIFICATE_NAME_SIZE];
+	char names[WORDS_SIZE], label[32], begins[MOMENT_SIZE], ends[MOMENT_SIZE];
+	struct text text;
+
+	text_init(&text, label, sizeof label);
+	text_add_format(&text, "cert %d", depth);
+	text_init(&text, subject, sizeof subject);
+	certificate_subject(&text, certificate);
+	text_init(&text, issuer, sizeof issuer);
+	certificate_issuer(&text, certificate);
+	text_init(&text, names, sizeof names);
+	certificate_names(&text, certificate, NAMES_SHOWN);
+	screen_row(screen, DEEP, SCREEN_PLAIN, label, LABEL_WIDTH - INDENT,
+		"%s; names: %s; issuer: %s; valid %s to %s", subject, names, issuer,
+		moment_date(begins, certificate_not_before(certificate)),
+		moment_date(ends, certificate_not_after(certificate)));
+}
+
+static void print_chain(const struct screen *screen, const struct survey_address *address)
+{
+	const struct survey_address *same = find_same(address);
+
+	if (same != NULL) {
+		screen_row(screen, DEEP, SCREEN_PLAIN, "certs", LABEL_WIDTH - INDENT,
+			"the same as at %s", same->text);
+		return;
+	}
+	for (int depth = 0; depth < sk_X509_num(address->chain); depth++)
+		print_certificate(screen, sk_X509_value(address->chain, depth), depth);
+}
+
+static void print_match(const struct screen *screen, const struct survey_address *address)
+{
+	const struct host_facts *facts = address->host->facts;
+	struct tlsa_record record;
+
+	if (!address->verdict.verified || address->verdict.record == JUDGE_NO_RECORD)
+		return;
+	const struct host_tlsa *tlsa = &facts->tlsa[address->verdict.record];
+	tlsa_parse(tlsa->rdata, tlsa->size, &record);
+	char *words = association_words(&record, DIGITS_SHOWN);
+	if (address->verdict.place >= 0)
+		screen_row(screen, DEEP, SCREEN_GOOD, "match", LABEL_WIDTH - INDENT,
+			"%s is cert %d, depth %d", words != NULL ? words : "",
+			address->verdict.place, address->verdict.depth);
+	else
+		screen_row(screen, DEEP, SCREEN_GOOD, "match", LABEL_WIDTH - INDENT,
+			"%s is the trust anchor, which was not sent, depth %d",
+			words != NULL ? words : "", address->verdict.depth);
+	free(words);
+}
+
+/* A record whose certificate is there and that does not verify all the same: the reason. */
+static void print_rejected(const struct screen *screen, const struct survey_address *address)
+{
+	const struct host_facts *facts = address->host->facts;
+
+	for (size_t i = 0; address->matches != NULL && i < facts->tlsa_count; i++) {
+		struct tlsa_record record;
+		if (address->matches[i] != JUDGE_REJECTED)
+			continue;
+		tlsa_parse(facts->tlsa[i].rdata, facts->tlsa[i].size, &record);
+		char *words = association_words(&record, DIGITS_SHOWN);
+		screen_row(screen, DEEP, SCREEN_BAD, "reject", LABEL_WIDTH - INDENT,
+			"%s is cert %d, but: %s", words != NULL ? words : "",
+			address->record_verdicts[i].place, address->record_verdicts[i].words);
+		free(words);
+	}
+}
+
+static void print_suggestions(const struct screen *screen, const struct survey_address *address)
+{
+	struct suggestion suggestions[SUGGESTIONS_MOST];
+	size_t count = suggestion_make(address, suggestions);
+	bool told = false;
+
+	for (size_t i = 0; i < count; i++) {
+		if (suggestions[i].verifies && !told) {
+			screen_row(screen, DEEP, SCREEN_STRONG, "publish", LABEL_WIDTH - INDENT,
+				"one of these records would match:");
+			told = true;
+		}
+		if (suggestions[i].verifies)
+			screen_verbatim(screen, DEEP + INDENT, suggestions[i].line);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (!suggestions[i].verifies)
+			screen_row(screen, DEEP, SCREEN_FAINT, "but not", LABEL_WIDTH - INDENT,
+				"one of cert %d: %s", suggestions[i].depth, suggestions[i].words);
+		suggestion_clear(&suggestions[i]);
+	}
+}
+
+/* --- addresses and hosts ------------------------------------------------------------------- */
+
+static void print_address(const struct screen *screen, const struct survey_address *address)
+{
+	enum check_verdict verdict = check_address(address);
+	char words[WORDS_SIZE];
+	struct text text;
+
+	text_init(&text, words, sizeof words);
+	check_address_words(&text, address);
+	screen_row(screen, INDENT, styles[verdict], check_verdict_name(verdict), LABEL_WIDTH,
+		"%s: %s", address->text, words);
+	if (address->outcome != STARTTLS_DONE)
+		return;
+	print_chain(screen, address);
+	print_match(screen, address);
+	print_rejected(screen, address);
+	if (verdict != CHECK_VERIFIED && find_same(address) == NULL)
+		print_suggestions(screen, address);
+}
+
+static void print_host(const struct screen *screen, const struct survey_host *host)
+{
+	const struct survey *survey = host->survey;
+	enum check_verdict verdict = check_host(host);
+	char words[WORDS_SIZE];
+	struct text text;
+
+	screen_blank(screen);
+	text_init(&text, words, sizeof words);
+	text_add(&text, host->name);
+	if (survey->destination.kind == DESTINATION_DOMAIN && survey->mx.status == MX_FOUND)
+		text_add_format(&text, ", preference %u", host->preference);
+	screen_row(screen, 0, styles[verdict], check_label(survey, verdict), LABEL_WIDTH + INDENT,
+		"%s", words);
+	text_init(&text, words, sizeof words);
+	facts_words(&text, host->facts);
+	screen_row(screen, INDENT, SCREEN_PLAIN, "DNS", LABEL_WIDTH, "%s", words);
+	if (host->address_count == 0 && !survey->options.mx_only &&
+		(host->facts->status == HOST_USABLE || host->facts->status == HOST_NONE))
+		screen_row(screen, INDENT, SCREEN_WARNING, "unknown", LABEL_WIDTH,
+			"it has no IPv%d address", survey->options.ipv4_only ? 4 : 6);
+	for (size_t i = 0; i < host->address_count; i++)
+		print_address(screen, &host->addresses[i]);
+}
+
+/* --- all of it ----------------------------------------------------------------------------- */
+
+static void print_mx(const struct screen *screen, const struct survey *survey)
+{
+	const struct mx_set *mx = &survey->mx;
+	char words[WORDS_SIZE];
+	struct text text;
+
+	if (survey->destination.kind != DESTINATION_DOMAIN)
+		return;
+	text_init(&text, words, sizeof words);
+	switch (mx->status) {
+	case MX_FOUND:
+		text_add_format(&text, "%zu host%s, %s", survey->host_count,
+			survey->host_count == 1 ? "" : "s", dns_security_name(mx->security));
+		break;
+	case MX_ABSENT:
+		text_add(&text, "none: the domain is its own host (RFC 5321 5.1)");
+		break;
+	case MX_NULL:
+		text_add(&text, "null: the domain takes no mail (RFC 7505)");
+		break;
+	case MX_NXDOMAIN:
+		text_add(&text, "there is no such domain");
+		break;
+	default:
+		render_failure(&text, &mx->failure);
+	}
+	screen_row(screen, INDENT, SCREEN_PLAIN, "MX", LABEL_WIDTH, "%s", words);
+}
+
+static void print_findings(const struct screen *screen, const struct findings *findings)
+{
+	if (findings->count > 0)
+		screen_blank(screen);
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct finding *finding = &findings->list[i];
+		screen_row(screen, 0, SCREEN_WARNING, "warning", LABEL_WIDTH + INDENT, "%s%s%s",
+			finding->host != NULL ? finding->host->name : "",
+			finding->host != NULL ? ": " : "", finding->words);
+	}
+}
+
+void check_print_text(const struct survey *survey, const struct findings *findings)
+{
+	enum check_verdict verdict = check_survey(survey);
+	struct verdict decided = check_decide(survey);
+	char key[DESTINATION_KEY_SIZE];
+	struct screen screen;
+
+	screen_open(&screen, stdout);
+	destination_print(&survey->destination, key);
+	screen_row(&screen, 0, styles[verdict], check_label(survey, verdict), LABEL_WIDTH + INDENT,
+		"%s", key);
+	print_mx(&screen, survey);
+	screen_row(&screen, INDENT, SCREEN_PLAIN, "senders", LABEL_WIDTH, "%s: %s",
+		reason_name(decided.reason), reason_rule(decided.reason));
+	for (size_t i = 0; i < survey->host_count; i++)
+		print_host(&screen, &survey->hosts[i]);
+	print_findings(&screen, findings);
+}

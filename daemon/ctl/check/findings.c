@@ -1,0 +1,388 @@
+#include "daemon/ctl/check/findings.h"
+
+#include "daemon/ctl/tlsa/association.h"
+#include "daemon/ctl/tlsa/certificate.h"
+#include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/frame/moment.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DIGITS_SHOWN = 16 };
+
+static const char *const kind_names[FINDING_KIND_COUNT] = {
+	[FINDING_MX_INSECURE] = "mx-insecure",
+	[FINDING_PARTIAL] = "partial",
+	[FINDING_NO_ADDRESS] = "no-address",
+	[FINDING_LOOKUP_FAILED] = "lookup-failed",
+	[FINDING_FAMILY_FAILS] = "family-fails",
+	[FINDING_ADDRESS_FAILS] = "address-fails",
+	[FINDING_NO_STARTTLS] = "no-starttls",
+	[FINDING_CERTIFICATE_EXPIRED] = "certificate-expired",
+	[FINDING_CERTIFICATE_EXPIRES] = "certificate-expires",
+	[FINDING_CERTIFICATE_EARLY] = "certificate-not-yet-valid",
+	[FINDING_SIGNATURE_EXPIRES] = "signature-expires",
+	[FINDING_RECORD_STALE] = "record-stale",
+	[FINDING_ANCHOR_NOT_SENT] = "trust-anchor-not-sent",
+	[FINDING_RECORD_UNUSABLE] = "record-unusable",
+	[FINDING_ONLY_FULL] = "only-matching-type-0",
+	[FINDING_LONG_TTL] = "ttl-over-a-day",
+	[FINDING_OLD_TLS] = "old-tls",
+};
+
+const char *finding_kind_name(enum finding_kind kind)
+{
+	return kind < FINDING_KIND_COUNT ? kind_names[kind] : "unknown";
+}
+
+static void add(struct findings *findings, enum finding_kind kind, const struct survey_host *host,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static void add(struct findings *findings, enum finding_kind kind, const struct survey_host *host,
+	const char *format, ...)
+{
+	va_list arguments;
+
+	if (findings->count == FINDINGS_MOST)
+		return;
+	struct finding *finding = &findings->list[findings->count++];
+	finding->kind = kind;
+	finding->host = host;
+	va_start(arguments, format);
+	vsnprintf(finding->words, sizeof finding->words, format, arguments);
+	va_end(arguments);
+}
+
+/* --- DNS ----------------------------------------------------------------------------------- */
+
+static void look_at_signature(struct findings *findings, const struct survey *survey,
+	const struct survey_host *host, const char *name, uint16_t type, uint32_t expires)
+{
+	char date[MOMENT_SIZE], left[MOMENT_SIZE];
+	uint32_t now = survey->now;
+
+	if (expires == 0 || expires > (uint64_t)now + FINDING_SOON)
+		return;
+	add(findings, FINDING_SIGNATURE_EXPIRES, host,
+		"the DNSSEC signature of %s %s ends in %s (%s): if it is not renewed by then, mail "
+		"is deferred",
+		name, dns_type_name(type),
+		moment_duration(left, expires > now ? (int64_t)expires - now : 0),
+		moment_date(date, expires));
+}
+
+static void look_at_mx(struct findings *findings, const struct survey *survey)
+{
+	struct verdict decided = check_decide(survey);
+
+	if (survey->destination.kind != DESTINATION_DOMAIN || survey->mx.status != MX_FOUND)
+		return;
+	if (decided.reason == REASON_DANE_INSECURE_MX)
+		add(findings, FINDING_MX_INSECURE, NULL,
+			"the MX records are not signed: whoever forges them leads mail to hosts of "
+			"their own; sign the zone %s",
+			survey->destination.name);
+	look_at_signature(findings, survey, NULL, survey->destination.name, DNS_TYPE_MX,
+		survey->mx.signature_expires);
+}
+
+/* Most signatures of a zone end together: the first of a host's is enough to tell of. */
+static void look_at_signatures(struct findings *findings, const struct survey_host *host)
+{
+	const struct host_lookup_result *first = NULL;
+
+	for (size_t i = 0; i < host->facts->lookup_count; i++) {
+		const struct host_lookup_result *lookup = &host->facts->lookups[i];
+		if (lookup->signature_expires != 0 &&
+			(first == NULL || lookup->signature_expires < first->signature_expires))
+			first = lookup;
+	}
+	if (first != NULL)
+		look_at_signature(findings, host->survey, host, first->name, first->type,
+			first->signature_expires);
+}
+
+static void look_at_lookups(struct findings *findings, const struct survey_host *host)
+{
+	const struct host_facts *facts = host->facts;
+
+	look_at_signatures(findings, host);
+	for (size_t i = 0; i < facts->lookup_count; i++) {
+		const struct host_lookup_result *lookup = &facts->lookups[i];
+		if (lookup->outcome == DNS_FAILED && facts->status != HOST_FAILED)
+			add(findings, FINDING_LOOKUP_FAILED, host, "the lookup of %s %s failed: %s",
+				lookup->name, dns_type_name(lookup->type), lookup->detail);
+		if (lookup->type == DNS_TYPE_TLSA && lookup->original_ttl > MOMENT_DAY)
+			add(findings, FINDING_LONG_TTL, host,
+				"the TTL of the TLSA records is %u s, over a day: a key that is "
+				"lost cannot be replaced for so long",
+				lookup->original_ttl);
+	}
+}
+
+/* Does DANE apply elsewhere, and not to this host? */
+static void look_at_deployment(struct findings *findings, const struct survey_host *host)
+{
+	enum reason reason = check_decide(host->survey).reason;
+
+	if (host->facts->status == HOST_UNREACHABLE)
+		add(findings, FINDING_NO_ADDRESS, host,
+			"it has no address: no sender can reach it; take it out of the MX records");
+	if (host->facts->status == HOST_NONE &&
+		(reason == REASON_DANE_PARTIAL || reason == REASON_DANE_INSECURE_MX ||
+			reason == REASON_DANE_UNUSABLE))
+		add(findings, FINDING_PARTIAL, host,
+			"other hosts have TLSA records and this one has none that count: whoever "
+			"keeps senders from the others gets the mail without DANE");
+}
+
+/* --- TLSA records -------------------------------------------------------------------------- */
+
+/* The best that any address came to with this record; JUDGE_UNTOLD when none was reached. */
+static enum judge_match best_match(const struct survey_host *host, size_t record)
+{
+	enum judge_match best = JUDGE_UNTOLD;
+
+	for (size_t i = 0; i < host->address_count; i++) {
+		if (host->addresses[i].matches == NULL)
+			continue;
+		enum judge_match match = host->addresses[i].matches[record];
+		if (match != JUDGE_UNTOLD && (best == JUDGE_UNTOLD || match > best))
+			best = match;
+	}
+	return best;
+}
+
+/* Where nothing matches at all, the verdict tells; and nobody should remove the last record. */
+static bool has_match(const struct survey_host *host)
+{
+	for (size_t i = 0; i < host->facts->tlsa_count; i++) {
+		if (best_match(host, i) == JUDGE_MATCHES)
+			return true;
+	}
+	return false;
+}
+
+static void look_at_record(struct findings *findings, const struct survey_host *host, size_t index)
+{
+	const struct host_tlsa *tlsa = &host->facts->tlsa[index];
+	struct tlsa_record record;
+
+	tlsa_parse(tlsa->rdata, tlsa->size, &record);
+	char *allocated = association_words(&record, DIGITS_SHOWN);
+	const char *words = allocated != NULL ? allocated : "";
+	bool absent = best_match(host, index) == JUDGE_ABSENT;
+	if (tlsa->usability != TLSA_USABLE)
+		add(findings, FINDING_RECORD_UNUSABLE, host, "the record %s cannot be used: %s",
+			words, tlsa_usability_text(tlsa->usability));
+	else if (absent && record.usage == TLSA_DANE_TA)
+		add(findings, FINDING_ANCHOR_NOT_SENT, host,
+			"no certificate that the server sends is that of the record %s: it must "
+			"send its trust anchor too (RFC 7672 3.1.1), or the record is stale",
+			words);
+	else if (absent && has_match(host))
+		add(findings, FINDING_RECORD_STALE, host,
+			"no certificate matches the record %s: one that is to come, or what a "
+			"roll-over has left; then remove it",
+			words);
+	free(allocated);
+}
+
+static void look_at_records(struct findings *findings, const struct survey_host *host)
+{
+	const struct host_facts *facts = host->facts;
+	size_t usable = 0, full = 0;
+
+	for (size_t i = 0; i < facts->tlsa_count; i++) {
+		look_at_record(findings, host, i);
+		if (facts->tlsa[i].usability == TLSA_USABLE) {
+			usable++;
+			full += facts->tlsa[i].rdata[2] == TLSA_FULL;
+		}
+	}
+	if (usable > 0 && usable == full)
+		add(findings, FINDING_ONLY_FULL, host,
+			"all records hold whole certificates or keys (matching type 0): large "
+			"answers, which do not get through everywhere; publish SHA-256 digests");
+}
+
+/* --- certificates -------------------------------------------------------------------------- */
+
+/* Has an earlier address of the host, or an earlier place of the chain, shown the same one? */
+static bool is_known(const struct survey_host *host, size_t address, int depth)
+{
+	const X509 *certificate = sk_X509_value(host->addresses[address].chain, depth);
+
+	for (size_t i = 0; i <= address; i++) {
+		STACK_OF(X509) *chain = host->addresses[i].chain;
+		int most = i == address ? depth : sk_X509_num(chain);
+		for (int j = 0; j < most; j++) {
+			if (X509_cmp(sk_X509_value(chain, j), certificate) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Whom dates concern: RFC 7671 5.1. */
+static const char *date_words(const struct survey_host *host)
+{
+	bool anchored = false, ended = false;
+
+	for (size_t i = 0; i < host->facts->tlsa_count; i++) {
+		const struct host_tlsa *tlsa = &host->facts->tlsa[i];
+		if (tlsa->usability == TLSA_USABLE) {
+			anchored = anchored || tlsa->rdata[0] == TLSA_DANE_TA;
+			ended = ended || tlsa->rdata[0] == TLSA_DANE_EE;
+		}
+	}
+	if (anchored && !ended)
+		return "senders with DANE look at it (usage 2)";
+	return ended ? "senders with DANE pass over it (usage 3), others may not" : "renew it";
+}
+
+static void look_at_certificate(
+	struct findings *findings, const struct survey_host *host, const X509 *certificate)
+{
+	char subject[CERTIFICATE_NAME_SIZE], date[MOMENT_SIZE], left[MOMENT_SIZE];
+	int64_t now = host->survey->now, ends = certificate_not_after(certificate);
+	int64_t begins = certificate_not_before(certificate);
+	struct text text;
+
+	text_init(&text, subject, sizeof subject);
+	certificate_subject(&text, certificate);
+	moment_date(date, begins > now ? begins : ends);
+	if (begins > now)
+		add(findings, FINDING_CERTIFICATE_EARLY, host,
+			"the certificate %.300s is not valid before %s: %s", subject, date,
+			date_words(host));
+	else if (ends <= now)
+		add(findings, FINDING_CERTIFICATE_EXPIRED, host,
+			"the certificate %.300s has expired on %s: %s", subject, date,
+			date_words(host));
+	else if (ends <= now + FINDING_SOON)
+		add(findings, FINDING_CERTIFICATE_EXPIRES, host,
+			"the certificate %.300s expires in %s (%s): %s", subject,
+			moment_duration(left, ends - now), date, date_words(host));
+}
+
+static void look_at_certificates(struct findings *findings, const struct survey_host *host)
+{
+	for (size_t i = 0; i < host->address_count; i++) {
+		STACK_OF(X509) *chain = host->addresses[i].chain;
+		for (int depth = 0; depth < sk_X509_num(chain); depth++) {
+			if (!is_known(host, i, depth))
+				look_at_certificate(findings, host, sk_X509_value(chain, depth));
+		}
+	}
+}
+
+/* --- addresses ----------------------------------------------------------------------------- */
+
+/* Did the address do what it should, as far as it can? */
+static bool works(const struct survey_address *address)
+{
+	enum check_verdict verdict = check_address(address);
+	return verdict == CHECK_VERIFIED ||
+	       (verdict != CHECK_UNKNOWN && address->outcome == STARTTLS_DONE &&
+		       address->host->facts->status != HOST_USABLE);
+}
+
+static void tell_failing(
+	struct findings *findings, const struct survey_host *host, int family, bool whole)
+{
+	const char *name = family == AF_INET ? "IPv4" : "IPv6";
+	char words[FINDING_WORDS_SIZE / 2];
+	struct text text;
+
+	for (size_t i = 0; i < host->address_count; i++) {
+		const struct survey_address *address = &host->addresses[i];
+		if (address->family != family || works(address))
+			continue;
+		text_init(&text, words, sizeof words);
+		check_address_words(&text, address);
+		if (!whole) {
+			add(findings, FINDING_ADDRESS_FAILS, host, "%s: %s", address->text, words);
+			continue;
+		}
+		add(findings, FINDING_FAMILY_FAILS, host,
+			"over %s it fails (%s: %s), over %s it works: senders try both", name,
+			address->text, words, family == AF_INET ? "IPv6" : "IPv4");
+		return;
+	}
+}
+
+/* What fails everywhere stands in the verdict; here is what fails in part. */
+static void look_at_families(struct findings *findings, const struct survey_host *host)
+{
+	unsigned all[2] = {0, 0}, working[2] = {0, 0};
+
+	for (size_t i = 0; i < host->address_count; i++) {
+		int family = host->addresses[i].family == AF_INET6;
+		all[family]++;
+		working[family] += works(&host->addresses[i]);
+	}
+	if (working[0] + working[1] == 0)
+		return;
+	for (int family = 0; family < 2; family++) {
+		if (all[family] > 0)
+			tell_failing(findings, host, family == 1 ? AF_INET6 : AF_INET,
+				working[family] == 0);
+	}
+}
+
+static void look_at_tls(struct findings *findings, const struct survey_host *host)
+{
+	bool told_starttls = false, told_version = false;
+
+	for (size_t i = 0; i < host->address_count; i++) {
+		const struct survey_address *address = &host->addresses[i];
+		if (address->outcome == STARTTLS_NOT_OFFERED && !told_starttls) {
+			told_starttls = true;
+			add(findings, FINDING_NO_STARTTLS, host, "%s: STARTTLS is not offered: %s",
+				address->text,
+				host->facts->status == HOST_NONE
+					? "mail goes there in the clear"
+					: "with its TLSA records senders do not deliver there");
+		}
+		if (address->outcome == STARTTLS_DONE && address->tls_number < TLS1_2_VERSION &&
+			!told_version) {
+			told_version = true;
+			add(findings, FINDING_OLD_TLS, host,
+				"%s: %s is deprecated (RFC 8996), and more and more senders refuse "
+				"it",
+				address->text, address->tls_version);
+		}
+	}
+}
+
+static void look_at_host(struct findings *findings, const struct survey_host *host)
+{
+	look_at_deployment(findings, host);
+	look_at_families(findings, host);
+	look_at_tls(findings, host);
+	look_at_certificates(findings, host);
+	look_at_records(findings, host);
+	look_at_lookups(findings, host);
+}
+
+bool findings_make(struct findings *findings, const struct survey *survey)
+{
+	findings->count = 0;
+	findings->list = calloc(FINDINGS_MOST, sizeof *findings->list);
+	if (findings->list == NULL)
+		return false;
+	look_at_mx(findings, survey);
+	for (size_t i = 0; i < survey->host_count; i++)
+		look_at_host(findings, &survey->hosts[i]);
+	return true;
+}
+
+void findings_clear(struct findings *findings)
+{
+	free(findings->list);
+	findings->list = NULL;
+	findings->count = 0;
+}

@@ -1,0 +1,74 @@
+#include "daemon/ctl/check/suggestion.h"
+
+#include "daemon/ctl/tlsa/association.h"
+#include "daemon/ctl/tlsa/certificate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* As if the record stood in DNS alone. */
+static bool try_record(const struct survey_address *address, const struct tlsa_record *record,
+	struct judge_verdict *verdict)
+{
+	uint8_t rdata[3 + TLSA_DIGEST_LONGEST] = {
+		record->usage, record->selector, record->matching_type};
+	struct host_tlsa tlsa = {
+		.usability = TLSA_USABLE,
+		.size = (uint16_t)(3 + record->data_size),
+		.rdata = rdata,
+	};
+	struct judge_terms terms = address->host->terms;
+
+	memcpy(rdata + 3, record->data, record->data_size);
+	terms.tlsa = &tlsa;
+	terms.tlsa_count = 1;
+	return judge_chain(address->host->survey->context, &terms, address->chain, verdict);
+}
+
+static bool suggest(const struct survey_address *address, int depth, struct suggestion *suggestion)
+{
+	const struct survey_host *host = address->host;
+	const struct association_kind kind = {
+		depth == 0 ? TLSA_DANE_EE : TLSA_DANE_TA, TLSA_PUBLIC_KEY, TLSA_SHA256};
+	const struct association_owner owner = {
+		.protocol = "tcp",
+		.port = host->survey->destination.port,
+		.name = host->terms.names[0],
+	};
+	struct judge_verdict verdict;
+	struct tlsa_record record;
+
+	memset(suggestion, 0, sizeof *suggestion);
+	if (!association_of_certificate(kind, sk_X509_value(address->chain, depth), &record))
+		return false;
+	if (try_record(address, &record, &verdict)) {
+		suggestion->depth = depth;
+		suggestion->verifies = verdict.verified;
+		snprintf(suggestion->words, sizeof suggestion->words, "%s", verdict.words);
+		suggestion->line = association_line(&owner, ASSOCIATION_NO_TTL, false, &record);
+	}
+	association_clear(&record);
+	return suggestion->line != NULL;
+}
+
+size_t suggestion_make(
+	const struct survey_address *address, struct suggestion suggestions[SUGGESTIONS_MOST])
+{
+	size_t count = 0;
+
+	for (int depth = 0; depth < sk_X509_num(address->chain) && count < SUGGESTIONS_MOST;
+		depth++) {
+		/* What may not issue is nobody's trust anchor. */
+		if (depth > 0 && !certificate_is_authority(sk_X509_value(address->chain, depth)))
+			continue;
+		count += suggest(address, depth, &suggestions[count]);
+	}
+	return count;
+}
+
+void suggestion_clear(struct suggestion *suggestion)
+{
+	free(suggestion->line);
+	suggestion->line = NULL;
+}

@@ -1,0 +1,161 @@
+/*
+ * Verdicts of findings.h: from the outcomes of connections to those of hosts and of all.
+ */
+#include "daemon/ctl/check/findings.h"
+
+static const char *const verdict_names[CHECK_VERDICT_COUNT] = {
+	[CHECK_VERIFIED] = "verified",
+	[CHECK_FAILED] = "failed",
+	[CHECK_UNKNOWN] = "unknown",
+	[CHECK_NO_DANE] = "no-dane",
+	[CHECK_PASSED_OVER] = "passed-over",
+};
+
+const char *check_verdict_name(enum check_verdict verdict)
+{
+	return verdict < CHECK_VERDICT_COUNT ? verdict_names[verdict] : "unknown";
+}
+
+/*
+ * What a server did decides; what the way to it did may be another tomorrow. A server that hangs
+ * up over TLS has decided: a sender with DANE has no other way in.
+ */
+static enum check_verdict check_outcome(const struct survey_address *address)
+{
+	switch (address->outcome) {
+	case STARTTLS_DONE:
+		return address->verdict.verified ? CHECK_VERIFIED : CHECK_FAILED;
+	case STARTTLS_NOT_OFFERED:
+	case STARTTLS_REFUSED:
+	case STARTTLS_NO_TLS:
+		return CHECK_FAILED;
+	case STARTTLS_CLOSED:
+		return address->stage == STARTTLS_STAGE_HANDSHAKE ? CHECK_FAILED : CHECK_UNKNOWN;
+	default:
+		return CHECK_UNKNOWN;
+	}
+}
+
+enum check_verdict check_address(const struct survey_address *address)
+{
+	switch (address->host->facts->status) {
+	case HOST_USABLE:
+		return check_outcome(address);
+	case HOST_UNUSABLE:
+		return CHECK_FAILED;
+	case HOST_NONE:
+		return CHECK_NO_DANE;
+	default:
+		return CHECK_UNKNOWN;
+	}
+}
+
+/* One address that does not verify is enough: some sender will use it. */
+static enum check_verdict check_addresses(const struct survey_host *host)
+{
+	enum check_verdict verdict = CHECK_UNKNOWN;
+
+	if (host->survey->options.mx_only)
+		return CHECK_VERIFIED;
+	for (size_t i = 0; i < host->address_count; i++) {
+		enum check_verdict one = check_address(&host->addresses[i]);
+		if (one == CHECK_FAILED)
+			return CHECK_FAILED;
+		if (one == CHECK_VERIFIED)
+			verdict = CHECK_VERIFIED;
+	}
+	return verdict;
+}
+
+enum check_verdict check_host(const struct survey_host *host)
+{
+	switch (host->facts->status) {
+	case HOST_USABLE:
+		return check_addresses(host);
+	case HOST_UNUSABLE:
+		return CHECK_FAILED;
+	case HOST_NONE:
+		return CHECK_NO_DANE;
+	case HOST_UNREACHABLE:
+		return CHECK_PASSED_OVER;
+	default:
+		return CHECK_UNKNOWN;
+	}
+}
+
+struct verdict check_decide(const struct survey *survey)
+{
+	struct decide_facts facts = {
+		.kind = survey->destination.kind,
+		.mx_status = survey->mx.status,
+		.mx_security = survey->mx.security,
+		.mx_failure = survey->mx.failure.failure,
+		.host_count = survey->host_count,
+	};
+
+	for (size_t i = 0; i < survey->host_count; i++)
+		facts.hosts[i] = survey->hosts[i].facts->status;
+	return decide(&facts);
+}
+
+/*
+ * Where DANE applies at all, a host without it does not verify either: whoever keeps senders from
+ * the other hosts leads them there.
+ */
+enum check_verdict check_survey(const struct survey *survey)
+{
+	struct verdict decided = check_decide(survey);
+	bool unknown = false;
+
+	if (decided.level == VERDICT_NOTFOUND)
+		return CHECK_NO_DANE;
+	if (decided.level == VERDICT_TEMP)
+		return CHECK_UNKNOWN;
+	for (size_t i = 0; i < survey->host_count; i++) {
+		enum check_verdict verdict = check_host(&survey->hosts[i]);
+		if (verdict == CHECK_FAILED || verdict == CHECK_NO_DANE)
+			return CHECK_FAILED;
+		unknown = unknown || verdict == CHECK_UNKNOWN;
+	}
+	return unknown ? CHECK_UNKNOWN : CHECK_VERIFIED;
+}
+
+static void add_done(struct text *text, const struct survey_address *address)
+{
+	const struct host_facts *facts = address->host->facts;
+
+	text_add_format(text, "%s, %s", address->tls_version, address->cipher);
+	if (sk_X509_num(address->chain) == 0)
+		text_add(text, "; the server sent no certificate");
+	else if (facts->status == HOST_USABLE && !address->verdict.verified)
+		text_add_format(text, "; %s", address->verdict.words);
+}
+
+void check_address_words(struct text *text, const struct survey_address *address)
+{
+	switch (address->outcome) {
+	case STARTTLS_DONE:
+		add_done(text, address);
+		return;
+	case STARTTLS_NO_CONNECTION:
+		text_add_format(text, "no connection: %s", address->detail);
+		return;
+	case STARTTLS_NOT_OFFERED:
+		text_add(text, "STARTTLS is not offered");
+		return;
+	case STARTTLS_REFUSED:
+		text_add_format(text, "STARTTLS is refused: %s", address->detail);
+		return;
+	case STARTTLS_TURNED_AWAY:
+		text_add_format(text, "the server turns us away: %s", address->detail);
+		return;
+	case STARTTLS_NO_SMTP:
+		text_add_format(text, "what comes is no SMTP: %s", address->detail);
+		return;
+	case STARTTLS_NO_TLS:
+		text_add_format(text, "the TLS handshake fails: %s", address->detail);
+		return;
+	default:
+		text_add(text, address->detail);
+	}
+}

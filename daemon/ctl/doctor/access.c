@@ -1,0 +1,156 @@
+#include "daemon/ctl/doctor/access.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LINKS_MOST = 40 }; /* as in path_resolution(7) */
+
+bool access_account_find(struct access_account *account, const char *name)
+{
+	const struct passwd *entry = getpwnam(name);
+	int count = ACCESS_GROUPS_MOST;
+
+	if (entry == NULL)
+		return false;
+	memset(account, 0, sizeof *account);
+	snprintf(account->name, sizeof account->name, "%s", name);
+	account->uid = entry->pw_uid;
+	/* Postfix gives its processes the supplementary groups of mail_owner as well. */
+	if (getgrouplist(name, entry->pw_gid, account->groups, &count) < 0)
+		count = ACCESS_GROUPS_MOST;
+	account->group_count = (size_t)count;
+	return true;
+}
+
+bool access_allows(const struct stat *status, const struct access_account *account, unsigned wanted)
+{
+	unsigned bits = status->st_mode & 07;
+
+	if (account->uid == 0)
+		return true;
+	for (size_t i = 0; i < account->group_count; i++) {
+		if (account->groups[i] == status->st_gid)
+			bits = status->st_mode >> 3 & 07;
+	}
+	if (account->uid == status->st_uid)
+		bits = status->st_mode >> 6 & 07;
+	return (bits & wanted) == wanted;
+}
+
+/* One step of a walk: what is to be walked yet, and where it has come to. */
+struct walk {
+	struct access_way *way;
+	size_t root_length;
+	const struct access_account *account;
+	unsigned wanted;
+	char rest[ACCESS_PATH_SIZE];
+	unsigned links;
+};
+
+static void go_up(struct walk *walk)
+{
+	char *path = walk->way->path;
+	char *slash = strrchr(path, '/');
+
+	if (slash != NULL && slash >= path + walk->root_length)
+		*slash = '\0';
+}
+
+/* The link's target takes the place of its name in what is left. */
+static bool follow(struct walk *walk)
+{
+	char target[ACCESS_PATH_SIZE], rest[ACCESS_PATH_SIZE];
+	ssize_t size = readlink(walk->way->path, target, sizeof target - 1);
+
+	if (size <= 0 || ++walk->links > LINKS_MOST)
+		return false;
+	target[size] = '\0';
+	int length = snprintf(rest, sizeof rest, "%s/%s", target, walk->rest);
+	if (length < 0 || (size_t)length >= sizeof rest)
+		return false;
+	strcpy(walk->rest, rest);
+	if (target[0] == '/')
+		walk->way->path[walk->root_length] = '\0';
+	else
+		go_up(walk);
+	return true;
+}
+
+/* May the directory where the walk stands be passed? */
+static enum access_result pass(struct walk *walk)
+{
+	const char *path = walk->way->path[0] != '\0' ? walk->way->path : "/";
+
+	if (stat(path, &walk->way->status) != 0)
+		return errno == EACCES ? ACCESS_UNTOLD : ACCESS_ABSENT;
+	if (!S_ISDIR(walk->way->status.st_mode))
+		return ACCESS_ABSENT;
+	return access_allows(&walk->way->status, walk->account, ACCESS_SEARCH) ? ACCESS_YES
+									       : ACCESS_NO_SEARCH;
+}
+
+/* Takes the next name off what is left; false at its end. */
+static bool next_name(struct walk *walk, char name[ACCESS_PATH_SIZE])
+{
+	char *rest = walk->rest + strspn(walk->rest, "/");
+	size_t length = strcspn(rest, "/");
+
+	if (length == 0)
+		return false;
+	memcpy(name, rest, length);
+	name[length] = '\0';
+	memmove(walk->rest, rest + length, strlen(rest + length) + 1);
+	return true;
+}
+
+static enum access_result step(struct walk *walk, const char *name)
+{
+	char *path = walk->way->path;
+	size_t length = strlen(path);
+	enum access_result result = pass(walk);
+
+	if (result != ACCESS_YES || strcmp(name, ".") == 0)
+		return result;
+	if (strcmp(name, "..") == 0) {
+		go_up(walk);
+		return ACCESS_YES;
+	}
+	if (length + strlen(name) + 2 > ACCESS_PATH_SIZE)
+		return ACCESS_ABSENT;
+	path[length] = '/';
+	strcpy(path + length + 1, name);
+	if (lstat(path, &walk->way->status) != 0)
+		return errno == EACCES ? ACCESS_UNTOLD : ACCESS_ABSENT;
+	if (S_ISLNK(walk->way->status.st_mode))
+		return follow(walk) ? ACCESS_YES : ACCESS_ABSENT;
+	return ACCESS_YES;
+}
+
+enum access_result access_walk(struct access_way *way, const char *root, const char *path,
+	const struct access_account *account, unsigned wanted)
+{
+	struct walk walk = {.way = way, .account = account, .wanted = wanted};
+	char name[ACCESS_PATH_SIZE];
+	enum access_result result = ACCESS_YES;
+
+	memset(way, 0, sizeof *way);
+	snprintf(way->path, sizeof way->path, "%s", root);
+	walk.root_length = strlen(way->path);
+	while (walk.root_length > 0 && way->path[walk.root_length - 1] == '/')
+		way->path[--walk.root_length] = '\0';
+	if ((size_t)snprintf(walk.rest, sizeof walk.rest, "%s", path) >= sizeof walk.rest)
+		return ACCESS_ABSENT;
+	while (result == ACCESS_YES && next_name(&walk, name))
+		result = step(&walk, name);
+	if (way->path[0] == '\0')
+		strcpy(way->path, "/");
+	if (result != ACCESS_YES)
+		return result;
+	if (lstat(way->path, &way->status) != 0)
+		return errno == EACCES ? ACCESS_UNTOLD : ACCESS_ABSENT;
+	return access_allows(&way->status, account, wanted) ? ACCESS_YES : ACCESS_DENIED;
+}

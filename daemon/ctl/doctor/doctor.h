@@ -1,0 +1,80 @@
+/*
+ * doctor: what is wrong with this host, as a list of findings, each with its remedy.
+ *
+ * A finding belongs to one check, a word that scripts may rely on, and to an object: an endpoint,
+ * a server, a configuration directory of Postfix. What is fine is a finding as well, one that is
+ * shown only on request.
+ */
+#ifndef TLSAD_CTL_DOCTOR_H
+#define TLSAD_CTL_DOCTOR_H
+
+#include "common/conf/conf.h"
+
+enum doctor_state {
+	DOCTOR_OK,
+	DOCTOR_NOTE, /* worth knowing, nothing wrong */
+	DOCTOR_UNKNOWN,
+	DOCTOR_WARNING, /* works, but not as well or as safely as it could */
+	DOCTOR_FAULT,
+	DOCTOR_STATE_COUNT,
+};
+
+const char *doctor_state_name(enum doctor_state state);
+
+enum doctor_check {
+	DOCTOR_CONFIGURATION,
+	DOCTOR_TRUST_ANCHOR,
+	DOCTOR_NAME_SERVER,
+	DOCTOR_CLOCK,
+	DOCTOR_VALIDATION,
+	DOCTOR_SOCKET,
+	DOCTOR_POSTFIX,
+	DOCTOR_POLICY_MAPS,
+	DOCTOR_DNS_SUPPORT,
+	DOCTOR_SECURITY_LEVEL,
+	DOCTOR_INSECURE_MX,
+	DOCTOR_FINGERPRINT_DIGEST,
+	DOCTOR_SERVERNAME,
+	DOCTOR_TAFILE,
+	DOCTOR_RESOLV_CONF,
+	DOCTOR_CHECK_COUNT,
+};
+
+const char *doctor_check_name(enum doctor_check check);
+
+enum { DOCTOR_WORDS_SIZE = 768, DOCTOR_OBJECT_SIZE = 256, DOCTOR_FINDINGS_MOST = 500 };
+
+struct doctor_finding {
+	enum doctor_check check;
+	enum doctor_state state;
+	char object[DOCTOR_OBJECT_SIZE]; /* or empty */
+	char words[DOCTOR_WORDS_SIZE];
+	char remedy[DOCTOR_WORDS_SIZE]; /* what to type or to do, or empty */
+};
+
+struct doctor {
+	const struct conf *conf;
+	size_t count;
+	struct doctor_finding *list;
+	bool out_of_memory;
+};
+
+/* All that is written here is made printable ASCII: some of it was written by strangers. */
+void doctor_add(struct doctor *doctor, enum doctor_check check, const char *object,
+	enum doctor_state state, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Of the finding that was added last. */
+void doctor_remedy(struct doctor *doctor, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* What two clients of Postfix have in common is told once. */
+void doctor_drop_repetitions(struct doctor *doctor);
+
+size_t doctor_count(const struct doctor *doctor, enum doctor_state state);
+void doctor_clear(struct doctor *doctor);
+
+/* `all`: what is fine, too. */
+void doctor_print_text(const struct doctor *doctor, bool all);
+void doctor_print_json(const struct doctor *doctor);
+
+#endif

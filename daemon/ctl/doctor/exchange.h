@@ -1,0 +1,60 @@
+/*
+ * doctor_exchange: asks name servers directly, over UDP and over TCP, all at once and within
+ * EXCHANGE_PATIENCE, to see what is between them and this host.
+ */
+#ifndef TLSAD_CTL_DOCTOR_EXCHANGE_H
+#define TLSAD_CTL_DOCTOR_EXCHANGE_H
+
+#include "daemon/ctl/doctor/question.h"
+
+#include <event2/event.h>
+#include <sys/socket.h>
+
+enum { EXCHANGE_PATIENCE = 3 /* [s] */, EXCHANGE_TCP_MOST = 65535 };
+
+enum exchange_outcome {
+	EXCHANGE_SILENT, /* no answer in time */
+	EXCHANGE_ANSWERED,
+	EXCHANGE_NO_ROUTE,
+	EXCHANGE_FAILED, /* see `error` */
+};
+
+struct exchange {
+	/* set by the caller */
+	struct sockaddr_storage address;
+	socklen_t address_size;
+	bool tcp;
+	bool recurse;
+	char zone[256];
+	/* the result */
+	enum exchange_outcome outcome;
+	int error; /* errno, or 0: what came was no answer to the question */
+	struct question_answer answer;
+	/* while it runs */
+	struct exchange_run *run;
+	struct event *event;
+	int fd;
+	uint16_t id;
+	uint8_t *bytes;
+	size_t used;
+	bool sent;
+};
+
+struct exchange_run {
+	struct event_base *base;
+	struct exchange *list;
+	size_t count;
+	size_t waiting;
+	struct event *timer;
+	/* Called from the loop, once, when the last one has ended. */
+	void (*done)(void *context);
+	void *context;
+};
+
+/* Starts all of the list; false when out of memory. */
+bool exchange_run_start(struct exchange_run *run);
+
+/* Ends those that are under way. */
+void exchange_run_clear(struct exchange_run *run);
+
+#endif

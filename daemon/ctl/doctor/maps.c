@@ -1,0 +1,239 @@
+/*
+ * smtp_tls_policy_maps: does a table lead to an endpoint of ours, to a map that there is, and may
+ * the process that opens it do so?
+ */
+#include "daemon/ctl/doctor/postfix.h"
+#include "daemon/ctl/doctor/socket.h"
+
+#include <string.h>
+
+/* A unix path as smtp or proxymap sees it, which runs in the queue directory. */
+struct place {
+	bool chrooted;
+	char inside[ACCESS_PATH_SIZE]; /* from the process's root */
+};
+
+static void find_place(
+	const struct examination *examination, const struct table *table, struct place *place)
+{
+	const char *queue = examination_value(examination, MAIL_QUEUE_DIRECTORY);
+
+	place->chrooted = table->proxied ? examination->mail->proxymap_chrooted
+					 : examination->client->chrooted;
+	if (table->place[0] == '/' || place->chrooted)
+		snprintf(place->inside, sizeof place->inside, "%s", table->place);
+	else
+		snprintf(place->inside, sizeof place->inside, "%.3000s/%s", queue, table->place);
+}
+
+/* What that path is called outside, links inside a chroot followed; permissions do not count. */
+static void find_outside(const struct examination *examination, const struct place *place,
+	char outside[ACCESS_PATH_SIZE])
+{
+	const struct access_account all_powerful = {.uid = 0};
+	const char *root = examination_root(examination, place->chrooted);
+	struct access_way way;
+
+	if (access_walk(&way, root, place->inside, &all_powerful, 0) == ACCESS_YES)
+		snprintf(outside, ACCESS_PATH_SIZE, "%s", way.path);
+	else
+		snprintf(outside, ACCESS_PATH_SIZE, "%.500s/%.3500s", root,
+			place->inside + strspn(place->inside, "/"));
+}
+
+/* The endpoint that a table means, though its path may not lead there from inside a chroot. */
+static const char *find_endpoint(const struct examination *examination, const struct table *table)
+{
+	const struct conf_list *list = &examination->doctor->conf->server.socketmap;
+	char outside[ACCESS_PATH_SIZE];
+	struct place place = {.chrooted = false};
+
+	if (table->kind == TABLE_UNIX) {
+		find_place(examination, table, &place);
+		find_outside(examination, &place, outside);
+	}
+	for (size_t i = 0; i < list->count; i++) {
+		const char *entry = list->entries[i];
+		if (table->kind == TABLE_INET ? doctor_socket_is(entry, table->place, false)
+					      : doctor_socket_is(entry, place.inside, true) ||
+							doctor_socket_is(entry, outside, true))
+			return entry;
+	}
+	return NULL;
+}
+
+/* --- the map --------------------------------------------------------------------------------- */
+
+static void examine_map(struct examination *examination, const struct table *table)
+{
+	bool by_default = examination->doctor->conf->dane.enforce == ENFORCE_PINNED;
+
+	switch (table_map_answers(table->map)) {
+	case TABLE_POLICY:
+		*(by_default ? &examination->pinned : &examination->native) = true;
+		return;
+	case TABLE_NATIVE:
+		examination->native = true;
+		return;
+	case TABLE_PINNED:
+		examination->pinned = true;
+		return;
+	case TABLE_NO_POLICY:
+		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_FAULT,
+			"%s: the map %s answers with no policy, and Postfix defers all mail",
+			table->word, table->map);
+		break;
+	case TABLE_UNNAMED:
+		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_FAULT,
+			"%s: tlsad has no map %s, and Postfix defers all mail; there are %s",
+			table->word, table->map, table_map_names());
+	}
+	examination_set(examination, MAIL_POLICY_MAPS, "%.*spolicy",
+		(int)(strlen(table->word) - strlen(table->map)), table->word);
+}
+
+/* --- the way to a unix socket ---------------------------------------------------------------- */
+
+/* What the chroot hides proxymap(8) opens, or the path is written as it is inside. */
+static void add_hidden(
+	const struct examination *examination, const struct table *table, const char *endpoint)
+{
+	const char *queue = examination_value(examination, MAIL_QUEUE_DIRECTORY);
+	const char *path = endpoint + strlen("unix:");
+	size_t length = strlen(queue);
+
+	examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_FAULT,
+		"%s: %s is in a chroot, %s, and does not see that path", table->word,
+		table->proxied ? "proxymap" : "the smtp client", queue);
+	if (strncmp(path, queue, length) == 0 && path[length] == '/')
+		examination_set(examination, MAIL_POLICY_MAPS, "socketmap:unix:%s:%s",
+			path + length + 1, table->map);
+	else if (!table->proxied)
+		examination_set(examination, MAIL_POLICY_MAPS, "proxy:socketmap:unix:%s:%s",
+			table->place, table->map);
+	else
+		doctor_remedy(examination->doctor, "write n for proxymap's chroot in master.cf");
+}
+
+static void add_denied(const struct examination *examination, const struct table *table,
+	const struct access_way *way, enum access_result result)
+{
+	const char *name = examination->account.name;
+
+	if (result == ACCESS_UNTOLD) {
+		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_UNKNOWN,
+			"%s: this account may not look at %s to see whether %s may open it",
+			table->word, way->path, name);
+		doctor_remedy(examination->doctor, "run doctor as root");
+		return;
+	}
+	examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_FAULT,
+		"%s: the user %s may not %s %s, mode %04o", table->word, name,
+		result == ACCESS_NO_SEARCH ? "pass" : "write to", way->path,
+		(unsigned)way->status.st_mode & 07777);
+	if (result == ACCESS_NO_SEARCH)
+		doctor_remedy(examination->doctor, "chmod o+x %s", way->path);
+	else
+		doctor_remedy(examination->doctor,
+			"[server] socket_mode = 0666 in tlsad.conf; systemctl restart tlsad");
+}
+
+static void examine_way(
+	const struct examination *examination, const struct table *table, const char *endpoint)
+{
+	const char *path = endpoint + strlen("unix:");
+	struct access_way way;
+	struct place place;
+	struct stat status;
+
+	if (!examination->account_known)
+		return;
+	find_place(examination, table, &place);
+	enum access_result result = access_walk(&way, examination_root(examination, place.chrooted),
+		place.inside, &examination->account, ACCESS_WRITE);
+	switch (result) {
+	case ACCESS_YES:
+		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_OK,
+			"%s: the user %s may open it", table->word, examination->account.name);
+		return;
+	case ACCESS_ABSENT:
+		/* That nothing is there at all is told where sockets are. */
+		if (place.chrooted && lstat(path, &status) == 0)
+			add_hidden(examination, table, endpoint);
+		return;
+	default:
+		add_denied(examination, table, &way, result);
+	}
+}
+
+/* --- all tables ------------------------------------------------------------------------------ */
+
+static void examine_table(
+	struct examination *examination, const struct table *table, const char *endpoint)
+{
+	examine_map(examination, table);
+	if (table->kind == TABLE_UNIX)
+		examine_way(examination, table, endpoint);
+	else
+		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_OK,
+			"%s leads to tlsad", table->word);
+	if (table->proxied &&
+		!tables_have(examination_value(examination, MAIL_PROXY_READ_MAPS), table->word)) {
+		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_PROXY_READ_MAPS, DOCTOR_FAULT,
+			"proxymap refuses %s: proxy_read_maps does not have it", table->word);
+		const char *directory = examination->mail->directory;
+		const char *option = directory[0] != '\0' ? " -c " : "";
+		doctor_remedy(examination->doctor,
+			"postconf%s%s -e \"proxy_read_maps = $(postconf%s%s -h proxy_read_maps) "
+			"%s\"",
+			option, directory, option, directory, table->word);
+	}
+}
+
+static void add_none(const struct examination *examination, const struct table *other)
+{
+	const struct conf_list *list = &examination->doctor->conf->server.socketmap;
+	const char *endpoint =
+		list->count > 0 ? list->entries[0] : "unix:" TLSAD_RUNDIR "/socketmap";
+
+	if (examination_value(examination, MAIL_POLICY_MAPS)[0] == '\0')
+		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_FAULT,
+			"smtp_tls_policy_maps is empty: Postfix does not ask tlsad");
+	else if (other != NULL)
+		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_FAULT,
+			"no table of smtp_tls_policy_maps leads to tlsad: %s is none of [server] "
+			"socketmap",
+			other->word);
+	else
+		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_FAULT,
+			"no table of smtp_tls_policy_maps is a socketmap");
+	examination_set(examination, MAIL_POLICY_MAPS, "%ssocketmap:%s:policy",
+		strncmp(endpoint, "unix:", 5) == 0 ? "proxy:" : "", endpoint);
+}
+
+void examination_maps(struct examination *examination)
+{
+	static struct table tables[TABLES_MOST];
+	size_t count = tables_parse(examination_value(examination, MAIL_POLICY_MAPS), tables);
+	const struct table *other = NULL;
+	bool ours = false;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *endpoint = NULL;
+		if (tables[i].kind == TABLE_OTHER)
+			continue;
+		if (tables[i].kind != TABLE_BROKEN)
+			endpoint = find_endpoint(examination, &tables[i]);
+		if (endpoint != NULL)
+			examine_table(examination, &tables[i], endpoint);
+		else
+			other = &tables[i];
+		ours = ours || endpoint != NULL;
+	}
+	if (!ours) {
+		add_none(examination, other);
+		/* The rest is judged as it would be with that remedy. */
+		bool pinned = examination->doctor->conf->dane.enforce == ENFORCE_PINNED;
+		*(pinned ? &examination->pinned : &examination->native) = true;
+	}
+}

@@ -1,0 +1,295 @@
+#include "daemon/ctl/doctor/root_anchor.h"
+
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE_SIZE = 4096, RDATA_SIZE = 2048, FILE_MOST = 64 * 1024 };
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+/* RFC 4034, appendix B. */
+static uint16_t key_tag(const uint8_t *rdata, size_t size)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < size; i++)
+		sum += i & 1 ? rdata[i] : (uint32_t)rdata[i] << 8;
+	return (uint16_t)(sum + (sum >> 16 & 0xffff));
+}
+
+/* What is left of a line in one word: long data may be broken by blanks. */
+static void join(char *rest, char *out, size_t size)
+{
+	struct text text;
+
+	text_init(&text, out, size);
+	for (const char *at = rest; at != NULL && *at != '\0'; at++) {
+		if (*at != ' ' && *at != '\t')
+			text_add_bytes(&text, at, 1);
+	}
+}
+
+static bool read_ds(const unsigned long numbers[3], const char *hex, struct anchor_key *key)
+{
+	size_t size = 0;
+
+	key->tag = (uint16_t)numbers[0];
+	key->digested =
+		numbers[2] == 2 &&
+		OPENSSL_hexstr2buf_ex(key->digest, sizeof key->digest, &size, hex, '\0') == 1 &&
+		size == sizeof key->digest;
+	return true;
+}
+
+/* The digest is that of a DS record (RFC 4034 5.1.4) of the root. */
+static bool read_dnskey(const unsigned long numbers[3], const char *base64, struct anchor_key *key)
+{
+	/* The root's name, then RDATA. */
+	uint8_t bytes[1 + 4 + RDATA_SIZE] = {0, (uint8_t)(numbers[0] >> 8), (uint8_t)numbers[0],
+		(uint8_t)numbers[1], (uint8_t)numbers[2]};
+	size_t length = strlen(base64);
+
+	if (length == 0 || length % 4 != 0 || length / 4 * 3 > RDATA_SIZE)
+		return false;
+	int size = EVP_DecodeBlock(bytes + 5, (const unsigned char *)base64, (int)length);
+	if (size < 0)
+		return false;
+	/* Its padding is counted by EVP_DecodeBlock(3). */
+	size -= (base64[length - 1] == '=') + (base64[length - 2] == '=');
+	key->tag = key_tag(bytes + 1, 4 + (size_t)size);
+	key->digested =
+		EVP_Digest(bytes, 5 + (size_t)size, key->digest, NULL, EVP_sha256(), NULL) == 1;
+	return true;
+}
+
+/* libunbound's remark on a key (validator/autotrust.c): VALID, or MISSING for the moment. */
+static bool is_trusted(const char *comment)
+{
+	const char *state = strstr(comment, ";;state=");
+
+	return state == NULL || state[8] == '2' || state[8] == '3';
+}
+
+/* OWNER [TTL] [CLASS] DS|DNSKEY NUMBER NUMBER NUMBER DATA. */
+static bool read_line(char *line, struct anchor_key *key)
+{
+	char data[LINE_SIZE], *rest = NULL;
+	char *comment = strchr(line, ';');
+	unsigned long numbers[3];
+
+	if (comment != NULL && !is_trusted(comment))
+		return false;
+	if (comment != NULL)
+		*comment = '\0';
+	const char *word = strtok_r(line, " \t\r", &rest);
+	if (word == NULL || strcmp(word, ".") != 0)
+		return false;
+	while ((word = strtok_r(NULL, " \t\r", &rest)) != NULL && strcasecmp(word, "DS") != 0 &&
+		strcasecmp(word, "DNSKEY") != 0)
+		;
+	bool is_ds = word != NULL && strcasecmp(word, "DS") == 0;
+	for (int i = 0; i < 3; i++) {
+		const char *number = word != NULL ? strtok_r(NULL, " \t\r", &rest) : NULL;
+		if (number == NULL)
+			return false;
+		numbers[i] = strtoul(number, NULL, 10);
+	}
+	join(rest, data, sizeof data);
+	return is_ds ? read_ds(numbers, data, key) : read_dnskey(numbers, data, key);
+}
+
+size_t anchor_keys_read(const char *text, struct anchor_key keys[ANCHOR_KEYS_MOST])
+{
+	size_t count = 0;
+
+	while (*text != '\0' && count < ANCHOR_KEYS_MOST) {
+		char line[LINE_SIZE];
+		size_t length = strcspn(text, "\n");
+		snprintf(line, sizeof line, "%.*s", (int)length, text);
+		memset(&keys[count], 0, sizeof keys[count]);
+		count += length < sizeof line && read_line(line, &keys[count]);
+		text += length + (text[length] == '\n');
+	}
+	return count;
+}
+
+/* --- what it means ------------------------------------------------------------------------- */
+
+/* NULL with errno. */
+static char *read_file(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *bytes = file != NULL ? malloc(FILE_MOST + 1) : NULL;
+
+	if (bytes != NULL)
+		bytes[fread(bytes, 1, FILE_MOST, file)] = '\0';
+	int saved = errno;
+	if (file != NULL)
+		fclose(file);
+	errno = saved;
+	return bytes;
+}
+
+static void list_tags(struct text *text, const struct anchor_key *keys, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		text_add_format(text, "%s%u", i > 0 ? ", " : "", keys[i].tag);
+}
+
+/* One of IANA's keys: known, another key by its number, or absent. */
+enum found { FOUND_RIGHT, FOUND_OTHER, FOUND_NOT };
+
+static enum found find(const struct anchor_key *wanted, const struct anchor_key *keys, size_t count)
+{
+	enum found found = FOUND_NOT;
+
+	for (size_t i = 0; i < count; i++) {
+		if (keys[i].tag != wanted->tag)
+			continue;
+		if (!keys[i].digested ||
+			memcmp(keys[i].digest, wanted->digest, sizeof wanted->digest) == 0)
+			return FOUND_RIGHT;
+		found = FOUND_OTHER;
+	}
+	return found;
+}
+
+/* The line of IANA's older (0) or newer (1) key. */
+static const char *built_in_line(unsigned which, int *length)
+{
+	const char *line = anchor_built_in();
+
+	for (unsigned i = 0; i < which; i++)
+		line += strcspn(line, "\n") + 1;
+	*length = (int)strcspn(line, "\n");
+	return line;
+}
+
+struct source {
+	const char *file;
+	bool is_state;
+};
+
+static void add_missing(struct doctor *doctor, const struct source *source, unsigned which,
+	const struct anchor_key *wanted, enum found found)
+{
+	int length;
+	const char *line = built_in_line(which, &length);
+
+	/* The newer key signs; the older one is there for what has not changed over. */
+	doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source->file,
+		found == FOUND_OTHER || which == 1 ? DOCTOR_FAULT : DOCTOR_WARNING,
+		found == FOUND_OTHER ? "key %u in it is not IANA's"
+				     : "IANA's root key %u is not known%s",
+		wanted->tag, which == 1 ? ", which signs since October 2026" : "");
+	if (source->is_state)
+		doctor_remedy(doctor, "stop tlsad; rm %s; start it", source->file);
+	else if (found == FOUND_OTHER)
+		doctor_remedy(doctor, "replace its line by: %.*s", length, line);
+	else
+		doctor_remedy(doctor, "echo '%.*s' >>%s", length, line, source->file);
+}
+
+static void judge_keys(struct doctor *doctor, const struct source *source,
+	const struct anchor_key *keys, size_t count)
+{
+	struct anchor_key iana[ANCHOR_KEYS_MOST];
+	enum found found[2];
+	char words[256];
+	struct text tags;
+
+	anchor_keys_read(anchor_built_in(), iana);
+	text_init(&tags, words, sizeof words);
+	list_tags(&tags, keys, count);
+	for (int i = 0; i < 2; i++)
+		found[i] = find(&iana[i], keys, count);
+	if (found[0] == FOUND_NOT && found[1] == FOUND_NOT) {
+		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source->file, DOCTOR_NOTE,
+			"a private root is trusted, key %s; none of IANA's", words);
+		return;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		if (found[i] != FOUND_RIGHT)
+			add_missing(doctor, source, i, &iana[i], found[i]);
+	}
+	if (found[0] == FOUND_RIGHT && found[1] == FOUND_RIGHT)
+		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source->file, DOCTOR_OK,
+			"both keys of IANA's root are known: %s", words);
+}
+
+static void examine_seed(struct doctor *doctor, const char *seed, bool state_counts)
+{
+	struct anchor_key keys[ANCHOR_KEYS_MOST];
+	struct source source = {doctor->conf->resolver.trust_anchor, false};
+	size_t count = anchor_keys_read(seed != NULL ? seed : anchor_built_in(), keys);
+	const char *newer;
+	int length;
+	bool is_default = strcmp(source.file, TLSAD_CONFDIR "/root.key") == 0;
+
+	if (seed == NULL) {
+		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file,
+			is_default ? DOCTOR_OK : DOCTOR_WARNING,
+			"there is no such file: the root keys of IANA that are built in count");
+		if (!is_default)
+			doctor_remedy(doctor, "mend [resolver] trust_anchor, or make that file");
+	} else if (count == 0) {
+		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_WARNING,
+			"no anchor for the root: nothing is secure but the zones in it");
+		newer = built_in_line(1, &length);
+		doctor_remedy(doctor, "echo '%.*s' >>%s", length, newer, source.file);
+	} else if (!state_counts) {
+		judge_keys(doctor, &source, keys, count);
+	} else {
+		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_OK,
+			"%zu key%s of the root to start from", count, count > 1 ? "s" : "");
+	}
+}
+
+static void examine_state(struct doctor *doctor, const struct anchors *anchors)
+{
+	struct source source = {anchor_state_file(anchors), true};
+	struct anchor_key keys[ANCHOR_KEYS_MOST];
+
+	switch (anchor_state(anchors)) {
+	case ANCHOR_STATE_USED: {
+		char *state = read_file(source.file);
+		size_t count = state != NULL ? anchor_keys_read(state, keys) : 0;
+		if (count > 0)
+			judge_keys(doctor, &source, keys, count);
+		free(state);
+		return;
+	}
+	case ANCHOR_STATE_NONE:
+		if (anchor_tracked_file(anchors) != NULL)
+			doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_OK,
+				"no state yet: tlsad makes it when validation works");
+		return;
+	case ANCHOR_STATE_UNREADABLE:
+		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_UNKNOWN,
+			"the state of the root's keys cannot be read");
+		doctor_remedy(doctor, "run doctor as root");
+		return;
+	case ANCHOR_STATE_OLD:
+		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_NOTE,
+			"the state is that of another trust anchor; tlsad starts it anew");
+		return;
+	case ANCHOR_STATE_DAMAGED:
+		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_WARNING,
+			"the state of the root's keys is damaged and does not count");
+		doctor_remedy(doctor, "rm %s", source.file);
+	}
+}
+
+void doctor_examine_anchors(struct doctor *doctor, const struct anchors *anchors)
+{
+	/* anchor_open() could read it, or found that there is none. */
+	char *seed = read_file(doctor->conf->resolver.trust_anchor);
+
+	examine_seed(doctor, seed, anchor_state(anchors) == ANCHOR_STATE_USED);
+	examine_state(doctor, anchors);
+	free(seed);
+}

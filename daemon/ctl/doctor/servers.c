@@ -1,0 +1,302 @@
+/*
+ * What doctor_dns.h has learned of name servers, the clock and validation, as findings.
+ */
+#include "common/dns/root_probe.h"
+#include "daemon/ctl/doctor/dns.h"
+#include "daemon/ctl/frame/moment.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+const char *doctor_dns_outcome(const struct exchange *exchange)
+{
+	static const char *const rcodes[] = {
+		"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"};
+	size_t rcode = (size_t)exchange->answer.rcode;
+
+	switch (exchange->outcome) {
+	case EXCHANGE_SILENT:
+		return "no answer within 3 seconds";
+	case EXCHANGE_NO_ROUTE:
+		return "no route to it";
+	case EXCHANGE_FAILED:
+		return exchange->error != 0 ? strerror(exchange->error)
+					    : "what it sent is no answer";
+	default:
+		if (rcode != 0)
+			return rcode < sizeof rcodes / sizeof rcodes[0] ? rcodes[rcode]
+									: "an error";
+		return exchange->answer.found ? "answers" : "an answer without the SOA record";
+	}
+}
+
+/* Over UDP a truncated answer is as good: what matters is that it came. */
+static bool is_good(const struct exchange *exchange)
+{
+	return exchange->outcome == EXCHANGE_ANSWERED && exchange->answer.rcode == 0 &&
+	       (exchange->answer.found || (!exchange->tcp && exchange->answer.truncated));
+}
+
+static bool is_stripped(const struct exchange *exchange)
+{
+	return is_good(exchange) && exchange->answer.found && !exchange->answer.is_signed;
+}
+
+static const char *transport_name(const struct exchange *exchange)
+{
+	return exchange->tcp ? "TCP" : "UDP";
+}
+
+/* --- servers that the configuration names ---------------------------------------------------- */
+
+static const char *const kind_words[] = {
+	[TARGET_ROOT] = "root server",
+	[TARGET_FORWARD] = "[resolver] forward",
+	[TARGET_STUB_ROOT] = "[resolver] stub .",
+	[TARGET_STUB] = "[resolver] stub",
+	[TARGET_NAMESERVER] = "nameserver",
+};
+
+/* Is there another one for the same zone that does answer? */
+static bool has_substitute(const struct doctor_dns *dns, const struct dns_target *target, int tcp)
+{
+	for (size_t i = 0; i < dns->count; i++) {
+		const struct dns_target *other = &dns->targets[i];
+		if (other != target && other->kind == target->kind &&
+			strcmp(other->zone, target->zone) == 0 &&
+			(other->over_tls || is_good(&dns->exchanges[other->exchange + tcp])))
+			return true;
+	}
+	return false;
+}
+
+static void add_unreachable(struct doctor *doctor, const struct doctor_dns *dns,
+	const struct dns_target *target, int tcp)
+{
+	const struct exchange *exchange = &dns->exchanges[target->exchange + tcp];
+	bool substitute = has_substitute(dns, target, tcp);
+
+	doctor_add(doctor, DOCTOR_NAME_SERVER, target->name,
+		substitute ? DOCTOR_WARNING : DOCTOR_FAULT, "%s for %s over %s: %s",
+		kind_words[target->kind], target->zone, transport_name(exchange),
+		doctor_dns_outcome(exchange));
+	if (exchange->outcome == EXCHANGE_ANSWERED)
+		doctor_remedy(doctor, "let that server answer this host, or mend %s in %s",
+			kind_words[target->kind], "tlsad.conf");
+	else
+		doctor_remedy(doctor,
+			"start that server, open port 53 over UDP and TCP to it, or "
+			"mend %s in tlsad.conf",
+			kind_words[target->kind]);
+}
+
+static void add_stripped(
+	struct doctor *doctor, const char *name, const char *what, const char *transport)
+{
+	doctor_add(doctor, DOCTOR_NAME_SERVER, name, DOCTOR_FAULT,
+		"%s over %s: answers come without DNSSEC's signatures", what, transport);
+	doctor_remedy(doctor, "[resolver] forward = a resolver that passes DNSSEC on");
+}
+
+static void examine_target(
+	struct doctor *doctor, const struct doctor_dns *dns, const struct dns_target *target)
+{
+	bool good = true;
+
+	if (target->over_tls) {
+		doctor_add(doctor, DOCTOR_NAME_SERVER, target->name, DOCTOR_OK,
+			"%s over TLS: see validation", kind_words[target->kind]);
+		return;
+	}
+	for (int tcp = 0; tcp < 2; tcp++) {
+		const struct exchange *exchange = &dns->exchanges[target->exchange + tcp];
+		if (!is_good(exchange))
+			add_unreachable(doctor, dns, target, tcp);
+		else if (target->kind != TARGET_STUB && is_stripped(exchange))
+			add_stripped(doctor, target->name, kind_words[target->kind],
+				transport_name(exchange));
+		else
+			continue;
+		good = false;
+	}
+	if (good)
+		doctor_add(doctor, DOCTOR_NAME_SERVER, target->name, DOCTOR_OK,
+			"%s for %s answers over UDP and TCP%s", kind_words[target->kind],
+			target->zone, target->kind != TARGET_STUB ? ", with DNSSEC" : "");
+}
+
+/* --- the root servers, by family ------------------------------------------------------------- */
+
+struct reach {
+	unsigned routes, good, stripped;
+};
+
+static struct reach reach_roots(const struct doctor_dns *dns, int family, int tcp)
+{
+	struct reach reach = {0};
+
+	for (size_t i = 0; i < dns->count; i++) {
+		const struct exchange *exchange = &dns->exchanges[dns->targets[i].exchange + tcp];
+		if (dns->targets[i].kind != TARGET_ROOT || exchange->address.ss_family != family)
+			continue;
+		reach.routes += exchange->outcome != EXCHANGE_NO_ROUTE;
+		reach.good += is_good(exchange);
+		reach.stripped += is_stripped(exchange);
+	}
+	return reach;
+}
+
+static void judge_roots(struct doctor *doctor, struct reach reach, bool other_family,
+	const char *family, const char *transport)
+{
+	char object[32];
+
+	snprintf(object, sizeof object, "%s %s", family, transport);
+	if (reach.stripped > 0) {
+		add_stripped(doctor, object, "root servers", transport);
+	} else if (reach.good > 0) {
+		doctor_add(doctor, DOCTOR_NAME_SERVER, object, DOCTOR_OK,
+			"root servers answer, with DNSSEC");
+	} else if (reach.routes == 0 && other_family) {
+		doctor_add(doctor, DOCTOR_NAME_SERVER, object, DOCTOR_OK,
+			"this host has no route to the root servers");
+	} else if (reach.routes == 0) {
+		doctor_add(doctor, DOCTOR_NAME_SERVER, object, DOCTOR_FAULT,
+			"no route to the root servers");
+		doctor_remedy(doctor, "ip route; or [resolver] forward = a resolver that may be "
+				      "asked");
+	} else {
+		doctor_add(doctor, DOCTOR_NAME_SERVER, object,
+			other_family ? DOCTOR_WARNING : DOCTOR_FAULT,
+			"no root server answers within 3 seconds");
+		doctor_remedy(doctor,
+			"open port 53 over %s to the world, or [resolver] forward = "
+			"a resolver that may be asked",
+			transport);
+	}
+}
+
+static void examine_roots(struct doctor *doctor, const struct doctor_dns *dns)
+{
+	for (int tcp = 0; tcp < 2; tcp++) {
+		const char *transport = tcp ? "TCP" : "UDP";
+		struct reach ipv4 = reach_roots(dns, AF_INET, tcp);
+		struct reach ipv6 = reach_roots(dns, AF_INET6, tcp);
+		judge_roots(doctor, ipv4, ipv6.good > 0, "IPv4", transport);
+		/* Without IPv4 as well, one fault is enough. */
+		judge_roots(doctor, ipv6, ipv6.routes == 0 || ipv4.good > 0, "IPv6", transport);
+	}
+}
+
+/* --- the clock ------------------------------------------------------------------------------- */
+
+/* The root's signature that is nearest to now: one server with an old zone is no witness. */
+static const struct question_answer *find_witness(
+	const struct doctor_dns *dns, uint32_t now, int32_t *distance)
+{
+	const struct question_answer *witness = NULL;
+
+	for (size_t i = 0; i < 2 * dns->count; i++) {
+		const struct exchange *exchange = &dns->exchanges[i];
+		const struct question_answer *answer = &exchange->answer;
+		if (exchange->outcome != EXCHANGE_ANSWERED || !answer->is_signed ||
+			strcmp(exchange->zone, ".") != 0)
+			continue;
+		int32_t off = question_distance(answer->inception, answer->expiration, now);
+		if (witness == NULL || (off < 0 ? -(int64_t)off : off) <
+					       (*distance < 0 ? -(int64_t)*distance : *distance)) {
+			witness = answer;
+			*distance = off;
+		}
+	}
+	return witness;
+}
+
+static void examine_clock(struct doctor *doctor, const struct doctor_dns *dns)
+{
+	char from[MOMENT_SIZE], until[MOMENT_SIZE], now_words[MOMENT_SIZE], off[MOMENT_SIZE];
+	int64_t now = (int64_t)time(NULL);
+	int32_t distance = 0;
+	const struct question_answer *witness = find_witness(dns, (uint32_t)now, &distance);
+
+	if (witness == NULL) {
+		doctor_add(doctor, DOCTOR_CLOCK, "", DOCTOR_UNKNOWN,
+			"no signature of the root was had to hold this clock against: %s",
+			moment_date(now_words, now));
+		doctor_remedy(doctor, "see name-server");
+		return;
+	}
+	/* What is near enough in serial numbers is so in seconds since 1970. */
+	moment_date(from, now + (int32_t)(witness->inception - (uint32_t)now));
+	moment_date(until, now + (int32_t)(witness->expiration - (uint32_t)now));
+	moment_date(now_words, now);
+	if (distance == 0) {
+		doctor_add(doctor, DOCTOR_CLOCK, "", DOCTOR_OK,
+			"%s is within the root's signatures, %s to %s", now_words, from, until);
+		return;
+	}
+	moment_duration(off, distance < 0 ? -(int64_t)distance : distance);
+	doctor_add(doctor, DOCTOR_CLOCK, "", DOCTOR_FAULT,
+		"%s is %s %s the root's signatures, %s to %s: the clock is %s by that or more",
+		now_words, off, distance < 0 ? "before" : "after", from, until,
+		distance < 0 ? "slow" : "fast");
+	doctor_remedy(doctor, "timedatectl set-ntp true");
+}
+
+/* --- validation ------------------------------------------------------------------------------ */
+
+static void add_invalid(
+	struct doctor *doctor, const struct doctor_dns *dns, const char *what, const char *remedy)
+{
+	doctor_add(doctor, DOCTOR_VALIDATION, "", DOCTOR_FAULT, "%s%s%s%s", what,
+		dns->answer.detail[0] != '\0' ? " (" : "", dns->answer.detail,
+		dns->answer.detail[0] != '\0' ? ")" : "");
+	doctor_remedy(doctor, "%s", remedy);
+}
+
+static void examine_validation(struct doctor *doctor, const struct doctor_dns *dns)
+{
+	if (!dns->answered)
+		return;
+	switch (probe_read(&dns->answer)) {
+	case PROBE_WORKS:
+		doctor_add(doctor, DOCTOR_VALIDATION, "", DOCTOR_OK, "the root zone is secure");
+		return;
+	case PROBE_NO_ROUTE:
+		add_invalid(doctor, dns, "no answer for the root zone", "see name-server");
+		return;
+	case PROBE_STRIPPED:
+		add_invalid(doctor, dns, "signatures are stripped on the way",
+			"[resolver] forward = a resolver that passes DNSSEC on");
+		return;
+	case PROBE_CLOCK:
+		add_invalid(
+			doctor, dns, "the root's signatures are out of their time", "see clock");
+		return;
+	case PROBE_NO_MATCH:
+		add_invalid(doctor, dns,
+			"the root's keys do not fit the trust anchor, or answers are forged",
+			"[resolver] trust_anchor = a file with the keys of this root");
+		return;
+	default:
+		add_invalid(doctor, dns, "no trust anchor covers the root: nothing is secure",
+			"see trust-anchor");
+	}
+}
+
+void doctor_examine_dns(struct doctor *doctor, const struct doctor_dns *dns)
+{
+	bool roots = false;
+
+	for (size_t i = 0; i < dns->count; i++) {
+		roots = roots || dns->targets[i].kind == TARGET_ROOT;
+		if (dns->targets[i].kind != TARGET_ROOT &&
+			dns->targets[i].kind != TARGET_NAMESERVER)
+			examine_target(doctor, dns, &dns->targets[i]);
+	}
+	if (roots)
+		examine_roots(doctor, dns);
+	examine_clock(doctor, dns);
+	examine_validation(doctor, dns);
+}

@@ -1,0 +1,155 @@
+#include "daemon/ctl/exception/edit.h"
+
+#include "common/base/clock.h"
+#include "common/conf/conf.h"
+#include "common/site/minimum.h"
+#include "common/base/log.h"
+#include "daemon/ctl/frame/client.h"
+
+#include <string.h>
+
+static const char *const change_names[] = {
+	[EXCEPTION_ADDED] = "added",
+	[EXCEPTION_REPLACED] = "replaced",
+	[EXCEPTION_REMOVED] = "removed",
+	[EXCEPTION_ABSENT] = "absent",
+};
+
+static struct conf *load(const struct ctl *ctl, char error[CONF_ERROR_SIZE])
+{
+	return conf_load(ctl->conf_given ? ctl->conf_file : TLSAD_CONFDIR "/tlsad.conf",
+		ctl->conf_given, NULL, 0, error);
+}
+
+/* Of the rules that stand in the configuration itself; NULL: there is none for the key. */
+static const struct exception *find_exception(const struct conf *conf, const char *key)
+{
+	const struct exception *exception;
+
+	for (size_t i = 0; (exception = rules_exception(conf->rules, i)) != NULL; i++) {
+		if (strcmp(exception->key, key) == 0)
+			return exception;
+	}
+	return NULL;
+}
+
+static bool may_change(const struct conf *conf, const char *key)
+{
+	const struct exception *exception = find_exception(conf, key);
+
+	if (conf->dane.exceptions_file[0] == '\0') {
+		log_error("[dane] exceptions_file is not set: name the file in which tlsactl is to "
+			  "keep exceptions");
+		return false;
+	}
+	if (exception == NULL)
+		return true;
+	log_error("the exception for %s stands at %s:%u: change it there", key,
+		exception->place.file, exception->place.line);
+	return false;
+}
+
+/* What the daemon will make of all rules together. False when it will refuse them. */
+static bool check_rules(const struct ctl *ctl, const char *key)
+{
+	char error[CONF_ERROR_SIZE];
+	struct conf *conf = load(ctl, error);
+	struct ruling ruling;
+
+	if (conf == NULL || !conf_load_rules(conf, error)) {
+		log_error("the change is written, but tlsad will not take it over: %s", error);
+		conf_release(conf);
+		return false;
+	}
+	rules_find_key(conf->rules, key, clock_wall(), &ruling);
+	if (ruling.exception != NULL && strcmp(ruling.exception->key, key) == 0 &&
+		floor_exception(ruling.minimum, ruling.exception->level) != FLOOR_EXCEPTION_HOLDS)
+		log_warning("it is less than the minimum %s = %s, which wins", ruling.minimum_key,
+			minimum_names[ruling.minimum]);
+	conf_release(conf);
+	return true;
+}
+
+/* A daemon that does not run reads the file when it starts. */
+static bool reload(const struct ctl *ctl, int *status)
+{
+	struct answer answer;
+
+	if (client_ask(ctl, json_pack("{s:s}", "verb", "reload"), CTL_NO, &answer, status)) {
+		answer_clear(&answer);
+		*status = CTL_YES;
+		return true;
+	}
+	if (*status == EX_UNAVAILABLE) {
+		log_warning("the change is written, and no tlsad has taken it over: it does at its "
+			    "next start");
+		*status = CTL_YES;
+	}
+	return false;
+}
+
+static int report(const struct ctl *ctl, json_t *object, const char *key, const char *file,
+	enum exception_change change, bool reloaded)
+{
+	if (!ctl->json) {
+		printf("%s: %s%s\n", key, change_names[change],
+			reloaded ? "; tlsad has taken it over" : "");
+		return CTL_YES;
+	}
+	json_object_set_new(object, "domain", json_string(key));
+	json_object_set_new(object, "file", json_string(file));
+	json_object_set_new(object, "change", json_string(change_names[change]));
+	json_object_set_new(object, "reloaded", json_boolean(reloaded));
+	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	putchar('\n');
+	return CTL_YES;
+}
+
+static int edit(const struct ctl *ctl, const struct conf *conf, const char *key, const char *value,
+	json_t *object)
+{
+	const char *file = conf->dane.exceptions_file;
+	char error[RULES_ERROR_SIZE];
+	int status = CTL_YES;
+
+	if (!may_change(conf, key))
+		return CTL_NO;
+	enum exception_change change = exception_file_change(file, key, value, error);
+	if (change == EXCEPTION_FAILED) {
+		log_error("%s", error);
+		return CTL_NO;
+	}
+	if (change == EXCEPTION_ABSENT) {
+		log_error("%s has no exception in %s", key, file);
+		return CTL_NO;
+	}
+	if (!check_rules(ctl, key))
+		return CTL_NO;
+	bool reloaded = reload(ctl, &status);
+	return status == CTL_YES ? report(ctl, object, key, file, change, reloaded) : status;
+}
+
+int exception_edit(const struct ctl *ctl, const char *domain, const char *value, json_t *object)
+{
+	char key[RULES_KEY_SIZE], error[RULES_ERROR_SIZE];
+	int status = EX_USAGE;
+
+	if (!rules_key(domain, key, error)) {
+		log_error("%s", error);
+	} else if (strcmp(key, "*") == 0) {
+		log_error("there is no exception for *; see [dane] mode and site_level in "
+			  "tlsad.conf(5)");
+	} else {
+		char words[CONF_ERROR_SIZE];
+		struct conf *conf = load(ctl, words);
+
+		status = EX_CONFIG;
+		if (conf == NULL)
+			log_error("%s", words);
+		else
+			status = edit(ctl, conf, key, value, object);
+		conf_release(conf);
+	}
+	json_decref(object);
+	return status;
+}

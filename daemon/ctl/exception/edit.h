@@ -1,0 +1,20 @@
+/*
+ * exception_edit: what the commands "exception add" and "exception remove" have in common: which
+ * file it is, and that the daemon takes the change over.
+ */
+#ifndef TLSAD_CTL_EXCEPTION_EDIT_H
+#define TLSAD_CTL_EXCEPTION_EDIT_H
+
+#include "daemon/ctl/frame/command.h"
+#include "daemon/ctl/exception/file.h"
+
+#include <jansson.h>
+
+/*
+ * Give `domain`, as it was typed, this value, or none (NULL), and have the daemon reload. `object`
+ * is what --json prints, with the members that the command knows; it gets `domain`, `file`,
+ * `change` and `reloaded`, and is released. Returns the exit status; what went wrong has been said.
+ */
+int exception_edit(const struct ctl *ctl, const char *domain, const char *value, json_t *object);
+
+#endif

@@ -1,0 +1,460 @@
+#include "daemon/ctl/frame/client.h"
+
+#include "common/conf/conf.h"
+#include "common/base/log.h"
+#include "common/base/netstring.h"
+#include "common/base/text.h"
+#include "daemon/control/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	/* Six digits, the colon, and the comma at the end. */
+	FRAME_LONGEST = CLIENT_ANSWER_LONGEST + 8,
+	/* Answers are objects in arrays in objects; a few levels deep. */
+	DEPTH_MOST = 16,
+};
+
+struct client {
+	char path[sizeof((struct sockaddr_un *)0)->sun_path];
+	int fd;
+	unsigned timeout; /* [resolver] timeout [s] */
+	unsigned last_id;
+	/* What waits to be sent: bytes from `out_begin` to `out_end`. */
+	char *out;
+	size_t out_begin, out_end, out_size;
+	/* What has come and is not read yet. */
+	char *in;
+	size_t in_begin, in_end;
+};
+
+/* --- which socket -------------------------------------------------------------------------- */
+
+static bool set_path(struct client *client, const char *text)
+{
+	const char *path = strncmp(text, "unix:", 5) == 0 ? text + 5 : text;
+
+	if (strlen(path) >= sizeof client->path) {
+		log_error("%s: a socket's path has at most %zu characters", path,
+			sizeof client->path - 1);
+		return false;
+	}
+	strcpy(client->path, path);
+	return true;
+}
+
+/* The socket that the configuration names, unless -s does. */
+static bool choose_path(struct client *client, const struct ctl *ctl, const struct conf *conf)
+{
+	if (ctl->control != NULL)
+		return set_path(client, ctl->control);
+	if (conf->server.control[0] != '\0')
+		return set_path(client, conf->server.control);
+	log_error("tlsad has no control socket: [server] control is empty");
+	return false;
+}
+
+static bool read_configuration(struct client *client, const struct ctl *ctl, int *status)
+{
+	char error[CONF_ERROR_SIZE];
+	struct conf *conf =
+		conf_load(ctl->conf_given ? ctl->conf_file : TLSAD_CONFDIR "/tlsad.conf",
+			ctl->conf_given, NULL, 0, error);
+
+	/* Who names the socket may lack the right to read the daemon's own configuration. */
+	if (conf == NULL && (ctl->control == NULL || ctl->conf_given)) {
+		log_error("%s", error);
+		*status = EX_CONFIG;
+		return false;
+	}
+	*status = EX_UNAVAILABLE;
+	if (conf != NULL)
+		client->timeout = conf->resolver.timeout;
+	bool chosen = choose_path(client, ctl, conf);
+	conf_release(conf);
+	return chosen;
+}
+
+/* --- connecting ---------------------------------------------------------------------------- */
+
+static void complain_connect(const struct client *client, int error)
+{
+	struct stat status;
+	bool is_there = stat(client->path, &status) == 0;
+
+	if (error == EACCES || error == EPERM)
+		log_error("%s: permission denied: the control socket is for root and the account "
+			  "of tlsad",
+			client->path);
+	else if (error == ENOENT)
+		log_error("%s: there is no such socket: does tlsad run?", client->path);
+	else if (is_there && !S_ISSOCK(status.st_mode))
+		log_error("%s: that is no socket", client->path);
+	else if (error == ECONNREFUSED)
+		log_error("%s: nobody listens there: does tlsad run?", client->path);
+	else if (error == EAGAIN || error == ETIMEDOUT)
+		log_error("%s: tlsad did not accept the connection within %d seconds", client->path,
+			CLIENT_CONNECT_LIMIT);
+	else
+		log_error("%s: %s", client->path, strerror(error));
+}
+
+static bool connect_socket(struct client *client)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	/* It holds for connect(2) too, which waits where the queue of the listener is full. */
+	struct timeval limit = {.tv_sec = CLIENT_CONNECT_LIMIT};
+
+	strcpy(address.sun_path, client->path);
+	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (client->fd < 0 ||
+		setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0 ||
+		connect(client->fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+		fcntl(client->fd, F_SETFL, O_NONBLOCK) != 0) {
+		complain_connect(client, errno);
+		return false;
+	}
+	return true;
+}
+
+struct client *client_open(const struct ctl *ctl, int *status)
+{
+	struct client *client = calloc(1, sizeof *client);
+
+	*status = EX_UNAVAILABLE;
+	if (client == NULL || (client->in = malloc(FRAME_LONGEST)) == NULL) {
+		free(client);
+		log_error("out of memory");
+		return NULL;
+	}
+	client->fd = -1;
+	client->timeout = CLIENT_SILENCE_LIMIT - CLIENT_LOOKUP_GRACE;
+	if (read_configuration(client, ctl, status) && connect_socket(client))
+		return client;
+	client_close(client);
+	return NULL;
+}
+
+void client_close(struct client *client)
+{
+	if (client == NULL)
+		return;
+	if (client->fd >= 0)
+		close(client->fd);
+	free(client->in);
+	free(client->out);
+	free(client);
+}
+
+unsigned client_lookup_limit(const struct client *client)
+{
+	return client->timeout + CLIENT_LOOKUP_GRACE;
+}
+
+void client_complain_silence(const struct client *client, unsigned seconds)
+{
+	log_error("%s: tlsad did not answer within %u seconds", client->path, seconds);
+}
+
+/* --- sending ------------------------------------------------------------------------------- */
+
+static bool reserve(struct client *client, size_t size)
+{
+	if (client->out_begin > 0) {
+		memmove(client->out, client->out + client->out_begin,
+			client->out_end - client->out_begin);
+		client->out_end -= client->out_begin;
+		client->out_begin = 0;
+	}
+	if (client->out_size - client->out_end >= size)
+		return true;
+	char *bytes = realloc(client->out, client->out_end + size);
+	if (bytes == NULL)
+		return false;
+	client->out = bytes;
+	client->out_size = client->out_end + size;
+	return true;
+}
+
+unsigned client_send(struct client *client, json_t *request)
+{
+	char bytes[NETSTRING_HEAD + CONTROL_REQUEST_LONGEST + 1], *payload = bytes + NETSTRING_HEAD;
+	unsigned id = client->last_id == INT_MAX ? 1 : client->last_id + 1;
+	size_t frame_size = 0;
+
+	if (request == NULL)
+		return 0;
+	json_object_set_new_nocheck(request, "id", json_integer(id));
+	size_t size = json_dumpb(
+		request, payload, CONTROL_REQUEST_LONGEST, JSON_COMPACT | JSON_ENSURE_ASCII);
+	json_decref(request);
+	if (size == 0 || size > CONTROL_REQUEST_LONGEST)
+		return 0;
+	const char *frame = netstring_frame(payload, size, &frame_size);
+	if (!reserve(client, frame_size))
+		return 0;
+	memcpy(client->out + client->out_end, frame, frame_size);
+	client->out_end += frame_size;
+	client->last_id = id;
+	return id;
+}
+
+/* --- receiving ----------------------------------------------------------------------------- */
+
+/* Every string in it can be shown on a terminal. */
+static bool is_showable(const json_t *value, unsigned depth)
+{
+	const char *key;
+	json_t *member;
+	size_t i;
+
+	if (depth > DEPTH_MOST)
+		return false;
+	if (json_is_string(value))
+		return text_is_showable(json_string_value(value));
+	/* Jansson takes no const object, though it only reads it. */
+	json_object_foreach((json_t *)value, key, member)
+	{
+		if (!text_is_showable(key) || !is_showable(member, depth + 1))
+			return false;
+	}
+	json_array_foreach(value, i, member)
+	{
+		if (!is_showable(member, depth + 1))
+			return false;
+	}
+	return true;
+}
+
+/* An answer by the shape of it. The words of an error are escaped by whoever logs them. */
+static bool read_answer(const char *payload, size_t size, struct answer *answer)
+{
+	memset(answer, 0, sizeof *answer);
+	answer->root = json_loadb(payload, size, 0, NULL);
+	const json_t *id = json_object_get(answer->root, "id");
+	const json_t *entry = json_object_get(answer->root, "entry");
+	answer->error = json_string_value(json_object_get(answer->root, "error"));
+	answer->id = (unsigned)json_integer_value(id);
+	answer->object = entry != NULL ? entry : answer->root;
+	answer->kind = answer->error != NULL ? ANSWER_ERROR
+		       : entry != NULL       ? ANSWER_ENTRY
+					     : ANSWER_LAST;
+	/* What is no JSON gets an error without id. */
+	if (json_is_integer(id) ? json_integer_value(id) <= 0 || json_integer_value(id) > INT_MAX
+				: answer->kind != ANSWER_ERROR)
+		return false;
+	if (answer->kind == ANSWER_LAST && !json_is_true(json_object_get(answer->root, "ok")))
+		return false;
+	return json_is_object(answer->object) &&
+	       (answer->kind == ANSWER_ERROR || is_showable(answer->root, 0));
+}
+
+void answer_clear(struct answer *answer)
+{
+	json_decref(answer->root);
+	memset(answer, 0, sizeof *answer);
+}
+
+static const char stranger[] = "what answers there does not speak as tlsad's control socket does";
+
+static enum client_result lose(const struct client *client, const char *why)
+{
+	log_error("%s: %s", client->path, why);
+	return CLIENT_LOST;
+}
+
+static enum client_result take_frame(struct client *client, struct answer *answer)
+{
+	const char *payload = NULL;
+	size_t size = 0, consumed = 0;
+
+	switch (netstring_parse(client->in + client->in_begin, client->in_end - client->in_begin,
+		CLIENT_ANSWER_LONGEST, &payload, &size, &consumed)) {
+	case NETSTRING_COMPLETE:
+		client->in_begin += consumed;
+		if (read_answer(payload, size, answer))
+			return CLIENT_ANSWER;
+		answer_clear(answer);
+		return lose(client, stranger);
+	case NETSTRING_PARTIAL:
+		return CLIENT_NOTHING;
+	default:
+		return lose(client, stranger);
+	}
+}
+
+static bool is_passing(int error)
+{
+	return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+/* False when the connection is no more. */
+static bool write_some(struct client *client)
+{
+	ssize_t sent = send(client->fd, client->out + client->out_begin,
+		client->out_end - client->out_begin, MSG_NOSIGNAL);
+
+	if (sent > 0)
+		client->out_begin += (size_t)sent;
+	return sent >= 0 || is_passing(errno);
+}
+
+static bool read_some(struct client *client)
+{
+	memmove(client->in, client->in + client->in_begin, client->in_end - client->in_begin);
+	client->in_end -= client->in_begin;
+	client->in_begin = 0;
+	ssize_t got = read(client->fd, client->in + client->in_end, FRAME_LONGEST - client->in_end);
+	if (got > 0)
+		client->in_end += (size_t)got;
+	return got > 0 || (got < 0 && is_passing(errno));
+}
+
+static int64_t milliseconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+enum client_result client_receive(struct client *client, int milliseconds, struct answer *answer)
+{
+	int64_t end = milliseconds_now() + milliseconds;
+
+	for (;;) {
+		struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
+		enum client_result result = take_frame(client, answer);
+		int64_t left = end - milliseconds_now();
+		if (result != CLIENT_NOTHING)
+			return result;
+		if (client->out_begin < client->out_end)
+			poll_fd.events |= POLLOUT;
+		int ready = poll(&poll_fd, 1, left > 0 ? (int)left : 0);
+		if (ready < 0 && errno != EINTR)
+			return lose(client, strerror(errno));
+		if (ready == 0 && left <= 0)
+			return CLIENT_NOTHING;
+		/* Who hangs up may have said something before: reading finds out. */
+		if ((poll_fd.revents & (POLLIN | POLLHUP | POLLERR)) != 0 && ready > 0) {
+			if (!read_some(client))
+				return lose(client, "tlsad hung up before it had answered");
+		} else if ((poll_fd.revents & POLLOUT) != 0 && ready > 0 && !write_some(client)) {
+			return lose(client, "tlsad hung up before it had answered");
+		}
+	}
+}
+
+/* --- one request --------------------------------------------------------------------------- */
+
+static struct client *begin(
+	const struct ctl *ctl, json_t *request, unsigned *id, int refused, int *status)
+{
+	struct client *client = client_open(ctl, status);
+
+	if (client == NULL) {
+		json_decref(request);
+		return NULL;
+	}
+	*id = client_send(client, request);
+	if (*id != 0)
+		return client;
+	log_error("what is no UTF-8, or as long as that, cannot be asked for");
+	*status = refused;
+	client_close(client);
+	return NULL;
+}
+
+/* The next answer to request `id`; false when there is none, which has been said. */
+static bool await(struct client *client, unsigned id, unsigned seconds, struct answer *answer)
+{
+	do {
+		answer_clear(answer);
+		switch (client_receive(client, (int)seconds * 1000, answer)) {
+		case CLIENT_ANSWER:
+			break;
+		case CLIENT_NOTHING:
+			client_complain_silence(client, seconds);
+			return false;
+		default:
+			return false;
+		}
+	} while (answer->id != id && answer->id != 0);
+	return true;
+}
+
+bool client_ask(
+	const struct ctl *ctl, json_t *request, int refused, struct answer *answer, int *status)
+{
+	unsigned id = 0;
+	struct client *client = begin(ctl, request, &id, refused, status);
+
+	memset(answer, 0, sizeof *answer);
+	if (client == NULL)
+		return false;
+	unsigned limit = client_lookup_limit(client);
+	bool found = await(
+		client, id, limit > CLIENT_SILENCE_LIMIT ? limit : CLIENT_SILENCE_LIMIT, answer);
+	*status = EX_UNAVAILABLE;
+	if (found && answer->kind == ANSWER_ERROR) {
+		log_error("%s", answer->error);
+		*status = refused;
+	} else if (found && answer->kind == ANSWER_ENTRY) {
+		lose(client, stranger);
+	}
+	client_close(client);
+	found = found && answer->kind == ANSWER_LAST;
+	if (!found)
+		answer_clear(answer);
+	return found;
+}
+
+int client_stream(const struct ctl *ctl, json_t *request,
+	bool (*take)(void *context, const json_t *entry), void *context)
+{
+	struct answer answer = {.id = 0};
+	unsigned id = 0;
+	int status = EX_UNAVAILABLE;
+	bool more = true;
+	struct client *client = begin(ctl, request, &id, CTL_NO, &status);
+
+	if (client == NULL)
+		return status;
+	while (more && await(client, id, CLIENT_SILENCE_LIMIT, &answer)) {
+		if (answer.kind == ANSWER_ENTRY) {
+			more = take(context, answer.object);
+			continue;
+		}
+		status = answer.kind == ANSWER_LAST ? CTL_YES : CTL_NO;
+		if (answer.kind == ANSWER_ERROR)
+			log_error("%s", answer.error);
+		break;
+	}
+	answer_clear(&answer);
+	client_close(client);
+	return more ? status : EX_IOERR;
+}
+
+/* --- members ------------------------------------------------------------------------------- */
+
+const char *client_string(const json_t *object, const char *member)
+{
+	const char *value = json_string_value(json_object_get(object, member));
+	return value != NULL ? value : "";
+}
+
+json_int_t client_integer(const json_t *object, const char *member)
+{
+	return json_integer_value(json_object_get(object, member));
+}

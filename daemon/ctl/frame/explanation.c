@@ -1,0 +1,342 @@
+#include "daemon/ctl/frame/explanation.h"
+
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "daemon/ctl/frame/client.h"
+#include "daemon/ctl/frame/moment.h"
+#include "daemon/ctl/frame/reply.h"
+#include "daemon/ctl/frame/screen.h"
+
+#include <string.h>
+#include <time.h>
+
+enum {
+	INDENT = 2,
+	TEXT_COLUMN = 12,  /* where everything but the first word of a line begins */
+	DIGITS_SHOWN = 64, /* of a record's data: a SHA-256 digest */
+	WORDS_SIZE = 4096,
+};
+
+/* --- words and their colours --------------------------------------------------------------- */
+
+static const struct {
+	const char *word;
+	enum screen_style style;
+} styles[] = {
+	{"secure", SCREEN_GOOD},
+	{"usable", SCREEN_GOOD},
+	{"insecure", SCREEN_WARNING},
+	{"unusable", SCREEN_WARNING},
+	{"none", SCREEN_WARNING},
+	{"unreachable", SCREEN_FAINT},
+	{"bogus", SCREEN_BAD},
+	{"failed", SCREEN_BAD},
+	{"NOTFOUND", SCREEN_WARNING},
+	{"TEMP", SCREEN_BAD},
+	{"TIMEOUT", SCREEN_BAD},
+	{"PERM", SCREEN_BAD},
+};
+
+static enum screen_style style_of(const char *word)
+{
+	for (size_t i = 0; i < sizeof styles / sizeof styles[0]; i++) {
+		if (strcmp(styles[i].word, word) == 0)
+			return styles[i].style;
+	}
+	/* A level of TLS. */
+	return SCREEN_GOOD;
+}
+
+static bool is(const json_t *object, const char *member, const char *word)
+{
+	return strcmp(client_string(object, member), word) == 0;
+}
+
+/* How far something can be trusted: its DNSSEC status, unless there was no answer at all. */
+static const char *trust_of(const json_t *object)
+{
+	if (!is(object, "status", "failed"))
+		return client_string(object, "dnssec");
+	return is(object, "dnssec", "bogus") || is(object, "failure", "bogus") ? "bogus" : "failed";
+}
+
+/*
+ * A line of the tree: a word, the time that is left, what it is, and more. The word alone is
+ * indented.
+ */
+static void print_line(const struct screen *screen, unsigned depth, const char *word,
+	const json_t *times, const char *what, const char *words)
+{
+	char left[MOMENT_SIZE] = "";
+	unsigned indent = depth * INDENT;
+
+	if (json_object_get(times, "ttl") != NULL)
+		moment_brief(left, client_integer(times, "ttl"));
+	screen_row(screen, indent, style_of(word), word, TEXT_COLUMN - indent, "%4s  %-4s  %s",
+		left, what, words);
+}
+
+static void add_stale(struct text *text, const json_t *part)
+{
+	char until[MOMENT_SIZE];
+
+	if (json_is_true(json_object_get(part, "stale")))
+		text_add_format(text, "; expired, in use until %s since refreshing it failed",
+			moment_date(until, client_integer(part, "stale_until")));
+}
+
+/* --- the tree ------------------------------------------------------------------------------ */
+
+static void print_record(const struct screen *screen, const json_t *record)
+{
+	bool usable = json_is_true(json_object_get(record, "usable"));
+	const char *data = client_string(record, "data");
+	char words[WORDS_SIZE];
+	struct text text;
+
+	text_init(&text, words, sizeof words);
+	if (json_object_get(record, "usage") != NULL)
+		text_add_format(&text,
+			"%" JSON_INTEGER_FORMAT " %" JSON_INTEGER_FORMAT " %" JSON_INTEGER_FORMAT
+			" %.*s%s",
+			client_integer(record, "usage"), client_integer(record, "selector"),
+			client_integer(record, "matching_type"), DIGITS_SHOWN, data,
+			strlen(data) > DIGITS_SHOWN ? "..." : "");
+	if (!usable)
+		text_add_format(&text, ": %s", client_string(record, "why"));
+	if (client_string(record, "trust_anchor")[0] != '\0')
+		text_add_format(&text, "; trust anchor %s", client_string(record, "trust_anchor"));
+	if (client_string(record, "not_pinned")[0] != '\0')
+		text_add_format(&text, "; not pinned: %s", client_string(record, "not_pinned"));
+	print_line(screen, 3, usable ? "usable" : "unusable", NULL, "", words);
+}
+
+static void add_outcome(struct text *text, const json_t *lookup)
+{
+	const json_t *addresses = json_object_get(lookup, "addresses"), *address;
+	size_t i;
+
+	if (is(lookup, "status", "failed")) {
+		text_add_format(text, ": %s", client_string(lookup, "failure"));
+		if (client_string(lookup, "detail")[0] != '\0')
+			text_add_format(text, ": %s", client_string(lookup, "detail"));
+	} else if (is(lookup, "status", "nodata")) {
+		text_add(text, ": there are none");
+	} else if (is(lookup, "status", "nxdomain")) {
+		text_add(text, ": there is no such name");
+	}
+	if (client_string(lookup, "canonical_name")[0] != '\0')
+		text_add_format(text, ", an alias of %s", client_string(lookup, "canonical_name"));
+	json_array_foreach(addresses, i, address)
+		text_add_format(text, "%s%s", i == 0 ? ": " : ", ", json_string_value(address));
+}
+
+static void print_lookup(const struct screen *screen, const json_t *lookup)
+{
+	char words[WORDS_SIZE];
+	struct text text;
+
+	text_init(&text, words, sizeof words);
+	text_add(&text, client_string(lookup, "name"));
+	add_outcome(&text, lookup);
+	print_line(screen, 2, trust_of(lookup), lookup, client_string(lookup, "type"), words);
+}
+
+static void print_host(const struct screen *screen, const json_t *host, bool in_set)
+{
+	const json_t *element;
+	char words[WORDS_SIZE];
+	struct text text;
+	size_t i;
+
+	text_init(&text, words, sizeof words);
+	text_add_format(&text, "%s:%" JSON_INTEGER_FORMAT, client_string(host, "name"),
+		client_integer(host, "port"));
+	if (in_set)
+		text_add_format(&text, ", preference %" JSON_INTEGER_FORMAT,
+			client_integer(host, "preference"));
+	add_stale(&text, host);
+	print_line(screen, 1, client_string(host, "status"), host, "host", words);
+	json_array_foreach(json_object_get(host, "lookups"), i, element)
+		print_lookup(screen, element);
+	json_array_foreach(json_object_get(host, "tlsa"), i, element) print_record(screen, element);
+}
+
+static void print_mx(const struct screen *screen, const json_t *mx, size_t hosts)
+{
+	char words[WORDS_SIZE];
+	struct text text;
+
+	text_init(&text, words, sizeof words);
+	if (is(mx, "status", "found"))
+		text_add_format(&text, "%s: %zu host%s", client_string(mx, "name"), hosts,
+			hosts == 1 ? "" : "s");
+	else if (is(mx, "status", "absent"))
+		text_add_format(&text, "%s: none, it is its own host (RFC 5321 5.1)",
+			client_string(mx, "name"));
+	else if (is(mx, "status", "null"))
+		text_add_format(
+			&text, "%s: it takes no mail (RFC 7505)", client_string(mx, "name"));
+	else if (is(mx, "status", "nxdomain"))
+		text_add_format(&text, "%s: there is no such domain", client_string(mx, "name"));
+	else
+		text_add(&text, client_string(mx, "failure"));
+	add_stale(&text, mx);
+	print_line(screen, 0, trust_of(mx), mx, "MX", words);
+}
+
+static void print_tree(const struct screen *screen, const json_t *explanation)
+{
+	const json_t *mx = json_object_get(explanation, "mx"), *host;
+	const json_t *hosts = json_object_get(explanation, "hosts");
+	json_int_t not_shown = client_integer(explanation, "hosts_not_shown");
+	size_t i;
+
+	if (!json_is_object(mx) && json_array_size(hosts) == 0)
+		return;
+	screen_blank(screen);
+	if (json_is_object(mx))
+		print_mx(screen, mx, json_array_size(hosts) + (size_t)not_shown);
+	json_array_foreach(hosts, i, host)
+		print_host(screen, host, json_is_object(mx) && is(mx, "status", "found"));
+	if (not_shown > 0)
+		screen_row(screen, INDENT, SCREEN_FAINT, "...", TEXT_COLUMN - INDENT,
+			"and %" JSON_INTEGER_FORMAT " more hosts", not_shown);
+}
+
+/* --- what came of it ----------------------------------------------------------------------- */
+
+static void print_times(const struct screen *screen, const json_t *explanation)
+{
+	bool cached = json_is_true(json_object_get(explanation, "cached"));
+	json_int_t ttl = client_integer(explanation, "ttl");
+	char left[MOMENT_SIZE], date[MOMENT_SIZE];
+
+	if (json_is_null(json_object_get(explanation, "kind")))
+		return;
+	screen_row(screen, 0, SCREEN_PLAIN, "cached", TEXT_COLUMN,
+		"%s; the first of its parts expires in %s, %s",
+		cached ? "all of it was there" : "not all of it was there",
+		moment_duration(left, ttl), moment_date(date, (int64_t)time(NULL) + ttl));
+}
+
+static void add_place(struct text *text, const json_t *rule)
+{
+	if (json_is_string(json_object_get(rule, "file")))
+		text_add_format(text, ", %s:%" JSON_INTEGER_FORMAT, client_string(rule, "file"),
+			client_integer(rule, "line"));
+}
+
+static void print_minimum(const struct screen *screen, const json_t *minimum)
+{
+	const json_t *reached = json_object_get(minimum, "reached");
+	char words[WORDS_SIZE];
+	struct text text;
+
+	if (!json_is_object(minimum))
+		return;
+	text_init(&text, words, sizeof words);
+	text_add_format(&text, "%s for %s", client_string(minimum, "level"),
+		client_string(minimum, "domain"));
+	add_place(&text, minimum);
+	if (json_is_false(reached))
+		text_add_format(&text, ": it offers %s", client_string(minimum, "offered"));
+	screen_row(screen, 0, json_is_false(reached) ? SCREEN_WARNING : SCREEN_PLAIN, "minimum",
+		TEXT_COLUMN, "%s", words);
+}
+
+static void print_exception(const struct screen *screen, const json_t *exception)
+{
+	bool in_force = is(exception, "state", "in force");
+	char words[WORDS_SIZE];
+	struct text text;
+
+	if (!json_is_object(exception))
+		return;
+	text_init(&text, words, sizeof words);
+	text_add_format(&text, "%s for %s", client_string(exception, "level"),
+		client_string(exception, "domain"));
+	if (client_string(exception, "until")[0] != '\0')
+		text_add_format(&text, " until %s", client_string(exception, "until"));
+	add_place(&text, exception);
+	text_add_format(&text, ": %s", client_string(exception, "state"));
+	if (client_string(exception, "instead_of")[0] != '\0')
+		text_add_format(&text, ", instead of %s", client_string(exception, "instead_of"));
+	if (client_string(exception, "why")[0] != '\0')
+		text_add_format(&text, "; %s", client_string(exception, "why"));
+	screen_row(screen, 0, in_force ? SCREEN_WARNING : SCREEN_PLAIN, "exception", TEXT_COLUMN,
+		"%s", words);
+}
+
+/* This site's own part in the answer. */
+static void print_rules(const struct screen *screen, const json_t *explanation)
+{
+	print_minimum(screen, json_object_get(explanation, "minimum"));
+	print_exception(screen, json_object_get(explanation, "exception"));
+	if (json_is_true(json_object_get(explanation, "monitor")))
+		screen_row(screen, 0, SCREEN_WARNING, "monitor", TEXT_COLUMN,
+			"nothing is enforced; else the answer would be %s",
+			client_string(explanation, "would"));
+}
+
+/* A reply without words, `NOTFOUND `, ends in a blank. */
+static void print_answer(const struct screen *screen, const char *map, const char *reply)
+{
+	size_t size = strlen(reply);
+
+	if (size > 0 && reply[size - 1] == ' ')
+		size--;
+	screen_row(screen, 0, SCREEN_PLAIN, map, TEXT_COLUMN, "%.*s", (int)size, reply);
+}
+
+static void print_answers(const struct screen *screen, const json_t *explanation)
+{
+	static const char *const maps[][2] = {
+		{"reply", "policy"}, {"native", "native"}, {"pinned", "pinned"}};
+	const char *not_pinned = client_string(explanation, "not_pinned");
+
+	screen_blank(screen);
+	screen_row(screen, 0, SCREEN_PLAIN, "rule", TEXT_COLUMN, "%s: %s",
+		client_string(explanation, "reason"), client_string(explanation, "rule"));
+	print_rules(screen, explanation);
+	for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
+		print_answer(screen, maps[i][1], client_string(explanation, maps[i][0]));
+	if (not_pinned[0] != '\0')
+		screen_row(screen, 0, SCREEN_WARNING, "not pinned", TEXT_COLUMN, "%s", not_pinned);
+	print_times(screen, explanation);
+}
+
+void explanation_print_text(const json_t *explanation)
+{
+	struct reply_words reply = {.status = ""};
+	char label[32];
+	struct screen screen;
+
+	screen_open(&screen, stdout);
+	reply_read(&reply, client_string(explanation, "reply"));
+	/* Of an answer the level alone; all of it stands below. */
+	snprintf(label, sizeof label, "%.*s",
+		reply.exit_status == CTL_YES ? (int)strcspn(reply.text, " ")
+					     : (int)strlen(reply.status),
+		reply.exit_status == CTL_YES ? reply.text : reply.status);
+	screen_row(&screen, 0, style_of(label), label, TEXT_COLUMN, "%s",
+		client_string(explanation, "destination"));
+	print_tree(&screen, explanation);
+	print_answers(&screen, explanation);
+}
+
+void explanation_print_json(const json_t *explanation)
+{
+	json_dumpf(explanation, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	putchar('\n');
+}
+
+int explanation_exit_status(const json_t *explanation)
+{
+	struct reply_words reply;
+
+	if (reply_read(&reply, client_string(explanation, "reply")))
+		return reply.exit_status;
+	log_error("tlsad answered without an explanation");
+	return EX_UNAVAILABLE;
+}

@@ -1,0 +1,37 @@
+#include "daemon/ctl/frame/name.h"
+
+#include "common/base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool name_read(const char *typed, unsigned port, const char *protocol,
+	char name[DESTINATION_NAME_LONGEST + 1])
+{
+	struct destination destination;
+	size_t size = strlen(typed);
+	enum destination_result result = DESTINATION_INVALID;
+
+	/* A port has an option of its own here; brackets are nobody's name. */
+	if (strpbrk(typed, "[]:/") == NULL)
+		result = destination_parse(typed, size, &destination);
+	if (result == DESTINATION_ADDRESS) {
+		log_error("%.300s is an address: name the host", typed);
+		return false;
+	}
+	if (typed[0] == '_') {
+		log_error("'%.300s': name the host alone; port and protocol have options", typed);
+		return false;
+	}
+	if (result != DESTINATION_OK) {
+		log_error("'%.300s' is no host name", typed);
+		return false;
+	}
+	if (snprintf(NULL, 0, "_%u._%s.%s", port, protocol, destination.name) >
+		DESTINATION_NAME_LONGEST) {
+		log_error("%s is too long a name to have TLSA records", destination.name);
+		return false;
+	}
+	memcpy(name, destination.name, sizeof destination.name);
+	return true;
+}

@@ -1,0 +1,161 @@
+#include "daemon/ctl/tlsa/facts.h"
+
+#include "common/verdict/render.h"
+#include "daemon/ctl/tlsa/association.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One allocation: the facts, the table of TLSA records, and behind it all RDATA. */
+struct host_facts *facts_copy(const struct host_facts *facts)
+{
+	size_t size = sizeof *facts + facts->tlsa_count * sizeof *facts->tlsa;
+
+	for (size_t i = 0; i < facts->tlsa_count; i++)
+		size += facts->tlsa[i].size;
+	struct host_facts *copy = malloc(size);
+	if (copy == NULL)
+		return NULL;
+	*copy = *facts;
+	copy->tlsa = (struct host_tlsa *)(copy + 1);
+	uint8_t *rdata = (uint8_t *)(copy->tlsa + facts->tlsa_count);
+	for (size_t i = 0; i < facts->tlsa_count; i++) {
+		copy->tlsa[i] = facts->tlsa[i];
+		copy->tlsa[i].rdata = memcpy(rdata, facts->tlsa[i].rdata, facts->tlsa[i].size);
+		rdata += facts->tlsa[i].size;
+	}
+	return copy;
+}
+
+void facts_free(struct host_facts *facts)
+{
+	free(facts);
+}
+
+const struct host_lookup_result *facts_tlsa_lookup(const struct host_facts *facts)
+{
+	const struct host_lookup_result *last = NULL;
+
+	/* Of two base domains the second one is asked when the first has nothing. */
+	for (size_t i = 0; i < facts->lookup_count; i++) {
+		if (facts->lookups[i].type == DNS_TYPE_TLSA)
+			last = &facts->lookups[i];
+	}
+	return last;
+}
+
+uint32_t facts_tlsa_held(const struct host_facts *facts)
+{
+	const struct host_lookup_result *lookup = facts_tlsa_lookup(facts);
+
+	if (lookup == NULL)
+		return 0;
+	return lookup->original_ttl > lookup->ttl ? lookup->original_ttl : lookup->ttl;
+}
+
+/* Without DANE: at which step did it end? */
+static void add_why_none(struct text *text, const struct host_facts *facts)
+{
+	const struct host_lookup_result *lookup = facts_tlsa_lookup(facts);
+
+	if (lookup == NULL)
+		text_add(text, "no DANE: its addresses are not signed with DNSSEC, so no TLSA "
+			       "record counts");
+	else if (lookup->outcome == DNS_FOUND)
+		text_add_format(text, "no DANE: the TLSA records at %s are not signed with DNSSEC",
+			lookup->name);
+	else
+		text_add_format(text, "no DANE: there are no TLSA records at %s%s", lookup->name,
+			lookup->security == DNS_SECURE ? "" : ", which is not signed with DNSSEC");
+}
+
+void facts_words(struct text *text, const struct host_facts *facts)
+{
+	switch (facts->status) {
+	case HOST_USABLE:
+	case HOST_UNUSABLE:
+		text_add_format(text, "%zu TLSA record%s at %s, secure%s", facts->tlsa_count,
+			facts->tlsa_count == 1 ? "" : "s", facts_tlsa_lookup(facts)->name,
+			facts->status == HOST_UNUSABLE
+				? ", but none that can be used: mail goes there with TLS, "
+				  "unauthenticated"
+				: "");
+		return;
+	case HOST_NONE:
+		add_why_none(text, facts);
+		return;
+	case HOST_UNREACHABLE:
+		text_add(text, "no address: senders pass over it");
+		return;
+	default:
+		text_add(text, "lookup failed: ");
+		render_failure(text, &facts->failure);
+	}
+}
+
+static json_t *lookup_json(const struct host_lookup_result *lookup)
+{
+	char address[INET6_ADDRSTRLEN];
+	json_t *object = json_object();
+
+	json_object_set_new(object, "name", json_string(lookup->name));
+	json_object_set_new(object, "type", json_string(dns_type_name(lookup->type)));
+	json_object_set_new(object, "status", json_string(dns_outcome_name(lookup->outcome)));
+	json_object_set_new(object, "dnssec", json_string(dns_security_name(lookup->security)));
+	if (lookup->outcome == DNS_FAILED) {
+		json_object_set_new(
+			object, "failure", json_string(dns_failure_name(lookup->failure)));
+		json_object_set_new(object, "detail", json_string(lookup->detail));
+		return object;
+	}
+	json_object_set_new(object, "ttl", json_integer(lookup->ttl));
+	if (lookup->original_ttl != 0)
+		json_object_set_new(object, "original_ttl", json_integer(lookup->original_ttl));
+	if (lookup->signature_expires != 0)
+		json_object_set_new(
+			object, "signature_expires", json_integer(lookup->signature_expires));
+	if (lookup->canonical_name[0] != '\0')
+		json_object_set_new(object, "canonical_name", json_string(lookup->canonical_name));
+	if (lookup->address_count > 0) {
+		json_t *addresses = json_array();
+		for (size_t i = 0; i < lookup->address_count; i++)
+			json_array_append_new(addresses,
+				json_string(
+					inet_ntop(lookup->type == DNS_TYPE_A ? AF_INET : AF_INET6,
+						lookup->addresses[i], address, sizeof address)));
+		json_object_set_new(object, "addresses", addresses);
+	}
+	return object;
+}
+
+json_t *facts_lookups_json(const struct host_facts *facts)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < facts->lookup_count; i++)
+		json_array_append_new(array, lookup_json(&facts->lookups[i]));
+	return array;
+}
+
+json_t *facts_tlsa_json(const struct host_tlsa *tlsa)
+{
+	json_t *object = json_object();
+	struct tlsa_record record;
+
+	/* What is too short has no numbers to show. */
+	if (tlsa_parse(tlsa->rdata, tlsa->size, &record) != TLSA_SHORT) {
+		char *words = association_words(&record, 0);
+		const char *data = words != NULL ? strrchr(words, ' ') + 1 : "";
+		json_object_set_new(object, "usage", json_integer(record.usage));
+		json_object_set_new(object, "selector", json_integer(record.selector));
+		json_object_set_new(object, "matching_type", json_integer(record.matching_type));
+		json_object_set_new(object, "data", json_string(data));
+		free(words);
+	}
+	json_object_set_new(object, "usable", json_boolean(tlsa->usability == TLSA_USABLE));
+	if (tlsa->usability != TLSA_USABLE)
+		json_object_set_new(
+			object, "why", json_string(tlsa_usability_text(tlsa->usability)));
+	return object;
+}

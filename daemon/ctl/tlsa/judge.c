@@ -1,0 +1,219 @@
+#include "daemon/ctl/tlsa/judge.h"
+
+#include "common/base/text.h"
+#include "daemon/ctl/tlsa/association.h"
+
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const match_names[JUDGE_MATCH_COUNT] = {
+	[JUDGE_UNUSABLE] = "unusable",
+	[JUDGE_ABSENT] = "absent",
+	[JUDGE_REJECTED] = "rejected",
+	[JUDGE_MATCHES] = "matches",
+	[JUDGE_UNTOLD] = "unknown",
+};
+
+const char *judge_match_name(enum judge_match match)
+{
+	return match < JUDGE_MATCH_COUNT ? match_names[match] : "unknown";
+}
+
+SSL_CTX *judge_context_new(void)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+
+	if (context == NULL || SSL_CTX_dane_enable(context) <= 0) {
+		SSL_CTX_free(context);
+		ERR_clear_error();
+		return NULL;
+	}
+	/* RFC 7671 5.1: the key is what counts. */
+	SSL_CTX_dane_set_flags(context, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+	SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
+	/*
+	 * As Postfix does: what is too weak for OpenSSL's own taste is found out and told, not
+	 * refused. RFC 7672 6 wants TLS 1.0 at least.
+	 */
+	SSL_CTX_set_security_level(context, 0);
+	SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
+	return context;
+}
+
+static bool add_names(SSL *ssl, const struct judge_terms *terms)
+{
+	/* As RFC 6125 6.4.3 advises and Postfix has it: a wildcard is a whole label. */
+	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	for (size_t i = 1; i < terms->name_count; i++) {
+		if (SSL_add1_host(ssl, terms->names[i]) != 1)
+			return false;
+	}
+	return true;
+}
+
+static bool add_record(SSL *ssl, const struct host_tlsa *tlsa)
+{
+	struct tlsa_record record;
+
+	return tlsa_parse(tlsa->rdata, tlsa->size, &record) == TLSA_USABLE &&
+	       SSL_dane_tlsa_add(ssl, record.usage, record.selector, record.matching_type,
+		       record.data, record.data_size) > 0;
+}
+
+bool judge_prepare(SSL *ssl, const struct judge_terms *terms)
+{
+	bool added = false;
+
+	if (SSL_dane_enable(ssl, terms->names[0]) > 0 && add_names(ssl, terms)) {
+		for (size_t i = 0; i < terms->tlsa_count; i++)
+			added = add_record(ssl, &terms->tlsa[i]) || added;
+	}
+	ERR_clear_error();
+	return added;
+}
+
+/* Which of the records did OpenSSL say it was? */
+static int find_record(SSL *ssl, const struct judge_terms *terms)
+{
+	struct tlsa_record found, record;
+	const unsigned char *data = NULL;
+
+	memset(&found, 0, sizeof found);
+	if (SSL_get0_dane_tlsa(ssl, &found.usage, &found.selector, &found.matching_type, &data,
+		    &found.data_size) < 0)
+		return JUDGE_NO_RECORD;
+	found.data = data;
+	for (size_t i = 0; i < terms->tlsa_count; i++) {
+		if (tlsa_parse(terms->tlsa[i].rdata, terms->tlsa[i].size, &record) == TLSA_USABLE &&
+			association_equal(&record, &found))
+			return (int)i;
+	}
+	return JUDGE_NO_RECORD;
+}
+
+static void add_words(struct judge_verdict *verdict, const struct judge_terms *terms)
+{
+	struct text text;
+
+	text_init(&text, verdict->words, sizeof verdict->words);
+	switch (verdict->error) {
+	case X509_V_ERR_DANE_NO_MATCH:
+		text_add(&text, "no TLSA record matches the server's certificates");
+		break;
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+		text_add(&text, "the certificate is for none of the names");
+		for (size_t i = 0; i < terms->name_count; i++)
+			text_add_format(&text, "%s %s", i > 0 ? "," : "", terms->names[i]);
+		break;
+	default:
+		text_add(&text, X509_verify_cert_error_string(verdict->error));
+	}
+}
+
+/* A server may send its chain in any order, and more than that. */
+static int find_place(const X509 *certificate, STACK_OF(X509) * chain)
+{
+	for (int i = 0; certificate != NULL && i < sk_X509_num(chain); i++) {
+		if (X509_cmp(sk_X509_value(chain, i), certificate) == 0)
+			return i;
+	}
+	return -1;
+}
+
+void judge_read(SSL *ssl, const struct judge_terms *terms, STACK_OF(X509) * chain,
+	struct judge_verdict *verdict)
+{
+	X509 *matched = NULL;
+
+	memset(verdict, 0, sizeof *verdict);
+	verdict->error = (int)SSL_get_verify_result(ssl);
+	verdict->depth = SSL_get0_dane_authority(ssl, &matched, NULL);
+	verdict->place = -1;
+	verdict->record = JUDGE_NO_RECORD;
+	if (verdict->error == X509_V_OK && verdict->depth >= 0) {
+		verdict->verified = true;
+		verdict->record = find_record(ssl, terms);
+		verdict->place = find_place(matched, chain);
+		return;
+	}
+	if (verdict->error == X509_V_OK)
+		verdict->error = X509_V_ERR_DANE_NO_MATCH;
+	verdict->depth = -1;
+	add_words(verdict, terms);
+}
+
+/* What OpenSSL does at the end of a handshake with the chain that came. */
+static bool verify(SSL *ssl, STACK_OF(X509) * chain)
+{
+	X509_STORE_CTX *store = X509_STORE_CTX_new();
+	bool ready =
+		store != NULL &&
+		X509_STORE_CTX_init(store, SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl)),
+			sk_X509_value(chain, 0), chain) == 1 &&
+		X509_STORE_CTX_set_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx(), ssl) == 1;
+
+	if (ready) {
+		X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(store);
+		X509_VERIFY_PARAM_set_auth_level(parameters, SSL_get_security_level(ssl));
+		X509_STORE_CTX_set0_dane(store, SSL_get0_dane(ssl));
+		X509_STORE_CTX_set_default(store, "ssl_server");
+		X509_VERIFY_PARAM_set1(parameters, SSL_get0_param(ssl));
+		X509_verify_cert(store);
+		SSL_set_verify_result(ssl, X509_STORE_CTX_get_error(store));
+	}
+	X509_STORE_CTX_free(store);
+	ERR_clear_error();
+	return ready;
+}
+
+bool judge_chain(SSL_CTX *context, const struct judge_terms *terms, STACK_OF(X509) * chain,
+	struct judge_verdict *verdict)
+{
+	SSL *ssl = SSL_new(context);
+	bool prepared = ssl != NULL && judge_prepare(ssl, terms);
+	bool judged = prepared && verify(ssl, chain);
+
+	if (judged)
+		judge_read(ssl, terms, chain, verdict);
+	SSL_free(ssl);
+	ERR_clear_error();
+	return judged;
+}
+
+/* Where the chain has the record's certificate or key, or -1. */
+static int find_fitting(const struct tlsa_record *record, STACK_OF(X509) * chain)
+{
+	/* RFC 7671 5.1: an end entity is the server's own certificate, and no other. */
+	int most = record->usage == TLSA_DANE_EE ? 1 : sk_X509_num(chain);
+
+	for (int i = 0; i < most; i++) {
+		if (association_fits_certificate(record, sk_X509_value(chain, i)))
+			return i;
+	}
+	return -1;
+}
+
+enum judge_match judge_record(SSL_CTX *context, const struct judge_terms *terms, size_t record,
+	STACK_OF(X509) * chain, struct judge_verdict *verdict)
+{
+	struct judge_terms alone = *terms;
+	struct tlsa_record parsed;
+
+	memset(verdict, 0, sizeof *verdict);
+	verdict->record = JUDGE_NO_RECORD;
+	verdict->depth = verdict->place = -1;
+	alone.tlsa = &terms->tlsa[record];
+	alone.tlsa_count = 1;
+	if (tlsa_parse(alone.tlsa->rdata, alone.tlsa->size, &parsed) != TLSA_USABLE ||
+		!judge_chain(context, &alone, chain, verdict))
+		return JUDGE_UNUSABLE;
+	if (verdict->verified) {
+		verdict->record = (int)record;
+		return JUDGE_MATCHES;
+	}
+	verdict->place = find_fitting(&parsed, chain);
+	return verdict->place >= 0 ? JUDGE_REJECTED : JUDGE_ABSENT;
+}

@@ -1,0 +1,277 @@
+#include "daemon/lookup/lookup.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/dns/resolver.h"
+#include "daemon/lookup/destination_lookup.h"
+#include "daemon/loop/heartbeat.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SWEEP_INTERVAL = 60, /* [s] between clearings of what has expired */
+	SWEEP_AGAIN = 1,     /* [s] when there was more than one clearing takes */
+	/*
+	 * [s] Postfix asks again for a message that waits at least every maximal_backoff_time, 4000
+	 * by default (postconf(5)). Who is not asked for in twice as long has no mail any more.
+	 */
+	DEFERRAL_MEMORY = 8000,
+	FILES_INTERVAL = 60 * 60, /* [s] between clearings of files of trust anchors */
+};
+
+struct lookup {
+	struct event_base *base;
+	struct heartbeat *heartbeat;
+	struct mailbox mailbox;
+	struct conf *conf;
+	struct cache *cache;
+	struct resolver resolver;
+	struct probe *probe;
+	struct tafiles *tafiles; /* NULL: none */
+	struct pinning *pinning;
+	struct event *sweep;
+	uint32_t files_at; /* [s], clock_steady(): the next look at them */
+	struct flight flight;
+	struct lookup_counters counters;
+	struct conf *start_conf; /* the resolver's settings point into it */
+	pthread_t thread;
+	bool running;
+};
+
+static void notice_clock(struct lookup *lookup)
+{
+	uint32_t seconds;
+
+	cache_notice_clock(lookup->cache);
+	if (!cache_mend_clock(lookup->cache, &seconds))
+		return;
+	log_warning("the clock was set back by %u seconds: what was looked up before is forgotten",
+		seconds);
+	/* libunbound keeps expiries of its own by the wall clock, and they have no beginning. */
+	dns_forget(lookup->resolver.dns);
+}
+
+static void flush(struct lookup *lookup, const struct flush_request *request)
+{
+	struct flush_answer *answer = calloc(1, sizeof *answer);
+	size_t count = cache_flush(lookup->cache, request->all ? NULL : &request->destination);
+
+	/* Or the next lookup would find it all there again. */
+	dns_forget(lookup->resolver.dns);
+	if (answer == NULL)
+		return;
+	answer->message.kind = MESSAGE_FLUSHED;
+	answer->waiter = request->waiter;
+	answer->count = count;
+	mailbox_post(request->reply_to, &answer->message);
+}
+
+static void take_message(void *context, struct message *message)
+{
+	struct lookup *lookup = context;
+
+	switch (message->kind) {
+	case MESSAGE_LOOKUP:
+		notice_clock(lookup);
+		flight_take(&lookup->flight, (struct lookup_request *)message);
+		return;
+	case MESSAGE_CONF:
+		conf_release(lookup->conf);
+		lookup->conf = ((struct conf_message *)message)->conf;
+		lookup->flight.conf = lookup->conf;
+		resolver_set_conf(&lookup->resolver, lookup->conf);
+		break;
+	case MESSAGE_FLUSH:
+		flush(lookup, (const struct flush_request *)message);
+		break;
+	case MESSAGE_STOP:
+		event_base_loopbreak(lookup->base);
+		break;
+	default:
+		break;
+	}
+	free(message);
+}
+
+/* --- the thread ---------------------------------------------------------------------------- */
+
+static void forget_deferrals(struct lookup *lookup)
+{
+	uint32_t now = clock_steady();
+	/* A failure that is remembered is answered from the cache meanwhile. */
+	uint32_t patience = DEFERRAL_MEMORY + lookup->conf->cache.failure_ttl;
+
+	if (now > patience)
+		deferrals_forget(lookup->flight.deferrals, now - patience);
+	flight_note_deferred(&lookup->flight);
+}
+
+static void sweep(evutil_socket_t fd, short what, void *context)
+{
+	struct lookup *lookup = context;
+
+	const struct conf *conf = lookup->conf;
+	struct timeval next = {.tv_sec = SWEEP_INTERVAL};
+
+	(void)fd;
+	(void)what;
+	notice_clock(lookup);
+	if (cache_sweep(lookup->cache, clock_wall(), conf->cache.serve_stale, conf->cache.max_ttl))
+		next.tv_sec = SWEEP_AGAIN;
+	if (lookup->pinning != NULL && clock_steady() >= lookup->files_at) {
+		lookup->files_at = clock_steady() + FILES_INTERVAL;
+		pinning_sweep(lookup->pinning, conf);
+	}
+	forget_deferrals(lookup);
+	evtimer_add(lookup->sweep, &next);
+}
+
+static void *run(void *context)
+{
+	struct lookup *lookup = context;
+
+	pthread_setname_np(pthread_self(), "tlsad-lookups");
+	if (event_base_dispatch(lookup->base) < 0)
+		log_error("the lookup thread's event loop failed");
+	/* A transaction of LMDB ends in the thread that began it. */
+	cache_stop_writing(lookup->cache);
+	return NULL;
+}
+
+static bool prepare(struct lookup *lookup, char *error, size_t error_size)
+{
+	static const struct timeval interval = {.tv_sec = SWEEP_INTERVAL};
+
+	snprintf(error, error_size, "out of memory");
+	lookup->base = event_base_new();
+	if (lookup->base == NULL ||
+		!mailbox_init(&lookup->mailbox, lookup->base, take_message, lookup))
+		return false;
+	if (!resolver_open(&lookup->resolver, lookup->base, lookup->conf, error, error_size))
+		return false;
+	if (lookup->tafiles != NULL) {
+		lookup->pinning = pinning_new(
+			lookup->base, lookup->cache, lookup->tafiles, error, error_size);
+		if (lookup->pinning == NULL)
+			return false;
+	}
+	lookup->flight = (struct flight){
+		.base = lookup->base,
+		.dns = lookup->resolver.dns,
+		.cache = lookup->cache,
+		.pinning = lookup->pinning,
+		.conf = lookup->conf,
+		.counters = &lookup->counters,
+	};
+	snprintf(error, error_size, "out of memory");
+	lookup->flight.deferrals = deferrals_new();
+	if (lookup->flight.deferrals == NULL)
+		return false;
+	flight_note_deferred(&lookup->flight);
+	lookup->probe = probe_new(lookup->base, lookup->resolver.dns, lookup->resolver.anchors,
+		&lookup->counters.resolver);
+	lookup->sweep = evtimer_new(lookup->base, sweep, lookup);
+	lookup->heartbeat = heartbeat_new(lookup->base);
+	return lookup->probe != NULL && lookup->sweep != NULL && lookup->heartbeat != NULL &&
+	       event_add(lookup->sweep, &interval) == 0;
+}
+
+struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct tafiles *tafiles,
+	char *error, size_t error_size)
+{
+	struct lookup *lookup = calloc(1, sizeof *lookup);
+
+	if (lookup == NULL) {
+		snprintf(error, error_size, "out of memory");
+		return NULL;
+	}
+	lookup->mailbox.wake = -1;
+	lookup->conf = conf_hold(conf);
+	lookup->start_conf = conf_hold(conf);
+	lookup->cache = cache;
+	lookup->tafiles = tafiles;
+	if (prepare(lookup, error, error_size) && cache_start_writing(cache, lookup->base)) {
+		if (pthread_create(&lookup->thread, NULL, run, lookup) == 0) {
+			lookup->running = true;
+			return lookup;
+		}
+		cache_stop_writing(cache);
+		snprintf(error, error_size, "cannot start the lookup thread");
+	}
+	lookup_stop(lookup);
+	return NULL;
+}
+
+struct mailbox *lookup_mailbox(struct lookup *lookup)
+{
+	return &lookup->mailbox;
+}
+
+bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin,
+	struct mailbox *reply_to, void *waiter)
+{
+	struct lookup_request *request = calloc(1, sizeof *request);
+
+	if (request == NULL)
+		return false;
+	request->message.kind = MESSAGE_LOOKUP;
+	request->destination = *destination;
+	request->pin = pin;
+	request->reply_to = reply_to;
+	request->waiter = waiter;
+	mailbox_post(&lookup->mailbox, &request->message);
+	return true;
+}
+
+const struct lookup_counters *lookup_counters(const struct lookup *lookup)
+{
+	return &lookup->counters;
+}
+
+const struct dns_counters *lookup_dns_counters(const struct lookup *lookup)
+{
+	return dns_counters(lookup->resolver.dns);
+}
+
+uint32_t lookup_deferred_seconds(const struct lookup *lookup)
+{
+	uint32_t since =
+		atomic_load_explicit(&lookup->counters.deferred_since, memory_order_relaxed);
+	uint32_t now = clock_steady();
+
+	return now > since ? now - since : 0;
+}
+
+uint32_t lookup_heartbeat_age(const struct lookup *lookup)
+{
+	return heartbeat_age(lookup->heartbeat);
+}
+
+void lookup_stop(struct lookup *lookup)
+{
+	if (lookup->running) {
+		/* Out of memory at the end: the process goes without, and so does its thread. */
+		if (!mailbox_post_kind(&lookup->mailbox, MESSAGE_STOP))
+			return;
+		pthread_join(lookup->thread, NULL);
+		anchor_keep(lookup->resolver.anchors);
+	}
+	flight_clear(&lookup->flight);
+	deferrals_free(lookup->flight.deferrals);
+	pinning_free(lookup->pinning);
+	probe_free(lookup->probe);
+	resolver_close(&lookup->resolver);
+	if (lookup->sweep != NULL)
+		event_free(lookup->sweep);
+	heartbeat_free(lookup->heartbeat);
+	if (lookup->mailbox.wake >= 0)
+		mailbox_clear(&lookup->mailbox);
+	if (lookup->base != NULL)
+		event_base_free(lookup->base);
+	conf_release(lookup->conf);
+	conf_release(lookup->start_conf);
+	free(lookup);
+}

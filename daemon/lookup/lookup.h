@@ -1,0 +1,96 @@
+/*
+ * lookup: the thread that finds out what the cache does not know.
+ *
+ * Serving threads post a struct lookup_request; the thread looks up the parts that are missing or
+ * due, joins equal lookups, writes the parts to the cache and posts a struct lookup_answer back.
+ * Each destination has `resolver.timeout`, kept here: what is not known by then counts as failed.
+ */
+#ifndef TLSAD_LOOKUP_H
+#define TLSAD_LOOKUP_H
+
+#include "common/conf/conf.h"
+#include "common/dns/dns_count.h"
+#include "common/verdict/evidence.h"
+#include "daemon/loop/histogram.h"
+#include "daemon/cache/cache.h"
+#include "daemon/loop/deferral.h"
+#include "daemon/loop/mailbox.h"
+#include "daemon/lookup/probe.h"
+#include "daemon/cache/ta_file.h"
+
+struct lookup;
+
+struct lookup_request {
+	struct message message; /* MESSAGE_LOOKUP */
+	struct destination destination;
+	struct mailbox *reply_to; /* NULL: nobody waits, refresh what is due */
+	bool pin;                 /* make what a pinned answer needs, too */
+	void *waiter;             /* the sender's, given back with the answer */
+};
+
+/* Delete parts from the cache, and what the resolver has of its own. */
+struct flush_request {
+	struct message message; /* MESSAGE_FLUSH */
+	bool all;
+	struct destination destination; /* unless all */
+	struct mailbox *reply_to;
+	void *waiter;
+};
+
+struct flush_answer {
+	struct message message; /* MESSAGE_FLUSHED */
+	void *waiter;
+	size_t count;
+};
+
+struct lookup_answer {
+	struct message message; /* MESSAGE_ANSWER */
+	void *waiter;
+	struct destination destination;
+	struct evidence evidence;      /* into `destination` and `bytes` */
+	struct tafile_finding file;    /* of trust anchors, with request->pin */
+	struct deferral_note deferral; /* of a TEMP answer */
+	uint8_t bytes[];
+};
+
+/* Written by the lookup thread alone; read by anybody. */
+struct lookup_counters {
+	_Atomic uint64_t requests;  /* from serving threads, refreshes too */
+	_Atomic uint64_t joined;    /* of these: found an equal one in flight */
+	_Atomic uint64_t parts;     /* MX sets and hosts that were looked up */
+	_Atomic uint64_t failures;  /* of these: failed */
+	_Atomic uint64_t in_flight; /* destinations */
+	/* Lookups that are done, by what came of them; with those in flight, all but the joined. */
+	_Atomic uint64_t reasons[REASON_COUNT];
+	struct histogram seconds;  /* that each of these took */
+	_Atomic uint64_t deferred; /* destinations whose answer is TEMP again and again */
+	_Atomic uint32_t
+		deferred_since; /* [s], clock_steady(): the first of them, UINT32_MAX: none */
+	struct probe_state resolver;
+};
+
+/*
+ * Make the resolver, with the trust anchors, and start the thread. NULL and one line when that is
+ * not possible. The configuration is held. `tafiles` may be NULL.
+ */
+struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct tafiles *tafiles,
+	char *error, size_t error_size);
+
+struct mailbox *lookup_mailbox(struct lookup *lookup);
+
+/* Post a lookup_request, whose members see; false when out of memory. */
+bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin,
+	struct mailbox *reply_to, void *waiter);
+const struct lookup_counters *lookup_counters(const struct lookup *lookup);
+const struct dns_counters *lookup_dns_counters(const struct lookup *lookup);
+
+/* [s] that the destination which is deferred for longest has been so; 0 when there is none. */
+uint32_t lookup_deferred_seconds(const struct lookup *lookup);
+
+/* [s] since the thread's last beat (daemon/loop/heartbeat.h). */
+uint32_t lookup_heartbeat_age(const struct lookup *lookup);
+
+/* Stop the thread, store what is pending, and free everything. */
+void lookup_stop(struct lookup *lookup);
+
+#endif

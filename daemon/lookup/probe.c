@@ -1,0 +1,202 @@
+#include "daemon/lookup/probe.h"
+
+#include "common/base/log.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	INTERVAL = 60 * 60,     /* [s] while all is well; RFC 5011 2.3: not more often */
+	INTERVAL_TROUBLED = 10, /* [s] until it is */
+	PATIENCE = 15,          /* [s] for one answer */
+	INTERVAL_WATCH = 5,     /* [s] between looks at how lookups fare */
+	/* In a row: fewer are a dead domain or two, and asking costs three questions. */
+	FAILURES_SUSPICIOUS = 5,
+};
+
+struct probe {
+	struct dns *dns;
+	struct anchors *anchors;
+	struct event *next;  /* ask, or give up waiting */
+	struct event *watch; /* do lookups still succeed? */
+	struct dns_query *query;
+	enum probe_result last;
+	struct probe_state *state; /* the same, for other threads */
+	bool worked;               /* at some time since the start */
+	bool suspicious;           /* the next question goes past all caches */
+	enum dns_view view;        /* to ask next */
+};
+
+static void say_clock(const char *detail)
+{
+	char date[32];
+	time_t now = time(NULL);
+	struct tm utc;
+
+	gmtime_r(&now, &utc);
+	strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", &utc);
+	log_error("DNSSEC validation does not work: the root's signatures are out of their time; "
+		  "is this machine's clock right? It says %s (%s)",
+		date, detail);
+}
+
+static void say(enum probe_result result, const char *detail)
+{
+	switch (result) {
+	case PROBE_WORKS:
+		log_notice("DNSSEC validation works: the root zone is secure");
+		return;
+	case PROBE_NO_ROUTE:
+		log_error("DNSSEC validation does not work: no answer from the root servers or the "
+			  "configured resolvers; is port 53 open, UDP and TCP? (%s)",
+			detail);
+		return;
+	case PROBE_STRIPPED:
+		log_error("DNSSEC validation does not work: signatures are stripped on the way; "
+			  "set [resolver] forward to a resolver that passes them on (%s)",
+			detail);
+		return;
+	case PROBE_CLOCK:
+		say_clock(detail);
+		return;
+	case PROBE_NO_MATCH:
+		log_error("DNSSEC validation does not work: the root's keys do not fit the trust "
+			  "anchor, or answers are forged (%s)",
+			detail);
+		return;
+	default:
+		log_error("DNSSEC validation does not work: no trust anchor covers the root, so no "
+			  "answer is ever secure");
+	}
+}
+
+/* With anchors of other zones alone, an insecure root is what was asked for. */
+static bool is_wanted(const struct probe *probe, enum probe_result result)
+{
+	return result == PROBE_WORKS ||
+	       (result == PROBE_NO_ANCHOR && anchor_tracked_file(probe->anchors) == NULL);
+}
+
+static void settle(struct probe *probe, const struct dns_answer *answer)
+{
+	enum probe_result result = probe_read(answer);
+	bool wanted = is_wanted(probe, result);
+	struct timeval next = {.tv_sec = wanted ? INTERVAL : INTERVAL_TROUBLED};
+
+	if (result != probe->last && result == PROBE_NO_ANCHOR && wanted)
+		log_warning("DNSSEC validation starts from other zones alone: no trust anchor "
+			    "covers the root");
+	else if (result != probe->last)
+		say(result, answer->detail);
+	probe->last = result;
+	atomic_store_explicit(&probe->state->result, result, memory_order_relaxed);
+	atomic_store_explicit(&probe->state->expected, wanted, memory_order_relaxed);
+	probe->worked = probe->worked || wanted;
+	/* What a cache knows of the root is no sign that the network is back. */
+	probe->suspicious = probe->worked && !wanted;
+	/* Without an anchor all looks insecure, and that would let mail go out unprotected. */
+	dns_distrust(probe->dns,
+		result == PROBE_NO_ANCHOR && anchor_tracked_file(probe->anchors) != NULL);
+	if (result == PROBE_WORKS)
+		anchor_keep(probe->anchors);
+	evtimer_add(probe->next, &next);
+}
+
+static void answered(void *context, const struct dns_answer *answer)
+{
+	struct probe *probe = context;
+	probe->query = NULL;
+	settle(probe, answer);
+}
+
+/*
+ * libunbound remembers for a minute that the root's keys could not be had, and then all is bogus.
+ * A host whose network or clock comes up late must not wait for that. What it knows is kept only
+ * where it is worth something: when validation did work and the root is merely out of reach.
+ */
+static void forget_trouble(struct probe *probe)
+{
+	/* Where only other zones have an anchor, an insecure root is no trouble. */
+	if (anchor_tracked_file(probe->anchors) == NULL || probe->last == PROBE_UNKNOWN ||
+		probe->last == PROBE_WORKS || (probe->last == PROBE_NO_ROUTE && probe->worked))
+		return;
+	dns_forget(probe->dns);
+}
+
+static void ask_or_give_up(evutil_socket_t fd, short what, void *context)
+{
+	static const struct timeval patience = {.tv_sec = PATIENCE};
+	struct probe *probe = context;
+	struct dns_answer failed = {.outcome = DNS_FAILED};
+
+	(void)fd;
+	(void)what;
+	if (probe->query != NULL) {
+		dns_query_cancel(probe->query);
+		probe->query = NULL;
+		dns_answer_fail(&failed, DNS_FAILURE_TIMEOUT, DNS_UNKNOWN, "no answer in time");
+		settle(probe, &failed);
+		return;
+	}
+	forget_trouble(probe);
+	dns_forget_view(probe->dns, DNS_VIEW_FRESH);
+	evtimer_add(probe->next, &patience);
+	probe->query = dns_query_start(probe->dns, probe->suspicious ? DNS_VIEW_FRESH : probe->view,
+		"", DNS_TYPE_NS, answered, probe);
+	/* Each view follows the root's keys by itself; the second one only once it is needed. */
+	if (probe->last == PROBE_WORKS)
+		probe->view = probe->view == DNS_VIEW_FIRST ? DNS_VIEW_SECOND : DNS_VIEW_FIRST;
+}
+
+/* Nothing but failures: the domains' fault, or the network's? */
+static void watch(evutil_socket_t fd, short what, void *context)
+{
+	static const struct timeval now = {.tv_sec = 0};
+	struct probe *probe = context;
+	uint32_t failures = atomic_load_explicit(
+		&dns_counters(probe->dns)->failures_in_row, memory_order_relaxed);
+
+	(void)fd;
+	(void)what;
+	if (probe->query != NULL || probe->suspicious || !is_wanted(probe, probe->last) ||
+		failures < FAILURES_SUSPICIOUS)
+		return;
+	probe->suspicious = true;
+	evtimer_add(probe->next, &now);
+}
+
+struct probe *probe_new(struct event_base *base, struct dns *dns, struct anchors *anchors,
+	struct probe_state *state)
+{
+	static const struct timeval now = {.tv_sec = 0}, interval = {.tv_sec = INTERVAL_WATCH};
+	struct probe *probe = calloc(1, sizeof *probe);
+
+	if (probe == NULL)
+		return NULL;
+	probe->dns = dns;
+	probe->anchors = anchors;
+	probe->state = state;
+	probe->next = evtimer_new(base, ask_or_give_up, probe);
+	probe->watch = event_new(base, -1, EV_PERSIST, watch, probe);
+	if (probe->next == NULL || probe->watch == NULL || evtimer_add(probe->next, &now) != 0 ||
+		event_add(probe->watch, &interval) != 0) {
+		probe_free(probe);
+		return NULL;
+	}
+	return probe;
+}
+
+void probe_free(struct probe *probe)
+{
+	if (probe == NULL)
+		return;
+	if (probe->query != NULL)
+		dns_query_cancel(probe->query);
+	if (probe->next != NULL)
+		event_free(probe->next);
+	if (probe->watch != NULL)
+		event_free(probe->watch);
+	free(probe);
+}

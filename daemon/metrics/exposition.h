@@ -1,0 +1,37 @@
+/*
+ * exposition: Prometheus' text format, version 0.0.4. Pure.
+ *
+ * A family is begun once, with its help; its samples follow. Names are the caller's constants;
+ * help and the values of labels may hold anything and are escaped.
+ */
+#ifndef TLSAD_EXPOSITION_H
+#define TLSAD_EXPOSITION_H
+
+#include "daemon/loop/histogram.h"
+#include "common/base/text.h"
+
+#define EXPOSITION_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+enum exposition_type { EXPOSITION_COUNTER, EXPOSITION_GAUGE, EXPOSITION_HISTOGRAM };
+
+struct exposition_label {
+	const char *name;
+	const char *value;
+};
+
+void exposition_family(
+	struct text *out, const char *name, enum exposition_type type, const char *help);
+
+/* One sample of the family that was begun last. */
+void exposition_sample(struct text *out, const char *name, const struct exposition_label *labels,
+	size_t label_count, uint64_t value);
+
+/* A family of one sample without labels. */
+void exposition_number(struct text *out, const char *name, enum exposition_type type,
+	const char *help, uint64_t value);
+
+/* A whole family, in seconds. */
+void exposition_histogram(struct text *out, const char *name, const char *help,
+	const struct histogram_figures *figures);
+
+#endif

@@ -1,0 +1,365 @@
+#include "daemon/metrics/metrics.h"
+
+#include "common/base/clock.h"
+#include "common/base/descriptors.h"
+#include "common/base/endpoint.h"
+#include "daemon/metrics/exposition.h"
+#include "common/base/log.h"
+#include "daemon/process/access.h"
+#include "daemon/health/health.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+enum {
+	TIDY_INTERVAL = 1,      /* [s] */
+	TIDY_CROWDED = 10000,   /* [us] while there are too many connections */
+};
+
+/*
+ * evhttp tells nobody when a connection ends and knows no most of them. So each one's bufferevent
+ * is made here, and held until evhttp has let go of it.
+ */
+struct visitor {
+	TAILQ_ENTRY(visitor) link;
+	struct bufferevent *buffer;
+	uint32_t since; /* [s], clock_steady() */
+	bool greeted;   /* may be here */
+	bool expelled;
+};
+
+struct metrics {
+	struct metrics_world world;
+	struct conf *conf;
+	struct listeners *listeners; /* one; NULL: stopped */
+	struct evhttp *http;
+	struct evconnlistener *listener;   /* NULL: stopped */
+	struct evhttp_bound_socket *bound; /* evhttp's own of it, and then it is evhttp's to free */
+	struct event *tidy;
+	TAILQ_HEAD(, visitor) visitors; /* oldest first */
+	unsigned visitor_count;
+	unsigned visitors_most;
+	char page[METRICS_PAGE_SIZE];
+};
+
+/* --- requests ------------------------------------------------------------------------------ */
+
+static void answer(struct evhttp_request *request, int code, const char *type, const char *words)
+{
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+	struct evbuffer *body = evbuffer_new();
+	char length[24];
+
+	evhttp_add_header(headers, "Content-Type", type);
+	evhttp_add_header(headers, "Cache-Control", "no-store");
+	evhttp_add_header(headers, "Connection", "close");
+	snprintf(length, sizeof length, "%zu", strlen(words));
+	evhttp_add_header(headers, "Content-Length", length);
+	/* libevent 2.1 would send it with an answer to HEAD as well. */
+	if (body != NULL && evhttp_request_get_command(request) != EVHTTP_REQ_HEAD)
+		evbuffer_add(body, words, strlen(words));
+	evhttp_send_reply(request, code, NULL, body);
+	if (body != NULL)
+		evbuffer_free(body);
+}
+
+static void say(struct evhttp_request *request, int code, const char *words)
+{
+	char line[HEALTH_WORDS_SIZE + 1];
+
+	snprintf(line, sizeof line, "%s\n", words);
+	answer(request, code, "text/plain; charset=utf-8", line);
+}
+
+static void show_metrics(struct metrics *metrics, struct evhttp_request *request)
+{
+	struct text text;
+
+	text_init(&text, metrics->page, sizeof metrics->page);
+	metrics_page(&metrics->world, metrics->conf, &text);
+	/* Half a page would be taken for a whole one. */
+	if (text.cut)
+		say(request, HTTP_INTERNAL, "the page is too long");
+	else
+		answer(request, HTTP_OK, EXPOSITION_CONTENT_TYPE, metrics->page);
+}
+
+static void show_health(struct metrics *metrics, struct evhttp_request *request)
+{
+	char words[HEALTH_WORDS_SIZE];
+	bool healthy = health_check(metrics->world.server, metrics->world.lookup, words);
+
+	say(request, healthy ? HTTP_OK : HTTP_SERVUNAVAIL, words);
+}
+
+/* All there is. */
+static const struct {
+	const char *path;
+	void (*show)(struct metrics *metrics, struct evhttp_request *request);
+} pages[] = {
+	{"/metrics", show_metrics},
+	{"/healthz", show_health},
+};
+
+/* evhttp ends the connection next. */
+static void has_answered(struct evhttp_request *request, void *context)
+{
+	struct metrics *metrics = context;
+
+	(void)request;
+	event_active(metrics->tidy, EV_TIMEOUT, 0);
+}
+
+static void take_request(struct evhttp_request *request, void *context)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+	const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+	enum evhttp_cmd_type method = evhttp_request_get_command(request);
+
+	evhttp_request_set_on_complete_cb(request, has_answered, context);
+	for (size_t i = 0; path != NULL && i < sizeof pages / sizeof pages[0]; i++) {
+		if (strcmp(path, pages[i].path) != 0)
+			continue;
+		if (method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD) {
+			pages[i].show(context, request);
+			return;
+		}
+		evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
+		say(request, HTTP_BADMETHOD, "only GET and HEAD");
+		return;
+	}
+	say(request, HTTP_NOTFOUND, "there are /metrics and /healthz");
+}
+
+/* --- connections --------------------------------------------------------------------------- */
+
+static void visitor_free(struct metrics *metrics, struct visitor *visitor)
+{
+	TAILQ_REMOVE(&metrics->visitors, visitor, link);
+	metrics->visitor_count--;
+	bufferevent_decref(visitor->buffer);
+	free(visitor);
+}
+
+/* evhttp has freed it: then it has taken its callbacks back. */
+static bool has_left(const struct visitor *visitor)
+{
+	bufferevent_data_cb read, write;
+	bufferevent_event_cb event;
+
+	bufferevent_getcb(visitor->buffer, &read, &write, &event, NULL);
+	return event == NULL;
+}
+
+/* evhttp sees the end of the connection in the next turn of the loop, and frees it. */
+static void expel(struct visitor *visitor)
+{
+	shutdown(bufferevent_getfd(visitor->buffer), SHUT_RDWR);
+	visitor->expelled = true;
+}
+
+static void greet(struct metrics *metrics, struct visitor *visitor)
+{
+	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+	socklen_t size = sizeof peer;
+
+	visitor->greeted = true;
+	if (endpoint_path(&metrics->listeners->endpoints[0]) != NULL)
+		return;
+	/* Without a name it has gone already. */
+	if (getpeername(bufferevent_getfd(visitor->buffer), (struct sockaddr *)&peer, &size) != 0 ||
+		access_allowed(metrics->conf, &peer))
+		return;
+	access_log_refusal(&peer, size);
+	expel(visitor);
+}
+
+/*
+ * Those that have left, that nobody invited, that stay too long; and where there is no room for the
+ * next one, the oldest. Until there is none waits to be accepted.
+ */
+static void tidy(evutil_socket_t fd, short what, void *context)
+{
+	static const struct timeval calm = {.tv_sec = TIDY_INTERVAL},
+				    crowded = {.tv_usec = TIDY_CROWDED};
+	struct metrics *metrics = context;
+	struct visitor *visitor, *next, *oldest = NULL;
+	uint32_t now = clock_steady();
+
+	(void)fd;
+	(void)what;
+	for (visitor = TAILQ_FIRST(&metrics->visitors); visitor != NULL; visitor = next) {
+		next = TAILQ_NEXT(visitor, link);
+		if (has_left(visitor)) {
+			visitor_free(metrics, visitor);
+			continue;
+		}
+		if (!visitor->greeted)
+			greet(metrics, visitor);
+		if (!visitor->expelled && now - visitor->since > METRICS_LIFETIME)
+			expel(visitor);
+		if (!visitor->expelled && oldest == NULL)
+			oldest = visitor;
+	}
+	bool room = metrics->visitor_count < metrics->visitors_most;
+	if (!room && oldest != NULL && TAILQ_FIRST(&metrics->visitors) == oldest)
+		expel(oldest);
+	if (room && metrics->listener != NULL)
+		evconnlistener_enable(metrics->listener);
+	evtimer_add(metrics->tidy, room ? &calm : &crowded);
+}
+
+/* A connection was accepted; evhttp puts it into the bufferevent once this returns. */
+static struct bufferevent *welcome(struct event_base *base, void *context)
+{
+	struct metrics *metrics = context;
+	struct visitor *visitor = calloc(1, sizeof *visitor);
+
+	if (visitor == NULL)
+		return NULL;
+	/* Closed when it is let go of here, not before: libevent still knows the descriptor. */
+	visitor->buffer = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	if (visitor->buffer == NULL) {
+		free(visitor);
+		return NULL;
+	}
+	bufferevent_incref(visitor->buffer);
+	visitor->since = clock_steady();
+	TAILQ_INSERT_TAIL(&metrics->visitors, visitor, link);
+	if (++metrics->visitor_count >= metrics->visitors_most)
+		evconnlistener_disable(metrics->listener);
+	/* Before anything is read from it. */
+	event_active(metrics->tidy, EV_TIMEOUT, 0);
+	return visitor->buffer;
+}
+
+/* Out of descriptors: others need them more, and some come back. */
+static void cannot_accept(struct evconnlistener *listener, void *context)
+{
+	(void)context;
+	evconnlistener_disable(listener);
+}
+
+/* --- start and end ------------------------------------------------------------------------- */
+
+/* Where descriptors are scarce, connections of Postfix and lookups need them more. */
+static unsigned visitors_most(void)
+{
+	return descriptors_share(METRICS_CONNECTIONS_LEAST, METRICS_CONNECTIONS_MOST);
+}
+
+uint32_t metrics_descriptors(const struct conf *conf)
+{
+	/* The listener, and one that is being accepted. */
+	return conf->server.metrics[0] != '\0' ? visitors_most() + 2 : 0;
+}
+
+struct listeners *metrics_listen(const struct conf *conf, struct activation *activation,
+	const struct account *owner, char *error, size_t error_size)
+{
+	struct listeners_wish wish = {
+		.name = "metrics",
+		.endpoints = &conf->server.metrics,
+		.count = conf->server.metrics[0] != '\0' ? 1 : 0,
+		.most = 1,
+		.mode = (mode_t)conf->server.socket_mode,
+		.owner = owner,
+	};
+	return listeners_open(&wish, activation, error, error_size);
+}
+
+static void stop_accepting(struct metrics *metrics)
+{
+	if (metrics->bound != NULL)
+		evhttp_del_accept_socket(metrics->http, metrics->bound);
+	else if (metrics->listener != NULL)
+		evconnlistener_free(metrics->listener);
+	metrics->bound = NULL;
+	metrics->listener = NULL;
+}
+
+static bool serve(struct metrics *metrics)
+{
+	static const struct timeval calm = {.tv_sec = TIDY_INTERVAL};
+
+	metrics->http = evhttp_new(metrics->world.base);
+	metrics->tidy = evtimer_new(metrics->world.base, tidy, metrics);
+	/* The socket is closed with the listeners. */
+	metrics->listener = evconnlistener_new(metrics->world.base, NULL, NULL,
+		LEV_OPT_CLOSE_ON_EXEC, 0, metrics->listeners->sockets[0]);
+	if (metrics->http == NULL || metrics->tidy == NULL || metrics->listener == NULL)
+		return false;
+	metrics->bound = evhttp_bind_listener(metrics->http, metrics->listener);
+	if (metrics->bound == NULL)
+		return false;
+	evconnlistener_set_error_cb(metrics->listener, cannot_accept);
+	evhttp_set_bevcb(metrics->http, welcome, metrics);
+	evhttp_set_gencb(metrics->http, take_request, metrics);
+	evhttp_set_timeout(metrics->http, METRICS_IDLE);
+	evhttp_set_max_headers_size(metrics->http, METRICS_HEADERS_MOST);
+	evhttp_set_max_body_size(metrics->http, METRICS_BODY_MOST);
+	/* All that there are: to say what is wrong. */
+	evhttp_set_allowed_methods(metrics->http, UINT16_MAX);
+	return evtimer_add(metrics->tidy, &calm) == 0;
+}
+
+struct metrics *metrics_new(
+	const struct metrics_world *world, struct conf *conf, struct listeners *listeners)
+{
+	struct metrics *metrics = calloc(1, sizeof *metrics);
+
+	if (metrics == NULL)
+		return NULL;
+	TAILQ_INIT(&metrics->visitors);
+	metrics->world = *world;
+	metrics->conf = conf_hold(conf);
+	metrics->visitors_most = visitors_most();
+	metrics->listeners = listeners;
+	if (serve(metrics))
+		return metrics;
+	stop_accepting(metrics);
+	metrics->listeners = NULL;
+	metrics_free(metrics);
+	return NULL;
+}
+
+void metrics_stop(struct metrics *metrics)
+{
+	if (metrics == NULL || metrics->listener == NULL)
+		return;
+	stop_accepting(metrics);
+	listeners_remove(metrics->listeners);
+}
+
+void metrics_free(struct metrics *metrics)
+{
+	struct visitor *visitor;
+
+	if (metrics == NULL)
+		return;
+	metrics_stop(metrics);
+	if (metrics->http != NULL)
+		evhttp_free(metrics->http);
+	while ((visitor = TAILQ_FIRST(&metrics->visitors)) != NULL)
+		visitor_free(metrics, visitor);
+	if (metrics->tidy != NULL)
+		event_free(metrics->tidy);
+	listeners_free(metrics->listeners);
+	conf_release(metrics->conf);
+	free(metrics);
+}
+
+void metrics_set_conf(struct metrics *metrics, struct conf *conf)
+{
+	conf_hold(conf);
+	conf_release(metrics->conf);
+	metrics->conf = conf;
+}

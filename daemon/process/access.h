@@ -1,0 +1,17 @@
+/*
+ * access: who may connect over inet, [server] allow.
+ */
+#ifndef TLSAD_ACCESS_H
+#define TLSAD_ACCESS_H
+
+#include "common/conf/conf.h"
+
+#include <sys/socket.h>
+
+/* Any thread. */
+bool access_allowed(const struct conf *conf, const struct sockaddr_storage *peer);
+
+/* One line a second at most: a scan must not fill the disk. Any thread. */
+void access_log_refusal(const struct sockaddr_storage *peer, socklen_t size);
+
+#endif

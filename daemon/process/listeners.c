@@ -1,0 +1,170 @@
+#include "daemon/process/listeners.h"
+
+#include "common/base/log.h"
+#include "common/base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- sockets that were handed over --------------------------------------------------------- */
+
+static int option_of(int fd, int option)
+{
+	int value = 0;
+	socklen_t size = sizeof value;
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+}
+
+static const char *find_fault(int fd, const struct listeners_wish *wish, struct endpoint *endpoint)
+{
+	if (option_of(fd, SO_TYPE) != SOCK_STREAM || option_of(fd, SO_ACCEPTCONN) != 1)
+		return "it does not listen for connections; ListenStream= and Accept=no make one "
+		       "that does";
+	endpoint->size = sizeof endpoint->address;
+	if (getsockname(fd, (struct sockaddr *)&endpoint->address, &endpoint->size) != 0)
+		return "it has no address";
+	int family = endpoint->address.ss_family;
+	if (family == AF_UNIX)
+		return NULL;
+	if (wish->unix_only)
+		return "it is no unix socket; who may ask is a matter of permissions";
+	return family == AF_INET || family == AF_INET6 ? NULL : "it is neither unix nor inet";
+}
+
+static bool adopt(struct listeners *listeners, int fd, const struct listeners_wish *wish,
+	char *error, size_t error_size)
+{
+	struct endpoint *endpoint = &listeners->endpoints[listeners->count];
+	const char *fault = find_fault(fd, wish, endpoint);
+	int flags = fcntl(fd, F_GETFL);
+
+	listeners->sockets[listeners->count++] = fd;
+	if (fault == NULL && wish->most != 0 && listeners->count > wish->most)
+		fault = "there is one already, and no more are taken";
+	if (fault == NULL && (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
+		fault = strerror(errno);
+	if (fault != NULL)
+		snprintf(error, error_size,
+			"[server] %s: the socket that was handed over as descriptor %d: %s",
+			wish->name, fd, fault);
+	return fault == NULL;
+}
+
+/* By the address: there are several ways to write one. */
+static bool is_configured(const struct listeners_wish *wish, const char *printed)
+{
+	for (size_t i = 0; i < wish->count; i++) {
+		struct endpoint configured;
+		char words[256], again[ENDPOINT_TEXT_SIZE];
+		if (!endpoint_parse(&configured, wish->endpoints[i], words, sizeof words))
+			continue;
+		endpoint_print(&configured, again);
+		if (strcmp(again, printed) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whoever changes the setting and sees no effect finds the reason here. */
+static void tell_adopted(const struct listeners *listeners, const struct listeners_wish *wish)
+{
+	char words[1024];
+	struct text text;
+	size_t same = 0;
+
+	text_init(&text, words, sizeof words);
+	for (size_t i = 0; i < listeners->count; i++) {
+		char printed[ENDPOINT_TEXT_SIZE];
+		endpoint_print(&listeners->endpoints[i], printed);
+		text_add_format(&text, "%s%s", i > 0 ? ", " : "", printed);
+		same += is_configured(wish, printed);
+	}
+	if (same == listeners->count && same == wish->count)
+		log_info("[server] %s: the sockets were handed over by the service manager: %s",
+			wish->name, words);
+	else
+		log_notice("[server] %s: the sockets were handed over by the service manager, and "
+			   "the setting does not count: %s",
+			wish->name, words);
+}
+
+static bool adopt_all(struct listeners *listeners, const struct listeners_wish *wish,
+	struct activation *activation, char *error, size_t error_size)
+{
+	int fd;
+
+	while ((fd = activation_take(activation, wish->name)) >= 0) {
+		listeners->inherited = true;
+		if (!adopt(listeners, fd, wish, error, error_size))
+			return false;
+	}
+	if (listeners->inherited)
+		tell_adopted(listeners, wish);
+	return true;
+}
+
+/* --- sockets of our own -------------------------------------------------------------------- */
+
+static bool open_one(struct listeners *listeners, const struct listeners_wish *wish,
+	const char *text, char *error, size_t error_size)
+{
+	struct endpoint *endpoint = &listeners->endpoints[listeners->count];
+	const char *path;
+	char words[256];
+
+	endpoint_parse(endpoint, text, words, sizeof words);
+	path = endpoint_path(endpoint);
+	if (path == NULL || account_make_parent(wish->owner, path, words, sizeof words)) {
+		int fd = endpoint_listen(endpoint, wish->mode, words, sizeof words);
+		if (fd >= 0) {
+			listeners->sockets[listeners->count++] = fd;
+			if (path == NULL ||
+				account_give_socket(wish->owner, path, words, sizeof words))
+				return true;
+		}
+	}
+	snprintf(error, error_size, "[server] %s %.150s: %.250s", wish->name, text, words);
+	return false;
+}
+
+struct listeners *listeners_open(const struct listeners_wish *wish, struct activation *activation,
+	char *error, size_t error_size)
+{
+	struct listeners *listeners = calloc(1, sizeof *listeners);
+
+	if (listeners == NULL) {
+		snprintf(error, error_size, "out of memory");
+		return NULL;
+	}
+	bool good = adopt_all(listeners, wish, activation, error, error_size);
+	for (size_t i = 0; good && !listeners->inherited && i < wish->count; i++)
+		good = open_one(listeners, wish, wish->endpoints[i], error, error_size);
+	if (good)
+		return listeners;
+	listeners_free(listeners);
+	return NULL;
+}
+
+void listeners_remove(struct listeners *listeners)
+{
+	if (listeners == NULL || listeners->removed)
+		return;
+	for (size_t i = 0; !listeners->inherited && i < listeners->count; i++)
+		endpoint_remove(&listeners->endpoints[i]);
+	listeners->removed = true;
+}
+
+void listeners_free(struct listeners *listeners)
+{
+	if (listeners == NULL)
+		return;
+	listeners_remove(listeners);
+	while (listeners->count > 0)
+		close(listeners->sockets[--listeners->count]);
+	free(listeners);
+}

@@ -1,0 +1,53 @@
+/*
+ * listeners: the listening sockets of one setting in [server].
+ *
+ * They are those that a service manager has handed over under the setting's name
+ * (daemon/process/activation.h), and if there are none, those of the setting itself. The former are the
+ * manager's: their files stay when the daemon ends.
+ *
+ * Opened at the start, before there are other threads; then they do not change until they are
+ * closed.
+ */
+#ifndef TLSAD_LISTENERS_H
+#define TLSAD_LISTENERS_H
+
+#include "common/conf/conf.h"
+#include "common/base/endpoint.h"
+#include "daemon/process/privileges.h"
+#include "daemon/process/activation.h"
+
+struct listeners {
+	size_t count;
+	int sockets[CONF_LIST_MOST];
+	struct endpoint endpoints[CONF_LIST_MOST];
+	bool inherited; /* all of them */
+	bool removed;   /* the unix sockets' files: a successor may have made its own since */
+};
+
+/* What is to be opened. */
+struct listeners_wish {
+	const char *name;       /* of the setting */
+	char *const *endpoints; /* as the configuration has them; checked when it was loaded */
+	size_t count;           /* of these */
+	size_t most;            /* sockets that may be handed over; 0: as many as there are */
+	mode_t mode;            /* of unix sockets */
+	bool unix_only;
+	const struct account *owner; /* of unix sockets, and of their directory if it is made */
+};
+
+/*
+ * NULL and one line that names the setting and the endpoint. Which sockets were handed over is told
+ * in the log.
+ */
+struct listeners *listeners_open(const struct listeners_wish *wish, struct activation *activation,
+	char *error, size_t error_size);
+
+/*
+ * Remove the files of unix sockets, once; a successor may make its own from then on. NULL will do.
+ */
+void listeners_remove(struct listeners *listeners);
+
+/* With listeners_remove(). NULL will do. */
+void listeners_free(struct listeners *listeners);
+
+#endif

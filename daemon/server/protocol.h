@@ -1,0 +1,63 @@
+/*
+ * protocol: what is spoken on a connection, between connection.c, which moves bytes and keeps
+ * requests in their order, and the services, which answer them.
+ *
+ * A listener has its protocol, and so has a connection. All runs in the serving thread.
+ */
+#ifndef TLSAD_PROTOCOL_H
+#define TLSAD_PROTOCOL_H
+
+#include "common/verdict/evidence.h"
+#include "daemon/answer/policy.h"
+#include "daemon/answer/socketmap.h"
+
+struct connection;
+struct wait;
+struct worker;
+
+/* Replies that are gathered in the thread's output buffer. */
+struct batch {
+	size_t begin, end;
+};
+
+/* A request as its protocol understood it. */
+union request {
+	struct socketmap_request socketmap;
+	struct policy_request policy;
+};
+
+enum frame {
+	FRAME_WHOLE,
+	FRAME_PARTIAL, /* a good beginning: read on */
+	FRAME_BAD,     /* nothing can be framed from here on */
+};
+
+enum request_result {
+	REQUEST_ANSWERED,
+	REQUEST_WAITS, /* for a lookup: connection->wait is set */
+};
+
+struct protocol {
+	/*
+	 * Understand the request that `bytes` begins with; `*used` is the size of its frame. It may
+	 * point into the bytes. May be called again for the same bytes.
+	 */
+	enum frame (*read)(const struct worker *worker, const char *bytes, size_t size,
+		union request *request, size_t *used);
+
+	/* Answer into the batch, or begin to wait. The bytes are still there. */
+	enum request_result (*answer)(
+		struct connection *connection, struct batch *batch, const union request *request);
+
+	/* The end of a wait: with an answer, or `why` there is none. The bytes are gone. */
+	void (*finish)(struct worker *worker, struct batch *batch, const struct wait *wait,
+		const struct lookup_answer *answer, const char *why);
+
+	/* Say what is wrong with bytes that were FRAME_BAD; NULL: nothing is said. */
+	void (*complain)(struct connection *connection, const char *bytes, size_t size);
+};
+
+extern const struct protocol protocol_socketmap; /* socketmap_table(5) */
+extern const struct protocol protocol_policy;    /* SMTPD_POLICY_README */
+
+#endif

@@ -1,0 +1,164 @@
+#include "common/base/clock.h"
+#include "common/base/endpoint.h"
+#include "common/base/log.h"
+#include "daemon/server/worker.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+	COMPLAINTS_MOST = 10, /* a second: whoever may connect must not fill the disk */
+	PEER_SIZE = 128,
+};
+
+static const char before[] = "action=";
+static const char after[] = "\n\n";
+
+static void start_reply(struct worker *worker, const struct batch *batch, struct text *text)
+{
+	char *place = worker->output + batch->end;
+
+	memcpy(place, before, sizeof before - 1);
+	text_init(text, place + sizeof before - 1, POLICY_REPLY_LONGEST + 1);
+}
+
+static void end_reply(struct batch *batch, struct text *text)
+{
+	memcpy(text->bytes + text->used, after, sizeof after - 1);
+	batch->end += sizeof before - 1 + text->used + sizeof after - 1;
+}
+
+static enum frame read_request(const struct worker *worker, const char *bytes, size_t size,
+	union request *request, size_t *used)
+{
+	struct policy_attributes attributes;
+
+	switch (policy_request_parse(bytes, size, &attributes, used, NULL)) {
+	case POLICY_WHOLE:
+		policy_read(&worker->policy, &attributes, &request->policy);
+		return FRAME_WHOLE;
+	case POLICY_PARTIAL:
+		return FRAME_PARTIAL;
+	default:
+		return FRAME_BAD;
+	}
+}
+
+/* The mail will be sent with the map policy's answer, so it is warmed with what that one needs. */
+static bool wants_pins(const struct worker *worker)
+{
+	return worker->socketmap.tafiles != NULL && worker->conf->dane.enforce == ENFORCE_PINNED;
+}
+
+static enum request_result answer(
+	struct connection *connection, struct batch *batch, const union request *any)
+{
+	struct worker *worker = connection->worker;
+	const struct policy_request *request = &any->policy;
+	struct text text;
+
+	start_reply(worker, batch, &text);
+	switch (policy_answer(&worker->policy, request, &text)) {
+	case POLICY_LOOKUP:
+		if (wait_begin(connection, any, &request->destination, wants_pins(worker),
+			    worker->conf->policy.wait))
+			return REQUEST_WAITS;
+		policy_give_up(&worker->policy, request, "out of memory", &text);
+		break;
+	case POLICY_WARM:
+		worker_warm(worker, &request->destination, wants_pins(worker));
+		break;
+	case POLICY_ANSWERED:
+		break;
+	}
+	end_reply(batch, &text);
+	return REQUEST_ANSWERED;
+}
+
+static void finish(struct worker *worker, struct batch *batch, const struct wait *wait,
+	const struct lookup_answer *answer, const char *why)
+{
+	const struct policy_request *request = &wait->request.policy;
+	struct text text;
+
+	start_reply(worker, batch, &text);
+	if (answer != NULL)
+		policy_finish(
+			&worker->policy, request, &answer->evidence, wait_seconds(wait), &text);
+	else
+		policy_give_up(&worker->policy, request, why, &text);
+	end_reply(batch, &text);
+}
+
+/* Who is at the other end: an address, or of a unix socket the process. */
+static void print_peer(int fd, char words[PEER_SIZE])
+{
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof peer;
+	char host[64], port[8];
+	struct ucred process;
+	socklen_t process_size = sizeof process;
+
+	snprintf(words, PEER_SIZE, "a client that has gone");
+	if (getpeername(fd, (struct sockaddr *)&peer, &size) != 0)
+		return;
+	if (peer.ss_family != AF_UNIX) {
+		if (getnameinfo((struct sockaddr *)&peer, size, host, sizeof host, port,
+			    sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+			snprintf(words, PEER_SIZE, "%s port %s", host, port);
+		return;
+	}
+	snprintf(words, PEER_SIZE, "a process of this host");
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &process, &process_size) == 0)
+		snprintf(words, PEER_SIZE, "process %d of uid %u", (int)process.pid,
+			(unsigned)process.uid);
+}
+
+/* Is one more line all right? */
+static bool may_complain(struct complaints *complaints)
+{
+	uint32_t now = clock_steady();
+
+	if (complaints->second != now) {
+		complaints->second = now;
+		complaints->count = 0;
+	}
+	if (complaints->count++ < COMPLAINTS_MOST)
+		return true;
+	complaints->unsaid++;
+	return false;
+}
+
+static void complain(struct connection *connection, const char *bytes, size_t size)
+{
+	struct worker *worker = connection->worker;
+	_Atomic uint64_t *unreadable = &worker->counters.policy.unreadable;
+	struct policy_attributes attributes;
+	char words[512], peer[PEER_SIZE], more[64] = "";
+	struct text why;
+	size_t used;
+
+	atomic_store_explicit(unreadable,
+		atomic_load_explicit(unreadable, memory_order_relaxed) + 1, memory_order_relaxed);
+	if (!may_complain(&worker->complaints))
+		return;
+	text_init(&why, words, sizeof words);
+	policy_request_parse(bytes, size, &attributes, &used, &why);
+	print_peer(connection->fd, peer);
+	if (worker->complaints.unsaid > 0)
+		snprintf(more, sizeof more, " (and %u more that were not logged)",
+			worker->complaints.unsaid);
+	worker->complaints.unsaid = 0;
+	log_warning("policy request from %s cannot be read, its connection is closed: %s%s", peer,
+		words, more);
+}
+
+const struct protocol protocol_policy = {
+	.read = read_request,
+	.answer = answer,
+	.finish = finish,
+	.complain = complain,
+};

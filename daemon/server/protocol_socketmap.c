@@ -1,0 +1,99 @@
+#include "common/base/clock.h"
+#include "common/base/netstring.h"
+#include "daemon/server/worker.h"
+
+#include <string.h>
+
+static void start_reply(struct worker *worker, const struct batch *batch, struct text *text)
+{
+	text_init(text, worker->output + batch->end + NETSTRING_HEAD, SOCKETMAP_REPLY_LONGEST);
+}
+
+static void end_reply(struct worker *worker, struct batch *batch, const struct text *text)
+{
+	size_t size;
+	char *frame = netstring_frame(text->bytes, text->used, &size);
+	char *place = worker->output + batch->end;
+
+	if (batch->begin == batch->end) {
+		batch->begin = (size_t)(frame - worker->output);
+		batch->end = batch->begin + size;
+		return;
+	}
+	memmove(place, frame, size);
+	batch->end += size;
+}
+
+static enum frame read_request(const struct worker *worker, const char *bytes, size_t size,
+	union request *request, size_t *used)
+{
+	const char *payload;
+	size_t payload_size;
+
+	switch (netstring_parse(
+		bytes, size, SOCKETMAP_REQUEST_LONGEST, &payload, &payload_size, used)) {
+	case NETSTRING_COMPLETE:
+		socketmap_read(&worker->socketmap, payload, payload_size, &request->socketmap);
+		return FRAME_WHOLE;
+	case NETSTRING_PARTIAL:
+		return FRAME_PARTIAL;
+	default:
+		return FRAME_BAD;
+	}
+}
+
+static bool wants_pins(const struct worker *worker, const struct socketmap_request *request)
+{
+	return socketmap_wants_pins(&worker->socketmap, request);
+}
+
+static enum request_result answer(
+	struct connection *connection, struct batch *batch, const union request *any)
+{
+	struct worker *worker = connection->worker;
+	const struct socketmap_request *request = &any->socketmap;
+	struct text text;
+
+	start_reply(worker, batch, &text);
+	switch (socketmap_answer(&worker->socketmap, request, &text)) {
+	case SOCKETMAP_LOOKUP:
+		if (wait_begin(
+			    connection, any, &request->destination, wants_pins(worker, request), 0))
+			return REQUEST_WAITS;
+		socketmap_give_up(&worker->socketmap, request, "out of memory", 0, &text);
+		break;
+	case SOCKETMAP_REFRESH:
+		worker_warm(worker, &request->destination, wants_pins(worker, request));
+		break;
+	case SOCKETMAP_ANSWERED:
+		break;
+	}
+	end_reply(worker, batch, &text);
+	worker->answered++;
+	return REQUEST_ANSWERED;
+}
+
+static void finish(struct worker *worker, struct batch *batch, const struct wait *wait,
+	const struct lookup_answer *answer, const char *why)
+{
+	const struct socketmap_request *request = &wait->request.socketmap;
+	struct text text;
+
+	uint64_t took = clock_exact_us() - wait->since;
+	double seconds = (double)took / 1e6;
+
+	start_reply(worker, batch, &text);
+	if (answer != NULL)
+		socketmap_finish(&worker->socketmap, request, &answer->evidence, &answer->file,
+			&answer->deferral, seconds, &text);
+	else
+		socketmap_give_up(&worker->socketmap, request, why, seconds, &text);
+	end_reply(worker, batch, &text);
+	histogram_add(&worker->counters.seconds, took, 1);
+}
+
+const struct protocol protocol_socketmap = {
+	.read = read_request,
+	.answer = answer,
+	.finish = finish,
+};

@@ -1,0 +1,75 @@
+/*
+ * server: the serving threads.
+ *
+ * Each has its own event loop and serves the connections that it accepted. A request that the
+ * cache answers costs one read(2), one write(2) and its share of the event wait: no lock, no
+ * allocation, no log line. A connection that has nothing to say costs a small struct and no
+ * buffer.
+ */
+#ifndef TLSAD_SERVER_H
+#define TLSAD_SERVER_H
+
+#include "common/conf/conf.h"
+#include "daemon/cache/cache.h"
+#include "daemon/process/listeners.h"
+#include "daemon/lookup/lookup.h"
+#include "daemon/answer/policy.h"
+#include "daemon/answer/socketmap.h"
+
+struct server;
+
+/*
+ * Bind the endpoints, or take those that were handed over; nothing is accepted yet. NULL and one
+ * line that names the endpoint. To be called early: a port in use is found before anything else is
+ * done, and `owner`, who gets the unix sockets, may not be allowed to bind them.
+ */
+struct server *server_new(struct conf *conf, struct activation *activation,
+	const struct account *owner, char *error, size_t error_size);
+
+/* Start the threads. False and one line when that is not possible. */
+bool server_start(struct server *server, struct cache *cache, struct tafiles *tafiles,
+	struct lookup *lookup, char *error, size_t error_size);
+
+/* Hand a new configuration to the threads. */
+void server_set_conf(struct server *server, struct conf *conf);
+
+/* Where the maps are served, whatever the configuration says by now. */
+const struct listeners *server_listeners(const struct server *server);
+
+/*
+ * Accept no more, finish what is being answered, within bounds, and end the threads. Connections
+ * that wait to be accepted are left to the next process, if it gets the same sockets. After it the
+ * lookup thread has nobody left to answer to and may stop; server_free() comes last, because its
+ * answers under way are thrown away in there.
+ */
+void server_stop(struct server *server);
+void server_free(struct server *server);
+
+/* [s] since the last beat of the serving thread that is worst off (daemon/loop/heartbeat.h). */
+uint32_t server_heartbeat_age(const struct server *server);
+
+/* Of struct policy_counters. */
+struct policy_figures {
+	uint64_t requests;
+	uint64_t replies[POLICY_ACTIONS];
+	uint64_t unreadable, monitored, hits, misses;
+};
+
+struct server_figures {
+	unsigned workers;
+	uint64_t connections; /* open now */
+	uint64_t accepted;
+	uint64_t refused; /* by [server] allow */
+	uint64_t requests, hits, misses, invalid;
+	uint64_t replies[REPLY_KIND_COUNT];
+	uint64_t
+		would[REPLY_KIND_COUNT]; /* with [dane] mode = monitor, what they would have been */
+	struct policy_figures policy;
+	uint64_t by_map[SOCKETMAP_MAPS + 1][REPLY_KIND_COUNT]; /* last: unknown maps */
+	struct histogram_figures seconds;
+};
+
+/* Sums over the threads. */
+void server_figures(const struct server *server, struct server_figures *figures);
+
+#endif

@@ -1,0 +1,153 @@
+#!/usr/bin/perl
+# tlsactl check and Postfix's own posttls-finger(1) at level dane, on the same
+# servers: the same verdict on each. In a namespace (t/postfix/Namespace.pm), since
+# posttls-finger goes to port 25 and believes the resolver of /etc/resolv.conf:
+#
+#   127.0.0.53:53   NSD with the tree (t/postfix/Zones.pm)
+#   127.0.0.1:53    unbound, which validates for posttls-finger
+#   127.0.0.2x:25   a mail server for each situation (Tlsad::Situations)
+#
+# "Verified" is what both must say of the same servers, and of no other. Where they
+# are meant to differ stands in %differences.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib", "$FindBin::Bin/../postfix";
+use Cwd qw(abs_path);
+use File::Copy qw(copy);
+use IO::Socket::INET;
+use Namespace;
+use POSIX ();
+use Test::More;
+use Time::HiRes ();
+use Tlsad::Certificates;
+use Tlsad::Ctl;
+use Tlsad::MailHost;
+use Tlsad::Process;
+use Tlsad::Situations;
+use Zones;
+
+use constant PATIENCE => 60;		# [s] for what should take milliseconds
+use constant TIMEOUT => 2;		# [s] of both programs, for servers that do not answer
+use constant NAME_SERVER => '127.0.0.53';
+use constant DOMAIN => 'secure.example';
+
+if (!Namespace::inside()) {
+	my @missing = Namespace::missing(qw(posttls-finger nsd unbound openssl ldns-keygen
+		ldns-signzone ldns-key2ds));
+	push @missing, grep { !-x } Tlsad::Ctl::binary(), Tlsad::MailHost::binary();
+	if (@missing) {
+		my $reason = 'needs ' . join(', ', @missing);
+		plan(skip_all => $reason) if ($ENV{CI} // '') ne 'true';
+		plan(tests => 1);
+		fail('the test\'s prerequisites are there (CI=true)');
+		diag($reason);
+		exit 1;
+	}
+	exit Namespace::run_inside($^X, abs_path($0));
+}
+
+my $directory = Namespace::enter("nameserver 127.0.0.1\noptions trust-ad\n");
+my $situations = Tlsad::Situations->new(Tlsad::Certificates->new("$directory/certificates"),
+	DOMAIN);
+my $zones = Zones->new("$directory/zones", NAME_SERVER);
+publish($_) for $situations->names;
+# Behind records that are not signed, and signed but wrong.
+$zones->add('insecure.plain.example.', 'A', $situations->address('right'));
+$zones->add('_25._tcp.insecure.plain.example.', 'TLSA', $situations->ee('right'));
+$zones->add('bogus.' . DOMAIN . '.', 'A', $situations->address('right'));
+$zones->add('_25._tcp.bogus.' . DOMAIN . '.', 'TLSA', $situations->ee('right'));
+$zones->make_bogus('_25._tcp.bogus.' . DOMAIN . '.', 'TLSA');
+$zones->sign;
+
+my @servers = (
+	start_server('nsd', '-d', '-c',
+		Namespace::write_file("$directory/nsd.conf", $zones->nsd_configuration)),
+	start_server('unbound', '-d', '-c', Namespace::write_file("$directory/unbound.conf",
+		$zones->unbound_configuration('127.0.0.1', 'validator iterator'))),
+	map { Tlsad::MailHost->start($situations->start($_),
+		listen => [$situations->address($_) . ':25']) } $situations->names);
+wait_for_port($_) for NAME_SERVER, '127.0.0.1';
+Namespace::write_file("$directory/main.cf",
+	"compatibility_level = 3.6\nmyhostname = client.example\n"
+	. "mynetworks_style = host\nqueue_directory = $directory\ndata_directory = $directory\n"
+	. "smtp_dns_support_level = dnssec\n");
+my $ctl = Tlsad::Ctl->new(config => { resolver => { trust_anchor => $zones->{trust_anchor},
+	stub => '. ' . NAME_SERVER . '@53', query_localhost => 'yes' } });
+
+# What Postfix puts up with, and tlsactl tells of as no SMTP.
+my %differences = (
+	inject => 'Postfix throws away what came in the clear behind the reply to STARTTLS',
+);
+my %verified;
+# posttls-finger reads a banner or a handshake without end for ever.
+compare($situations->host($_) . '.' . DOMAIN, $differences{$_})
+	for grep { !/^(?:endless|flood|hello)$/ } $situations->names;
+compare('insecure.plain.example');
+compare('bogus.' . DOMAIN);
+cmp_ok($verified{yes}, '>=', 10, 'enough servers verify');
+cmp_ok($verified{no}, '>=', 15, 'and enough do not');
+done_testing();
+
+sub publish
+{
+	my ($name) = @_;
+	my $host = $situations->host($name) . '.' . DOMAIN . '.';
+	$zones->add($host, 'A', $situations->address($name));
+	# All TTLs are the same here.
+	$zones->add("_25._tcp.$host", 'TLSA', s/^\d{3,} //r) for @{$situations->records($name)};
+}
+
+# A copy: an AppArmor profile may let the program itself read its own places only.
+sub start_server
+{
+	my ($program, @arguments) = @_;
+	my $copy = "$directory/$program";
+	copy(Tlsad::Process::find_program($program), $copy) or die "$program: $!\n";
+	chmod(0755, $copy) or die "$copy: $!\n";
+	return Tlsad::Process::spawn(log => "$copy.log", command => [$copy, @arguments]);
+}
+
+sub wait_for_port
+{
+	my ($address) = @_;
+	my $end = Time::HiRes::time() + PATIENCE;
+	while (!IO::Socket::INET->new(PeerAddr => $address, PeerPort => 53)) {
+		die "nobody listens at $address\n" if Time::HiRes::time() > $end;
+		Time::HiRes::sleep(0.05);
+	}
+}
+
+# What posttls-finger prints; it ends by itself after its time for one address.
+sub finger
+{
+	my ($host) = @_;
+	my $pid = open(my $pipe, '-|') // die "fork: $!\n";
+	if ($pid == 0) {
+		$ENV{MAIL_CONFIG} = $directory;
+		open(STDERR, '>&', \*STDOUT);
+		alarm(PATIENCE);
+		exec(Tlsad::Process::find_program('posttls-finger'), '-c', '-l', 'dane', '-L',
+			'summary',
+			'-t', TIMEOUT, '-T', TIMEOUT, "[$host]") or POSIX::_exit(127);
+	}
+	my $text = do { local $/; <$pipe> } // '';
+	close($pipe);
+	return $text;
+}
+
+sub compare
+{
+	my ($host, $difference) = @_;
+	my $theirs = finger($host);
+	my $ours = $ctl->run('check', "[$host]", '--timeout', TIMEOUT);
+	my $expected = $theirs =~ /Verified TLS connection established/ ? 'yes' : 'no';
+	$verified{$expected}++;
+	if (defined $difference) {
+		is("$expected $ours->{status}", 'yes 75', "$host: $difference");
+		return;
+	}
+	is($ours->{status} == 0 ? 'yes' : 'no', $expected, "$host: verified?")
+		or diag("tlsactl:\n$ours->{out}$ours->{err}posttls-finger:\n$theirs");
+}

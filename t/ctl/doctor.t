@@ -1,0 +1,640 @@
+#!/usr/bin/perl
+# tlsactl doctor: a host where all is well, and then one thing wrong at a time: the state, the
+# words and the remedy, and that nothing else is complained of. With root rights in a namespace of
+# its own (t/postfix/Namespace.pm), where /etc/resolv.conf and port 53 are the test's:
+#
+#   127.0.0.1:53   a resolver that says "authentic"
+#   127.0.0.2:53   one that does not
+#   127.0.0.3:53   one that does not answer
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib", "$FindBin::Bin/../postfix";
+use Cwd ();
+use IO::Select;
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use Socket qw(SOCK_STREAM);
+use Test::More;
+use Namespace;
+use Tlsad::Ctl;
+use Tlsad::Daemon;
+use Tlsad::FaultyDns;
+use Tlsad::Lab;
+use Tlsad::Process;
+use Tlsad::Root;
+
+use constant DAY => 86400;
+use constant PROMPT => 30;		# [s]
+
+if (!Namespace::inside()) {
+	my @missing = (Tlsad::Lab::missing_programs(), Namespace::missing('postconf'));
+	if (@missing) {
+		plan(skip_all => "needs @missing") if ($ENV{CI} // '') ne 'true';
+		plan(tests => 1);
+		fail("what the test needs is there (CI=true): @missing");
+		exit 1;
+	}
+	exit(Namespace::run_inside($^X, Cwd::abs_path($0)));
+}
+
+my $number = 0;
+my $MASTER = <<'END';
+smtp      unix  -  -  n  -  -  smtp
+relay     unix  -  -  n  -  -  smtp
+proxymap  unix  -  -  n  -  -  proxymap
+pickup    unix  n  -  y  60 1  pickup
+END
+
+my $trusting = "nameserver 127.0.0.1\noptions trust-ad\n";
+my $directory = Namespace::enter($trusting);
+my $ctl = Tlsad::Ctl->new;
+my @resolvers = (resolver('127.0.0.1', 0x20), resolver('127.0.0.2', 0));
+my $root = Tlsad::Root->new;
+$root->publish(keys => ['first']);
+mkdir("$directory/$_") for qw(run run/cache queue queue/etc queue/tlsad anchors queue/tlsad/anchors);
+my $port = Tlsad::Process::free_port();
+my @endpoints = ("unix:$directory/run/socketmap", "unix:$directory/queue/tlsad/socketmap",
+	"inet:127.0.0.1:$port");
+my %base = (
+	server => { socketmap => join(' ', @endpoints) },
+	resolver => { %{$root->resolver_settings('first')}, timeout => '5s' },
+	cache => { path => "$directory/run/cache" },
+);
+my $daemon = Tlsad::Daemon->start(directory => "$directory/run", config => \%base);
+my $conf = config();
+my %good = (
+	compatibility_level => '3.6',
+	queue_directory => "$directory/queue",
+	smtp_dns_support_level => 'dnssec',
+	smtp_tls_security_level => 'dane',
+	smtp_tls_policy_maps => "socketmap:unix:$directory/run/socketmap:policy",
+);
+Namespace::write_file("$directory/queue/etc/resolv.conf", $trusting);
+
+subtest('all is well' => \&well);
+subtest('main.cf' => \&main_cf);
+subtest('master.cf' => \&master_cf);
+subtest('permissions' => \&permissions);
+subtest('pinned answers' => \&pinned);
+subtest('resolv.conf' => \&resolv_conf);
+subtest('versions' => \&versions);
+subtest('without Postfix' => \&without_postfix);
+subtest('sockets' => \&sockets);
+subtest('tlsad.conf' => \&tlsad_conf);
+subtest('trust anchors' => \&anchors);
+subtest('name servers' => \&name_servers);
+subtest('the clock' => \&clock);
+subtest('several at once' => \&several);
+subtest('maps' => \&maps);
+done_testing();
+
+# --- the host --------------------------------------------------------------------------------
+
+# Answers every question with the root's SOA record and these flags.
+sub resolver
+{
+	my ($address, $flags) = @_;
+	my @sockets = map { IO::Socket::INET->new(LocalAddr => $address, LocalPort => 53, Proto => $_,
+		$_ eq 'tcp' ? (Listen => 5, ReuseAddr => 1) : ()) // die "$address:53: $!\n" } qw(udp tcp);
+	return Tlsad::Process::spawn(code => sub {
+		my $select = IO::Select->new(@sockets);
+		my $reply = sub {
+			my ($question) = @_;
+			return substr($question, 0, 2) . pack('CCnnnn', 0x81, 0x80 | $flags, 1, 1, 0, 0)
+				. "\0" . pack('nn', 6, 1) . "\0" . pack('nnNn', 6, 1, 60, 22) . "\0\0" . "\0" x 20;
+		};
+		while (1) {
+			for my $ready ($select->can_read) {
+				if ($ready == $sockets[0]) {
+					$ready->recv(my $question, 4096);
+					$ready->send($reply->($question));
+				} elsif (my $client = $ready->accept) {
+					$client->sysread(my $question, 4096);
+					my $answer = $reply->(substr($question, 2));
+					$client->syswrite(pack('n', length $answer) . $answer);
+				}
+			}
+		}
+	});
+}
+
+# A file for -c: the base with these settings; undef removes one.
+sub config
+{
+	my (%change) = @_;
+	my %config = map { ($_ => { %{$base{$_} // {}}, %{$change{$_} // {}} }) }
+		keys %{{ %base, %change }};
+	my $text = '';
+	for my $section (sort keys %config) {
+		$text .= "[$section]\n";
+		my %settings = %{$config{$section}};
+		$text .= "$_ = $settings{$_}\n" for grep { defined $settings{$_} } sort keys %settings;
+	}
+	return Namespace::write_file("$directory/tlsad." . ++$number . '.conf', $text);
+}
+
+# A configuration directory of Postfix's: the good one with these parameters.
+sub postfix
+{
+	my ($change, $master) = @_;
+	my %main = (%good, %{$change // {}});
+	my $etc = "$directory/postfix." . ++$number;
+	mkdir($etc) or die "$etc: $!\n";
+	Namespace::write_file("$etc/main.cf",
+		join('', map { "$_ = $main{$_}\n" } grep { defined $main{$_} } sort keys %main));
+	Namespace::write_file("$etc/master.cf", $master // $MASTER);
+	return $etc;
+}
+
+# What is wrong: [STATE, CHECK, OBJECT, DETAIL, REMEDY] each.
+sub doctor
+{
+	my ($options, @arguments) = @_;
+	my $result = $ctl->json({ env => $options }, 'doctor', @arguments);
+	my @wrong = map { [ map { $_ // '' } @$_{qw(state check object detail remedy)} ] }
+		grep { $_->{state} ne 'ok' } @{$result->{json}{findings} // []};
+	return ($result, @wrong);
+}
+
+# Exactly these are complained of: [STATE, CHECK, qr/DETAIL/, qr/REMEDY/] each.
+sub complains
+{
+	my ($what, $arguments, @expected) = @_;
+	my $env = ref $arguments->[0] ? shift @$arguments : {};
+	my ($result, @wrong) = doctor($env, @$arguments);
+	# The lab's root is a private one.
+	@wrong = grep { $_->[3] !~ /\Aa private root/ } @wrong unless grep { $_->[2] =~ /private root/ } @expected;
+	my $list = sub { join(', ', sort map { "$_->[0] $_->[1]" } @_) };
+	is($list->(@wrong), $list->(@expected), "$what: what is wrong") or diag(explain(\@wrong));
+	my $status = grep({ $_->[0] ne 'note' } @expected) ? 1 : 0;
+	is($result->{status}, $status, "$what: status") or diag($result->{err});
+	is($result->{err}, '', "$what: nothing on standard error");
+	for my $row (@expected) {
+		my ($state, $check, $detail, $remedy) = @$row;
+		my ($finding) = grep { "$_->[0] $_->[1]" eq "$state $check" && $_->[3] =~ $detail } @wrong;
+		ok($finding, "$what: its words") or diag(explain(\@wrong)), next;
+		like($finding->[4], $remedy, "$what: the remedy") if $remedy;
+	}
+}
+
+sub complains_of_main
+{
+	my ($what, $change, @expected) = @_;
+	complains($what, ['-c', $conf, '--postfix', postfix($change)], @expected);
+}
+
+# --- all is well -----------------------------------------------------------------------------
+
+sub well
+{
+	my @arguments = ('doctor', '-c', $conf, '--postfix', postfix());
+	my $result = $ctl->run(@arguments);
+	is("$result->{status} $result->{err}", '0 ', 'status') or diag($result->{out});
+	like($result->{out}, qr/\Anote +trust-anchor \S+: a private root is trusted, key \d+; none of IANA's\nin all +nothing wrong, \d+ fine\n\z/,
+		'quiet, but for the private root');
+	for my $option ('--all', '-v') {
+		my $all = $ctl->run(@arguments, $option);
+		is($all->{status}, 0, "$option: status");
+		like($all->{out}, $_, "$option: $_") for qr/^ok +configuration \S+: tlsad -n accepts/m,
+			qr/^ok +name-server 127\.0\.0\.1\@\d+: \[resolver\] stub \. for \. answers over UDP and TCP, with DNSSEC$/m,
+			qr/^ok +clock: \d{4}-\d\d-\d\d \d\d:\d\d UTC is within the root's signatures, /m,
+			qr/^ok +validation: the root zone is secure$/m,
+			qr/^ok +socket unix:\S+: tlsad answers$/m, qr/^ok +socket inet:127\.0\.0\.1:\d+: tlsad answers$/m,
+			qr/^ok +postfix \S+: Postfix \d+\.\d+/m, qr/^ok +policy-maps \S+: \S+: the user postfix may open it$/m,
+			qr/^ok +resolv-conf \/etc\/resolv.conf: nameserver 127\.0\.0\.1 validates$/m;
+		unlike($all->{out}, qr/ -> /, "$option: no remedies");
+	}
+	my $json = $ctl->json(@arguments);
+	is($json->{json}{counts}{fault}, 0, 'counts');
+	cmp_ok(scalar(@{$json->{json}{findings}}), '>', 10, 'findings, those that are fine too');
+	my %states = map { ($_->{state} => 1) } @{$json->{json}{findings}};
+	is(join(' ', sort keys %states), 'note ok', 'states');
+	is($ctl->run('doctor', 'x')->{status}, 64, 'no operands');
+}
+
+# --- Postfix ---------------------------------------------------------------------------------
+
+sub main_cf
+{
+	my @native = (smtp_tls_security_level => 'may', smtp_tls_dane_insecure_mx_policy => 'dane');
+	complains_of_main('no table', { smtp_tls_policy_maps => undef },
+		['fault', 'policy-maps', qr/\Asmtp_tls_policy_maps is empty: Postfix does not ask tlsad\z/,
+			qr{\Apostconf -c \S+ -e 'smtp_tls_policy_maps = proxy:socketmap:unix:\Q$directory\E/run/socketmap:policy'\z}]);
+	complains_of_main('a file alone', { smtp_tls_policy_maps => 'hash:/etc/postfix/tls' },
+		['fault', 'policy-maps', qr/no table of smtp_tls_policy_maps is a socketmap/, qr/postconf/]);
+	complains_of_main('another socket', { smtp_tls_policy_maps => 'socketmap:unix:/nowhere/s:policy' },
+		['fault', 'policy-maps', qr{leads to tlsad: socketmap:unix:/nowhere/s:policy is none of \[server\] socketmap}, qr/postconf/]);
+	complains_of_main('another port', { smtp_tls_policy_maps => 'socketmap:inet:127.0.0.1:1:policy' },
+		['fault', 'policy-maps', qr/127\.0\.0\.1:1:policy is none of/, qr/postconf/]);
+	complains_of_main('half a socketmap', { smtp_tls_policy_maps => 'socketmap:unix:/nowhere' },
+		['fault', 'policy-maps', qr{socketmap:unix:/nowhere is none of}, qr/postconf/]);
+	my $table = "socketmap:unix:$directory/run/socketmap";
+	complains_of_main('a map that is none', { smtp_tls_policy_maps => "$table:polciy" },
+		['fault', 'policy-maps', qr/tlsad has no map polciy, and Postfix defers all mail; there are policy, native, pinned/,
+			qr/'smtp_tls_policy_maps = \Q$table\E:policy'/]);
+	complains_of_main("a map for others: $_", { smtp_tls_policy_maps => "$table:$_" },
+		['fault', 'policy-maps', qr/the map $_ answers with no policy/, qr/:policy'\z/]) for qw(tlsa explain);
+	complains_of_main("the map $_", { smtp_tls_policy_maps => "$table:$_" })
+		for qw(policy Native QUERY query postfix);
+	complains_of_main($_->[0], { smtp_tls_policy_maps => $_->[1] }) for
+		['behind another table', "hash:/etc/postfix/tls, $table:policy"],
+		['in several lines', "hash:/etc/postfix/tls,\n\tinline:{ {a = b}, {c = socketmap:unix:x:y} }\n\t$table:policy"],
+		['TCP', "socketmap:inet:127.0.0.1:$port:policy"], ['localhost', "socketmap:inet:localhost:$port:policy"],
+		['relative to the queue', 'socketmap:unix:tlsad/socketmap:policy'],
+		['by proxymap', "proxy:$table:policy"];
+	complains_of_main('proxymap does not know it', { smtp_tls_policy_maps => "proxy:$table:policy", proxy_read_maps => 'hash:/x' },
+		['fault', 'policy-maps', qr/proxymap refuses proxy:\Q$table\E:policy: proxy_read_maps does not have it/,
+			qr/-e "proxy_read_maps = \$\(postconf -c \S+ -h proxy_read_maps\) proxy:\Q$table\E:policy"\z/]);
+
+	complains_of_main('no DNSSEC', { smtp_dns_support_level => undef },
+		['fault', 'dns-support', qr/smtp_dns_support_level = \(empty\): dane-only mail is deferred/,
+			qr/-e 'smtp_dns_support_level = dnssec'\z/]);
+	complains_of_main('DNS without DNSSEC', { smtp_dns_support_level => 'enabled' },
+		['fault', 'dns-support', qr/smtp_dns_support_level = enabled/, qr/dnssec/]);
+	complains_of_main('no DNS', { smtp_host_lookup => 'native' },
+		['fault', 'dns-support', qr/smtp_host_lookup = native/, qr/'smtp_host_lookup = dns'/]);
+	complains_of_main('no level', { @native, smtp_tls_security_level => undef },
+		['warning', 'security-level', qr/no TLS where tlsad has no opinion/, qr/'smtp_tls_security_level = dane'/]);
+	complains_of_main('the old word for may', { @native, smtp_tls_security_level => undef, smtp_use_tls => 'yes' });
+	complains_of_main('a level that is none', { @native, smtp_tls_security_level => 'dnae' },
+		['fault', 'security-level', qr/smtp_tls_security_level = dnae is no level/, qr/= dane'/]);
+	for my $level (qw(encrypt secure dane-only)) {
+		complains_of_main("the level $level", { @native, smtp_tls_security_level => $level },
+			['fault', 'security-level', qr/smtp_tls_security_level = $level, but \[dane\] site_level = dane: an answer of tlsad may weaken it/,
+				qr/\[dane\] site_level = $level in tlsad.conf/]);
+		complains("the level $level on both sides", ['-c', config(dane => { site_level => $level }), '--postfix',
+			postfix({ @native, smtp_tls_security_level => $level })]);
+	}
+	complains('only tlsad is strict', ['-c', config(dane => { site_level => 'secure' }), '--postfix', postfix()],
+		['warning', 'security-level', qr/= dane, but \[dane\] site_level = secure: tlsad holds answers back/, qr/site_level = dane/]);
+	complains_of_main('may', { @native });
+	complains_of_main('MX records that are not signed', { smtp_tls_dane_insecure_mx_policy => 'may' },
+		['warning', 'insecure-mx', qr/smtp_tls_dane_insecure_mx_policy = may: hosts/,
+			qr/'smtp_tls_dane_insecure_mx_policy = dane'\z/]);
+	complains_of_main('no such account', { mail_owner => 'nobodyatall' },
+		['fault', 'postfix', qr/mail_owner = nobodyatall: there is no such account/, qr/adduser/]);
+}
+
+sub master_cf
+{
+	my $socket = "$directory/run/socketmap";
+	my $chroot = $MASTER =~ s/^(smtp .*?-  -  )n/$1y/mr;
+	my $both = $MASTER =~ s/^((?:smtp|relay) .*?-  -  )n/$1y/gmr;
+	my $in_chroot = sub {
+		my ($what, $table, @expected) = @_;
+		complains($what, ['-c', $conf, '--postfix', postfix({ smtp_tls_policy_maps => $table },
+			@expected ? $chroot : $both)], @expected);
+	};
+	$in_chroot->('a chroot hides the socket', "socketmap:unix:$socket:policy",
+		['fault', 'policy-maps', qr/the smtp client is in a chroot, \Q$directory\E\/queue, and does not see that path/,
+			qr/'smtp_tls_policy_maps = proxy:socketmap:unix:\Q$socket\E:policy'\z/]);
+	$in_chroot->('a path from outside', "socketmap:unix:$directory/queue/tlsad/socketmap:policy",
+		['fault', 'policy-maps', qr/does not see that path/, qr/= socketmap:unix:tlsad\/socketmap:policy'\z/]);
+	$in_chroot->("in the chroot: $_", $_) for 'socketmap:unix:tlsad/socketmap:policy',
+		'socketmap:unix:/tlsad/socketmap:policy', "proxy:socketmap:unix:$socket:policy",
+		"socketmap:inet:127.0.0.1:$port:policy";
+	symlink('/tlsad', "$directory/queue/link") or die "link: $!\n";
+	complains('a link, in the chroot', ['-c', $conf, '--postfix', postfix({ smtp_tls_policy_maps =>
+		'socketmap:unix:link/socketmap:policy' }, $both)]);
+	unlink("$directory/queue/link");
+	complains('what - stands for', ['-c', $conf, '--postfix', postfix({ compatibility_level => 0 },
+		$MASTER =~ s/^(smtp .*?-  -  )n/$1-/mr)], ['fault', 'policy-maps', qr/in a chroot/, qr/proxy:/]);
+	complains('what - stands for now', ['-c', $conf, '--postfix', postfix({}, $MASTER =~ s/^(smtp .*?-  -  )n/$1-/mr)]);
+	complains('proxymap in a chroot', ['-c', $conf, '--postfix', postfix({ smtp_tls_policy_maps =>
+		"proxy:socketmap:unix:$socket:policy" }, $MASTER =~ s/^(proxymap .*?-  -  )n/$1y/mr)],
+		['fault', 'policy-maps', qr/proxymap is in a chroot/, qr/write n for proxymap's chroot in master.cf/]);
+	complains('an option in master.cf', ['-c', $conf, '--postfix', postfix({},
+		$MASTER =~ s/^(relay .*)/$1 -o smtp_dns_support_level=enabled/mr)],
+		['fault', 'dns-support', qr/= enabled/, qr/postconf -c \S+ -P 'relay\/unix\/smtp_dns_support_level = dnssec'\z/]);
+	complains('no smtp client', ['-c', $conf, '--postfix', postfix({}, "pickup unix n - y 60 1 pickup\n")],
+		['note', 'postfix', qr/sends no mail/]);
+	Namespace::write_file("$directory/queue/etc/resolv.conf", "nameserver 127.0.0.1\n");
+	$in_chroot->('an old copy of resolv.conf', 'socketmap:unix:tlsad/socketmap:policy',
+		['fault', 'resolv-conf', qr/without options trust-ad/, qr{echo 'options trust-ad' >>\Q$directory\E/queue/etc/resolv.conf}]);
+	unlink("$directory/queue/etc/resolv.conf");
+	$in_chroot->('no copy of resolv.conf', 'socketmap:unix:tlsad/socketmap:policy',
+		['fault', 'resolv-conf', qr/No such file/, qr{install -D -m 644 /etc/resolv.conf \Q$directory\E/queue/etc/resolv.conf}]);
+	Namespace::write_file("$directory/queue/etc/resolv.conf", $trusting);
+}
+
+sub permissions
+{
+	my $etc = postfix();
+	chmod(0700, "$directory/run");
+	complains('a directory that is closed', ['-c', $conf, '--postfix', $etc],
+		['fault', 'policy-maps', qr/the user postfix may not pass \Q$directory\E\/run, mode 0700/, qr/\Achmod o\+x \Q$directory\E\/run\z/]);
+	chmod(0755, "$directory/run");
+	chmod(0755, "$directory/run/socketmap");
+	complains('a socket that is closed', ['-c', $conf, '--postfix', $etc],
+		['fault', 'policy-maps', qr/may not write to \S+socketmap, mode 0755/, qr/socket_mode = 0666/]);
+	chown(scalar getpwnam('postfix'), -1, "$directory/run/socketmap");
+	complains('a socket of its own', ['-c', $conf, '--postfix', $etc]);
+	chown(0, scalar getgrnam('postfix'), "$directory/run/socketmap");
+	chmod(0660, "$directory/run/socketmap");
+	complains('a socket of its group', ['-c', $conf, '--postfix', $etc]);
+	chown(0, 0, "$directory/run/socketmap");
+	chmod(0666, "$directory/run/socketmap");
+}
+
+sub pinned
+{
+	my %pinned = (smtp_tls_security_level => 'may', smtp_dns_support_level => undef, smtp_tls_servername => 'hostname');
+	my $config = config(dane => { enforce => 'pinned' });
+	my $check = sub {
+		my ($what, $file, $change, @expected) = @_;
+		complains($what, ['-c', $file, '--postfix', postfix({ %pinned, %$change })], @expected);
+	};
+	$check->('needs no resolver', $config, {});
+	$check->('by the map', $conf, { smtp_tls_policy_maps => "socketmap:unix:$directory/run/socketmap:pinned" });
+	$check->('no name for SNI', $config, { smtp_tls_servername => undef },
+		['note', 'servername', qr/smtp_tls_servername is empty/, qr/'smtp_tls_servername = hostname'/]);
+	$check->('md5', $config, { smtp_tls_fingerprint_digest => 'md5' },
+		['fault', 'fingerprint-digest', qr/= md5, but \[dane\] fingerprint_digest = sha256: no pinned host matches/, qr/= sha256'\z/]);
+	$check->('md5 by default', $config, { compatibility_level => 2 },
+		['fault', 'fingerprint-digest', qr/= md5, the default at this compatibility_level, but/, qr/= sha256'\z/]);
+	$check->('sha512 here', config(dane => { enforce => 'pinned', fingerprint_digest => 'sha512' }), {},
+		['fault', 'fingerprint-digest', qr/= sha256.* fingerprint_digest = sha512/, qr/= sha512'\z/]);
+	$check->('sha512 on both sides', config(dane => { enforce => 'pinned', fingerprint_digest => 'sha512' }),
+		{ smtp_tls_fingerprint_digest => 'SHA512' });
+	my $anchors = sub { config(dane => { enforce => 'pinned', tafile_dir => "$directory/$_[0]", tafile_prefix => $_[1] }) };
+	$check->('trust anchors', $anchors->('anchors'), {});
+	$check->('no such directory', $anchors->('none'), {},
+		['fault', 'tafile', qr/tafile_dir is no directory/, qr/install -d -o tlsad -m 755 \Q$directory\E\/none/]);
+	chmod(0700, "$directory/anchors");
+	$check->('a closed directory', $anchors->('anchors'), {},
+		['fault', 'tafile', qr/postfix may not read trust anchors below it/, qr/chmod o\+x \Q$directory\E\/anchors/]);
+	chmod(0755, "$directory/anchors");
+	$check->('a prefix without a chroot', $anchors->('queue/tlsad/anchors', '/tlsad/anchors'), {},
+		['fault', 'tafile', qr/smtp does not see \[dane\] tafile_dir by that name/, qr/no \[dane\] tafile_prefix/]);
+	my $chroot = $MASTER =~ s/^((?:smtp|relay) .*?-  -  )n/$1y/gmr;
+	my %inside = (%pinned, smtp_tls_policy_maps => "socketmap:inet:127.0.0.1:$port:policy");
+	complains('a chroot', ['-c', $anchors->('queue/tlsad/anchors', '/tlsad/anchors'), '--postfix', postfix(\%inside, $chroot)]);
+	complains('hidden by the chroot', ['-c', $anchors->('anchors'), '--postfix', postfix(\%inside, $chroot)],
+		['fault', 'tafile', qr/in its chroot, does not see/, qr{tafile_dir = \Q$directory\E/queue/tlsad/anchors and tafile_prefix = /tlsad/anchors}]);
+}
+
+sub resolv_conf
+{
+	my $etc = postfix();
+	my $check = sub {
+		my ($what, $text, @expected) = @_;
+		Namespace::write_file('/etc/resolv.conf', $text);
+		complains($what, ['-c', $conf, '--postfix', $etc], @expected);
+	};
+	$check->('no trust-ad', "nameserver 127.0.0.1\noptions edns0\n",
+		['fault', 'resolv-conf', qr/without options trust-ad/, qr{\Aecho 'options trust-ad' >>/etc/resolv.conf; postfix reload\z}]);
+	$check->('a resolver that does not validate', "nameserver 127.0.0.2\noptions trust-ad\n",
+		['fault', 'resolv-conf', qr/nameserver 127\.0\.0\.2 does not validate: no AD bit/, qr/unbound/]);
+	$check->('one of two', "options edns0 trust-ad\nnameserver 127.0.0.1\nnameserver 127.0.0.2\n",
+		['fault', 'resolv-conf', qr/127\.0\.0\.2 does not validate/]);
+	$check->('a dead resolver', "nameserver 127.0.0.3\noptions trust-ad\n",
+		['fault', 'resolv-conf', qr/nameserver 127\.0\.0\.3: Connection refused/, qr/start a validating resolver/]);
+	$check->('one of two is dead', "nameserver 127.0.0.1\nnameserver 127.0.0.3\noptions trust-ad\n",
+		['warning', 'resolv-conf', qr/127\.0\.0\.3: Connection refused/]);
+	$check->('none is named', "options trust-ad\n");
+	$check->('comments', "# nameserver 127.0.0.2\n;x\nsearch example\nnameserver 127.0.0.1 \noptions  ndots:1\ttrust-ad\n");
+	Namespace::write_file('/etc/resolv.conf', $trusting);
+}
+
+sub versions
+{
+	my @may = (smtp_tls_security_level => 'may');
+	complains_of_main("Postfix $_", { @may, mail_version => $_ },
+		['warning', 'insecure-mx', qr/= may, the default of this Postfix/, qr/= dane'/]) for qw(3.7.12 3.9.1);
+	complains_of_main("Postfix $_", { @may, mail_version => $_ }) for qw(3.7.13 3.8.8 3.10.0 3.11.1);
+	complains_of_main('a version that is none', { mail_version => 'x' }, ['unknown', 'postfix', qr/mail_version = x is no version/]);
+	my $result = $ctl->run('doctor', '--all', '-c', $conf, '--postfix', postfix({ mail_version => '3.10.1' }));
+	like($result->{out}, qr/Postfix 3\.10\.1: servername yes \(3\.4\), TLSRPT attributes yes \(3\.10\)/, 'what may be used');
+}
+
+sub without_postfix
+{
+	mkdir("$directory/bin");
+	symlink(Tlsad::Ctl::binary(), "$directory/bin/tlsactl");
+	complains('a directory that is none', ['-c', $conf, '--postfix', '/nowhere'],
+		['fault', 'postfix', qr{configuration cannot be read: .*/nowhere/main.cf: No such file}, qr{postconf -c /nowhere -n}]);
+	my $etc = "$directory/slow";
+	mkdir($etc);
+	Namespace::write_file("$etc/postconf", "#!/bin/sh\nsleep 60 & sleep 60\n");
+	chmod(0755, "$etc/postconf");
+	my $begin = time;
+	complains('postconf hangs', [{ PATH => "$etc:$ENV{PATH}" }, '-c', $conf],
+		['fault', 'postfix', qr/it did not end within 10 seconds/]);
+	cmp_ok(time - $begin, '<', 25, 'it is not waited for');
+	Namespace::write_file("$etc/postconf", "#!/bin/sh\nexec head -c 100000000 /dev/zero\n");
+	my ($result) = doctor({ PATH => "$etc:$ENV{PATH}" }, '-c', $conf);
+	isnt($result->{json}, undef, 'postconf floods');
+}
+
+# --- tlsad -----------------------------------------------------------------------------------
+
+sub sockets
+{
+	my $etc = postfix({ smtp_tls_policy_maps => "socketmap:inet:127.0.0.1:$port:policy" });
+	my $check = sub {
+		my ($what, $endpoint, @expected) = @_;
+		complains($what, ['-c', config(server => { socketmap => "$endpoint inet:127.0.0.1:$port" }), '--postfix', $etc], @expected);
+	};
+	$check->('not there', "unix:$directory/none",
+		['fault', 'socket', qr/there is no such socket/, qr/systemctl start tlsad/]);
+	Namespace::write_file("$directory/file", '');
+	$check->('a file', "unix:$directory/file", ['fault', 'socket', qr/it is no socket/, qr/\Arm \Q$directory\E\/file; /]);
+	mkdir("$directory/folder");
+	$check->('a directory', "unix:$directory/folder", ['fault', 'socket', qr/it is no socket/, qr/\Armdir /]);
+	my $silent = IO::Socket::UNIX->new(Local => "$directory/silent", Type => SOCK_STREAM, Listen => 5) or die "$!\n";
+	$check->('nobody answers', "unix:$directory/silent",
+		['fault', 'socket', qr/does not answer within 2 seconds/, qr/systemctl restart tlsad/]);
+	close($silent);
+	complains('no policy service', ['-c', config(server => { socketmap => "inet:127.0.0.1:$port",
+		policy => "unix:$directory/none" }), '--postfix', $etc],
+		['fault', 'socket', qr/there is no such socket/, qr/systemctl start tlsad/]);
+	$check->('nobody listens', "unix:$directory/silent", ['fault', 'socket', qr/nobody listens there/, qr/systemctl start tlsad/]);
+	my $other = Tlsad::Process::free_port();
+	$check->('nobody listens, TCP', "inet:127.0.0.1:$other", ['fault', 'socket', qr/nobody listens there/]);
+	for my $row (['HTTP/1.0 400 Bad Request', qr/something else than tlsad/, qr/another \[server\] socketmap/,
+		qr/another \[server\] policy/],
+		['', qr/closed without an answer/, qr/\[server\] allow/, qr/\[server\] allow/]) {
+		my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $other, Listen => 5,
+			ReuseAddr => 1) or die "$!\n";
+		my $server = Tlsad::Process::spawn(code => sub {
+			while (my $client = $listener->accept) { $client->sysread(my $line, 100); $client->syswrite($row->[0]) }
+		});
+		$check->("'$row->[0]'", "inet:127.0.0.1:$other", ['fault', 'socket', $row->[1], $row->[2]]);
+		complains("'$row->[0]' to smtpd", ['-c', config(server => { socketmap => "inet:127.0.0.1:$port",
+			policy => "inet:127.0.0.1:$other" }), '--postfix', $etc],
+			['fault', 'socket', $row->[1], $row->[3]]);
+		$server->stop;
+	}
+}
+
+sub tlsad_conf
+{
+	my $broken = Namespace::write_file("$directory/broken.conf", "[dane]\nenforec = native\n");
+	complains('a setting that is none', ['-c', $broken, '--postfix', postfix()],
+		['fault', 'configuration', qr/broken\.conf:2: .*enforec/, qr/nothing else was examined/]);
+	complains('a file that is not there', ['-c', '/nowhere', '--postfix', postfix()],
+		['fault', 'configuration', qr{/nowhere: .*No such file}]);
+}
+
+sub anchor_file
+{
+	my ($text) = @_;
+	return config(resolver => { trust_anchor => Namespace::write_file("$directory/anchor." . ++$number, $text) },
+		cache => { path => "$directory/nocache" });
+}
+
+sub anchors
+{
+	my $iana = Namespace::read_file(Tlsad::Process::source_directory() . '/conf/root.key');
+	my $etc = postfix();
+	my $ours = $root->anchor('first');
+	my $mismatch = ['fault', 'validation', qr/the root's keys do not fit the trust anchor/, qr/\[resolver\] trust_anchor/];
+	my $check = sub {
+		my ($what, $text, @expected) = @_;
+		complains($what, ['-c', anchor_file($text), '--postfix', $etc], @expected);
+	};
+	$check->("IANA's", $iana, $mismatch);
+	my $result = $ctl->run('doctor', '-v', '-c', anchor_file($iana), '--postfix', $etc);
+	like($result->{out}, qr/^ok +trust-anchor \S+: both keys of IANA's root are known: 20326, 38696$/m, 'both keys');
+	$check->('only the older key', $iana =~ s/^.* 38696 8.*\n//mr, $mismatch,
+		['fault', 'trust-anchor', qr/IANA's root key 38696 is not known, which signs since October 2026/,
+			qr/\Aecho '\. IN DS 38696 8 2 683D\w+' >>\S+\z/]);
+	$check->('only the newer key', $iana =~ s/^.* 20326 8.*\n//mr, $mismatch,
+		['warning', 'trust-anchor', qr/IANA's root key 20326 is not known/, qr/\Aecho '\. IN DS 20326 /]);
+	$check->('a wrong digest', $iana =~ s/683D2D0A/683D2D0B/r, $mismatch,
+		['fault', 'trust-anchor', qr/key 38696 in it is not IANA's/, qr/\. IN DS 38696 8 2 683D2D0ACB/]);
+	$check->('another root', Namespace::read_file($root->anchor('other')),
+		['note', 'trust-anchor', qr/a private root is trusted, key \d+/], $mismatch);
+	$check->('another zone', Namespace::read_file($ours) =~ s/^\./example./mr,
+		['warning', 'trust-anchor', qr/no anchor for the root/, qr/echo/],
+		['fault', 'validation', qr/no trust anchor covers the root/, qr/see trust-anchor/]);
+	complains('no text', ['-c', anchor_file("this is none\n"), '--postfix', $etc],
+		['fault', 'validation', qr/the resolver does not start: .*expected one DS or DNSKEY/, qr/mend \[resolver\]/]);
+	complains('a file that is not there', ['-c', config(resolver => { trust_anchor => "$directory/none" },
+		cache => { path => "$directory/nocache" }), '--postfix', $etc],
+		['warning', 'trust-anchor', qr/there is no such file: the root keys of IANA that are built in count/], $mismatch);
+	my $note = ['note', 'trust-anchor', qr/a private root/];
+	mkdir("$directory/state");
+	Namespace::write_file("$directory/state/root.key", "nonsense\n");
+	complains('a damaged state', ['-c', config(cache => { path => "$directory/state" }), '--postfix', $etc],
+		$note, ['warning', 'trust-anchor', qr/damaged and does not count/, qr{\Arm \S+/state/root.key\z}]);
+	ok($daemon->wait_log(qr/DNSSEC validation works/, PROMPT), 'the daemon has a state');
+	my $state = Namespace::read_file("$directory/run/cache/root.key");
+	like($state, qr/DNSKEY/, 'with a key');
+	my ($tag) = $root->key('first') =~ /\+(\d+)\z/;
+	$tag += 0;
+	like(join("\n", map { $_->[3] } (doctor({}, '-c', $conf, '--postfix', $etc))[1]),
+		qr/a private root is trusted, key $tag;/, 'which is read');
+	$state =~ s/seed [0-9A-F]{8}/seed 00000000/;
+	Namespace::write_file("$directory/state/root.key", $state);
+	complains('the state of another root', ['-c', config(cache => { path => "$directory/state" }), '--postfix', $etc],
+		$note, ['note', 'trust-anchor', qr/is that of another trust anchor/]);
+}
+
+sub name_servers
+{
+	my $etc = postfix();
+	my $settings = $root->resolver_settings('first');
+	my $note = ['note', 'trust-anchor', qr/a private root/];
+	my $fresh = { path => "$directory/nocache" };
+	my $check = sub {
+		my ($what, $resolver, @expected) = @_;
+		complains($what, ['-c', config(resolver => $resolver, cache => $fresh), '--postfix', $etc], $note, @expected);
+	};
+	my $no_clock = ['unknown', 'clock', qr/no signature of the root/];
+	my $dead = ['fault', 'name-server', qr/over UDP: Connection refused/, qr/port 53 over UDP and TCP/];
+	my $dead_tcp = ['fault', 'name-server', qr/over TCP: Connection refused/, qr/port 53/];
+	$check->('a dead stub', { stub => '. 127.0.0.1@1' }, $dead, $dead_tcp, $no_clock,
+		['fault', 'validation', qr/no answer for the root zone/, qr/see name-server/]);
+	my $server = "127.0.0.1\@" . $root->port;
+	$check->('a dead forwarder', { stub => undef, forward => '127.0.0.1@1' }, $dead, $dead_tcp, $no_clock,
+		['fault', 'validation', qr/no answer for the root zone/]);
+	# libunbound goes on with the other one.
+	my ($result, @wrong) = doctor({}, '-c', config(resolver => { stub => undef, forward => "$server 127.0.0.1\@1" },
+		cache => $fresh), '--postfix', $etc);
+	is(join(' ', map { "$_->[0]" } grep { $_->[1] eq 'name-server' } @wrong), 'warning warning', 'one of two forwarders is dead');
+	complains('loopback is not allowed', ['-c', config(resolver => { query_localhost => 'no' }), '--postfix', $etc],
+		['fault', 'configuration', qr/is an address of this host: set query_localhost = yes/]);
+	$check->('a stub of another zone is dead', { stub => ". $server\nstub = private.example 127.0.0.1\@1" },
+		['fault', 'name-server', qr/stub for private.example over UDP: Connection refused/],
+		['fault', 'name-server', qr/stub for private.example over TCP: Connection refused/]);
+	$check->('no route', { stub => undef },
+		['fault', 'name-server', qr/no route to the root servers/, qr/\[resolver\] forward/],
+		['fault', 'name-server', qr/no route to the root servers/], $no_clock, ['fault', 'validation', qr/no answer/]);
+	my $silent = Tlsad::FaultyDns->start(rules => [{ name => '.', behaviour => 'silent' }]);
+	my $begin = time;
+	$check->('a silent server', { stub => '. 127.0.0.1@' . $silent->port },
+		['fault', 'name-server', qr/over UDP: no answer within 3 seconds/], ['fault', 'name-server', qr/over TCP: no answer/],
+		$no_clock, ['fault', 'validation', qr/no answer/]);
+	cmp_ok(time - $begin, '<', 25, 'all of it in bounded time');
+	$silent->stop;
+	my $other = Tlsad::Root->new;
+	my %stripped = %{$other->resolver_settings('first')};
+	for my $unsigned (qw(all signatures)) {
+		$other->publish(keys => ['first'], unsigned => $unsigned);
+		$check->("stripped: $unsigned", \%stripped,
+			(map { ['fault', 'name-server', qr/over $_: answers come without DNSSEC's signatures/, qr/\[resolver\] forward/] } qw(UDP TCP)),
+			$no_clock, ['fault', 'validation', qr/signatures are stripped on the way/, qr/\[resolver\] forward/]);
+	}
+	my $faulty = Tlsad::FaultyDns->start(upstream => $root->port,
+		rules => [{ name => '.', type => 'SOA', behaviour => 'truncated-tcp-closed' }]);
+	($result, @wrong) = doctor({}, '-c', config(resolver => { stub => '. 127.0.0.1@' . $faulty->port }, cache => $fresh), '--postfix', $etc);
+	my ($tcp) = grep { $_->[1] eq 'name-server' } @wrong;
+	like("$tcp->[0] $tcp->[3]", qr/\Afault .*over TCP: /, 'TCP is blocked') if ok($tcp, 'TCP is blocked: a finding');
+	for my $behaviour (qw(refused servfail random header-only wrong-question wrong-id oversized-udp)) {
+		my $odd = Tlsad::FaultyDns->start(upstream => $root->port, rules => [{ name => '.', type => 'SOA', behaviour => $behaviour }]);
+		($result, @wrong) = doctor({}, '-c', config(resolver => { stub => '. 127.0.0.1@' . $odd->port }, cache => $fresh), '--postfix', $etc);
+		ok((grep { "$_->[0] $_->[1]" eq 'fault name-server' } @wrong), "$behaviour: a finding");
+		is($result->{status}, 1, "$behaviour: status");
+	}
+}
+
+sub clock
+{
+	my $faketime = Tlsad::Process::find_program('faketime');
+	my $etc = postfix();
+	my $note = ['note', 'trust-anchor', qr/a private root/];
+	# Signatures that are out of their time look the same from here as a clock that is.
+	for my $row ([-60, -30, qr/is \d+ days after the root's signatures, .*: the clock is fast by that or more/],
+		[30, 60, qr/is \d+ days before the root's signatures, .*: the clock is slow by that or more/]) {
+		my $other = Tlsad::Root->new;
+		$other->publish(keys => ['first'], from => time + $row->[0] * DAY, until => time + $row->[1] * DAY);
+		complains("signed $row->[0] days away", ['-c', config(resolver => $other->resolver_settings('first'),
+			cache => { path => "$directory/nocache" }), '--postfix', $etc], $note,
+			['fault', 'clock', $row->[2], qr/timedatectl set-ntp true/],
+			['fault', 'validation', qr/the root's signatures are out of their time/, qr/see clock/]);
+	}
+	SKIP: {
+		skip('faketime is not installed', 2) unless defined $faketime;
+		skip('a sanitizer must be loaded first', 2) if qx(ldd @{[Tlsad::Ctl::binary()]}) =~ /libasan|libtsan/;
+		for my $row (['-1 year', qr/before the root's .* slow/], ['+1 year', qr/after the root's .* fast/]) {
+			open(my $pipe, '-|', $faketime, '-f', $row->[0] =~ s/ year/y/r, Tlsad::Ctl::binary(), 'doctor',
+				'-c', $conf, '--postfix', $etc) or die "faketime: $!\n";
+			my $text = do { local $/; <$pipe> } // '';
+			close($pipe);
+			like($text, qr/^fault +clock: $row->[1]|^fault +clock: [^\n]*(?:$row->[1])/m, "a clock that is wrong: $row->[0]");
+		}
+	}
+}
+
+sub several
+{
+	my @etc = (postfix(), postfix({ smtp_dns_support_level => undef }));
+	complains('two directories', ['-c', $conf, map { ('--postfix', $_) } @etc], ['fault', 'dns-support', qr/empty/, qr/-c \Q$etc[1]\E -e/]);
+	my $result = $ctl->run('doctor', '-c', $conf, "--postfix=$etc[1]");
+	is($result->{status}, 1, 'text: status');
+	like($result->{out}, qr/^fault +dns-support \Q$etc[1]\E: smtp_dns_support_level = \(empty\): [^\n]* -> postconf [^\n]*\n/m, 'text: one line');
+	like($result->{out}, qr/^in all +1 fault, \d+ fine\n\z/m, 'text: the sum');
+	unlike($result->{out}, qr/^ok /m, 'text: nothing of what is fine');
+}
+
+# Every map of the daemon's is known here.
+sub maps
+{
+	my $source = Tlsad::Process::source_directory();
+	my @daemon = Namespace::read_file("$source/daemon/answer/socketmap.c") =~ /^\t\{"([\w-]+)", FORM_/mg;
+	my ($table) = Namespace::read_file("$source/daemon/ctl/doctor/tables.c") =~ /maps\[\] = \{\n(.*?)\n\};/s;
+	is(join(' ', sort($table =~ /\{"([\w-]+)"/g)), join(' ', sort @daemon), 'the same maps');
+}

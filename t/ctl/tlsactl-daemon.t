@@ -1,0 +1,581 @@
+#!/usr/bin/perl
+# The commands of tlsactl that ask the daemon, with a control socket that answers
+# by script: what is printed of good answers, and what becomes of errors, of a
+# daemon that hangs up after any number of bytes, of garbage, of silence, and of
+# lists that are longer than memory. With a daemon: tlsactl-lab.t.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Cwd ();
+use IO::Socket::UNIX;
+use JSON::PP ();
+use Socket qw(SOCK_DGRAM SOCK_STREAM);
+use Test::More;
+use Time::HiRes ();
+use Tlsad::Ctl;
+use Tlsad::FakeControl;
+use Tlsad::Process;
+
+use constant MANY => 200_000;		# entries of a long list
+# How much memory may grow between the first and the last of them. [kB]
+use constant GROWTH => 1024;
+# What a lookup may take: [resolver] timeout and ten seconds.
+use constant { TIMEOUT => 1, LOOKUP_LIMIT => 11 };
+
+my $ctl = Tlsad::Ctl->new(config => { resolver => { timeout => TIMEOUT . 's' } });
+my $sanitized = qx(ldd @{[Tlsad::Ctl::binary()]}) =~ /lib[at]san|libubsan/;
+my $explanation = JSON::PP->new->decode(<<'END');
+{"destination": "example.com", "reply": "OK dane-only", "native": "OK dane-only",
+"pinned": "OK fingerprint match=AB:CD", "reason": "dane-full",
+"rule": "every MX host has usable TLSA records", "kind": "domain", "port": 25, "ttl": 3000,
+"cached": true,
+"mx": {"name": "example.com", "status": "found", "dnssec": "secure", "ttl": 3600, "expires": 1},
+"hosts": [
+{"name": "mx1.example.com", "port": 25, "preference": 10, "status": "usable", "ttl": 3000,
+"expires": 1, "base_domain": "mx1.example.com", "stale": true, "stale_until": 1795575600,
+"lookups": [
+{"name": "mx1.example.com", "type": "A", "status": "found", "dnssec": "secure", "ttl": 3000,
+"addresses": ["192.0.2.1", "192.0.2.2"]},
+{"name": "mx1.example.com", "type": "AAAA", "status": "nodata", "dnssec": "secure", "ttl": 300},
+{"name": "_25._tcp.mx1.example.com", "type": "TLSA", "status": "found", "dnssec": "secure",
+"ttl": 3000}],
+"tlsa": [
+{"usage": 3, "selector": 1, "matching_type": 1, "data": "ABCD", "size": 2, "usable": true,
+"match": "AB:CD"},
+{"usage": 1, "selector": 1, "matching_type": 1, "data": "EF01", "size": 2, "usable": false,
+"why": "certificate usage 1 is not for mail"}]},
+{"name": "mx2.example.com", "port": 25, "preference": 20, "status": "failed", "ttl": 30,
+"failure": "mx2.example.com A: bogus: no signatures", "expires": 1, "tlsa": [], "lookups": [
+{"name": "mx2.example.com", "type": "A", "status": "failed", "dnssec": "unknown",
+"failure": "bogus", "detail": "no signatures"}]}]}
+END
+
+subtest('no daemon' => \&no_daemon);
+subtest('lookup' => \&lookup);
+subtest('explain' => \&explain_command);
+subtest('status' => \&status);
+subtest('cache list' => \&cache_list);
+subtest('cache show' => \&cache_show);
+subtest('cache flush' => \&cache_flush);
+subtest('cache export' => \&cache_export);
+subtest('warm' => \&warm);
+subtest('a disk that is full' => \&full_disk);
+subtest('a list longer than memory' => \&long_list);
+subtest('reload' => \&reload);
+subtest('hanging up in the middle' => \&hang_up);
+subtest('garbage' => \&garbage);
+subtest('silence' => \&silence);
+subtest('what cannot be asked' => \&impossible);
+done_testing();
+
+# tlsactl with this control socket; $fake may be a path.
+sub ask
+{
+	my ($fake, @arguments) = @_;
+	my @options = ref $arguments[0] ? shift @arguments : ();
+	return $ctl->run(@options, '-s', ref $fake ? $fake->path : $fake, @arguments);
+}
+
+sub outcome
+{
+	my ($result) = @_;
+	return "$result->{status} $result->{out}$result->{err}";
+}
+
+# One line on standard error that matches, nothing on standard output.
+sub one_line
+{
+	my ($result, $status, $words, $what) = @_;
+	is("$result->{status} $result->{out}", "$status ", "$what: status, and no output");
+	like($result->{err}, qr/\Atlsactl: error: [ -~]+\n\z/, "$what: one line");
+	like($result->{err}, $words, "$what: the words");
+}
+
+my @requests;
+BEGIN {
+	@requests = (['lookup', 'a.example'], ['explain', 'a.example'], ['status'],
+		['cache', 'list'], ['cache', 'show', 'a.example'], ['cache', 'flush', 'a.example'],
+		['cache', 'flush', '--all'], ['cache', 'export'], ['reload']);
+}
+
+sub no_daemon
+{
+	my $directory = $ctl->directory;
+	my $list = $ctl->file('list', "a.example\n");
+	one_line(ask("$directory/nowhere", @$_), 69, qr{/nowhere: there is no such socket}, "@$_")
+		for @requests, ['warm', $list];
+	one_line(ask("$directory/nowhere", '--json', @$_), 69, qr/no such socket/, "--json @$_")
+		for @requests, ['warm', $list];
+	one_line(ask("unix:$directory/nowhere", 'status'), 69, qr{error: \Q$directory\E/nowhere: },
+		'unix:');
+	one_line(ask($list, 'status'), 69, qr{/list: that is no socket}, 'a file');
+	one_line(ask($directory, 'status'), 69, qr{: that is no socket}, 'a directory');
+	one_line(ask("$list/control", 'status'), 69, qr/Not a directory/, 'below a file');
+	one_line(ask('/x' x 60, 'status'), 69, qr/path has at most 107 characters/, 'a long path');
+	IO::Socket::UNIX->new(Local => "$directory/left-over", Type => SOCK_STREAM, Listen => 1)->close;
+	one_line(ask("$directory/left-over", 'status'), 69, qr/nobody listens there/,
+		'a socket left over');
+	my $datagrams = IO::Socket::UNIX->new(Local => "$directory/datagrams", Type => SOCK_DGRAM);
+	one_line(ask("$directory/datagrams", 'status'), 69, qr/datagrams: /, 'another kind of socket');
+	one_line(ask('/nowhere', '-c', '/nowhere.conf', 'status'), 78, qr{/nowhere\.conf: },
+		'a configuration that is named and missing');
+	SKIP: {
+		skip('this is root, who may do anything', 3) if $> == 0;
+		my $fake = Tlsad::FakeControl->start(sub { });
+		chmod(0, $fake->path);
+		one_line(ask($fake, 'status'), 69, qr/permission denied/, 'a socket that is not for us');
+	}
+	# Its queue is full: connecting waits.
+	my $deaf = IO::Socket::UNIX->new(Local => "$directory/deaf", Type => SOCK_STREAM, Listen => 1);
+	my @waiting = map { my $socket = IO::Socket::UNIX->new(Type => SOCK_STREAM);
+		$socket->blocking(0);
+		connect($socket, Socket::pack_sockaddr_un("$directory/deaf")); $socket } 1 .. 4;
+	my $result = ask("$directory/deaf", 'status');
+	one_line($result, 69, qr/did not accept the connection within 5 seconds/, 'a deaf daemon');
+	cmp_ok($result->{seconds}, '<', 9, 'and it is not waited for long');
+}
+
+sub lookup
+{
+	my %replies = ('found.example' => 'OK dane-only', 'none.example' => 'NOTFOUND ',
+		'temp.example' => 'TEMP mx.temp.example TLSA: bogus: no signatures',
+		'late.example' => 'TIMEOUT too late', 'perm.example' => 'PERM there is no such map',
+		'strange.example' => 'what', 'long.example' => 'OK fingerprint match=' . 'AB:' x 32000);
+	my $fake = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		my $reply = $replies{$request->{key}};
+		return $peer->error($request, "what is \e[31mthat?") unless defined $reply;
+		$peer->answer($request, { reply => $reply });
+	});
+	is(outcome(ask($fake, 'lookup', 'found.example')), "0 dane-only\n", 'found');
+	is(outcome(ask($fake, 'lookup', 'none.example')), '1 ', 'not found');
+	one_line(ask($fake, 'lookup', 'temp.example'), 75, qr/TEMP: mx\.temp\.example TLSA: bogus/, 'TEMP');
+	one_line(ask($fake, 'lookup', 'late.example'), 75, qr/TIMEOUT: too late/, 'TIMEOUT');
+	one_line(ask($fake, 'lookup', 'perm.example'), 1, qr/PERM: there is no such map/, 'PERM');
+	one_line(ask($fake, 'lookup', 'strange.example'), 69, qr/'what', which is no reply/, 'no reply');
+	one_line(ask($fake, 'lookup', 'error.example'), 75, qr/what is \\x1b\[31mthat\?/, 'an error');
+	is(length(ask($fake, 'lookup', 'long.example')->{out}), 18 + 96000 + 1, 'a long one');
+	is(outcome(ask($fake, 'lookup', '--map', 'pinned', 'found.example')), "0 dane-only\n", '--map');
+	is_deeply([map { $_->{map} } ($fake->requests)[0, -1]], ['policy', 'pinned'],
+		'the map is asked for');
+	for (['found.example', 0, 'OK', 'dane-only', undef], ['none.example', 1, 'NOTFOUND', undef, undef],
+		['temp.example', 75, 'TEMP', undef, 'mx.temp.example TLSA: bogus: no signatures']) {
+		my ($key, $status, $word, $value, $detail) = @$_;
+		my $result = $ctl->json('-s', $fake->path, 'lookup', $key);
+		is("$result->{status} $result->{err}", "$status ", "--json $key");
+		is_deeply($result->{json}, { key => $key, map => 'policy', status => $word,
+			value => $value, detail => $detail }, "--json $key: the object");
+	}
+}
+
+sub explain_command
+{
+	my $fake = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		my %changed = (%$explanation, 'reply', $request->{key} eq 'temp.example' ? 'TEMP x'
+			: $request->{key} eq 'none.example' ? 'NOTFOUND ' : 'OK dane-only');
+		%changed = (%changed, kind => undef, mx => undef, hosts => [])
+			if $request->{key} eq 'none.example';
+		$changed{reply} = "OK \e[31m" if $request->{key} eq 'colour.example';
+		delete $changed{reply} if $request->{key} eq 'empty.example';
+		$peer->answer($request, { explanation => \%changed });
+	});
+	my $result = ask($fake, 'explain', 'example.com');
+	is("$result->{status} $result->{err}", '0 ', 'found');
+	my $tree = $result->{out} =~ s/(expires in 50 minutes, )\d.*UTC$/$1.../mr;
+	is($tree, <<'END', 'the tree');
+dane-only    example.com
+
+secure        60m  MX    example.com: 2 hosts
+  usable      50m  host  mx1.example.com:25, preference 10; expired, in use until 2026-11-25 03:00 UTC since refreshing it failed
+    secure    50m  A     mx1.example.com: 192.0.2.1, 192.0.2.2
+    secure     5m  AAAA  mx1.example.com: there are none
+    secure    50m  TLSA  _25._tcp.mx1.example.com
+      usable             3 1 1 ABCD
+      unusable             1 1 1 EF01: certificate usage 1 is not for mail
+  failed      30s  host  mx2.example.com:25, preference 20
+    bogus          A     mx2.example.com: bogus: no signatures
+
+rule         dane-full: every MX host has usable TLSA records
+policy       OK dane-only
+native       OK dane-only
+pinned       OK fingerprint match=AB:CD
+cached       all of it was there; the first of its parts expires in 50 minutes, ...
+END
+	$result = ask($fake, 'explain', 'none.example');
+	is($result->{status}, 1, 'not found');
+	like($result->{out}, qr/\ANOTFOUND     example\.com\n\nrule/, 'it is no tree then');
+	$result = ask($fake, 'explain', 'temp.example');
+	is("$result->{status} $result->{err}", '75 ', 'a temporary failure');
+	like($result->{out}, qr/\ATEMP  /, 'said in the first line');
+	one_line(ask($fake, 'explain', 'empty.example'), 69, qr/without an explanation/, 'none');
+	one_line(ask($fake, 'explain', 'colour.example'), 69, qr/does not speak/, 'control characters');
+	$result = $ctl->json('-s', $fake->path, 'explain', 'example.com');
+	is_deeply($result->{json}, $explanation, '--json: the object as it is');
+	is($result->{status}, 0, '--json: status');
+	is($ctl->json('-s', $fake->path, 'explain', 'temp.example')->{status}, 75,
+		'--json: a temporary failure');
+}
+
+sub status
+{
+	my $fake = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		$peer->answer($request, { status => { version => '1.0', uptime => 7300, requests => 7,
+			cache => { entries => 3, max_size => 1 << 30 }, endpoints => ['a', 'b'] } });
+	});
+	my $result = ask($fake, 'status');
+	is("$result->{status} $result->{err}", '0 ', 'status');
+	like($result->{out}, qr/^version +1\.0$/m, 'a string');
+	like($result->{out}, qr/^uptime +2 hours$/m, 'a duration');
+	like($result->{out}, qr/^endpoints +a, b$/m, 'a list');
+	like($result->{out}, qr/^cache\n  entries +3\n/m, 'an object');
+	$result = $ctl->json('-s', $fake->path, 'status');
+	is($result->{json}{cache}{entries}, 3, '--json');
+}
+
+my @entries;
+BEGIN {
+	@entries = (
+		{ kind => 'mx', name => 'example.com', status => 'found', dnssec => 'secure',
+			ttl => 3600, expires => 1, stale => JSON::PP::false },
+		{ kind => 'host', name => 'mx.example.com', port => 25, status => 'usable', ttl => 59,
+			expires => 1, stale => JSON::PP::true },
+		{ kind => 'anchor', name => 'ABCD', ttl => 7 * 86400, expires => 1 });
+}
+
+sub cache_list
+{
+	my $count = 3;
+	my $fake = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		$peer->entry($request, $_) for @entries;
+		$peer->answer($request, { count => 3 });
+	});
+	is(outcome(ask($fake, 'cache', 'list')), <<'END', 'columns');
+0 KIND     STATUS       DNSSEC     LEFT  NAME
+mx       found        secure      60m  example.com
+host     usable       -           59s  mx.example.com:25 (stale)
+anchor   -            -            7d  ABCD
+END
+	my $result = ask($fake, '--json', 'cache', 'list');
+	is("$result->{status} $result->{err}", '0 ', '--json');
+	is_deeply(JSON::PP->new->decode($result->{out}), \@entries, 'one array');
+	my $empty = Tlsad::FakeControl->start(sub { $_[0]->answer($_[1], { count => 0 }) });
+	is(outcome(ask($empty, 'cache', 'list')), '0 ', 'an empty cache');
+	is(outcome(ask($empty, '--json', 'cache', 'list')), "0 []\n", 'the same with --json');
+	my $error = Tlsad::FakeControl->start(sub {
+		$_[0]->entry($_[1], $entries[0]);
+		$_[0]->error($_[1], 'the cache is gone');
+	});
+	one_line(ask($error, '--json', 'cache', 'list'), 1, qr/the cache is gone/, 'an error behind it');
+	my $tmp = $ctl->directory . '/nowhere';
+	one_line(ask($fake, { env => { TMPDIR => $tmp } }, '--json', 'cache', 'list'), 74,
+		qr{/nowhere: cannot write a temporary file: No such}, 'TMPDIR');
+	is_deeply([glob($ctl->directory . '/tlsactl-*')], [], 'nothing is left behind');
+	SKIP: {
+		skip('there is no /dev/full', 2) unless -e '/dev/full';
+		my $command = join(' ', Tlsad::Ctl::binary(), '-c', $ctl->config_file, '-s', $fake->path);
+		is(qx($command $_ 2>&1 >/dev/full; echo \$?), "tlsactl: error: cannot write to "
+			. "standard output: No space left on device\n74\n", "$_ >/dev/full")
+			for 'cache list', '--json cache list';
+	}
+}
+
+sub cache_show
+{
+	my $fake = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		$peer->answer($request, { explanation =>
+			$request->{key} eq 'example.com' ? $explanation : undef });
+	});
+	my $result = ask($fake, 'cache', 'show', 'example.com');
+	is("$result->{status} $result->{err}", '0 ', 'what is cached');
+	like($result->{out}, qr/^  usable .* mx1\.example\.com:25/m, 'the tree');
+	is_deeply($ctl->json('-s', $fake->path, 'cache', 'show', 'example.com')->{json}, $explanation,
+		'--json');
+	one_line(ask($fake, 'cache', 'show', 'b.example'), 1, qr/b\.example: not all of it is in the cache/,
+		'what is not');
+	one_line(ask($fake, '--json', 'cache', 'show', 'b.example'), 1, qr/not all of it/, '--json');
+}
+
+sub cache_flush
+{
+	my $fake = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		return $peer->error($request, 'that is no destination') if ($request->{key} // '') eq '!';
+		$peer->answer($request, { flushed => $request->{all} ? 1000 : 1 });
+	});
+	is(outcome(ask($fake, 'cache', 'flush', 'a.example')), "0 1 part deleted\n", 'a destination');
+	is(outcome(ask($fake, 'cache', 'flush', '--all')), "0 1000 parts deleted\n", '--all');
+	is_deeply([map { delete $_->{id}; $_ } $fake->requests],
+		[{ verb => 'flush', key => 'a.example' }, { verb => 'flush', all => JSON::PP::true }],
+		'what is asked for');
+	is_deeply($ctl->json('-s', $fake->path, 'cache', 'flush', '-a')->{json}, { flushed => 1000 },
+		'--json');
+	one_line(ask($fake, 'cache', 'flush', '!'), 1, qr/that is no destination/, 'an error');
+	for (['cache', 'flush'], ['cache', 'flush', 'a.example', '--all'], ['cache', 'flush', 'a', 'b']) {
+		my $result = ask($fake, @$_);
+		is("$result->{status} $result->{out}", '64 ', "@$_: usage");
+	}
+	is(scalar($fake->requests), 4, 'and nothing was asked for then');
+}
+
+sub cache_export
+{
+	my $fake = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		return $peer->error($request, 'there is no such map') if $request->{map} eq 'none';
+		$peer->entry($request, { key => 'a.example', value => 'dane-only' });
+		$peer->entry($request, { key => '[b.example]:587', value => $request->{map} });
+		$peer->entry($request, { key => '#', value => 'dane' }) if $request->{map} eq 'odd';
+		$peer->answer($request, { count => 2 });
+	});
+	is(outcome(ask($fake, 'cache', 'export')), "0 a.example dane-only\n[b.example]:587 policy\n",
+		'lines');
+	is(outcome(ask($fake, 'cache', 'export', '--map', 'native')),
+		"0 a.example dane-only\n[b.example]:587 native\n", '--map');
+	my $result = ask($fake, '--json', 'cache', 'export');
+	is_deeply(JSON::PP->new->decode($result->{out}), [{ key => 'a.example', value => 'dane-only' },
+		{ key => '[b.example]:587', value => 'policy' }], '--json: an array');
+	one_line(ask($fake, 'cache', 'export', '--map', 'none'), 1, qr/there is no such map/, 'no map');
+	my $odd = ask($fake, 'cache', 'export', '--map', 'odd');
+	is("$odd->{out}", '', 'a key that would be a comment: no table');
+	is($odd->{status}, 69, 'and no success');
+}
+
+sub warm
+{
+	my @held;
+	# Answers four requests at a time, the last one first.
+	my $fake = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		push @held, $request;
+		return if @held < 4 && $request->{key} ne 'last.example';
+		$peer->note('held ' . scalar(@held));
+		for (reverse splice(@held)) {
+			my $key = $_->{key};
+			if ($key =~ /^error/) { $peer->error($_, 'out of memory') }
+			else { $peer->answer($_, { reply => $key =~ /^temp/ ? "TEMP $key MX: timeout"
+				: $key =~ /^none/ ? 'NOTFOUND ' : 'OK dane-only' }) }
+		}
+	});
+	my $list = $ctl->file('list', "# a list\n\n  a.example  \nb.example dane-only\ntemp.example # why?\n"
+		. "none.example\n\t\nerror.example\r\n" . "x" x 3000 . "\n\xff.example\nlast.example");
+	my $result = ask($fake, 'warm', $list);
+	is("$result->{status} $result->{err}", '75 ', 'some failed');
+	is_deeply([map { $_->{key} } $fake->requests], [qw(a.example b.example temp.example
+		none.example error.example last.example)], 'what was asked for');
+	is_deeply([sort grep { /^failed/ } split(/\n/, $result->{out} =~ s/x{1055}/x.../r)],
+		['failed    \xff.example: it is too long, or no UTF-8', 'failed    error.example: out of memory',
+		'failed    temp.example: temp.example MX: timeout',
+		'failed    x...: it is too long, or no UTF-8'], 'the failures with their reasons');
+	like($result->{out}, qr/^done      8 in \d+ seconds?: 3 with a policy, 1 without, 4 failed\n\z/m,
+		'the summary');
+	is(($fake->notes)[0], 'held 4', 'several are in flight');
+	$result = $ctl->json('-s', $fake->path, 'warm', $list);
+	is($result->{status}, 75, '--json');
+	cmp_ok(delete $result->{json}{seconds}, '>=', 0, '--json: time');
+	is(scalar(@{delete $result->{json}{failures}}), 4, '--json: failures');
+	is_deeply($result->{json}, { done => 8, found => 3, not_found => 1, failed => 4 },
+		'--json: figures');
+
+	my $quick = Tlsad::FakeControl->start(sub { $_[0]->answer($_[1], { reply => 'OK dane' }) });
+	my $many = join('', map { "d$_.example\n" } 1 .. 2000);
+	like(outcome(ask($quick, 'warm', $ctl->file('list', $many), '--parallel', 7)),
+		qr/\A0 done      2000 in \d+ seconds?: 2000 with a policy, 0 without, 0 failed\n\z/, 'a list');
+	is(outcome(ask($quick, 'warm', $ctl->file('list', ''))) =~ s/in .*:/.../r,
+		"0 done      0 ... 0 with a policy, 0 without, 0 failed\n", 'an empty list');
+	my $command = join(' ', Tlsad::Ctl::binary(), '-s', $quick->path, '-c', $ctl->config_file);
+	like(qx(printf 'a.example\\nb.example\\n' | $command warm - 2>&1), qr/^done +2 /,
+		'standard input');
+	SKIP: {
+		my $script = Tlsad::Process::find_program('script');
+		skip('script(1) is not installed', 5) unless defined $script;
+		my $slow = Tlsad::FakeControl->start(sub { Time::HiRes::sleep(0.05);
+			$_[0]->answer($_[1], { reply => $_[1]{key} =~ /^d7/ ? 'TEMP x' : 'OK dane' }) });
+		my $seen = $ctl->file('list', join('', map { "d$_.example\n" } 1 .. 60));
+		my $screen = qx(TERM=xterm script -qec '@{[$command =~ s/\Q@{[$quick->path]}/$slow->path/er]} warm $seen' /dev/null </dev/null);
+		like($screen, qr{\r\d+ done, \d+/s, \d failed(?:, \d+ \w+ left)?\e\[K}, 'progress');
+		like($screen, qr/done\e\[0m +60 in /, 'and the summary');
+		my $command_of = $command =~ s/\Q@{[$quick->path]}/$slow->path/er;
+		$seen = $ctl->file('list', join('', map { "d7$_.example\n" } 1 .. 60));
+		$screen = qx(TERM=xterm $script -qec 'stty cols 20; $command_of warm $seen' /dev/null </dev/null);
+		my @lines = $screen =~ /\r([^\r\n]*done, [^\r\n]*?)\e\[K/g;
+		ok(scalar(@lines), 'progress on a narrow one');
+		is(join('', grep { length > 39 } @lines), '', 'which fits, or else would wrap');
+		ok((grep { /, [1-9]\d* seconds? left/ } @lines), 'a list that is all in flight takes its time all the same');
+	}
+	my $directory = $ctl->directory;
+	one_line(ask($quick, 'warm', "$directory/nowhere"), 1, qr/nowhere: No such file/, 'no list');
+	one_line(ask($quick, 'warm', $directory), 1, qr/that is a directory/, 'a directory');
+	is(ask($quick, 'warm', $list, '--parallel', $_)->{status}, 64, "--parallel $_") for 0, 1025, 'x';
+}
+
+# No file may be written to, pipes may.
+sub full_disk
+{
+	my $fake = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		return $peer->answer($request, { reply => 'TEMP why' }) if $request->{verb} eq 'lookup';
+		$peer->entry($request, { kind => 'mx', name => 'a.example', key => 'a.example', value => 'dane' });
+		$peer->answer($request, { count => 1 });
+	});
+	my $list = $ctl->file('list', "a.example\n");
+	my $command = join(' ', Tlsad::Ctl::binary(), '-c', $ctl->config_file, '-s', $fake->path);
+	for my $arguments ('--json cache list', 'cache export', "--json warm $list") {
+		my $text = qx(exec 2>&1; trap '' XFSZ; ulimit -f 0; $command $arguments; echo \$?);
+		is($text, "tlsactl: error: cannot write a temporary file: File too large; TMPDIR names another "
+			. "directory for it\n74\n", "$arguments: one line, and no half of an output");
+	}
+}
+
+sub long_list
+{
+	my $entry = '{"id":%d,"entry":{"kind":"mx","name":"domain-%d.example","status":"found",'
+		. '"dnssec":"secure","ttl":%d,"expires":1795575600,"stale":false}}';
+	my $line = '{"id":%d,"entry":{"key":"domain-%d.example","value":"dane-only"}}';
+	my $fake = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		my ($buffer, $first) = ('');
+		my $format = $request->{verb} eq 'list' ? $entry : $line;
+		for (1 .. MANY) {
+			$buffer .= Tlsad::FakeControl::frame(sprintf($format, $request->{id}, $_, $_));
+			next if $_ % 1000 != 0;
+			$peer->raw($buffer);
+			$buffer = '';
+			$first //= $peer->highest_memory;
+		}
+		$peer->note($peer->highest_memory - $first);
+		$peer->answer($request, { count => MANY });
+	});
+	for (['cache', 'list'], ['--json', 'cache', 'list'], ['cache', 'export']) {
+		my $result = ask($fake, @$_);
+		is("$result->{status} $result->{err}", '0 ', "@$_: status");
+		is($result->{out} =~ tr/\n//, MANY + ("@$_" eq 'cache export' ? 0 : "@$_" eq 'cache list' ? 1 : 2),
+			"@$_: lines");
+		SKIP: {
+			skip('a sanitizer takes memory', 1) if $sanitized;
+			cmp_ok(($fake->notes)[-1], '<', GROWTH, "@$_: memory does not grow");
+		}
+	}
+	my $command = join(' ', Tlsad::Ctl::binary(), '-c', $ctl->config_file, '-s', $fake->path);
+	like(qx($command cache list 2>&1 | head -n 2), qr/\AKIND .*\nmx .*\n\z/,
+		'who reads no further hears nothing of it');
+}
+
+sub reload
+{
+	my %answers = (0 => { changed => ['dane.enforce'], restart => ['server.socketmap'] },
+		1 => { changed => [], restart => [] });
+	my $count = 0;
+	my $fake = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		my $answer = $answers{$count++ % 3};
+		return $peer->answer($request, $answer) if $answer;
+		$peer->error($request, 'tlsad.conf:3: there is no setting x');
+	});
+	is(outcome(ask($fake, 'reload')), "0 changed  dane.enforce\nrestart  server.socketmap: "
+		. "taken over when tlsad is started again\n", 'what changed');
+	is(outcome(ask($fake, 'reload')), "0 nothing has changed\n", 'nothing');
+	one_line(ask($fake, 'reload'), 1, qr/tlsad\.conf:3: there is no setting x/, 'a bad file');
+	is_deeply($ctl->json('-s', $fake->path, 'reload')->{json}, $answers{0}, '--json');
+	my $mute = Tlsad::FakeControl->start(sub { $_[0]->answer($_[1], {}) });
+	one_line(ask($mute, 'reload'), 69, qr/did not say what has changed/, 'an empty answer');
+	one_line(ask($mute, 'cache', 'flush', '--all'), 69, qr/did not say/, 'the same to flush');
+}
+
+# The whole answer has so many bytes; after each of some of them the daemon is gone.
+sub hang_up
+{
+	my $list = $ctl->file('list', "a.example\n");
+	for my $cut (0, 1, 3, 40, 200, 399) {
+		my $fake = Tlsad::FakeControl->start(sub {
+			my ($peer, $request) = @_;
+			$peer->cut($cut);
+			$peer->hang_up if $cut == 0;
+			if ($request->{verb} =~ /^(?:list|export)/) {
+				$peer->entry($request, { kind => 'mx', key => 'a.example',
+					name => 'a.example', value => 'dane' }) for 1 .. 9;
+			}
+			$peer->answer($request, { reply => 'OK dane', explanation => $explanation,
+				status => {}, changed => [], restart => [], flushed => 1,
+				x => 'x' x 400 });
+		});
+		my $words = qr/: tlsad hung up before it had answered$/m;
+		for my $request (@requests, ['warm', $list]) {
+			my @json = "@$request" eq 'cache list' || "@$request" eq 'warm' ? '--json' : ();
+			one_line(ask($fake, @json, @$request), 69, $words, "after $cut bytes: @$request");
+		}
+		my $result = ask($fake, 'cache', 'list');
+		is($result->{status}, 69, "after $cut bytes: cache list as text");
+		like($result->{err}, $words, 'and one line');
+	}
+}
+
+sub garbage
+{
+	my @rows = (
+		['no netstring', "HTTP/1.1 400 Bad Request\r\n\r\n"],
+		['a length with a leading zero', '01:x,'],
+		['without a comma', '2:{};'],
+		['a length beyond all bounds', '99999999:'],
+		['no JSON', Tlsad::FakeControl::frame('PERM there is no such map')],
+		['no object', Tlsad::FakeControl::frame('[]')],
+		['nothing', Tlsad::FakeControl::frame('')],
+		['no id', Tlsad::FakeControl::frame('{"ok":true}')],
+		['an id that is none', Tlsad::FakeControl::frame('{"id":"1","ok":true}')],
+		['neither an answer nor an error', Tlsad::FakeControl::frame('{"id":1,"reply":"OK x"}')],
+		['an entry where none belongs', Tlsad::FakeControl::frame('{"id":1,"entry":{}}')],
+		['an entry that is no object', Tlsad::FakeControl::frame('{"id":1,"entry":"x"}')],
+		['objects in objects', Tlsad::FakeControl::frame('{"id":1,"ok":true,"x":'
+			. '[' x 100 . ']' x 100 . '}')],
+		['far too deep', Tlsad::FakeControl::frame('[' x 100_000)],
+		['not UTF-8', Tlsad::FakeControl::frame("{\"id\":1,\"ok\":true,\"reply\":\"OK \xff\"}")],
+		['an escape sequence', Tlsad::FakeControl::frame(
+			'{"id":1,"ok":true,"reply":"OK \u001b[31m"}')],
+		['zeros', "\0" x 1000],
+	);
+	for (@rows) {
+		my ($what, $bytes) = @$_;
+		my $fake = Tlsad::FakeControl->start(sub { $_[0]->raw($bytes) });
+		one_line(ask($fake, 'lookup', 'a.example'), 69,
+			qr/what answers there does not speak as tlsad's control socket does/, $what);
+	}
+	my $fake = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		$peer->answer({ id => 77 }, { reply => 'OK may' });
+		$peer->raw(substr(Tlsad::FakeControl::frame('{"id":1,"ok":true,"reply":"OK dane"}'), $_, 1))
+			for 0 .. 40;
+	});
+	is(outcome(ask($fake, 'lookup', 'a.example')), "0 dane\n",
+		'the answer to another request is passed over, and bytes may come one by one');
+	my $error = Tlsad::FakeControl->start(sub {
+		$_[0]->raw(Tlsad::FakeControl::frame('{"error":"that is no JSON"}')) });
+	one_line(ask($error, 'lookup', 'a.example'), 75, qr/that is no JSON/, 'an error without id');
+}
+
+sub silence
+{
+	my $list = $ctl->file('list', "a.example\nb.example\n");
+	my $silent = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		$peer->answer($request, { reply => 'OK dane' }) if $request->{key} eq 'b.example';
+	});
+	my $result = ask($silent, 'warm', $list);
+	cmp_ok($result->{seconds}, '>=', LOOKUP_LIMIT - 1, 'a lookup is waited for');
+	cmp_ok($result->{seconds}, '<', LOOKUP_LIMIT + 5, 'not forever');
+	one_line($result, 69, qr/did not answer within @{[LOOKUP_LIMIT]} seconds/, 'a silent daemon');
+}
+
+sub impossible
+{
+	my $fake = Tlsad::FakeControl->start(sub { $_[0]->answer($_[1], { reply => 'OK dane' }) });
+	one_line(ask($fake, 'lookup', $_), 75, qr/no UTF-8, or as long as that/, 'a key')
+		for "\xff.example", 'x' x 20_000;
+	is(scalar($fake->requests), 0, 'it was not asked for');
+	is(outcome(ask($fake, 'lookup', "b\xc3\xbccher.example")), "0 dane\n", 'UTF-8');
+	is(($fake->requests)[0]{key}, "b\xfccher.example", 'it arrives');
+}

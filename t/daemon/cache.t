@@ -1,0 +1,710 @@
+#!/usr/bin/perl
+# The cache: what it keeps over a restart and a crash, what it does with a file or
+# a directory that is not as it should be, how it keeps to its size, and how long
+# things live in it.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Test::More;
+use Time::HiRes ();
+use Tlsad::Confined;
+use Tlsad::Daemon;
+use Tlsad::FaultyDns;
+use Tlsad::Lab;
+use Tlsad::Observe;
+use Tlsad::Process;
+
+use constant PROMPT => 30;		# [s] for what should take milliseconds
+use constant DAY => 86400;
+use constant {
+	KEPT => 300,			# destinations with a long TTL
+	PASSING => 2_700,		# and with a short one
+	SMALL => 1024 * 1024,		# the least max_size [bytes]
+	# Less than half: of its two views of DNS the daemon then finds one that has
+	# forgotten the records. [percent]
+	PREFETCH => 45,
+	PREFETCH_SECONDS => 20,
+};
+
+my @missing = Tlsad::Lab::missing_programs();
+plan(skip_all => "not installed: @missing") if @missing;
+
+# name TTL: a destination with a host of its own, all of it with that TTL.
+sub destination
+{
+	my ($name, $ttl, $with_tlsa) = @_;
+	return "$name $ttl MX 10 mx-$name\nmx-$name $ttl A 192.0.2.1\n"
+		. "mx-$name $ttl AAAA 2001:db8::1\n"
+		. ($with_tlsa // 1 ? "_25._tcp.mx-$name $ttl TLSA 3 1 1 " . 'ab' x 32 . "\n" : '');
+}
+
+my $lab = Tlsad::Lab->start(zones => {
+	'site.lab' => destination('short', 6) . destination('brief', 2)
+		. destination('fleeting', 0) . destination('passing', 5)
+		# The negative answer for TLSA lives as long as the SOA's TTL says, the rest
+		# is as short as the others.
+		. destination('brief-none', 2, 0),
+	'bulk.lab' => join('', (map { destination("k$_", 40_000) } 1 .. KEPT),
+		map { destination("d$_", 1_000) } 1 .. PASSING) });
+# Says SERVFAIL to all that is asked: lookups fail at once.
+my $failing_dns = Tlsad::FaultyDns->start(rules => [ { name => '.', behaviour => 'servfail' } ]);
+my %no_dns = (stub => ". 127.0.0.1\@" . $failing_dns->port, query_localhost => 'yes',
+	timeout => '2s', trust_anchor => $lab->trust_anchor);
+
+my %answers = ('full.dane.lab' => 'OK dane-only',
+	'no-tlsa.dane.lab' => 'NOTFOUND ', 'unusable.dane.lab' => 'OK dane',
+	'to-dane.plain.lab' => 'OK dane', '[mx1.dane.lab]' => 'OK dane-only',
+	'missing.dane.lab' => 'NOTFOUND ', 'plain.lab' => 'NOTFOUND ');
+my %stale_answers = ('brief.site.lab' => qr/^OK dane-only$/,
+	'brief-none.site.lab' => qr/^NOTFOUND $/);
+
+# These are asked while the other tests run.
+my %prefetching = map { $_ => Tlsad::Daemon->start(lab => $lab, config => {
+	cache => { prefetch => $_, min_ttl => '0s' } }) } 0, PREFETCH;
+my $asker = Tlsad::Process::spawn(code => sub {
+	my $end = Time::HiRes::time() + PREFETCH_SECONDS;
+	while (Time::HiRes::time() < $end) {
+		for (keys %prefetching) {
+			my $reply = $prefetching{$_}->request('policy', 'short.site.lab');
+			die "$reply\n" if $reply ne 'OK dane-only';
+		}
+		Time::HiRes::sleep(0.1);
+	}
+});
+
+subtest('restart and crash' => \&survival);
+subtest('damaged files' => \&damaged_files);
+subtest('damage that shows at the next write' => \&treachery);
+subtest('damage anywhere' => \&random_damage);
+subtest('the directory' => \&directories);
+subtest('a directory that may not be written' => \&not_writable);
+subtest('a full disk' => \&full_disk);
+subtest('max_size' => \&max_size);
+subtest('serve_stale' => \&serve_stale);
+subtest('serve_stale and forged answers' => \&serve_stale_bogus);
+subtest('floors and ceilings' => \&floors_and_ceilings);
+subtest('a clock that jumps' => \&clock);
+subtest('prefetch' => \&prefetch);
+done_testing();
+
+# All of %answers at once; the keys whose reply is another one. "TEMP" is allowed
+# for those that the cache may have lost.
+sub wrong_answers
+{
+	my ($daemon, $lost_is_right) = @_;
+	my %clients = map { $_ => $daemon->client(timeout => PROMPT) } keys %answers;
+	$clients{$_}->send_request('policy', $_) for keys %answers;
+	my @wrong;
+	for my $key (sort keys %answers) {
+		my $reply = eval { $clients{$key}->receive_reply } // $@;
+		next if $reply eq $answers{$key} || ($lost_is_right && $reply =~ /^TEMP /);
+		push @wrong, "$key: $reply";
+	}
+	return @wrong;
+}
+
+sub right_answers
+{
+	my ($daemon, $what) = @_;
+	my @wrong = wrong_answers($daemon);
+	is("@wrong", '', $what);
+}
+
+# A second life of the same directory, without DNS.
+sub without_dns
+{
+	my ($directory, %options) = @_;
+	my $config = $options{config} // {};
+	return Tlsad::Daemon->start(%options, directory => $directory, config => {
+		%$config, resolver => \%no_dns });
+}
+
+sub survival
+{
+	my $daemon = Tlsad::Daemon->start(lab => $lab);
+	right_answers($daemon, 'looked up');
+	# Parts are committed a few milliseconds after their answer went out.
+	Time::HiRes::sleep(0.3);
+	is($daemon->kill9, 128 + 9, 'killed');
+	my $again = without_dns($daemon->directory);
+	right_answers($again, 'after SIGKILL all come from the cache');
+	like($again->request('policy', 'one.dane.lab'), qr/^TEMP /, 'there is no DNS to ask');
+	my $explain = explain($again, 'full.dane.lab');
+	ok($explain->{cached}, 'explain says so');
+	is($again->stop, 0, 'stop');
+	is(figures($again)->{hits}, keys(%answers) + 1, 'each was a hit');
+
+	my $third = without_dns($daemon->directory);
+	right_answers($third, 'after a stop as well');
+	unlike($third->log_text, qr/set aside|damaged/, 'nothing wrong is seen in the file');
+	# What was looked up a moment before the end is stored, too.
+	$third->stop;
+	my $fourth = Tlsad::Daemon->start(lab => $lab, directory => $daemon->directory);
+	is($fourth->request('policy', 'nsec3.lab'), 'OK dane-only', 'one more');
+	is($fourth->stop, 0, 'and stopped at once');
+	is(without_dns($daemon->directory)->request('policy', 'nsec3.lab'), 'OK dane-only',
+		'is stored');
+}
+
+sub read_file
+{
+	my ($file) = @_;
+	open(my $handle, '<:raw', $file) or die "$file: $!\n";
+	local $/;
+	return scalar <$handle>;
+}
+
+sub write_file
+{
+	my ($file, $bytes) = @_;
+	open(my $handle, '>:raw', $file) or die "$file: $!\n";
+	print {$handle} $bytes;
+	close($handle) or die "$file: $!\n";
+}
+
+sub filled_file
+{
+	my $daemon = Tlsad::Daemon->start(lab => $lab);
+	right_answers($daemon, 'looked up');
+	is($daemon->stop, 0, 'stored');
+	return read_file($daemon->directory . '/cache/parts.mdb');
+}
+
+sub noise { return join('', map { chr(int(rand(256))) } 1 .. $_[0]) }
+
+# What LMDB's file says of its pages: (numbers of the free ones as [place in the
+# file, number], numbers of the live ones), see its lmdb.h and mdb.c.
+sub page_lists
+{
+	my ($bytes) = @_;
+	my ($root, $last, $newest) = (0, 0, -1);
+	for my $meta (0, 4096) {
+		# Behind the page's header: magic, version, address, size of the map; the free
+		# list's tree, the main tree, the last page, the transaction.
+		my ($free_root, $last_page, $transaction) = unpack('Q<' x 3, join('',
+			map { substr($bytes, $meta + 16 + 24 + $_, 8) } 40, 96, 104));
+		($root, $last, $newest) = ($free_root, $last_page, $transaction) if $transaction > $newest;
+	}
+	my (@free, %is_free);
+	my $page = $root * 4096;
+	my $lower = unpack('v', substr($bytes, $page + 12, 2));
+	for my $index (0 .. ($lower - 16) / 2 - 1) {
+		my $node = $page + unpack('v', substr($bytes, $page + 16 + 2 * $index, 2));
+		my $list = $node + 8 + unpack('v', substr($bytes, $node + 6, 2));
+		my $count = unpack('Q<', substr($bytes, $list, 8));
+		push @free, map { [ $list + 8 * $_, unpack('Q<', substr($bytes, $list + 8 * $_, 8)) ] } 1 .. $count;
+	}
+	$is_free{$_->[1]} = 1 for @free;
+	return (\@free, [ grep { !$is_free{$_} } 2 .. $last ]);
+}
+
+# Files that read well and break when they are written.
+sub treacherous_files
+{
+	my ($sound) = @_;
+	my ($free, $live) = page_lists($sound);
+	my %files;
+	for my $entry (@$free) {
+		my ($place, $number) = @$entry;
+		# The list is sorted; a neighbour keeps it so.
+		my ($neighbour) = grep { abs($_ - $number) == 1 } @$live or next;
+		my $bytes = $sound;
+		substr($bytes, $place, 8) = pack('Q<', $neighbour);
+		$files{"the live page $neighbour among the free ones"} = $bytes;
+	}
+	for my $number (@$live) {
+		my $bytes = $sound;
+		substr($bytes, $number * 4096, 8) = pack('Q<', $number == 2 ? 3 : 2);
+		$files{"page $number that says that it is another one"} = $bytes;
+	}
+	return %files;
+}
+
+sub treachery
+{
+	my %files = treacherous_files(filled_file());
+	cmp_ok(scalar(keys %files), '>', 3, scalar(keys %files) . ' files');
+	for my $what (sort keys %files) {
+		my $directory = Tlsad::Process::private_directory();
+		mkdir("$directory/cache");
+		write_file("$directory/cache/parts.mdb", $files{$what});
+		my $daemon = eval { Tlsad::Daemon->start(lab => $lab, directory => $directory) };
+		ok($daemon, "$what: is not fatal") or next;
+		my @wrong = wrong_answers($daemon);
+		for my $round (1 .. 3) {
+			push @wrong, 'lookups' if ask_all($daemon, qr/^OK dane-only$/,
+				map { 'd' . ($round * 40 + $_) . '.bulk.lab' } 1 .. 40);
+			Time::HiRes::sleep(0.02);
+		}
+		is("@wrong", '', "$what: right answers, while much is written");
+		is($daemon->stop, 0, "$what: ends with status 0") or diag(($daemon->log_text =~ /^(mdb\.c.*)/m)[0] // '');
+		next if @wrong;
+		my $again = without_dns($directory);
+		my @lost = wrong_answers($again);
+		is("@lost", '', "$what: and what was written can be read");
+		$again->stop;
+	}
+}
+
+sub damaged_files
+{
+	srand(7672);
+	my $sound = filled_file();
+	my $page = 4096;
+	my $pages = int(length($sound) / $page);
+	(my $other_version = $sound) =~ s/format\K\x01\0\0\0/\x7f\0\0\0/g or die 'no format';
+	my %damage = (
+		'empty' => '',
+		'one byte' => 'x',
+		'one page' => substr($sound, 0, $page),
+		'both meta pages' => substr($sound, 0, 2 * $page),
+		'half' => substr($sound, 0, $pages / 2 * $page),
+		'cut within a page' => substr($sound, 0, length($sound) - $page - 100),
+		'text' => "full.dane.lab OK dane-only\n" x 1000,
+		'zeros' => "\0" x length($sound),
+		'noise' => noise(length($sound)),
+		'noise behind the meta pages' => substr($sound, 0, 2 * $page)
+			. noise(length($sound) - 2 * $page),
+		'zeros behind the meta pages' => substr($sound, 0, 2 * $page)
+			. "\0" x (length($sound) - 2 * $page),
+		'another version' => $other_version,
+		'larger than max_size' => $sound . "\0" x (2 * SMALL),
+	);
+	for my $what (sort keys %damage) {
+		my $directory = Tlsad::Process::private_directory();
+		mkdir("$directory/cache");
+		write_file("$directory/cache/parts.mdb", $damage{$what});
+		my $daemon = eval { Tlsad::Daemon->start(lab => $lab, directory => $directory,
+			config => { cache => { max_size => '1M' } }) };
+		ok($daemon, "$what: is not fatal") or do { diag($@); next };
+		right_answers($daemon, "$what: right answers");
+		my $why = $what eq 'another version' ? qr/another version/ : qr/damaged/;
+		# LMDB takes an empty file for a new one, and so it is; what is only too large may
+		# be kept as far as it fits.
+		cmp_ok(-s "$directory/cache/parts.mdb", '<=', SMALL, "$what: not larger than max_size");
+		if ($what !~ /empty|larger/) {
+			like($daemon->log_text, qr/parts\.mdb (?:is |was written by )?$why.*set aside/,
+				"$what: a message");
+			is(count_matches($daemon->log_text, qr/set aside/), 1, "$what: one");
+			is(-s "$directory/cache/parts.mdb.set-aside", length($damage{$what}),
+				"$what: set aside");
+		}
+		is($daemon->stop, 0, "$what: ends with status 0");
+		my $again = without_dns($directory);
+		right_answers($again, "$what: the new file serves");
+		$again->stop;
+	}
+}
+
+# Whatever is damaged: a wrong answer is never given and the daemon never dies.
+# The daemon has no DNS, so what it says is from the file or TEMP.
+sub random_damage
+{
+	my $seed = $ENV{TLSAD_SEED} // int(rand(1 << 31));
+	srand($seed);
+	my $sound = filled_file();
+	my $pages = int(length($sound) / 4096);
+	my ($set_aside, $kept) = (0, 0);
+	for my $round (1 .. ($ENV{TLSAD_ROUNDS} // 25)) {
+		my $bytes = $sound;
+		my $kind = $round % 4;
+		if ($kind == 0) {
+			substr($bytes, int(rand($pages)) * 4096, 4096) = noise(4096);
+		} elsif ($kind == 1) {
+			for (1 .. 1 + int(rand(30))) {
+				substr($bytes, int(rand(length($bytes))), 1) = noise(1);
+			}
+		} elsif ($kind == 2) {
+			# Where LMDB's own numbers stand: the beginning of a page.
+			for (1 .. 1 + int(rand(4))) {
+				substr($bytes, int(rand($pages)) * 4096 + int(rand(64)), 1) = noise(1);
+			}
+		} else {
+			# Two pages change places.
+			my ($one, $other) = map { int(rand($pages)) * 4096 } 1 .. 2;
+			my $saved = substr($bytes, $one, 4096);
+			substr($bytes, $one, 4096) = substr($bytes, $other, 4096);
+			substr($bytes, $other, 4096) = $saved;
+		}
+		my $directory = Tlsad::Process::private_directory();
+		mkdir("$directory/cache");
+		write_file("$directory/cache/parts.mdb", $bytes);
+		my $daemon = eval { without_dns($directory) };
+		my $error = $@;
+		my @wrong = $daemon ? wrong_answers($daemon, 1) : "no start: $error";
+		my $log = $daemon ? $daemon->log_text : '';
+		$log =~ /set aside/ ? $set_aside++ : $kept++;
+		# To write into it must not kill the daemon either: failures are written.
+		my $status = $daemon ? $daemon->stop : undef;
+		next if !@wrong && $status == 0;
+		fail("round $round of seed $seed");
+		diag(join("\n", @wrong, 'status ' . ($status // 'none'), $log));
+	}
+	ok($set_aside > 0, "set aside $set_aside, used $kept");
+}
+
+sub one_line
+{
+	my ($log, $pattern, $what) = @_;
+	my @lines = grep { length } split(/\n/, $log);
+	is(scalar(@lines), 1, "$what: one line") or diag($log);
+	like($lines[-1] // '', $pattern, "$what: that tells");
+}
+
+sub directories
+{
+	my $base = Tlsad::Process::private_directory();
+	my $daemon = Tlsad::Daemon->start(lab => $lab,
+		config => { cache => { path => "$base/made" } });
+	right_answers($daemon, 'a missing directory');
+	ok(-f "$base/made/parts.mdb", 'is made');
+	is((stat("$base/made"))[2] & 07, 0, 'for nobody else');
+
+	my ($status, $log) = Tlsad::Daemon->run(config => { cache => { path => "$base/made" } });
+	is($status, 1, 'a second tlsad on the directory: exit status');
+	one_line($log, qr/\Q$base\E\/made.*in use by another tlsad/, 'a second tlsad');
+	right_answers($daemon, 'the first one goes on');
+	is($daemon->stop, 0, 'and ends with status 0');
+	my $next = without_dns($base, config => { cache => { path => "$base/made" } });
+	right_answers($next, 'with its file unharmed');
+	$next->stop;
+
+	($status, $log) = Tlsad::Daemon->run(config => { cache => { path => "$base/no/such" } });
+	is($status, 1, 'parent missing: exit status');
+	one_line($log, qr/cannot make the directory \Q$base\E\/no\/such: No such file/, 'parent missing');
+
+	write_file("$base/file", "not a directory\n");
+	($status, $log) = Tlsad::Daemon->run(config => { cache => { path => "$base/file" } });
+	is($status, 1, 'a file in its place: exit status');
+	one_line($log, qr/\Q$base\E\/file.*Not a directory/, 'a file in its place');
+	is(read_file("$base/file"), "not a directory\n", 'the file is left alone');
+
+	mkdir("$base/strange");
+	mkdir("$base/strange/parts.mdb");
+	($status, $log) = Tlsad::Daemon->run(config => { cache => { path => "$base/strange" } });
+	is($status, 1, 'a directory for a file: exit status');
+	one_line($log, qr/parts\.mdb is no file/, 'a directory for a file');
+}
+
+sub not_writable
+{
+	my @wrapper = as_nobody();
+	plan(skip_all => 'root, but there is no setpriv or no nobody')
+		if @wrapper && !defined $wrapper[0];
+	my $directory = Tlsad::Process::private_directory();
+	chmod(0777, $directory);
+	mkdir("$directory/cache");
+	chmod(0555, "$directory/cache") or die "chmod: $!\n";
+	my %options = (directory => $directory, wrapper => \@wrapper);
+	my ($status, $log) = Tlsad::Daemon->run(%options);
+	is($status, 1, 'exit status');
+	one_line($log, qr/cannot write in \Q$directory\E\/cache: Permission denied/, 'not writable');
+	unlink("$directory/log");
+	# Nor may a directory be made there.
+	($status, $log) = Tlsad::Daemon->run(%options,
+		config => { cache => { path => "$directory/cache/new" } });
+	is($status, 1, 'exit status');
+	one_line($log, qr/cannot make the directory.*Permission denied/, 'not to be made');
+	# The same one as its owner wants it: the wrapper itself is not what fails.
+	chmod(0777, "$directory/cache");
+	my $daemon = Tlsad::Daemon->start(%options);
+	ok($daemon->alive, 'and with the right to write it starts');
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+}
+
+sub full_disk
+{
+	if (!can_mount()) {
+		return fail('no namespace can be made, and CI=true allows no gap') if ($ENV{CI} // '') eq 'true';
+		plan(skip_all => 'needs root and the right to make a mount namespace');
+	}
+	my $base = Tlsad::Process::private_directory();
+	my $disk = "$base/disk";
+	my $config = { cache => { path => "$disk/cache" }, resolver => { timeout => '10s' } };
+
+	my ($status, $log) = Tlsad::Daemon->run(config => $config, wrapper => [ small_disk($disk,
+		'1m', "mkdir $disk/cache && { cat /dev/zero > $disk/filler 2>/dev/null; true; }") ]);
+	is($status, 1, 'full at the start: exit status');
+	one_line($log, qr/\Q$disk\E\/cache.*No space left/, 'full at the start');
+
+	my $daemon = Tlsad::Daemon->start(lab => $lab, config => $config,
+		wrapper => [ small_disk($disk, '1m') ]);
+	my $seen = seen_by($daemon, $disk);
+	right_answers($daemon, 'with room');
+	ok(wait_until(PROMPT, sub { explain($daemon, 'full.dane.lab')->{cached} }), 'stored');
+	fill("$seen/filler");
+	# Room for one page: a write of several is cut short.
+	truncate("$seen/filler", (-s "$seen/filler") - 4096) or die "truncate: $!\n";
+	my $number = 1;
+	my $ask = sub {
+		my ($count) = @_;
+		my $client = $daemon->client(timeout => PROMPT);
+		my @wrong = grep { $client->request('policy', 'd' . $number++ . '.bulk.lab')
+			ne 'OK dane-only' } 1 .. $count;
+		return scalar(@wrong);
+	};
+	# The file has pages to spare, and how far they go depends on how many parts share a commit.
+	my ($wrong, $told) = (0, qr/cannot write to the cache: No space left on device; going on without/);
+	for (1 .. 25) {
+		$wrong += $ask->(100);
+		last if $daemon->wait_log($told, 0.3);
+	}
+	is($wrong, 0, 'full at run time: answers are right');
+	ok($daemon->wait_log($told, PROMPT), 'and the log tells');
+	is($ask->(100), 0, 'it goes on');
+	right_answers($daemon, 'what is stored is still served');
+	is(count_matches($daemon->log_text, qr/cannot write to the cache/), 1, 'said once');
+	is(count_matches($daemon->log_text, qr/can be written again/), 0,
+		'and nothing of a recovery that was none');
+	unlink("$seen/filler") or die "filler: $!\n";
+	my $from = length($daemon->log_text);
+	is($ask->(20), 0, 'room again: answers are right');
+	ok($daemon->wait_log(qr/the cache can be written again/, PROMPT, $from), 'and the log tells');
+	is(count_matches($daemon->log_text, qr/can be written again/), 1, 'once');
+	my $last = 'd' . ($number - 1) . '.bulk.lab';
+	ok(wait_until(PROMPT, sub { explain($daemon, $last)->{cached} }), 'it is stored again');
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+}
+
+# Asks for many destinations over some connections at once.
+sub ask_all
+{
+	my ($daemon, $reply, @keys) = @_;
+	my @clients = map { $daemon->client(timeout => 4 * PROMPT) } 1 .. 40;
+	my $wrong = 0;
+	while (@keys) {
+		my @round = splice(@keys, 0, scalar(@clients));
+		$clients[$_]->send_request('policy', $round[$_]) for 0 .. $#round;
+		for (0 .. $#round) {
+			$wrong++ unless (eval { $clients[$_]->receive_reply } // $@) =~ $reply;
+		}
+	}
+	return $wrong;
+}
+
+sub max_size
+{
+	my $daemon = Tlsad::Daemon->start(lab => $lab,
+		config => { cache => { max_size => '1M' }, server => { workers => 1 } });
+	my $file = $daemon->directory . '/cache/parts.mdb';
+	my $largest = 0;
+	my @kept = map { "k$_.bulk.lab" } 1 .. KEPT;
+	my @passing = map { "d$_.bulk.lab" } 1 .. PASSING;
+	is(ask_all($daemon, qr/^OK dane-only$/, @kept), 0, KEPT . ' with a long TTL');
+	while (my @share = splice(@passing, 0, 300)) {
+		ask_all($daemon, qr/^OK dane-only$/, @share) == 0 or fail('answers');
+		my $size = -s $file;
+		$largest = $size if $size > $largest;
+	}
+	cmp_ok($largest, '<=', SMALL, 'the file is never larger than max_size');
+	cmp_ok($largest, '>', SMALL / 3, 'but uses it');
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+	my $figures = figures($daemon);
+	cmp_ok($figures->{evicted}, '>', 500, "entries had to go: $figures->{evicted}");
+	cmp_ok($figures->{entries}, '>', 1_000, "many stay: $figures->{entries}");
+	is(count_matches($daemon->log_text, qr/cannot write|can be written/), 0,
+		'which is no trouble');
+
+	my $again = without_dns($daemon->directory, config => { cache => { max_size => '1M' } });
+	unlike($again->log_text, qr/set aside/, 'the file is sound');
+	is(ask_all($again, qr/^OK dane-only$/, map { "k$_.bulk.lab" } 1 .. KEPT), 0,
+		'those that expire last stay');
+	isnt(ask_all($again, qr/^OK dane-only$/, map { "d$_.bulk.lab" } 1 .. 40), 0,
+		'some of those that expire first have gone');
+	is($again->stop, 0, 'the daemon ends with status 0');
+}
+
+# A destination that is asked for all the time is never looked up in the
+# foreground again, however short its TTL.
+sub prefetch
+{
+	is($asker->wait(PREFETCH_SECONDS + PROMPT), 0, 'all answers were right');
+	my $percent = PREFETCH;
+	is($prefetching{$_}->stop, 0, 'the daemon ends with status 0') for 0, $percent;
+	my %figures = map { $_ => figures($prefetching{$_}) } 0, $percent;
+	is($figures{$percent}{misses}, 1, 'with prefetch only the first request misses');
+	cmp_ok($figures{$percent}{parts}, '>=', 4, 'its parts are refreshed in the background');
+	cmp_ok($figures{$percent}{parts}, '<=', 20, 'not more often than their TTL asks for');
+	cmp_ok($figures{0}{misses}, '>=', 2, 'without it each expiry is a miss');
+}
+
+sub ask_aged
+{
+	my ($daemon, $what, %expected) = @_;
+	for my $key (sort keys %expected) {
+		like($daemon->client(timeout => PROMPT)->request('policy', $key), $expected{$key},
+			"$what: $key");
+	}
+}
+
+sub serve_stale
+{
+	my $mortal = Tlsad::Lab->start(special => 0, zones => {
+		'site.lab' => destination('brief', 2) . destination('brief-none', 2, 0) });
+	my $daemon = Tlsad::Daemon->start(lab => $mortal, config => {
+		resolver => { timeout => '2s' },
+		cache => { min_ttl => '0s', failure_ttl => '1s', serve_stale => '9s' } });
+	my $begin = Time::HiRes::time();
+	ask_aged($daemon, 'fresh', %stale_answers);
+	$mortal->stop;
+	my $fresh = explain($daemon, 'brief.site.lab');
+	ok(!$fresh->{mx}{stale}, 'not stale yet');
+	# 2 s of life.
+	Time::HiRes::sleep(3.2 - (Time::HiRes::time() - $begin));
+	ask_aged($daemon, 'stale', 'brief.site.lab' => qr/^OK dane-only$/,
+		'brief-none.site.lab' => qr/^TEMP /);
+	my $stale = explain($daemon, 'brief.site.lab');
+	is($stale->{reply}, 'OK dane-only', 'explain: the reply');
+	ok($stale->{mx}{stale} && $stale->{hosts}[0]{stale}, 'explain: stale');
+	ok($stale->{mx}{stale_until} - $begin < 2 + 9 + 1.5
+		&& $stale->{mx}{stale_until} - $begin > 2 + 9 - 1.5, 'explain: until when')
+		or diag($stale->{mx}{stale_until} - $begin);
+	ok($stale->{mx}{failure}, 'explain: why');
+	# 2 s of life and 9 s after it, and no more.
+	my $end = $begin + 2 + 9 + 1.5;
+	my ($last_good, $first_bad);
+	while (Time::HiRes::time() < $end + PROMPT && !defined $first_bad) {
+		my $asked = Time::HiRes::time() - $begin;
+		my $reply = $daemon->client(timeout => PROMPT)->request('policy', 'brief.site.lab');
+		if ($reply eq 'OK dane-only') { $last_good = $asked }
+		else { $first_bad = $asked; like($reply, qr/^TEMP /, 'in the end TEMP') }
+		Time::HiRes::sleep(0.3);
+	}
+	ok(defined $first_bad, 'it ends');
+	cmp_ok($last_good // 0, '<', 2 + 9 + 0.5, 'not later than serve_stale');
+	cmp_ok($last_good // 0, '>', 2 + 9 - 5, 'nor much earlier');
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+}
+
+# What an attacker forges is a failed refresh, too.
+sub serve_stale_bogus
+{
+	my %cache = (min_ttl => '0s', failure_ttl => '1s', serve_stale => '1h');
+	my $daemon = Tlsad::Daemon->start(lab => $lab, config => { cache => \%cache });
+	ask_aged($daemon, 'fresh', %stale_answers);
+	$daemon->stop;
+	# Unsigned answers for a signed zone.
+	my $forger = Tlsad::FaultyDns->start(rules => [ { name => 'site.lab', behaviour => 'forward' } ]);
+	my $settings = $lab->resolver_settings;
+	my @stubs = map { /^site\.lab\. / ? 'site.lab. 127.0.0.1@' . $forger->port : $_ } @{$settings->{stub}};
+	my $again = Tlsad::Daemon->start(lab => $lab, directory => $daemon->directory,
+		config => { resolver => { stub => \@stubs, timeout => '5s' }, cache => \%cache });
+	Time::HiRes::sleep(3);
+	ask_aged($again, 'forged', 'brief.site.lab' => qr/^OK dane-only$/,
+		'brief-none.site.lab' => qr/^TEMP /);
+	my $stale = explain($again, 'brief.site.lab');
+	ok($stale->{mx}{stale}, 'explain: stale');
+	like($stale->{mx}{failure} // '', qr/bogus|site\.lab/, 'explain: why');
+	is($again->stop, 0, 'stop');
+
+	%cache = (%cache, serve_stale => '0s');
+	my $before = Tlsad::Daemon->start(lab => $lab, config => { cache => \%cache });
+	is($before->request('policy', 'brief.site.lab'), 'OK dane-only', 'fresh');
+	$before->stop;
+	Time::HiRes::sleep(3);
+	my $off = Tlsad::Daemon->start(lab => $lab, directory => $before->directory,
+		config => { resolver => { stub => \@stubs, timeout => '5s' }, cache => \%cache });
+	like($off->request('policy', 'brief.site.lab'), qr/^TEMP /, 'serve_stale = 0 serves nothing stale');
+	$off->stop;
+}
+
+sub floors_and_ceilings
+{
+	my $daemon = Tlsad::Daemon->start(lab => $lab, config => {
+		cache => { min_ttl => '100s', max_ttl => '200s', failure_ttl => '17s' } });
+	my $between = sub {
+		my ($key, $least, $most, $host_least, $host_most) = @_;
+		$daemon->request('policy', $key);
+		my $explain = explain($daemon, $key);
+		my $check = sub {
+			my ($what, $least, $most, @parts) = @_;
+			my @ttls = map { $_->{ttl} // 'none' } grep { defined } @parts;
+			my $wrong = grep { !/^\d+$/ || $_ < $least || $_ > $most } @ttls;
+			is($wrong, 0, "$key, $what: $least to $most") or diag("@ttls");
+		};
+		$check->('MX', $least, $most, $explain->{mx});
+		$check->('hosts', $host_least // $least, $host_most // $most, @{$explain->{hosts}});
+		$check->('all', $host_least // $least, $host_most // $most, $explain);
+	};
+	# A host's TLSA records may be pinned: no floor goes beyond their TTL by more than a minute.
+	$between->('passing.site.lab', 85, 100, 45, 65);
+	$between->('fleeting.site.lab', 85, 100, 45, 60);
+	$between->('full.dane.lab', 185, 200);
+	$between->('missing.dane.lab', 185, 200);
+	$between->('lame.lab', 3, 17);
+	$between->('bogus-mx.dane.lab', 3, 17);
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+
+	my $none = Tlsad::Daemon->start(lab => $lab, config => { cache => { min_ttl => '0s' } });
+	my @replies = map { $none->request('policy', 'fleeting.site.lab') } 1 .. 5;
+	is("@replies", join(' ', ('OK dane-only') x 5), 'min_ttl = 0 and a TTL of 0: answered');
+	is($none->stop, 0, 'the daemon ends with status 0');
+	cmp_ok(figures($none)->{misses}, '>=', 2, 'though not from the cache for long');
+}
+
+# faketime(1), which can also change the time of a process that runs.
+sub clock
+{
+	my ($library) = grep { -f } map { ("$_/faketime/libfaketimeMT.so.1") }
+		glob('/usr/lib/*-linux-*'), '/usr/lib', '/usr/lib64', '/usr/local/lib';
+	plan(skip_all => 'faketime is not installed') unless $library;
+	my $directory = Tlsad::Process::private_directory();
+	my $set_clock = sub {
+		write_file("$directory/offset.new", "$_[0]\n");
+		rename("$directory/offset.new", "$directory/offset") or die "offset: $!\n";
+	};
+	my %env = (LD_PRELOAD => $library, FAKETIME_TIMESTAMP_FILE => "$directory/offset",
+		FAKETIME_NO_CACHE => 1, DONT_FAKE_MONOTONIC => 1, FAKETIME_DONT_FAKE_MONOTONIC => 1,
+		# AddressSanitizer wants to come first.
+		ASAN_OPTIONS => join(':', grep { defined && length } $ENV{ASAN_OPTIONS},
+			'verify_asan_link_order=0'));
+	my %long = (cache => { max_ttl => '30d', serve_stale => '0s' });
+
+	# Stored two days ahead, read today: not for two days.
+	$set_clock->('+2d');
+	my $ahead = eval { Tlsad::Daemon->start(lab => $lab, env => \%env, config => \%long) };
+	plan(skip_all => 'tlsad does not run under faketime here') unless $ahead;
+	is($ahead->request('policy', 'full.dane.lab'), 'OK dane-only', 'two days ahead');
+	my $explain = explain($ahead, 'full.dane.lab');
+	cmp_ok($explain->{mx}{expires}, '>', time + 1.9 * DAY, 'faketime works');
+	ok(wait_until(PROMPT, sub { explain($ahead, 'full.dane.lab')->{cached} }), 'stored');
+	$ahead->stop;
+	my $today = without_dns($ahead->directory, config => \%long);
+	like($today->request('policy', 'full.dane.lab'), qr/^TEMP /,
+		'what the future has stored is looked up again');
+	unlike($today->log_text, qr/set aside/, 'for its time alone');
+	$today->stop;
+	my $renewed = Tlsad::Daemon->start(lab => $lab, directory => $ahead->directory, config => \%long);
+	# The failure of a moment ago counts for failure_ttl; another name does not.
+	is($renewed->request('policy', '[mx1.dane.lab]'), 'OK dane-only', 'with DNS');
+	cmp_ok(explain($renewed, '[mx1.dane.lab]')->{hosts}[0]{expires}, '<', time + DAY, 'it is stored anew');
+	$renewed->stop;
+
+	# A jump while it runs: forward, everything expires; back, nothing is from the future.
+	$set_clock->('+0');
+	my $daemon = Tlsad::Daemon->start(lab => $lab, env => \%env, config => \%long);
+	right_answers($daemon, 'now');
+	ok(wait_until(PROMPT, sub { explain($daemon, 'full.dane.lab')->{cached} }), 'cached');
+	$set_clock->('+3h');
+	my $later = explain($daemon, 'full.dane.lab');
+	ok(!$later->{cached}, 'three hours later it has expired');
+	is($later->{reply}, 'OK dane-only', 'and is looked up again');
+	right_answers($daemon, 'three hours later');
+	$set_clock->('+0');
+	my $back = explain($daemon, 'full.dane.lab');
+	ok(!$back->{cached}, 'the clock is set back: looked up again');
+	is($back->{reply}, 'OK dane-only', 'with the same answer');
+	ok($back->{mx}{expires} < time + 3700, 'and a lifetime of today');
+	right_answers($daemon, 'set back');
+
+	# What nobody asked for meanwhile had expired all the same.
+	ok(wait_until(PROMPT, sub { explain($daemon, 'partial.dane.lab')->{cached} }), 'cached');
+	$set_clock->('+3h');
+	is($daemon->request('policy', '[mx1.dane.lab]'), 'OK dane-only', 'three hours later, another name');
+	$set_clock->('+0');
+	is($daemon->request('policy', '[mx2.dane.lab]'), 'OK dane-only', 'set back, and a third one');
+	ok(!explain($daemon, 'partial.dane.lab')->{cached}, 'what had expired does not come back');
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+}

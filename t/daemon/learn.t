@@ -1,0 +1,648 @@
+#!/usr/bin/perl
+# Trust anchors of which DNS has only a digest ([dane] learn_trust_anchors): they are
+# taken from the chain of the mail server, nothing else is, a server with any fault
+# costs no more than its own answer, and no server is asked more often than needed.
+#
+# In a network namespace of its own (t/postfix/Namespace.pm), because mail servers are
+# asked on port 25. Each has an address of its own in 127.0.0.0/8 and is a
+# t/lab/mailhost; what DNS says stands in the zone bulk.lab of the lab.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib", "$FindBin::Bin/../postfix";
+use Cwd qw(abs_path);
+use IO::Select;
+use IO::Socket::INET;
+use Namespace;
+use Test::More;
+use Time::HiRes ();
+use Tlsad::Daemon;
+use Tlsad::FaultyDns;
+use Tlsad::Lab;
+use Tlsad::MailHost;
+use Tlsad::Observe;
+use Tlsad::PinnedCases;
+use Tlsad::Process;
+
+use constant PROMPT => 20;		# [s] for what should take milliseconds
+use constant AT_ONCE => 8;		# hosts that are asked at the same time at most
+use constant HOST_LIMIT => 10;		# [s] for one host
+use constant TIMEOUT => 20;		# [s] resolver.timeout, the default
+use constant SILENT => 12;
+use constant DOMAINS => 30;		# with one host
+use constant SHORT_TTL => 4;		# [s]
+
+if (!Namespace::inside()) {
+	my @missing = Namespace::missing(qw(nsd ldns-keygen ldns-signzone openssl));
+	push @missing, grep { !-x } Tlsad::Daemon::binary(), Tlsad::MailHost::binary();
+	if (@missing) {
+		my $reason = 'needs ' . join(', ', @missing);
+		plan(skip_all => $reason) if ($ENV{CI} // '') ne 'true';
+		plan(tests => 1);
+		fail('the test\'s prerequisites are there (CI=true)');
+		diag($reason);
+		exit 1;
+	}
+	exit Namespace::run_inside($^X, abs_path($0));
+}
+
+# Nothing here asks the system's resolver.
+$ENV{TMPDIR} = Namespace::enter("nameserver 127.0.0.1\n");
+my $private = Tlsad::Process::private_directory();
+my $cases = Tlsad::PinnedCases->new;
+my $certificates = $cases->certificates;
+$certificates->make('intermediate', issuer => 'root1', authority => 1);
+$certificates->make('mx', issuer => 'intermediate', names => ['mx.bulk.lab']);
+$certificates->make('impostor', issuer => 'root2', names => ['mx.bulk.lab']);
+# Another certificate of the same authority's key (a cross certificate, or a renewed one).
+$certificates->make('renewed', authority => 1, key => 'root1', subject => 'renewed');
+my %chains = (
+	whole => $certificates->chain('whole.chain', qw(mx intermediate root1)),
+	short => $certificates->chain('short.chain', qw(mx intermediate)),
+	impostor => $certificates->chain('impostor.chain', qw(impostor root2)),
+	renewed => $certificates->chain('renewed.chain', qw(mx intermediate renewed)),
+);
+my %proper = (cert => $chains{whole}, key => $certificates->path('mx', 'key'));
+my %impostor = (cert => $chains{impostor}, key => $certificates->path('impostor', 'key'));
+
+# What each fault ends as; the others are native.
+my @faults = qw(no-starttls refuse-starttls turn-away close-at-connect close-after-ehlo
+	close-in-handshake silent silent-handshake byte-by-byte long-banner endless-banner garbage
+	inject endless-handshake hello-requests many-certs);
+my %harmless = map { $_ => 1 } qw(byte-by-byte long-banner many-certs);
+
+my $zone = '';
+my %address;
+define_hosts();
+my $lab = Tlsad::Lab->start(special => 0, zones => {
+	'bulk.lab' => $zone, 'bulk-plain.lab' => "insecure MX 10 form-2-1-1.bulk.lab.\n" });
+my $failing = Tlsad::FaultyDns->start(rules => [ { name => '.', behaviour => 'servfail' } ]);
+
+subtest('from the chain' => \&from_the_chain);
+subtest('not in the chain' => \&not_in_the_chain);
+subtest('names and ports' => \&names_and_ports);
+subtest('one connection' => \&one_connection);
+subtest('no connection' => \&no_connection);
+subtest('restart' => \&restart);
+subtest('when the records expire' => \&expiry);
+subtest('a roll-over of the authority' => \&roll_over);
+subtest('addresses' => \&addresses);
+subtest('servers with faults' => \&faults);
+subtest('a few at once' => \&a_few_at_once);
+subtest('resolver.timeout' => \&short_timeout);
+subtest('clients that go, a daemon that ends' => \&departures);
+done_testing();
+
+# --- zones
+
+# host(NAME, addresses => [ADDRESS...], tlsa => ["2 1 1 root1"...], port => N, ttl => S);
+# without addresses it gets one of its own.
+sub host
+{
+	my ($name, %option) = @_;
+	my $ttl = $option{ttl} // '';
+	my $port = $option{port} // 25;
+	my $number = keys %address;
+	my $addresses = $option{addresses} // [ sprintf('127.1.%d.%d', $number / 200, 1 + $number % 200) ];
+	$address{$name} = $addresses->[0];
+	$zone .= "$name $ttl " . (/:/ ? 'AAAA' : 'A') . " $_\n" for @$addresses;
+	$zone .= "_$port._tcp.$name $ttl TLSA " . $cases->rdata($_) . "\n" for @{$option{tlsa}};
+}
+
+sub domain
+{
+	my ($name, @hosts) = @_;
+	$zone .= "$name MX " . 10 * ($_ + 1) . " $hosts[$_]\n" for 0 .. $#hosts;
+}
+
+sub define_hosts
+{
+	my $shared = ['127.2.0.1'];
+	for my $selector (0, 1) {
+		for my $type (1, 2) {
+			host("form-2-$selector-$type", addresses => $shared, tlsa => [ "2 $selector $type root1" ]);
+			host("middle-2-$selector-$type", addresses => $shared,
+				tlsa => [ "2 $selector $type intermediate" ]);
+		}
+	}
+	host('two', addresses => $shared, tlsa => [ '2 1 1 root1', '2 0 2 intermediate' ]);
+	host('beside', addresses => $shared, tlsa => [ '2 1 1 root1', '2 0 0 root2' ]);
+	host('mixed', addresses => $shared, tlsa => [ '2 1 1 root1', '3 1 1 mx' ]);
+	host('partly', addresses => $shared, tlsa => [ '2 1 1 root1', '2 1 1 root2' ]);
+	host('published', tlsa => [ '2 0 0 root2' ]);
+	host('ee', tlsa => [ '3 1 1 alpha' ]);
+	domain('one', 'form-2-1-1');
+	domain('union', 'form-2-1-1', 'middle-2-0-1', 'published');
+	domain('half', 'form-2-1-1', 'ee');
+	host('renewed', tlsa => [ '2 1 1 root1' ]);
+	host('renewed-certificate', addresses => [ $address{renewed} ], tlsa => [ '2 0 1 root1' ]);
+	host('impostor', tlsa => [ '2 1 1 root1' ]);
+	host('short', tlsa => [ '2 0 1 root1' ]);
+	# Whatever its server shows, the digest is known from another one.
+	domain('impostor-known', 'form-2-1-1', 'impostor');
+	host('impostor-unknown', addresses => [ $address{impostor} ], tlsa => [ '2 1 1 intermediate' ]);
+	domain('impostor-beside', 'form-2-1-1', 'impostor-unknown');
+
+	host('target', tlsa => [ '2 1 1 root1' ]);
+	$zone .= "alias CNAME target\n";
+	domain('alias-domain', 'alias');
+	host('submission', tlsa => [ '2 1 1 root1' ], port => 587);
+
+	host('counted', tlsa => [ '2 1 1 root1', '2 0 1 root1' ]);
+	domain("counted-$_", 'counted') for 1 .. DOMAINS;
+	host('counted-too', tlsa => [ '2 1 1 root1' ]);
+	host('unshown', tlsa => [ '2 1 1 root1' ]);
+	domain("unshown-$_", 'unshown') for 1 .. DOMAINS;
+	host('off', tlsa => [ '2 1 1 root1' ]);
+	host('kept', tlsa => [ '2 1 1 root1' ]);
+	host('late', tlsa => [ '2 1 1 root1' ], ttl => SHORT_TTL);
+	host('rolling', tlsa => [ '2 1 1 root1', '2 1 1 root2' ], ttl => SHORT_TTL);
+	host('refused-first', addresses => [ '127.3.0.1', '127.3.0.2' ], tlsa => [ '2 0 1 intermediate' ]);
+	host('refused-family', addresses => [ '::1', '127.3.0.3' ], tlsa => [ '2 0 1 intermediate' ]);
+	host('deaf-first', addresses => [ '127.3.0.4', '127.3.0.5' ], tlsa => [ '2 0 1 intermediate' ]);
+	host('nobody', addresses => [ '127.3.0.6', '127.3.0.7' ], tlsa => [ '2 0 1 intermediate' ]);
+	# What the harmless ones show is nothing that the others could be asked for.
+	host("fault-$_", tlsa => [ $harmless{$_} ? '2 0 1 root1' : '2 1 1 root1' ]) for @faults;
+	host("silent-$_", tlsa => [ '2 1 1 root2' ]) for 1 .. SILENT;
+	host('patient', tlsa => [ '2 1 1 root1' ]);
+	host('brief', tlsa => [ '2 1 1 root1' ]);
+	host('left', tlsa => [ '2 1 1 root1' ]);
+}
+
+# --- helpers
+
+sub serve
+{
+	my ($name, %options) = @_;
+	return Tlsad::MailHost->start(listen => [ ($address{$name} // $name) . ':25' ], %proper, %options);
+}
+
+my $directories = 0;
+
+# A daemon with a directory for its files; {dane} and {config} are further settings.
+sub start
+{
+	my (%options) = @_;
+	my $directory = "$private/" . $directories++;
+	mkdir($directory) or die "$directory: $!\n";
+	my $daemon = Tlsad::Daemon->start(lab => $lab, config => { %{$options{config} // {}},
+		dane => { enforce => 'pinned', tafile_dir => $directory, learn_trust_anchors => 'yes',
+			%{$options{dane} // {}} } });
+	return ($daemon, $directory);
+}
+
+sub ask
+{
+	my ($daemon, $key, $map) = @_;
+	return eval { $daemon->client(timeout => TIMEOUT + PROMPT)->request($map // 'pinned', $key) } // $@;
+}
+
+# WHAT of the table's "OK secure NAMES with WHAT...", or a whole answer.
+sub is_answer
+{
+	my ($daemon, $directory, $key, $wanted, $what) = @_;
+	my $reply = ask($daemon, $key);
+	is($cases->wrong($wanted, $reply, tafile_dir => $directory), '', $what // $key);
+	return $reply;
+}
+
+sub ends_well
+{
+	my ($daemon) = @_;
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+}
+
+sub anchors_of
+{
+	my ($daemon, $key) = @_;
+	my $explain = explain($daemon, $key);
+	return ($explain, map { $_->{trust_anchor} // 'none' } map { @{$_->{tlsa}} } @{$explain->{hosts}});
+}
+
+# --- what is learned
+
+sub from_the_chain
+{
+	my $host = serve('127.2.0.1');
+	my ($daemon, $directory) = start();
+	my %form = (0 => 'certificate', 1 => 'key');
+	for my $what (qw(form middle)) {
+		my $name = $what eq 'form' ? 'root1' : 'intermediate';
+		for my $selector (0, 1) {
+			for my $type (1, 2) {
+				my $host = "$what-2-$selector-$type";
+				is_answer($daemon, $directory, "[$host.bulk.lab]",
+					"OK secure $host.bulk.lab with $name/$form{$selector}");
+			}
+		}
+	}
+	is_answer($daemon, $directory, '[two.bulk.lab]',
+		'OK secure two.bulk.lab with root1/key intermediate/certificate');
+	is_answer($daemon, $directory, '[beside.bulk.lab]',
+		'OK secure beside.bulk.lab with root1/key root2/certificate');
+	is_answer($daemon, $directory, 'one.bulk.lab',
+		'OK secure form-2-1-1.bulk.lab:one.bulk.lab with root1/key');
+	is_answer($daemon, $directory, 'union.bulk.lab', 'OK secure form-2-1-1.bulk.lab:middle-2-0-1.bulk.lab:'
+		. 'published.bulk.lab:union.bulk.lab with root1/key intermediate/certificate root2/certificate');
+	is_answer($daemon, $directory, 'insecure.bulk-plain.lab',
+		'OK secure form-2-1-1.bulk.lab:insecure.bulk-plain.lab with root1/key');
+	is(ask($daemon, 'one.bulk.lab', $_), ask($daemon, 'one.bulk.lab'), "map $_") for qw(policy QUERY);
+	is(ask($daemon, 'one.bulk.lab', 'native'), 'OK dane-only', 'map native');
+	my ($explain, @anchors) = anchors_of($daemon, '[beside.bulk.lab]');
+	is(join(' ', sort @anchors), 'learned published', 'explain tells which was learned');
+	like($explain->{pinned}, qr/^OK secure /, 'explain: pinned');
+	ok(!exists $explain->{not_pinned}, 'explain: nothing is in the way');
+	# Nothing could come of it.
+	is_answer($daemon, $directory, '[mixed.bulk.lab]', 'OK dane-only');
+	is_answer($daemon, $directory, 'half.bulk.lab', 'OK dane-only');
+	ends_well($daemon);
+	is($host->stop, 0, 'mailhost ends well');
+}
+
+sub not_in_the_chain
+{
+	my @hosts = (serve('impostor', %impostor), serve('short', cert => $chains{short}),
+		serve('127.2.0.1'), serve('renewed', cert => $chains{renewed}));
+	my ($daemon, $directory) = start();
+	for my $host (qw(impostor short)) {
+		is_answer($daemon, $directory, "[$host.bulk.lab]", 'OK dane-only');
+		my ($explain, @anchors) = anchors_of($daemon, "[$host.bulk.lab]");
+		is("@anchors", 'unknown', 'explain: unknown');
+		like($explain->{not_pinned}, qr/\w/, 'and tells so');
+		like($explain->{hosts}[0]{tlsa}[0]{not_pinned} // '', qr/\w/, 'of the record as well');
+	}
+	is_answer($daemon, $directory, 'impostor-beside.bulk.lab', 'OK dane-only', 'one of two hosts');
+	is_answer($daemon, $directory, 'impostor-known.bulk.lab', 'OK secure form-2-1-1.bulk.lab:'
+		. 'impostor.bulk.lab:impostor-known.bulk.lab with root1/key', 'one that another host has shown');
+	is_answer($daemon, $directory, '[partly.bulk.lab]', 'OK secure partly.bulk.lab with root1/key',
+		'one of two trust anchors: the one that the server sends');
+	# The key is that of the record, whatever certificate it stands in.
+	is_answer($daemon, $directory, '[renewed-certificate.bulk.lab]', 'OK dane-only',
+		'another certificate of the same key');
+	is_answer($daemon, $directory, '[renewed.bulk.lab]', 'OK secure renewed.bulk.lab with root1/key',
+		'and its key');
+	ends_well($daemon);
+	is($_->stop, 0, 'mailhost ends well') for @hosts;
+	# The server that learned nothing from the impostor did ask it.
+	is($hosts[0]->count('handshake'), 2, 'the impostor was asked once for each of its names');
+}
+
+sub names_and_ports
+{
+	my $host = serve('target');
+	my $submission = Tlsad::MailHost->start(%proper, listen => [ "$address{submission}:587" ]);
+	my ($daemon, $directory) = start();
+	is_answer($daemon, $directory, 'alias-domain.bulk.lab',
+		'OK secure target.bulk.lab:alias.bulk.lab:alias-domain.bulk.lab with root1/key');
+	ok($host->wait_count('quit', 1, PROMPT), 'the server hears a QUIT');
+	is(join(' ', $host->names), 'target.bulk.lab', 'SNI is the TLSA base domain');
+	ends_well($daemon);
+	($daemon, $directory) = start();
+	is_answer($daemon, $directory, '[submission.bulk.lab]:587', 'OK secure submission.bulk.lab with root1/key');
+	is($submission->count('connection'), 1, 'the server was asked on the destination\'s port');
+	ok($submission->wait_count('quit', 1, PROMPT), 'the server hears a QUIT');
+	is(join(' ', $submission->names), 'submission.bulk.lab', 'with its name');
+	ends_well($daemon);
+	is($_->stop, 0, 'mailhost ends well') for $host, $submission;
+}
+
+# --- how often
+
+# Cold, all at once, over a connection each; the replies.
+sub at_once
+{
+	my ($daemon, @keys) = @_;
+	my @clients = map { $daemon->client(timeout => TIMEOUT + PROMPT) } @keys;
+	$clients[$_]->send_request('pinned', $keys[$_]) for 0 .. $#keys;
+	return map { eval { $_->receive_reply } // "no reply: $@" } @clients;
+}
+
+sub one_connection
+{
+	my $counted = serve('counted');
+	my $too = serve('counted-too');
+	my $unshown = serve('unshown', cert => $chains{short});
+	my ($daemon, $directory) = start();
+	my @keys = map { "counted-$_.bulk.lab" } 1 .. DOMAINS;
+	for my $round (1 .. 3) {
+		my @replies = at_once($daemon, @keys, '[counted.bulk.lab]');
+		my @wrong = grep { $_ ne '' } map { $cases->wrong('OK secure counted.bulk.lab'
+			. ($_ < DOMAINS ? ":$keys[$_]" : '') . ' with root1/key root1/certificate', $replies[$_],
+			tafile_dir => $directory) } 0 .. DOMAINS;
+		is(join("\n", @wrong), '', "round $round: all are right");
+	}
+	is($counted->count('connection'), 1, 'one connection for all of them');
+	is_answer($daemon, $directory, '[counted-too.bulk.lab]', 'OK secure counted-too.bulk.lab with root1/key');
+	is($too->count('connection'), 0, 'what is known by its digest is not asked for elsewhere');
+
+	# In vain is enough, too.
+	ok($daemon->stop == 0, 'the daemon ends with status 0');
+	($daemon, $directory) = start();
+	for my $round (1 .. 3) {
+		my @wrong = grep { $_ ne 'OK dane-only' } at_once($daemon, map { "unshown-$_.bulk.lab" } 1 .. DOMAINS);
+		is("@wrong", '', "round $round: native");
+	}
+	is(ask($daemon, '[unshown.bulk.lab]'), 'OK dane-only', 'the host itself');
+	is($unshown->count('connection'), 1, 'one connection in vain');
+	ends_well($daemon);
+	is($_->stop, 0, 'mailhost ends well') for $counted, $too, $unshown;
+}
+
+sub no_connection
+{
+	my $host = serve('off');
+	my ($daemon, $directory) = start(dane => { learn_trust_anchors => undef });
+	is_answer($daemon, $directory, '[off.bulk.lab]', 'OK dane-only', 'not set');
+	like(explain($daemon, '[off.bulk.lab]')->{not_pinned}, qr/learn_trust_anchors/,
+		'explain names the setting');
+	ends_well($daemon);
+	is($host->count('connection'), 0, 'nobody was asked');
+
+	($daemon, $directory) = start();
+	is(ask($daemon, '[off.bulk.lab]', 'native'), 'OK dane-only', 'map native');
+	like(ask($daemon, '[off.bulk.lab]', 'tlsa'), qr/^OK 2 1 1 [0-9A-F]{64}$/, 'map tlsa');
+	is($host->count('connection'), 0, 'nobody was asked');
+	ends_well($daemon);
+
+	# enforce = native: only the map pinned asks.
+	($daemon, $directory) = start(dane => { enforce => 'native', learn_trust_anchors => 'no' });
+	is(ask($daemon, '[off.bulk.lab]', 'policy'), 'OK dane-only', 'policy, enforce = native');
+	is($host->count('connection'), 0, 'nobody was asked');
+	is_answer($daemon, $directory, '[off.bulk.lab]', 'OK dane-only', 'no');
+	my $from = length($daemon->log_text);
+	$daemon->write_config({ dane => { tafile_dir => $directory, learn_trust_anchors => 'yes' } });
+	$daemon->reload;
+	ok($daemon->wait_log(qr/configuration reloaded/, PROMPT, $from), 'SIGHUP');
+	wait_until(PROMPT, sub { ask($daemon, '[off.bulk.lab]') =~ /^OK secure/ });
+	is_answer($daemon, $directory, '[off.bulk.lab]', 'OK secure off.bulk.lab with root1/key', 'yes');
+	is(ask($daemon, '[off.bulk.lab]', 'policy'), 'OK dane-only', 'policy stays');
+	is($host->count('connection'), 1, 'one connection');
+	ends_well($daemon);
+	is($host->stop, 0, 'mailhost ends well');
+}
+
+sub restart
+{
+	my $host = serve('kept');
+	my $unshown = serve('unshown', cert => $chains{short});
+	my ($daemon, $directory) = start();
+	my $reply = is_answer($daemon, $directory, '[kept.bulk.lab]', 'OK secure kept.bulk.lab with root1/key');
+	is(ask($daemon, '[unshown.bulk.lab]'), $reply =~ s/match=\S+/match=unshown.bulk.lab/r,
+		'the same trust anchor of another host');
+	ends_well($daemon);
+	unlink(glob("$directory/*"));
+	for my $way ('a stop', 'SIGKILL') {
+		$daemon->write_config({ resolver => { stub => '. 127.0.0.1@' . $failing->port, timeout => '2s' },
+			dane => { tafile_dir => $directory, learn_trust_anchors => 'yes' } });
+		$daemon->start_again;
+		is_answer($daemon, $directory, '[kept.bulk.lab]', 'OK secure kept.bulk.lab with root1/key',
+			"after $way it comes from the cache");
+		my (undef, @anchors) = anchors_of($daemon, '[kept.bulk.lab]');
+		is("@anchors", 'learned', 'explain: learned');
+		$way eq 'SIGKILL' ? ends_well($daemon) : is($daemon->kill9, 128 + 9, 'killed');
+	}
+	is($host->count('connection'), 1, 'one connection all in all');
+	is($unshown->count('connection'), 0, 'and none');
+
+	# What was asked for in vain is not asked for again either.
+	($daemon, $directory) = start();
+	is(ask($daemon, '[unshown.bulk.lab]'), 'OK dane-only', 'in vain');
+	Time::HiRes::sleep(0.5);
+	$daemon->restart;
+	is(ask($daemon, '[unshown.bulk.lab]'), 'OK dane-only', 'and after a restart') for 1 .. 3;
+	is($unshown->count('connection'), 1, 'one connection all in all');
+	ends_well($daemon);
+	is($_->stop, 0, 'mailhost ends well') for $host, $unshown;
+}
+
+sub expiry
+{
+	my ($daemon, $directory) = start(config => { cache => { min_ttl => '0s', prefetch => 0 } });
+	is(ask($daemon, '[late.bulk.lab]'), 'OK dane-only', 'nobody listens');
+	my $begin = Time::HiRes::time();
+	my $host = serve('late');
+	is(ask($daemon, '[late.bulk.lab]'), 'OK dane-only', 'somebody does') for 1 .. 3;
+	my $count = $host->count('connection');
+	if (Time::HiRes::time() - $begin < SHORT_TTL - 2) {
+		is($count, 0, 'but is not asked while the records live');
+	}
+	ok(wait_until(SHORT_TTL + PROMPT, sub { ask($daemon, '[late.bulk.lab]') =~ /^OK secure/ }),
+		'with the next records it is');
+	is_answer($daemon, $directory, '[late.bulk.lab]', 'OK secure late.bulk.lab with root1/key');
+	# New records with the same digest: it is known.
+	Time::HiRes::sleep(SHORT_TTL + 1.5);
+	is_answer($daemon, $directory, '[late.bulk.lab]', 'OK secure late.bulk.lab with root1/key', 'later');
+	is($host->count('connection'), 1, 'one connection all in all');
+	ends_well($daemon);
+	is($host->stop, 0, 'mailhost ends well');
+}
+
+# Both are published, the server changes from one to the other: with the next records at
+# the latest it can be reached.
+sub roll_over
+{
+	my $host = serve('rolling');
+	my ($daemon, $directory) = start(config => { cache => { min_ttl => '0s', prefetch => 0 } });
+	my $before = ask($daemon, '[rolling.bulk.lab]');
+	like($before, qr/^OK (?:dane-only$|secure )/, "before it: $before");
+	is($host->stop, 0, 'mailhost ends well');
+	$host = serve('rolling', %impostor);
+	my $wanted = 'OK secure rolling.bulk.lab with root1/key root2/key';
+	ok(wait_until(SHORT_TTL + PROMPT, sub { $cases->wrong($wanted,
+		ask($daemon, '[rolling.bulk.lab]'), tafile_dir => $directory) eq '' }), 'after it');
+	is_answer($daemon, $directory, '[rolling.bulk.lab]', $wanted, 'both are trust anchors');
+	is($host->count('connection'), 1, 'of one connection');
+	ends_well($daemon);
+	is($host->stop, 0, 'mailhost ends well');
+}
+
+# --- servers that do not serve
+
+# A listener that takes no more connections: a SYN to it gets no answer.
+sub deaf
+{
+	my ($address) = @_;
+	my $listener = IO::Socket::INET->new(LocalAddr => $address, LocalPort => 25, Listen => 1,
+		ReuseAddr => 1) or die "$address: $!\n";
+	my @callers = map { IO::Socket::INET->new(PeerAddr => $address, PeerPort => 25, Blocking => 0) } 1 .. 5;
+	return ($listener, @callers);
+}
+
+sub addresses
+{
+	my @hosts = map { serve($_) } qw(127.3.0.2 127.3.0.3 127.3.0.5);
+	my @deaf = deaf('127.3.0.4');
+	for my $name (qw(refused-first refused-family deaf-first)) {
+		my ($daemon, $directory) = start();
+		my $begin = Time::HiRes::time();
+		is_answer($daemon, $directory, "[$name.bulk.lab]", "OK secure $name.bulk.lab with intermediate/certificate");
+		my $seconds = Time::HiRes::time() - $begin;
+		cmp_ok($seconds, '<', HOST_LIMIT + PROMPT, sprintf('in time: %.1f s', $seconds));
+		ends_well($daemon);
+	}
+	my ($daemon, $directory) = start();
+	is(ask($daemon, '[nobody.bulk.lab]'), 'OK dane-only', 'no address answers');
+	my ($explain, @anchors) = anchors_of($daemon, '[nobody.bulk.lab]');
+	is("@anchors", 'unknown', 'explain: unknown');
+	ends_well($daemon);
+	is($_->stop, 0, 'mailhost ends well') for @hosts;
+}
+
+my %healthy = ('ee.bulk.lab' => 'OK fingerprint alpha/key', '[ee.bulk.lab]' => 'OK fingerprint alpha/key',
+	'full.dane.lab' => 'OK fingerprint text/mx1 text/mx2', 'no-tlsa.dane.lab' => 'NOTFOUND',
+	'[published.bulk.lab]' => 'OK secure published.bulk.lab with root2/certificate');
+
+# The others are served in no time; the slowest of them in seconds.
+sub is_healthy
+{
+	my ($daemon, $directory, $what) = @_;
+	my $slowest = 0;
+	for my $key (sort keys %healthy) {
+		my $begin = Time::HiRes::time();
+		is_answer($daemon, $directory, $key, $healthy{$key}, "$what: $key");
+		my $seconds = Time::HiRes::time() - $begin;
+		$slowest = $seconds if $seconds > $slowest;
+	}
+	cmp_ok($slowest, '<', sanitized($daemon) ? PROMPT : 3, sprintf("$what: at once, in %.2f s", $slowest));
+}
+
+sub fault_answer
+{
+	my ($fault) = @_;
+	return $harmless{$fault} ? "OK secure fault-$fault.bulk.lab with root1/certificate" : 'OK dane-only';
+}
+
+sub faults
+{
+	# In a process namespace strace looks at every call, and a server that floods keeps it too busy.
+	local $ENV{TLSAD_HELD};
+	my %hosts = map { $_ => serve("fault-$_", fault => $_) } @faults;
+	my ($daemon, $directory) = start();
+	is(ask($daemon, 'full.dane.lab'), $cases->fingerprint(256, qw(text/mx1 text/mx2)), 'the daemon is ready');
+	my $descriptors = descriptors($daemon);
+	my %clients = map { $_ => $daemon->client(timeout => TIMEOUT + PROMPT) } @faults;
+	my $begin = Time::HiRes::time();
+	# LEARN_AT_ONCE are asked at once: those that answer at last are not to wait for those that do not.
+	$clients{$_}->send_request('pinned', "[fault-$_.bulk.lab]")
+		for sort { ($harmless{$b} // 0) <=> ($harmless{$a} // 0) || $a cmp $b } @faults;
+	ok($hosts{silent}->wait_count('connection', 1, PROMPT), 'they are asked');
+	is_healthy($daemon, $directory, 'meanwhile');
+	for my $fault (@faults) {
+		my $reply = eval { $clients{$fault}->receive_reply } // "no reply: $@";
+		is($cases->wrong(fault_answer($fault), $reply, tafile_dir => $directory), '', $fault);
+	}
+	my $seconds = Time::HiRes::time() - $begin;
+	cmp_ok($seconds, '<', TIMEOUT + PROMPT / 2, sprintf('all within their time: %.1f s', $seconds));
+	$_->close for values %clients;
+	for my $fault (@faults) {
+		ask($daemon, "[fault-$fault.bulk.lab]") for 1 .. 10;
+		cmp_ok($hosts{$fault}->count('connection'), '<=', 1, "$fault: one connection");
+	}
+	ok($daemon->alive, 'the daemon lives');
+	is_healthy($daemon, $directory, 'afterwards');
+	wait_until(PROMPT, sub { descriptors($daemon) <= $descriptors + 8 });
+	cmp_ok(descriptors($daemon), '<=', $descriptors + 8, 'no connection is left open');
+	ends_well($daemon);
+
+	# Each by itself, with a cache that knows of nothing.
+	for my $fault (@faults) {
+		($daemon, $directory) = start();
+		$begin = Time::HiRes::time();
+		is_answer($daemon, $directory, "[fault-$fault.bulk.lab]", fault_answer($fault), "$fault alone");
+		$seconds = Time::HiRes::time() - $begin;
+		cmp_ok($seconds, '<', HOST_LIMIT + PROMPT / 2, sprintf('%s: within its time: %.1f s', $fault, $seconds));
+		unlike($daemon->log_text, qr/\b(?:error|warning)\b/, 'a server\'s fault is no trouble of ours');
+		ends_well($daemon);
+	}
+	for my $fault (@faults) {
+		cmp_ok($hosts{$fault}->count('connection'), '<=', 2, "$fault: no more than once each time");
+		$hosts{$fault}->stop;
+	}
+}
+
+# Of the TCP connections to port 25, the clients' sides: address and port of each.
+sub outgoing
+{
+	open(my $handle, '<', '/proc/net/tcp') or die "/proc/net/tcp: $!\n";
+	return map { /^\s*\d+: ([0-9A-F]+:[0-9A-F]+) [0-9A-F]+:0019 0[1-3] / ? ($1 => 1) : () } <$handle>;
+}
+
+sub a_few_at_once
+{
+	my @names = map { "silent-$_" } 1 .. SILENT;
+	my $host = Tlsad::MailHost->start(%proper, fault => 'silent',
+		listen => [ map { "$address{$_}:25" } @names ]);
+	my $patient = serve('patient');
+	my ($daemon, $directory) = start();
+	my @clients = map { $daemon->client(timeout => TIMEOUT + PROMPT) } @names;
+	my $begin = Time::HiRes::time();
+	$clients[$_]->send_request('pinned', "[$names[$_].bulk.lab]") for 0 .. $#names;
+	ok($host->wait_count('connection', AT_ONCE > SILENT ? SILENT : 1, PROMPT), 'the first is asked');
+	my $last = $daemon->client(timeout => TIMEOUT + PROMPT);
+	$last->send_request('pinned', '[patient.bulk.lab]');
+	is_healthy($daemon, $directory, 'meanwhile');
+	my ($most, %before) = (0);
+	my $select = IO::Select->new(map { $_->socket } @clients);
+	my $end = Time::HiRes::time() + TIMEOUT + PROMPT / 2;
+	# In scalar context can_read() is the last of the sockets.
+	while (Time::HiRes::time() < $end && (() = $select->can_read(0)) < SILENT) {
+		# The list is not of one moment. What is in two of them was there in between.
+		my %now = outgoing();
+		my $count = grep { $before{$_} } keys %now;
+		$most = $count if $count > $most;
+		%before = %now;
+		Time::HiRes::sleep(0.01);
+	}
+	my $seconds = Time::HiRes::time() - $begin;
+	my @replies = map { eval { $_->receive_reply(PROMPT) } // "no reply: $@" } @clients;
+	is(join(' ', grep { $_ ne 'OK dane-only' } @replies), '', 'all are native');
+	cmp_ok($seconds, '<', TIMEOUT + PROMPT / 2, sprintf('within their time: %.1f s', $seconds));
+	cmp_ok($most, '>=', 2, "there were $most connections at once");
+	cmp_ok($most, '<=', AT_ONCE, 'and never more than ' . AT_ONCE);
+	is($cases->wrong('OK secure patient.bulk.lab with root1/key',
+		eval { $last->receive_reply(PROMPT) } // $@, tafile_dir => $directory), '',
+		'one that answers had its turn');
+	cmp_ok($host->count('connection'), '<=', SILENT, 'each was asked once at most');
+	ends_well($daemon);
+	is($_->stop, 0, 'mailhost ends well') for $host, $patient;
+}
+
+sub short_timeout
+{
+	my $host = serve('brief', fault => 'silent');
+	my ($daemon, $directory) = start(config => { resolver => { timeout => '2s' } });
+	my $begin = Time::HiRes::time();
+	is(ask($daemon, '[brief.bulk.lab]'), 'OK dane-only', 'native, and no TEMP');
+	my $seconds = Time::HiRes::time() - $begin;
+	cmp_ok($seconds, '<', sanitized($daemon) ? PROMPT : 4, sprintf('after %.1f s', $seconds));
+	ends_well($daemon);
+	is($host->stop, 0, 'mailhost ends well');
+}
+
+sub departures
+{
+	my $host = serve('left', fault => 'byte-by-byte');
+	my ($daemon, $directory) = start();
+	my $client = $daemon->client(timeout => PROMPT);
+	$client->send_request('pinned', '[left.bulk.lab]');
+	ok($host->wait_count('connection', 1, PROMPT), 'the server is being asked');
+	$client->close;
+	is_answer($daemon, $directory, '[left.bulk.lab]', 'OK secure left.bulk.lab with root1/key',
+		'a client went, the next one gets the answer');
+	is($host->count('connection'), 1, 'of the same connection');
+
+	# In the middle of it.
+	my @clients = map { $daemon->client(timeout => PROMPT) } 1 .. 5;
+	# Not known yet: of another key.
+	$_->send_request('pinned', '[silent-1.bulk.lab]') for @clients;
+	my $silent = serve('silent-2', fault => 'silent');
+	push @clients, $daemon->client(timeout => PROMPT);
+	$clients[-1]->send_request('pinned', '[silent-2.bulk.lab]');
+	ok($silent->wait_count('connection', 1, PROMPT), 'a silent server is being asked');
+	my $begin = Time::HiRes::time();
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+	my $seconds = Time::HiRes::time() - $begin;
+	cmp_ok($seconds, '<', PROMPT / 2, sprintf('after %.1f s', $seconds));
+	is($_->stop, 0, 'mailhost ends well') for $host, $silent;
+}

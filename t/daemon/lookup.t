@@ -1,0 +1,236 @@
+#!/usr/bin/perl
+# Lookups in flight: equal ones are made once, each destination has its own time,
+# and servers that do not answer hold up nobody else.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Test::More;
+use Time::HiRes ();
+use Tlsad::Daemon;
+use Tlsad::Lab;
+use Tlsad::Observe;
+
+use constant TIMEOUT => 3;		# [s] resolver.timeout in most of these tests
+# What a loaded machine or a sanitizer may add. [s]
+use constant GRACE => 6;
+use constant ASKERS => 60;
+use constant SILENT => 300;
+# A name whose MX set takes most of TIMEOUT: this many aliases on the way to it, each on a
+# server that takes its time, but less than unbound's first timeout of 376 ms, after which
+# what arrives is not the answer to the question that counts.
+use constant { LATE_ALIASES => 9, LATE => 0.25 };
+# How a server that never answers shows: libunbound gives up after its own retries (376 ms,
+# doubled twice: 2.6 s in 1.26), or resolver.timeout ends before; 1.17 tries longer.
+use constant GIVES_UP => 2.6;		# [s]
+my $no_answer = qr/(?:timeout|servfail)\b/;
+
+my @missing = Tlsad::Lab::missing_programs();
+plan(skip_all => "not installed: @missing") if @missing;
+
+my $site = join('', (map { "j$_ MX 10 mx.slow.lab.\n" } 1 .. ASKERS),
+	"host-silent MX 10 mx.silent.lab.\n",
+	"hosts-silent ", join("hosts-silent ", map { "MX 10 h$_.silent.lab.\n" } 1 .. 20),
+	# Behind many that do not answer the one that does, and before them.
+	"one-of-two MX 10 mx.silent.lab.\none-of-two MX 20 mx1.dane.lab.\n",
+	(map { "one-of-many MX $_ g$_.silent.lab.\n" } 1 .. 20), "one-of-many MX 99 mx1.dane.lab.\n",
+	"one-dead MX 10 mx.dead.lab.\none-dead MX 20 mx1.dane.lab.\n",
+	"tlsa-silent MX 10 mx-tlsa-silent.dane.lab.\n",
+	(map { "slow-$_ CNAME slow-@{[$_ - 1]}\n" } 1 .. LATE_ALIASES),
+	"slow-0 MX 10 slow-host.faults.lab.\n",
+	(map { my $family = $_; "half-$family MX 10 mx-half-$family\n"
+		. "mx-half-$family A 192.0.2.1\nmx-half-$family AAAA 2001:db8::1\n"
+		. "_25._tcp.mx-half-$family TLSA 3 1 1 " . 'ab' x 32 . "\n" } qw(a aaaa)));
+my @faults = (
+	# A stub zone of the name's own, with one type that is never answered.
+	# What is below the name is well: a resolver that minimises names (RFC 9156) asks
+	# for A on its way to TLSA.
+	(map { ({ name => "_tcp.mx-half-$_.site.lab", behaviour => 'forward' },
+		{ name => "mx-half-$_.site.lab", type => uc, behaviour => 'silent' },
+		{ name => "mx-half-$_.site.lab", behaviour => 'forward' }) } qw(a aaaa)),
+	(map { { name => "s$_.faults.lab", behaviour => 'silent' } } 1 .. SILENT),
+	(map { { name => "x$_.faults.lab", behaviour => 'dead' } } 1 .. 20),
+	(map { ({ name => "slow-$_.site.lab", type => 'MX', behaviour => 'late', seconds => LATE },
+		{ name => "slow-$_.site.lab", behaviour => 'forward' }) } 0 .. LATE_ALIASES),
+	{ name => 'slow-host.faults.lab', behaviour => 'silent' },
+);
+my $lab = Tlsad::Lab->start(zones => { 'site.lab' => $site }, faults => \@faults);
+
+subtest('equal lookups' => \&equal_lookups);
+subtest('one host of many domains' => \&one_host);
+subtest('resolver.timeout' => \&timeouts);
+subtest('what was learned is kept' => \&learned);
+subtest('hundreds of silent servers' => \&silent_servers);
+subtest('some hosts of a set' => \&some_hosts);
+done_testing();
+
+sub seconds
+{
+	my ($code) = @_;
+	my $begin = Time::HiRes::time();
+	my $value = $code->();
+	return ($value, Time::HiRes::time() - $begin);
+}
+
+sub ask
+{
+	my ($daemon, $key, $limit) = @_;
+	return seconds(sub {
+		eval { $daemon->client(timeout => $limit)->request('policy', $key) } // $@ });
+}
+
+sub equal_lookups
+{
+	my $daemon = Tlsad::Daemon->start(lab => $lab, config => { server => { workers => 3 } });
+	my @clients = map { $daemon->client(timeout => 20) } 1 .. ASKERS;
+	my @keys = ('slow.lab', 'SLOW.lab', 'slow.lab.', 'Slow.Lab:25');
+	$clients[$_]->send_request('policy', $keys[$_ % @keys]) for 0 .. $#clients;
+	my @wrong = grep { $_ ne 'OK dane-only' } map { eval { $_->receive_reply } // $@ } @clients;
+	is(scalar(@wrong), 0, ASKERS . ' clients: all answered');
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+	my $figures = figures($daemon);
+	is($figures->{misses}, ASKERS, 'nobody got it from the cache');
+	is($figures->{parts}, 2, 'one MX set and one host were looked up');
+	is($figures->{joined}, ASKERS - 1, 'the others joined');
+	my @questions = grep { /^udp slow\.lab MX / } $lab->faulty_queries;
+	is(scalar(@questions), 1, 'the name server was asked once');
+}
+
+sub one_host
+{
+	my $daemon = Tlsad::Daemon->start(lab => $lab);
+	my @clients = map { $daemon->client(timeout => 20) } 1 .. ASKERS;
+	$clients[$_ - 1]->send_request('policy', "j$_.site.lab") for 1 .. ASKERS;
+	my @wrong = grep { $_ ne 'OK dane-only' } map { eval { $_->receive_reply } // $@ } @clients;
+	is(scalar(@wrong), 0, ASKERS . ' domains: all answered');
+	is($daemon->request('policy', '[mx.slow.lab]'), 'OK dane-only', 'the host as a destination');
+	is($daemon->request('policy', '[mx.slow.lab]:26'), 'NOTFOUND ', 'on another port');
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+	my $figures = figures($daemon);
+	is($figures->{parts}, ASKERS + 1 + 1, 'their host was looked up once, and once for the port');
+	is($figures->{joined}, 0, 'as they are different destinations');
+}
+
+sub timeouts
+{
+	my $daemon = Tlsad::Daemon->start(lab => $lab, config => {
+		resolver => { timeout => TIMEOUT . 's' }, cache => { failure_ttl => '60s' } });
+	my $slow = 'slow-' . LATE_ALIASES . '.site.lab';
+	my @cases = (
+		[ 'silent.lab', qr/^TEMP silent\.lab MX: $no_answer/ ],
+		[ 'silent-plain.lab', qr/^TEMP silent-plain\.lab MX: $no_answer/ ],
+		[ 'host-silent.site.lab', qr/^TEMP mx\.silent\.lab A(?:AAA)?: $no_answer/ ],
+		[ '[mx.silent-plain.lab]', qr/^TEMP mx\.silent-plain\.lab A(?:AAA)?: $no_answer/ ],
+		[ 'tlsa-silent.site.lab',
+			qr/^TEMP _25\._tcp\.mx-tlsa-silent\.dane\.lab TLSA: $no_answer/ ],
+		[ 'hosts-silent.site.lab', qr/^TEMP h\d+\.silent\.lab A(?:AAA)?: $no_answer/ ],
+		# Most of the time has passed when the MX set is there; its host does not get
+		# all of it again. (On a loaded machine the MX set may not come in time.)
+		[ $slow, qr/^TEMP (?:slow-host\.faults\.lab A(?:AAA)?|\Q$slow\E MX): $no_answer/ ],
+	);
+	my $begin = Time::HiRes::time();
+	my @clients = map { my $client = $daemon->client(timeout => TIMEOUT + GRACE);
+		$client->send_request('policy', $_->[0]); $client } @cases;
+	for my $number (0 .. $#cases) {
+		my $reply = eval { $clients[$number]->receive_reply } // $@;
+		my $seconds = Time::HiRes::time() - $begin;
+		like($reply, $cases[$number][1], "$cases[$number][0]: name, type and reason");
+		cmp_ok($seconds, '<', TIMEOUT + 1.7 + (sanitized($daemon) ? GRACE : 0),
+			sprintf('after %.1f s', $seconds));
+		cmp_ok($seconds, '>', TIMEOUT - 1, 'having tried') if $number == 0;
+	}
+	# A failure is remembered: the next one who asks does not wait.
+	for my $key (qw(silent.lab host-silent.site.lab)) {
+		my ($reply, $seconds) = ask($daemon, $key, TIMEOUT + GRACE);
+		like($reply, qr/^TEMP /, "$key again");
+		cmp_ok($seconds, '<', TIMEOUT / 2, 'at once');
+	}
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+}
+
+sub learned
+{
+	my $daemon = Tlsad::Daemon->start(lab => $lab, config => {
+		resolver => { timeout => '2s' }, cache => { failure_ttl => '1s' } });
+	my ($reply) = ask($daemon, 'host-silent.site.lab', 2 + GRACE);
+	like($reply, qr/^TEMP mx\.silent\.lab /, 'the host is silent');
+	my $explain = explain($daemon, 'host-silent.site.lab');
+	is($explain->{mx}{status}, 'found', 'the MX set is known');
+	is($explain->{mx}{dnssec}, 'secure', 'and secure');
+	cmp_ok($explain->{mx}{ttl}, '>', 3000, 'and kept for its own lifetime');
+	is($explain->{hosts}[0]{status}, 'failed', 'the host is not');
+	cmp_ok($explain->{hosts}[0]{ttl}, '<=', 1, 'and forgotten soon');
+	like($explain->{hosts}[0]{failure}, qr/mx\.silent\.lab A(?:AAA)?: timeout/, 'and why');
+	Time::HiRes::sleep(1.5);
+	ask($daemon, 'host-silent.site.lab', 2 + GRACE);
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+	my $figures = figures($daemon);
+	cmp_ok($figures->{parts} - $figures->{failed}, '==', 1, 'the MX set was looked up once');
+	cmp_ok($figures->{failed}, '>=', 2, 'the host again');
+}
+
+sub silent_servers
+{
+	my $timeout = 12;
+	my $daemon = Tlsad::Daemon->start(lab => $lab, config => {
+		resolver => { timeout => "${timeout}s" }, server => { workers => 1 } });
+	my $begin = Time::HiRes::time();
+	# One connection each, and a few that pipeline.
+	my @waiting = map { my $client = $daemon->client(timeout => $timeout + GRACE);
+		$client->send_request('policy', "s$_.faults.lab"); $client } 1 .. SILENT;
+	my @dead = map { my $client = $daemon->client(timeout => $timeout + GRACE);
+		$client->send_request('policy', "x$_.faults.lab"); $client } 1 .. 20;
+	my %healthy = ('full.dane.lab' => 'OK dane-only', 'nsec3.lab' => 'OK dane-only',
+		'no-tlsa.dane.lab' => 'NOTFOUND ', 'slow.lab' => 'OK dane-only',
+		'to-dane.plain.lab' => 'OK dane', 'plain.optout' => 'NOTFOUND ',
+		'j1.site.lab' => 'OK dane-only', '[mx2.dane.lab]' => 'OK dane-only');
+	my $slowest = 0;
+	for my $round (1 .. 2) {
+		for my $key (sort keys %healthy) {
+			my ($reply, $seconds) = ask($daemon, $key, $timeout);
+			is($reply, $healthy{$key}, "$key meanwhile");
+			$slowest = $seconds if $seconds > $slowest;
+		}
+	}
+	cmp_ok($slowest, '<', sanitized($daemon) ? $timeout / 2 : 3,
+		sprintf('the slowest took %.2f s', $slowest));
+	my @early = grep { defined } map { $_->receive_raw(1000, 0.001) } @waiting;
+	# On a machine so slow that libunbound has given up meanwhile ($no_answer).
+	@early = grep { !/^\d+:TEMP / } @early if Time::HiRes::time() - $begin > GIVES_UP;
+	is("@early", '', 'all the silent ones are still in flight');
+	is($daemon->stop($timeout + GRACE), 0, 'the daemon ends with status 0 all the same');
+}
+
+# What is known of one host is enough; another that does not answer costs its
+# lookup's time at most.
+sub some_hosts
+{
+	my $timeout = 14;
+	my $daemon = Tlsad::Daemon->start(lab => $lab,
+		config => { resolver => { timeout => "${timeout}s" } });
+	my @cases = (
+		# Nothing is known of the silent hosts until the time is over.
+		[ 'one-of-two.site.lab', $timeout + 1.7 ],
+		[ 'one-of-many.site.lab', $timeout + 1.7 ],
+		[ 'one-dead.site.lab', $timeout + 1.7 ],
+		# One family of addresses is enough for a secure answer.
+		[ 'half-a.site.lab', $timeout / 2 ],
+		[ 'half-aaaa.site.lab', $timeout / 2 ],
+	);
+	my $begin = Time::HiRes::time();
+	for (@cases) {
+		my $client = $daemon->client(timeout => $timeout + GRACE);
+		$client->send_request('policy', $_->[0]);
+		push @$_, $client;
+	}
+	for (reverse @cases) {
+		my ($key, $limit, $client) = @$_;
+		my $reply = eval { $client->receive_reply } // $@;
+		my $seconds = Time::HiRes::time() - $begin;
+		is($reply, 'OK dane-only', $key);
+		cmp_ok($seconds, '<', $limit + (sanitized($daemon) ? GRACE : 0),
+			sprintf('after %.1f s', $seconds));
+	}
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+}

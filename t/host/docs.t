@@ -1,0 +1,385 @@
+#!/usr/bin/perl
+# What is written about tlsad against tlsad itself: the settings' table of
+# common/conf/conf.c, "tlsad -n -v", conf/tlsad.conf and tlsad.conf(5) name the same
+# settings with the same defaults and bounds; README and the manual pages have what a
+# reader looks for there, what they name exists, and their examples work.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use File::Temp ();
+use Test::More;
+use Tlsad::Daemon;
+use Tlsad::Process;
+
+my $source = Tlsad::Process::source_directory();
+my $tlsad = Tlsad::Process::build_directory() . '/tlsad';
+my $tlsactl = Tlsad::Process::build_directory() . '/tlsactl';
+my %pages = (tlsad => 'daemon/tlsad.8', tlsactl => 'daemon/ctl/tlsactl.8',
+	'tlsad.conf' => 'conf/tlsad.conf.5');
+my $directory = File::Temp::tempdir(CLEANUP => 1);
+# The manual pages and conf/tlsad.conf are written for this one.
+use constant DOCUMENTED_CONFDIR => '/etc/tlsad';
+
+plan(skip_all => "$tlsad is missing: build it first") unless -x $tlsad && -x $tlsactl;
+
+write_file("$directory/empty", '');
+my ($confdir) = run($tlsad, '-h') =~ m{default (/\S+)/tlsad\.conf\s};
+my %settings = read_table();		# "section.key" => { reserved, reload }
+my @settings = grep { !$settings{$_}{reserved} } sort keys %settings;
+my $defaults = in_force("$directory/empty");
+my %standard = read_values($defaults);
+
+subtest('the settings\' table' => sub {
+	cmp_ok(scalar(@settings), '>', 20, 'it can be read');
+	is("@{[sort keys %standard]}", "@settings", 'tlsad -n -v prints every setting');
+	ok(defined $confdir, 'tlsad -h names the default configuration');
+});
+subtest('conf/tlsad.conf' => \&check_example);
+subtest('tlsad.conf(5)' => \&check_conf_page);
+subtest('tlsad(8)' => \&check_daemon_page);
+subtest('tlsactl(8)' => \&check_ctl_page);
+subtest('README' => \&check_readme);
+subtest('bounds in tlsad.conf(5)' => \&check_bounds);
+subtest('examples of tlsad.conf(5)' => \&check_examples);
+subtest('every manual page' => \&check_pages);
+subtest('exit statuses of tlsad(8)' => \&check_statuses);
+subtest('mandoc' => \&check_mandoc);
+done_testing();
+
+sub read_file
+{
+	my ($file) = @_;
+	open(my $handle, '<', $file) or die "$file: $!\n";
+	local $/;
+	return <$handle>;
+}
+
+sub write_file
+{
+	my ($file, $text) = @_;
+	open(my $handle, '>', $file) or die "$file: $!\n";
+	print {$handle} $text;
+	close($handle) or die "$file: $!\n";
+}
+
+# Both outputs of a command; its status is in $?.
+sub run
+{
+	my (@command) = @_;
+	my $pid = open(my $pipe, '-|') // die "fork: $!\n";
+	if ($pid == 0) {
+		open(STDERR, '>&', \*STDOUT);
+		exec(@command) or die "$command[0]: $!\n";
+	}
+	my $text = do { local $/; <$pipe> } // '';
+	close($pipe);
+	return $text;
+}
+
+# The initialisers of common/conf/conf.c: section, key, type first, reload and help last.
+sub read_table
+{
+	my ($table) = read_file("$source/common/conf/conf.c") =~
+		/struct setting settings\[\] = \{\n(.*?)\n\};/s;
+	my %found;
+	while (($table // '') =~ /\{"(\w+)", "(\w+)", SETTING_(\w+),(.*?)\},\n?(?=\t\{|\z)/gs) {
+		my ($name, $type, $rest) = ("$1.$2", $3, $4);
+		my ($reload) = $rest =~ /\b(true|false)\s*,\s*"/;
+		$found{$name} = { reserved => $type eq 'RESERVED',
+			reload => ($reload // '') eq 'true' };
+	}
+	return %found;
+}
+
+# "section.key" => value; of a repeated setting the last one.
+sub read_values
+{
+	my ($text) = @_;
+	my ($section, %values) = ('');
+	for (split(/\n/, $text)) {
+		if (/^\[(\w+)\]/) { $section = $1 }
+		elsif (/^(\w+) =\s*(.*)$/) { $values{"$section.$1"} = $2 }
+	}
+	return %values;
+}
+
+sub in_force
+{
+	my ($file, @options) = @_;
+	return run($tlsad, '-n', '-v', '-c', $file, @options);
+}
+
+# Is this what the setting is without any configuration? tlsad itself reads the
+# value, so that "2m" and "120" are the same.
+sub is_default
+{
+	my ($name, $value) = @_;
+	$value =~ s/^\Q@{[DOCUMENTED_CONFDIR]}\E/$confdir/;
+	is(in_force("$directory/empty", '-o', "$name=$value"), $defaults, "$name: default");
+}
+
+sub check_example
+{
+	my $text = read_file("$source/conf/tlsad.conf");
+	is(run($tlsad, '-n', '-c', "$source/conf/tlsad.conf"), '', 'tlsad -n accepts it');
+	is(in_force("$source/conf/tlsad.conf"), $defaults, 'it changes nothing');
+	(my $set = $text) =~ s/^;//mg;
+	# The only file that must exist.
+	write_file("$directory/minimums", '');
+	$set =~ s/^(minimums_file = ).*/$1$directory\/minimums/m;
+	write_file("$directory/set", $set);
+	is(run($tlsad, '-n', '-c', "$directory/set"), '', 'nor has it anything against all of it');
+	my %shown = read_values($set);
+	is("@{[sort keys %shown]}", "@settings", 'it has every setting');
+	my ($section, $comment) = ('', '');
+	for (split(/\n/, $text)) {
+		if (/^\[(\w+)\]/) { $section = $1 }
+		elsif (/^$/) { $comment = '' }
+		elsif (/^#\s*(.*)/) { $comment .= "$1 " }
+		elsif (/^;(\w+) = (.*)$/) {
+			my $name = "$section.$1";
+			if ($standard{$name} // '' eq '') { is_default($name, $2) }
+			else { like($comment, qr/default: none/i, "$name: no default") }
+			is($comment =~ /\(restart\)/ ? 'restart' : 'reload',
+				$settings{$name}{reload} ? 'reload' : 'restart', "$name: SIGHUP");
+		}
+	}
+}
+
+# "section.key" => the text of tlsad.conf(5).
+sub described_settings
+{
+	my %described;
+	for my $part (split(/^(?=\.S[sh] )/m, read_file("$source/conf/tlsad.conf.5"))) {
+		my ($section) = $part =~ /^\.Ss Section (\w+)/ or next;
+		for my $item (split(/^(?=\.It Ic \w+ No = )/m, $part)) {
+			$described{"$section.$1"} = $item if $item =~ /^\.It Ic (\w+) No = /;
+		}
+	}
+	return %described;
+}
+
+sub check_conf_page
+{
+	my $page = read_file("$source/conf/tlsad.conf.5");
+	my %described = described_settings();
+	is("@{[sort keys %described]}", "@settings", 'it has every setting');
+	for my $name (sort keys %described) {
+		my $item = $described{$name};
+		my ($value) = $item =~ /^Default:\n\.Ql (.*?) \.$/m;
+		if (defined $value) { is_default($name, $value) }
+		else {
+			like($item, qr/^Default: none\.$/m, "$name: says that it has no default");
+			is($standard{$name}, '', "$name: has none");
+		}
+		is($item =~ /^Restart\.$/m ? 'restart' : 'reload',
+			($settings{$name} // {})->{reload} ? 'reload' : 'restart', "$name: SIGHUP");
+	}
+	my ($reserved) = $page =~ /^\.Ss Reserved settings\n(.*?)^\.S/ms;
+	my @named = map { /^\.It Ic \[(\w+)\] Ta Ic (\w+) / ? "$1.$2" : () }
+		split(/\n/, $reserved // '');
+	is("@{[sort @named]}", "@{[grep { $settings{$_}{reserved} } sort keys %settings]}",
+		'it names the reserved settings');
+}
+
+sub check_daemon_page
+{
+	my $page = read_file("$source/daemon/tlsad.8");
+	my %tagged = map { $_ => 1 } $page =~ /^\.It Cm (\S+)/mg;
+	my ($maps) = read_file("$source/daemon/answer/socketmap.c") =~
+		/struct socketmap_map maps\[.*?\] = \{\n(.*?)\n\};/s;
+	my @maps = ($maps // '') =~ /\{"(\w+)",/g;
+	cmp_ok(scalar(@maps), '>', 3, 'the table of maps can be read');
+	ok($tagged{$_}, "map $_") for @maps;
+	my @reasons = read_file("$source/common/verdict/decide.c") =~ /\[REASON_\w+\] = \{"([\w-]+)",/g;
+	cmp_ok(scalar(@reasons), '>', 10, 'the table of reasons can be read');
+	for my $reason (@reasons) {
+		like($page, qr/^\.(?:It )?Cm \Q$reason\E\b/m, "reason $reason");
+	}
+	for my $member (read_file("$source/daemon/answer/explain.c") =~
+		/(?:json_object_set_new|set_reply)\(\s*\w+, "(\w+)"/g) {
+		like($page, qr/^\.It Va [^\n]*\b$member\b/m, "explain: $member");
+	}
+	my ($options) = run($tlsad, '-h') =~ /^(.*?)^See /ms;
+	like($page, qr/^\.It Fl $_\b/m, "option -$_") for $options =~ /^  -(\w)/mg;
+}
+
+# The options of --help: each by its letter and its name.
+sub help_options
+{
+	my ($help) = @_;
+	return map { [ /^  (?:-(\w)(?:, )?)?(?:--([\w-]+))?/ ] } $help =~ /^(  -.*)$/mg;
+}
+
+sub check_ctl_page
+{
+	my $page = read_file("$source/daemon/ctl/tlsactl.8");
+	my %section = map { /^\.S[sh] (.*)\n/ ? ($1 => $_) : () } split(/^(?=\.S[sh] )/m, $page);
+	my $help = run($tlsactl, '--help');
+	my %global = map { ($_->[1] => 1) } help_options($help);
+	my ($list) = $help =~ /^commands:\n(.*?)\n\n/ms;
+	my @commands = ($list // '') =~ /^  (\S+(?: \S+)?)  /mg;
+	cmp_ok(scalar(@commands), '>=', 3, 'tlsactl --help lists the commands');
+	for my $option (help_options($help)) {
+		like($section{DESCRIPTION}, qr/^\.It Fl $option->[0].* Fl -$option->[1]\b/m, "--$option->[1]")
+			if $option->[0];
+		like($section{DESCRIPTION}, qr/^\.It .*Fl -$option->[1]\b/m, "--$option->[1]");
+	}
+	for my $command (@commands) {
+		my ($heading) = grep { /^\Q$command\E(?: Ar|$)/ } keys %section;
+		ok(defined $heading, "$command has a section") or next;
+		my $text = $section{$heading};
+		for my $option (grep { !$global{$_->[1]} }
+			help_options(run($tlsactl, split(/ /, $command), '--help'))) {
+			like($text, qr/^\.It .*Fl -$option->[1]\b/m, "$command: --$option->[1]");
+			like($text, qr/^\.It Fl $option->[0]\b/m, "$command: -$option->[0]") if $option->[0];
+		}
+		like($section{'EXIT STATUS'}, qr/^\.It Cm \Q$command\E$/m, "$command: exit statuses");
+		ok($section{"JSON of $command"}, "$command: JSON");
+	}
+	my %members = map { ($_ => 1) } map { read_file($_) =~ /json_object_set_new\(\s*\w+, "(\w+)"/g }
+		glob("$source/daemon/ctl/{,*/}*.c");
+	cmp_ok(scalar(keys %members), '>', 30, 'members of JSON can be found');
+	like($page, qr/^\.(?:It )?Va (?:[^\n]* )?$_\b/m, "JSON: $_") for sort keys %members;
+	check_status($section{'JSON of status'});
+	my @warnings = read_file("$source/daemon/ctl/check/findings.c") =~ /\[FINDING_\w+\] = "([\w-]+)"/g;
+	cmp_ok(scalar(@warnings), '>', 10, 'warnings can be found');
+	like($section{Warnings}, qr/^\.It Cm (?:.* , )?\Q$_\E\b/m, "warning $_") for @warnings;
+}
+
+# The daemon makes this object, so a daemon is asked for it.
+sub check_status
+{
+	my ($text) = @_;
+	my $daemon = Tlsad::Daemon->start;
+	my $status = run($tlsactl, '--json', '-c', $daemon->config_file, 'status');
+	$daemon->stop;
+	my @members = $status =~ /"(\w+)":/g;
+	cmp_ok(scalar(@members), '>', 30, 'status has members');
+	like($text, qr/^\.(?:It )?Va (?:[^\n]* )?\Q$_\E\b/m, "status: $_") for @members;
+}
+
+sub check_readme
+{
+	my $readme = read_file("$source/README");
+	my @lines = split(/\n/, $readme);
+	my $screen = join("\n", @lines[0 .. 23]);
+	like($screen, qr/^\s+sh contrib\/quickstart$/m, 'the first screen has one command');
+	like($screen, qr/^\s+sh contrib\/quickstart check$/m, 'and the other');
+	like($readme, qr/\b\Q$_\E\b/, "it has $_") for qw(smtp_tls_policy_maps
+		smtp_dns_support_level smtp_tls_security_level trust-ad proxy_read_maps
+		smtp_tls_dane_insecure_mx_policy postmap);
+	like($readme, qr/^$_\n=+$/m, "it has $_") for qw(Installation Changes Security);
+	for my $name ($readme =~ /(\[\w+\] \w+)/g) {
+		my ($section, $key) = $name =~ /(\w+)\] (\w+)/;
+		ok($settings{"$section.$key"}, "$name is a setting");
+	}
+	# Whatever it names in this tree is there.
+	for my $path ($readme =~ m{(?<![\w/.])((?:common|conf|contrib|daemon|systemd|t)/[\w./-]*\w)}g) {
+		ok(-e "$source/$path", "$path is there");
+	}
+}
+
+# A number of the page as tlsad takes it: "1 day" is 1d.
+sub as_value
+{
+	my ($number, $unit) = @_;
+	return $number . {'' => '', second => 's', minute => 'm', hour => 'h', day => 'd'}->{$unit // ''};
+}
+
+# Does tlsad take it, with what other settings want of it out of the way?
+sub is_taken
+{
+	my ($name, $value) = @_;
+	my %beside = ('cache.min_ttl' => 'cache.max_ttl=30d', 'cache.max_ttl' => 'cache.min_ttl=0');
+	my @beside = $beside{$name} ? ('-o', $beside{$name}) : ();
+	run($tlsad, '-n', '-c', "$directory/empty", @beside, '-o', "$name=$value");
+	return $? == 0;
+}
+
+# The page says "1 to 64" of a setting: both ends are taken, and what is beyond is not.
+sub check_bounds
+{
+	my %described = described_settings();
+	my $found = 0;
+	for my $name (sort keys %described) {
+		my ($low, $high, $unit) = $described{$name} =~
+			/\b(\d+[kMG]?(?: (?:second|minute)s?)?) to (\d+[kMG]?)(?: (second|minute|hour|day)s?)?\b/ or next;
+		$found++;
+		my ($least, $least_unit) = $low =~ /^(\w+)(?: (second|minute))?/;
+		$least_unit //= $unit if $low ne '0' && defined $unit;
+		ok(is_taken($name, as_value($least, $least_unit)), "$name: $low");
+		ok(is_taken($name, as_value($high, $unit)), "$name: $high " . ($unit // ''));
+		ok(!is_taken($name, as_value($least =~ s/(\d+)/$1 - 1/er, $least_unit)), "$name: not less");
+		ok(!is_taken($name, as_value($high =~ s/(\d+)/$1 + 1/er, $unit)), "$name: not more");
+	}
+	cmp_ok($found, '>=', 10, 'bounds can be read');
+}
+
+sub check_examples
+{
+	my ($examples) = read_file("$source/conf/tlsad.conf.5") =~ /^\.Sh EXAMPLES\n(.*?)^\.Sh/ms;
+	my @blocks = ($examples // '') =~ /^\.Bd -literal[^\n]*\n(\[.*?)^\.Ed/msg;
+	cmp_ok(scalar(@blocks), '>', 4, 'there are some');
+	for my $block (@blocks) {
+		write_file("$directory/example", $block);
+		is(run($tlsad, '-n', '-c', "$directory/example"), '', $block =~ s/\n.*//sr . ' ...');
+	}
+}
+
+sub check_pages
+{
+	for my $name (sort keys %pages) {
+		my $page = read_file("$source/$pages{$name}");
+		my %headings = map { ($_ => 1) } $page =~ /^\.S[sh] (.*)$/mg;
+		my @wanted = ('NAME', 'DESCRIPTION', 'FILES', 'EXAMPLES', 'SEE ALSO',
+			$pages{$name} =~ /\.8$/ ? ('SYNOPSIS', 'ENVIRONMENT', 'EXIT STATUS') : ());
+		ok($headings{$_}, "$name has $_") for @wanted;
+		# "see Sx HEADING", in this page or another one.
+		while ($page =~ /(?:^\.Xr (\S+) \d ,\n)?^\.(?:Pq see )?Sx (.*?)(?: [.,;])?\n(?:in\n\.Xr (\S+))?/mg) {
+			my ($heading, $other) = ($2, $1 // $3 // $name);
+			like(read_file("$source/$pages{$other}"), qr/^\.S[sh] \Q$heading\E$/m,
+				"$name: the section $heading of $other");
+		}
+		# smtp_... is Postfix's, domain-insecure is libunbound's.
+		for my $setting (grep { !/^(?:smtp|domain)/ } $page =~ /^\.(?:It )?Ic ([\w.]+)\b/mg) {
+			ok((grep { "$_." =~ /(?:^|\.)\Q$setting\E\./ } keys %settings),
+				"$name: the setting $setting");
+		}
+		my %sources = (tlsad => '{daemon,common}/{,*/}', tlsactl => 'daemon/ctl/{,*/}');
+		my @sources = map { glob("$source/$_*.c") } $sources{$name} // ();
+		for my $variable (map { read_file($_) =~ /getenv\("(\w+)"\)/g } @sources) {
+			like($page, qr/^\.It Ev (?:.* , )?\Q$variable\E\b/m, "$name: the variable $variable");
+		}
+	}
+}
+
+sub check_statuses
+{
+	my ($text) = read_file("$source/daemon/tlsad.8") =~ /^\.Sh EXIT STATUS\n(.*?)^\.Sh/ms;
+	my @statuses = ($text // '') =~ /^\.It (\d+)$/mg;
+	is("@statuses", '0 1 64', 'there are three');
+	my %command = ('-h' => 0, '-V' => 0, "-n -c $directory/empty" => 0, '-c /nonexistent' => 1,
+		'-n -o dane.enforce=x' => 1, '-z' => 64, 'x' => 64);
+	for my $options (sort keys %command) {
+		run($tlsad, split(/ /, $options));
+		is($? >> 8, $command{$options}, "tlsad $options");
+	}
+}
+
+sub check_mandoc
+{
+	my $mandoc = Tlsad::Process::find_program('mandoc');
+	if (!defined $mandoc) {
+		return fail('mandoc is installed (CI=true)') if ($ENV{CI} // '') eq 'true';
+		plan(skip_all => 'mandoc is not installed');
+	}
+	for my $page (sort values %pages) {
+		# Which other manuals are installed here is not the page's fault.
+		my @complaints = grep { !/referenced manual not found|outdated mandoc\.db/ }
+			split(/\n/, run($mandoc, '-T', 'lint', "$source/$page"));
+		is("@complaints", '', $page);
+	}
+}

@@ -1,0 +1,355 @@
+/*
+ * findings: what outcomes of connections and statuses of hosts come to, by table, and what is
+ * warned of: surveys built here, without a network.
+ */
+#include "daemon/ctl/check/findings.h"
+
+#include "t/unit/tap.h"
+
+enum { NOW = 1700000000, HOSTS_MOST = 3, ADDRESSES_MOST = 4, RECORDS_MOST = 3 };
+
+/* --- a survey made of little --------------------------------------------------------------- */
+
+struct made {
+	struct survey survey;
+	struct survey_host hosts[HOSTS_MOST];
+	struct host_facts facts[HOSTS_MOST];
+	struct survey_address addresses[HOSTS_MOST][ADDRESSES_MOST];
+	struct host_tlsa tlsa[HOSTS_MOST][RECORDS_MOST];
+	enum judge_match matches[HOSTS_MOST][ADDRESSES_MOST][RECORDS_MOST];
+};
+
+static struct made made;
+
+static void begin(enum mx_status status, enum dns_security security)
+{
+	memset(&made, 0, sizeof made);
+	made.survey.now = NOW;
+	made.survey.destination.kind = DESTINATION_DOMAIN;
+	snprintf(made.survey.destination.name, sizeof made.survey.destination.name, "example.com");
+	made.survey.mx.status = status;
+	made.survey.mx.security = security;
+	made.survey.hosts = made.hosts;
+}
+
+static struct survey_host *add_host(enum host_status status)
+{
+	size_t index = made.survey.host_count++;
+	struct survey_host *host = &made.hosts[index];
+
+	host->survey = &made.survey;
+	host->facts = &made.facts[index];
+	host->facts->status = status;
+	host->facts->tlsa = made.tlsa[index];
+	host->addresses = made.addresses[index];
+	snprintf(host->name, sizeof host->name, "mx%zu.example.com", index);
+	return host;
+}
+
+static struct survey_address *add_address(struct survey_host *host, const char *text,
+	enum starttls_outcome outcome, enum starttls_stage stage, bool verified)
+{
+	size_t index = host->address_count++;
+	struct survey_address *address = &host->addresses[index];
+
+	address->host = host;
+	address->finished = true;
+	address->family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+	address->outcome = outcome;
+	address->stage = stage;
+	address->tls_number = TLS1_3_VERSION;
+	address->verdict.verified = verified;
+	snprintf(address->text, sizeof address->text, "%s", text);
+	snprintf(address->detail, sizeof address->detail, "detail");
+	if (outcome == STARTTLS_DONE)
+		address->matches = made.matches[host - made.hosts][index];
+	return address;
+}
+
+/* A record of 32 octets, and what each address came to with it. */
+static void add_record(struct survey_host *host, uint8_t usage, enum judge_match match)
+{
+	static const uint8_t rdata[4][35] = {{0, 1, 1}, {1, 1, 1}, {2, 1, 1}, {3, 1, 1}};
+	size_t index = host->facts->tlsa_count++;
+
+	host->facts->tlsa[index] = (struct host_tlsa){
+		.usability = usage < 2 ? TLSA_PKIX_USAGE : TLSA_USABLE,
+		.size = 35,
+		.rdata = rdata[usage],
+	};
+	for (size_t i = 0; i < host->address_count; i++) {
+		if (host->addresses[i].matches != NULL)
+			host->addresses[i].matches[index] = match;
+	}
+}
+
+static void add_lookup(struct survey_host *host, uint16_t type, enum dns_outcome outcome,
+	uint32_t original_ttl, uint32_t expires)
+{
+	struct host_lookup_result *lookup = &host->facts->lookups[host->facts->lookup_count++];
+
+	lookup->type = type;
+	lookup->outcome = outcome;
+	lookup->original_ttl = original_ttl;
+	lookup->signature_expires = expires;
+	snprintf(lookup->name, sizeof lookup->name, "name");
+	snprintf(lookup->detail, sizeof lookup->detail, "detail");
+}
+
+static void expect(const char *what, const char *expected)
+{
+	struct findings findings;
+	char words[1024];
+	struct text text;
+
+	text_init(&text, words, sizeof words);
+	ok(findings_make(&findings, &made.survey), "%s: findings", what);
+	for (size_t i = 0; i < findings.count; i++) {
+		text_add_format(
+			&text, "%s%s", i > 0 ? " " : "", finding_kind_name(findings.list[i].kind));
+	}
+	is_string(words, expected, "%s", what);
+	findings_clear(&findings);
+}
+
+/* --- verdicts ------------------------------------------------------------------------------ */
+
+static const struct {
+	enum starttls_outcome outcome;
+	enum starttls_stage stage;
+	bool verified;
+	enum check_verdict expected;
+} outcomes[] = {
+	{STARTTLS_DONE, STARTTLS_STAGE_DONE, true, CHECK_VERIFIED},
+	{STARTTLS_DONE, STARTTLS_STAGE_DONE, false, CHECK_FAILED},
+	{STARTTLS_NO_CONNECTION, STARTTLS_STAGE_CONNECT, false, CHECK_UNKNOWN},
+	{STARTTLS_TIMED_OUT, STARTTLS_STAGE_CONNECT, false, CHECK_UNKNOWN},
+	{STARTTLS_TIMED_OUT, STARTTLS_STAGE_HANDSHAKE, false, CHECK_UNKNOWN},
+	{STARTTLS_CLOSED, STARTTLS_STAGE_GREETING, false, CHECK_UNKNOWN},
+	{STARTTLS_CLOSED, STARTTLS_STAGE_EHLO, false, CHECK_UNKNOWN},
+	{STARTTLS_CLOSED, STARTTLS_STAGE_HANDSHAKE, false, CHECK_FAILED},
+	{STARTTLS_TURNED_AWAY, STARTTLS_STAGE_GREETING, false, CHECK_UNKNOWN},
+	{STARTTLS_NOT_OFFERED, STARTTLS_STAGE_EHLO, false, CHECK_FAILED},
+	{STARTTLS_REFUSED, STARTTLS_STAGE_STARTTLS, false, CHECK_FAILED},
+	{STARTTLS_NO_SMTP, STARTTLS_STAGE_GREETING, false, CHECK_UNKNOWN},
+	{STARTTLS_NO_TLS, STARTTLS_STAGE_HANDSHAKE, false, CHECK_FAILED},
+	{STARTTLS_LOCAL, STARTTLS_STAGE_CONNECT, false, CHECK_UNKNOWN},
+};
+
+static void test_outcomes(void)
+{
+	for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
+		begin(MX_FOUND, DNS_SECURE);
+		struct survey_host *host = add_host(HOST_USABLE);
+		struct survey_address *address = add_address(host, "192.0.2.1", outcomes[i].outcome,
+			outcomes[i].stage, outcomes[i].verified);
+		is_number(check_address(address), outcomes[i].expected, "%s, %s",
+			starttls_outcome_name(outcomes[i].outcome),
+			starttls_stage_name(outcomes[i].stage));
+		is_number(check_host(host), outcomes[i].expected, "and the host with it");
+		/* Beside one that verifies, only what the server decided counts. */
+		add_address(host, "192.0.2.2", STARTTLS_DONE, STARTTLS_STAGE_DONE, true);
+		is_number(check_host(host),
+			outcomes[i].expected == CHECK_FAILED ? CHECK_FAILED : CHECK_VERIFIED,
+			"beside an address that verifies");
+		host->facts->status = HOST_UNUSABLE;
+		is_number(check_address(address), CHECK_FAILED, "without a usable record");
+		host->facts->status = HOST_NONE;
+		is_number(check_address(address), CHECK_NO_DANE, "without DANE");
+	}
+}
+
+/* V: usable and verified, F: usable and failed, U: usable and unknown, n: none, u: unusable,
+ * x: lookup failed, -: no address */
+static const struct {
+	enum mx_status status;
+	enum dns_security security;
+	const char *hosts;
+	enum check_verdict expected;
+} surveys[] = {
+	{MX_FOUND, DNS_SECURE, "V", CHECK_VERIFIED},
+	{MX_FOUND, DNS_SECURE, "VV", CHECK_VERIFIED},
+	{MX_FOUND, DNS_SECURE, "VF", CHECK_FAILED},
+	{MX_FOUND, DNS_SECURE, "VU", CHECK_UNKNOWN},
+	{MX_FOUND, DNS_SECURE, "UF", CHECK_FAILED},
+	{MX_FOUND, DNS_SECURE, "Vn", CHECK_FAILED},
+	{MX_FOUND, DNS_SECURE, "Vu", CHECK_FAILED},
+	{MX_FOUND, DNS_SECURE, "u", CHECK_FAILED},
+	{MX_FOUND, DNS_SECURE, "Vx", CHECK_UNKNOWN},
+	{MX_FOUND, DNS_SECURE, "V-", CHECK_VERIFIED},
+	{MX_FOUND, DNS_SECURE, "n", CHECK_NO_DANE},
+	{MX_FOUND, DNS_SECURE, "nx", CHECK_UNKNOWN},
+	{MX_FOUND, DNS_SECURE, "x", CHECK_UNKNOWN},
+	{MX_FOUND, DNS_SECURE, "-", CHECK_NO_DANE},
+	{MX_FOUND, DNS_SECURE, "", CHECK_NO_DANE},
+	{MX_FOUND, DNS_INSECURE, "V", CHECK_VERIFIED},
+	{MX_FOUND, DNS_INSECURE, "Vn", CHECK_FAILED},
+	{MX_FOUND, DNS_INSECURE, "n", CHECK_NO_DANE},
+	{MX_ABSENT, DNS_INSECURE, "V", CHECK_VERIFIED},
+	{MX_NULL, DNS_SECURE, "", CHECK_NO_DANE},
+	{MX_NXDOMAIN, DNS_SECURE, "", CHECK_NO_DANE},
+	{MX_FAILED, DNS_UNKNOWN, "", CHECK_UNKNOWN},
+};
+
+static void add_by_letter(char letter)
+{
+	struct survey_host *host = add_host(letter == 'n'   ? HOST_NONE
+					    : letter == 'u' ? HOST_UNUSABLE
+					    : letter == 'x' ? HOST_FAILED
+					    : letter == '-' ? HOST_UNREACHABLE
+							    : HOST_USABLE);
+
+	add_address(host, "192.0.2.1", letter == 'U' ? STARTTLS_TIMED_OUT : STARTTLS_DONE,
+		STARTTLS_STAGE_DONE, letter == 'V');
+}
+
+static void test_surveys(void)
+{
+	for (size_t i = 0; i < sizeof surveys / sizeof surveys[0]; i++) {
+		begin(surveys[i].status, surveys[i].security);
+		for (const char *letter = surveys[i].hosts; *letter != '\0'; letter++)
+			add_by_letter(*letter);
+		is_number(check_survey(&made.survey), surveys[i].expected, "MX %s, %s, hosts '%s'",
+			mx_status_name(surveys[i].status), dns_security_name(surveys[i].security),
+			surveys[i].hosts);
+	}
+}
+
+/* --- warnings ------------------------------------------------------------------------------ */
+
+static void test_records(void)
+{
+	static const struct {
+		uint8_t usage;
+		enum judge_match match;
+		const char *expected;
+	} rows[] = {
+		{3, JUDGE_MATCHES, ""},
+		{3, JUDGE_ABSENT, ""},
+		{2, JUDGE_ABSENT, "trust-anchor-not-sent"},
+		{2, JUDGE_REJECTED, ""},
+		{3, JUDGE_UNTOLD, ""},
+		{1, JUDGE_UNUSABLE, "record-unusable"},
+		{0, JUDGE_UNUSABLE, "record-unusable"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		begin(MX_FOUND, DNS_SECURE);
+		struct survey_host *host = add_host(HOST_USABLE);
+		add_address(host, "192.0.2.1", STARTTLS_DONE, STARTTLS_STAGE_DONE, true);
+		add_record(host, rows[i].usage, rows[i].match);
+		expect(judge_match_name(rows[i].match), rows[i].expected);
+	}
+	begin(MX_FOUND, DNS_SECURE);
+	struct survey_host *host = add_host(HOST_USABLE);
+	add_address(host, "192.0.2.1", STARTTLS_TIMED_OUT, STARTTLS_STAGE_CONNECT, false);
+	add_record(host, 3, JUDGE_ABSENT);
+	expect("nothing is said of records where nobody answered", "");
+	begin(MX_FOUND, DNS_SECURE);
+	host = add_host(HOST_USABLE);
+	add_address(host, "192.0.2.1", STARTTLS_DONE, STARTTLS_STAGE_DONE, true);
+	add_address(host, "192.0.2.2", STARTTLS_DONE, STARTTLS_STAGE_DONE, true);
+	add_record(host, 3, JUDGE_ABSENT);
+	host->addresses[1].matches[0] = JUDGE_MATCHES;
+	expect("one address with it is enough", "");
+	add_record(host, 3, JUDGE_ABSENT);
+	expect("beside one that matches, one that does not is stale", "record-stale");
+}
+
+static void test_families(void)
+{
+	begin(MX_FOUND, DNS_SECURE);
+	struct survey_host *host = add_host(HOST_USABLE);
+	add_address(host, "192.0.2.1", STARTTLS_DONE, STARTTLS_STAGE_DONE, true);
+	add_address(host, "2001:db8::1", STARTTLS_NO_CONNECTION, STARTTLS_STAGE_CONNECT, false);
+	add_address(host, "2001:db8::2", STARTTLS_TIMED_OUT, STARTTLS_STAGE_CONNECT, false);
+	expect("a family that fails is told once", "family-fails");
+	add_address(host, "2001:db8::3", STARTTLS_DONE, STARTTLS_STAGE_DONE, true);
+	expect("in part, address by address", "address-fails address-fails");
+	begin(MX_FOUND, DNS_SECURE);
+	host = add_host(HOST_USABLE);
+	add_address(host, "192.0.2.1", STARTTLS_NO_CONNECTION, STARTTLS_STAGE_CONNECT, false);
+	add_address(host, "2001:db8::1", STARTTLS_NO_CONNECTION, STARTTLS_STAGE_CONNECT, false);
+	expect("what fails altogether is the verdict's", "");
+	begin(MX_FOUND, DNS_SECURE);
+	host = add_host(HOST_USABLE);
+	add_address(host, "192.0.2.1", STARTTLS_NOT_OFFERED, STARTTLS_STAGE_EHLO, false);
+	add_address(host, "192.0.2.2", STARTTLS_NOT_OFFERED, STARTTLS_STAGE_EHLO, false);
+	expect("no STARTTLS is told once", "no-starttls");
+	begin(MX_FOUND, DNS_SECURE);
+	host = add_host(HOST_USABLE);
+	add_address(host, "192.0.2.1", STARTTLS_DONE, STARTTLS_STAGE_DONE, true)->tls_number =
+		TLS1_VERSION;
+	expect("an old version of TLS", "old-tls");
+}
+
+static void test_dns(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t original_ttl, expires;
+		enum dns_outcome outcome;
+		const char *expected;
+	} rows[] = {
+		{"nothing to say", 3600, NOW + 30 * 86400, DNS_FOUND, ""},
+		{"not signed", 0, 0, DNS_FOUND, ""},
+		{"a day", 86400, 0, DNS_FOUND, ""},
+		{"over a day", 86401, 0, DNS_FOUND, "ttl-over-a-day"},
+		{"fourteen days left", 3600, NOW + 14 * 86400, DNS_FOUND, "signature-expires"},
+		{"a second more", 3600, NOW + 14 * 86400 + 1, DNS_FOUND, ""},
+		{"expired", 3600, NOW - 1, DNS_FOUND, "signature-expires"},
+		{"failed", 0, 0, DNS_FAILED, "lookup-failed"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		begin(MX_FOUND, DNS_SECURE);
+		add_lookup(add_host(HOST_USABLE), DNS_TYPE_TLSA, rows[i].outcome,
+			rows[i].original_ttl, rows[i].expires);
+		expect(rows[i].name, rows[i].expected);
+	}
+	begin(MX_FOUND, DNS_INSECURE);
+	add_by_letter('V');
+	expect("insecure MX records", "mx-insecure");
+	begin(MX_FOUND, DNS_SECURE);
+	made.survey.mx.signature_expires = NOW + 86400;
+	add_by_letter('V');
+	expect("the signature of MX records", "signature-expires");
+	begin(MX_FOUND, DNS_SECURE);
+	add_by_letter('V');
+	add_by_letter('n');
+	add_by_letter('-');
+	expect("a partial deployment and a host without address", "partial no-address");
+	begin(MX_FOUND, DNS_SECURE);
+	add_by_letter('n');
+	add_by_letter('n');
+	expect("no deployment at all", "");
+}
+
+static void test_many(void)
+{
+	begin(MX_FOUND, DNS_SECURE);
+	struct survey_host *host = add_host(HOST_USABLE);
+	struct host_tlsa *records = calloc(2 * FINDINGS_MOST, sizeof *records);
+	struct findings findings;
+
+	add_record(host, 1, JUDGE_UNUSABLE);
+	for (size_t i = 0; i < 2 * FINDINGS_MOST; i++)
+		records[i] = host->facts->tlsa[0];
+	host->facts->tlsa = records;
+	host->facts->tlsa_count = 2 * FINDINGS_MOST;
+	ok(findings_make(&findings, &made.survey) && findings.count == FINDINGS_MOST,
+		"there is an end to warnings");
+	findings_clear(&findings);
+	free(records);
+}
+
+int main(void)
+{
+	test_outcomes();
+	test_surveys();
+	test_records();
+	test_families();
+	test_dns();
+	test_many();
+	return done_testing();
+}

@@ -1,0 +1,77 @@
+/*
+ * deferral: the first TEMP answer has a line, later ones one in an interval with the number of
+ * those left out; a destination that is answered, or not asked for, is forgotten; there is a most.
+ */
+#include "daemon/loop/deferral.h"
+
+#include "t/unit/tap.h"
+
+enum { BEGIN = 1000 }; /* [s] */
+
+static struct deferrals *deferrals;
+
+static void is_note(
+	struct deferral_note got, bool quiet, uint32_t left_out, uint32_t seconds, const char *what)
+{
+	ok(got.quiet == quiet && got.left_out == left_out && got.seconds == seconds,
+		"%s: quiet %d, left out %u, %u s", what, got.quiet, got.left_out, got.seconds);
+}
+
+static void test_lines(void)
+{
+	struct deferral_note note;
+
+	is_number(deferrals_oldest(deferrals), UINT32_MAX, "nothing is deferred");
+	is_note(deferral_note(deferrals, "a.example", BEGIN), false, 0, 0, "the first");
+	is_note(deferral_note(deferrals, "a.example", BEGIN), true, 1, 0, "at once again");
+	is_note(deferral_note(deferrals, "b.example", BEGIN + 1), false, 0, 0, "another one");
+	is_note(deferral_note(deferrals, "a.example", BEGIN + DEFERRAL_INTERVAL - 1), true, 2,
+		DEFERRAL_INTERVAL - 1, "within the interval");
+	is_note(deferral_note(deferrals, "a.example", BEGIN + DEFERRAL_INTERVAL), false, 2,
+		DEFERRAL_INTERVAL, "after it, with those left out");
+	is_note(deferral_note(deferrals, "a.example", BEGIN + DEFERRAL_INTERVAL + 1), true, 1,
+		DEFERRAL_INTERVAL + 1, "and anew");
+	is_number((int64_t)deferrals_count(deferrals), 2, "two are deferred");
+	is_number(deferrals_oldest(deferrals), BEGIN, "since the first of them");
+	ok(deferral_end(deferrals, "a.example", BEGIN + 2 * DEFERRAL_INTERVAL, &note), "it ends");
+	is_note(note, false, 1, 2 * DEFERRAL_INTERVAL, "its end");
+	ok(!deferral_end(deferrals, "a.example", BEGIN, &note), "it ends once");
+	is_number(deferrals_oldest(deferrals), BEGIN + 1, "the other one is left");
+	is_note(deferral_note(deferrals, "a.example", 5000), false, 0, 0, "it begins anew");
+}
+
+static void test_forgetting(void)
+{
+	deferral_note(deferrals, "b.example", 6000);
+	deferrals_forget(deferrals, 5001);
+	is_number((int64_t)deferrals_count(deferrals), 1, "one is not asked for any more");
+	is_number(deferrals_oldest(deferrals), BEGIN + 1, "and that which is stays");
+	deferrals_forget(deferrals, 6001);
+	is_number((int64_t)deferrals_count(deferrals), 0, "none is");
+}
+
+static void test_most(void)
+{
+	char key[32];
+	struct deferral_note note;
+
+	for (unsigned i = 0; i < DEFERRALS_MOST + 10; i++) {
+		snprintf(key, sizeof key, "d%u.example", i);
+		deferral_note(deferrals, key, 7000 + i);
+		/* This one is asked for again and again. */
+		deferral_note(deferrals, "d0.example", 7000 + i);
+	}
+	is_number((int64_t)deferrals_count(deferrals), DEFERRALS_MOST, "there is a most");
+	ok(!deferral_end(deferrals, "d1.example", 30000, &note), "the longest unasked has gone");
+	ok(deferral_end(deferrals, "d0.example", 30000, &note), "that which is asked for has not");
+}
+
+int main(void)
+{
+	deferrals = deferrals_new();
+	test_lines();
+	test_forgetting();
+	test_most();
+	deferrals_free(deferrals);
+	return done_testing();
+}

@@ -1,0 +1,54 @@
+/*
+ * heartbeat: young while its loop turns, old when the loop is stuck, young again afterwards.
+ */
+#include "daemon/loop/heartbeat.h"
+
+#include "t/unit/tap.h"
+
+#include <time.h>
+
+/* [s] A second and a tick: what the loop sleeps at most until the next beat. */
+enum { OLD = 2, PATIENCE = 30 };
+
+static bool turned;
+
+static void note_turn(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd, (void)what, (void)context;
+	turned = true;
+}
+
+/* Until the age is such, the loop turning or not. */
+static bool wait_for_age(
+	const struct heartbeat *heartbeat, struct event_base *base, bool turning, bool old)
+{
+	struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
+
+	for (int i = 0; i < PATIENCE * 50; i++) {
+		if ((heartbeat_age(heartbeat) >= OLD) == old)
+			return true;
+		if (turning)
+			event_base_loop(base, EVLOOP_NONBLOCK);
+		nanosleep(&moment, NULL);
+	}
+	return false;
+}
+
+int main(void)
+{
+	static const struct timeval soon = {.tv_usec = 1000};
+	struct event_base *base = event_base_new();
+	struct heartbeat *heartbeat = heartbeat_new(base);
+
+	ok(heartbeat != NULL, "a heartbeat");
+	ok(wait_for_age(heartbeat, base, false, true), "old when the loop does not turn");
+	ok(wait_for_age(heartbeat, base, true, false), "young when it turns again");
+	heartbeat_free(heartbeat);
+
+	event_base_once(base, -1, EV_TIMEOUT, note_turn, NULL, &soon);
+	event_base_dispatch(base);
+	ok(turned, "nothing is left in the loop that would keep it");
+	event_base_free(base);
+	libevent_global_shutdown();
+	return done_testing();
+}

@@ -1,0 +1,601 @@
+/*
+ * part: what is put into a part comes out again; cut at any byte it is refused or damaged and
+ * never read beyond; one wrong bit or another key is noticed; fresh and not, with clocks that jump;
+ * the same part with other times keeps what it says; keys.
+ */
+#include "common/part/part.h"
+
+#include "t/unit/parts.h"
+
+static bool equal(struct part_bytes bytes, const char *string)
+{
+	return bytes.size == strlen(string) && memcmp(bytes.bytes, string, bytes.size) == 0;
+}
+
+static const struct part_times some_times = {
+	.stored_at = 1000000000,
+	.refresh_at = 1000003000,
+	.expires = 1000003600,
+	.stale_until = 1000009999,
+	.flags = PART_SECOND_VIEW | PART_STALE,
+};
+
+static void check_header(const struct part *part, const char *what, bool failed)
+{
+	const struct part_header *header = &part->header;
+	uint8_t flags = PART_SECOND_VIEW | PART_STALE | (failed ? PART_HAS_FAILURE : 0);
+
+	ok(header->stored_at == some_times.stored_at &&
+			header->refresh_at == some_times.refresh_at &&
+			header->expires == some_times.expires &&
+			header->stale_until == some_times.stale_until && header->flags == flags,
+		"%s: times and flags", what);
+}
+
+static void check_failure(
+	const struct part *part, const struct part_failure *expected, const char *what)
+{
+	struct part_failure failure;
+
+	memset(&failure, 0x5a, sizeof failure);
+	bool found = part_failure(part, &failure);
+	if (expected == NULL)
+		ok(!found, "%s: nothing failed", what);
+	else
+		ok(found && failure.failure == expected->failure &&
+				failure.type == expected->type &&
+				strcmp(failure.name, expected->name) == 0 &&
+				strcmp(failure.detail, expected->detail) == 0,
+			"%s: what failed", what);
+}
+
+/* --- MX sets ------------------------------------------------------------------------------- */
+
+static void fill(char *string, size_t size, char letter)
+{
+	memset(string, letter, size);
+	string[size] = '\0';
+}
+
+static void test_mx(enum mx_status status, size_t hosts)
+{
+	struct mx_set set = {.status = status, .security = DNS_INSECURE, .ttl = 3600};
+	struct part part;
+	struct part_cursor cursor;
+	char what[64];
+
+	snprintf(what, sizeof what, "MX set %s of %zu", mx_status_name(status), hosts);
+	set.host_count = hosts;
+	set.hosts = calloc(hosts > 0 ? hosts : 1, sizeof *set.hosts);
+	for (size_t i = 0; i < hosts; i++) {
+		set.hosts[i].preference = (uint16_t)(65535 - i * 600);
+		fill(set.hosts[i].name, 1 + i * 252 / (hosts > 1 ? hosts - 1 : 1),
+			(char)('a' + i % 26));
+	}
+	parts_fail(
+		&set.failure, DNS_FAILURE_BOGUS, DNS_TYPE_MX, "example.com", "signature expired");
+	uint8_t *bytes = parts_mx(&part, &set, &some_times, "example.com");
+	ok(part.header.kind == PART_MX && part.header.status == status &&
+			part.header.security == DNS_INSECURE && part.header.count == hosts,
+		"%s: what it is", what);
+	check_header(&part, what, status == MX_FAILED);
+	check_failure(&part, status == MX_FAILED ? &set.failure : NULL, what);
+	part_cursor_start(&part, &cursor);
+	bool good = true;
+	for (size_t i = 0; i < hosts; i++) {
+		struct part_mx_host host;
+		part_next_mx_host(&cursor, &host);
+		good = good && host.preference == set.hosts[i].preference &&
+		       host.name_size == strlen(set.hosts[i].name) &&
+		       memcmp(host.name, set.hosts[i].name, host.name_size) == 0;
+	}
+	ok(good && !cursor.damaged && cursor.at == cursor.end, "%s: its hosts, and no more", what);
+	free(bytes);
+	free(set.hosts);
+}
+
+/* --- hosts --------------------------------------------------------------------------------- */
+
+static struct host_facts facts;
+static struct host_tlsa tlsa[300];
+static uint8_t rdata[300][64];
+
+/* All that a host can have, at its largest or at its smallest. */
+static void make_facts(enum host_status status, bool large)
+{
+	memset(&facts, 0, sizeof facts);
+	facts.status = status;
+	facts.ttl = 300;
+	if (large)
+		fill(facts.base_domain, 253, 'b');
+	facts.lookup_count = large ? PART_LOOKUPS_MOST : 2;
+	for (size_t i = 0; i < facts.lookup_count; i++) {
+		struct host_lookup_result *lookup = &facts.lookups[i];
+		static const uint16_t types[] = {
+			DNS_TYPE_A, DNS_TYPE_AAAA, DNS_TYPE_CNAME, DNS_TYPE_TLSA, DNS_TYPE_TLSA};
+		lookup->type = types[i];
+		lookup->outcome = (enum dns_outcome)(i % DNS_OUTCOME_COUNT);
+		lookup->security = (enum dns_security)(i % DNS_SECURITY_COUNT);
+		lookup->failure =
+			lookup->outcome == DNS_FAILED ? DNS_FAILURE_TIMEOUT : DNS_FAILURE_NONE;
+		lookup->ttl = (uint32_t)(i * 100);
+		fill(lookup->name, large ? 255 : 1, 'n');
+		fill(lookup->canonical_name, large ? 255 : 0, 'c');
+		fill(lookup->detail, large ? 255 : 0, 'd');
+		lookup->address_count = i > 1 ? 0 : large ? PART_ADDRESSES_MOST : i;
+		for (size_t a = 0; a < lookup->address_count; a++)
+			memset(lookup->addresses[a], (int)(i * 16 + a), 16);
+	}
+	facts.tlsa_count = large ? 300 : 0;
+	facts.tlsa = tlsa;
+	for (size_t i = 0; i < 300; i++) {
+		memset(rdata[i], (int)i, sizeof rdata[i]);
+		tlsa[i].usability = (enum tlsa_usability)(i % TLSA_USABILITY_COUNT);
+		tlsa[i].size = (uint16_t)(i % 65);
+		tlsa[i].rdata = rdata[i];
+	}
+	parts_fail(&facts.failure, DNS_FAILURE_TIMEOUT, DNS_TYPE_TLSA, "_25._tcp.mx.example.com",
+		"no answer in time");
+}
+
+/* Read a whole host part; what it says must be `facts`, unless the cursor says it is damaged. */
+static bool host_reads_back(const struct part *part, bool *damaged)
+{
+	struct part_cursor cursor;
+	bool good = true;
+
+	part_cursor_start(part, &cursor);
+	good = equal(part_base_domain(&cursor), facts.base_domain);
+	for (size_t i = 0; i < part->header.count; i++) {
+		struct part_lookup lookup;
+		part_next_lookup(&cursor, &lookup);
+		if (cursor.damaged)
+			break;
+		const struct host_lookup_result *expected = &facts.lookups[i];
+		good = good && lookup.type == expected->type &&
+		       lookup.outcome == expected->outcome &&
+		       lookup.security == expected->security &&
+		       lookup.failure == expected->failure &&
+		       lookup.expires == some_times.stored_at + expected->ttl &&
+		       equal(lookup.name, expected->name) &&
+		       equal(lookup.canonical_name, expected->canonical_name) &&
+		       equal(lookup.detail, expected->detail) &&
+		       lookup.address_count == expected->address_count &&
+		       lookup.address_size == (expected->type == DNS_TYPE_A ? 4U : 16U);
+		for (size_t a = 0; a < lookup.address_count && good; a++)
+			good = memcmp(lookup.addresses + a * lookup.address_size,
+				       expected->addresses[a], lookup.address_size) == 0;
+	}
+	size_t count = cursor.damaged ? 0 : part_tlsa_count(&cursor);
+	for (size_t i = 0; i < count && !cursor.damaged; i++) {
+		struct part_tlsa record;
+		part_next_tlsa(&cursor, &record);
+		if (cursor.damaged)
+			break;
+		good = good && record.usability == tlsa[i].usability &&
+		       record.rdata.size == tlsa[i].size &&
+		       memcmp(record.rdata.bytes, tlsa[i].rdata, record.rdata.size) == 0;
+	}
+	*damaged = cursor.damaged;
+	return good && (cursor.damaged || (count == facts.tlsa_count && cursor.at == cursor.end));
+}
+
+static void test_host(enum host_status status, bool large)
+{
+	struct part part;
+	bool damaged;
+	char what[64];
+
+	snprintf(what, sizeof what, "host %s, %s", host_status_name(status),
+		large ? "large" : "small");
+	make_facts(status, large);
+	uint8_t *bytes = parts_host(&part, &facts, &some_times, "mx.example.com", 25);
+	ok(part.header.kind == PART_HOST && part.header.status == status &&
+			part.header.count == facts.lookup_count,
+		"%s: what it is", what);
+	check_header(&part, what, status == HOST_FAILED);
+	check_failure(&part, status == HOST_FAILED ? &facts.failure : NULL, what);
+	ok(host_reads_back(&part, &damaged) && !damaged, "%s: all that it says", what);
+	free(bytes);
+}
+
+/* A lookup's expiry must not wrap when the clock is far on (good until 2106). */
+static void test_far_expiry(void)
+{
+	static const uint32_t moments[] = {0x7fffffff, 0x80000001, 0xc0000000, UINT32_MAX - 10};
+
+	many_begin("a lookup with the longest TTL does not expire before it is stored");
+	for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) {
+		struct part_times times = some_times;
+		struct part part;
+		struct part_cursor cursor;
+		struct part_lookup lookup;
+
+		times.stored_at = moments[i];
+		times.expires = UINT32_MAX;
+		make_facts(HOST_NONE, false);
+		facts.lookups[0].ttl = INT32_MAX;
+		uint8_t *bytes = parts_host(&part, &facts, &times, "mx.example.com", 25);
+		part_cursor_start(&part, &cursor);
+		part_base_domain(&cursor);
+		part_next_lookup(&cursor, &lookup);
+		many(lookup.expires >= moments[i], "stored at %u, expires at %u", moments[i],
+			lookup.expires);
+		free(bytes);
+	}
+	many_end();
+}
+
+/* --- damage -------------------------------------------------------------------------------- */
+
+/* Every part of a host or an MX set, cut, in memory of its very size. */
+static void cut_everywhere(const char *group, enum part_kind kind, const uint8_t *bytes,
+	size_t size, const char *key, size_t key_size)
+{
+	many_begin(group);
+	for (size_t cut = 0; cut < size; cut++) {
+		uint8_t *piece = malloc(cut > 0 ? cut : 1);
+		struct part part;
+		struct part_failure failure;
+
+		memcpy(piece, bytes, cut);
+		many(!part_intact(piece, cut, key, key_size),
+			"cut after %zu bytes it is not intact", cut);
+		if (!part_open(&part, kind, piece, cut)) {
+			many(cut < sizeof part.header, "cut after %zu bytes it does not open", cut);
+			free(piece);
+			continue;
+		}
+		many(cut >= sizeof part.header, "cut after %zu bytes it opens", cut);
+		part_failure(&part, &failure);
+		many(memchr(failure.name, '\0', sizeof failure.name) != NULL &&
+				memchr(failure.detail, '\0', sizeof failure.detail) != NULL,
+			"cut after %zu bytes its failure is words", cut);
+		if (kind == PART_HOST) {
+			bool damaged;
+			many(host_reads_back(&part, &damaged) || damaged,
+				"cut after %zu bytes it says something else", cut);
+			many(damaged, "cut after %zu bytes it seems whole", cut);
+		} else {
+			struct part_cursor cursor;
+			part_cursor_start(&part, &cursor);
+			for (unsigned i = 0; i < part.header.count; i++) {
+				struct part_mx_host host;
+				part_next_mx_host(&cursor, &host);
+				many(!cursor.damaged || host.name_size == 0,
+					"cut after %zu bytes host %u has a name", cut, i);
+			}
+			many(cursor.damaged, "cut after %zu bytes it seems whole", cut);
+		}
+		free(piece);
+	}
+	many_end();
+}
+
+static uint8_t *encode_sample_mx(char *key, size_t *key_size, size_t *size)
+{
+	static struct mx_host hosts[] = {{10, "mx1.example.com"}, {20, "mx2.example.com"}};
+	struct mx_set set = {.status = MX_FAILED, .host_count = 2, .hosts = hosts};
+
+	parts_fail(&set.failure, DNS_FAILURE_SERVFAIL, DNS_TYPE_MX, "example.com", "no answer");
+	*key_size = part_mx_key(key, "example.com", 11);
+	return part_encode_mx(&set, &some_times, key, *key_size, size);
+}
+
+static void test_cut(void)
+{
+	char key[PART_KEY_LONGEST];
+	size_t key_size, size = 0;
+	uint8_t *bytes = encode_sample_mx(key, &key_size, &size);
+
+	cut_everywhere("an MX set cut after every byte", PART_MX, bytes, size, key, key_size);
+	free(bytes);
+	key_size = part_host_key(key, "mx.example.com", 14, 25);
+	for (int large = 0; large < 2; large++) {
+		make_facts(HOST_FAILED, large == 1);
+		facts.tlsa_count = large == 1 ? 20 : 1;
+		/* The last record must not be empty, or the cut before it loses nothing. */
+		facts.tlsa[0].size = 35;
+		bytes = part_encode_host(&facts, &some_times, key, key_size, &size);
+		cut_everywhere(large == 1 ? "a large host cut after every byte"
+					  : "a small host cut after every byte",
+			PART_HOST, bytes, size, key, key_size);
+		free(bytes);
+	}
+}
+
+static void test_flips(void)
+{
+	char key[PART_KEY_LONGEST], other[PART_KEY_LONGEST];
+	size_t key_size, size = 0;
+	uint8_t *bytes = encode_sample_mx(key, &key_size, &size);
+
+	ok(part_intact(bytes, size, key, key_size), "as it was made it is intact");
+	many_begin("every single bit the other way");
+	for (size_t bit = 0; bit < size * 8; bit++) {
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		many(!part_intact(bytes, size, key, key_size), "bit %zu", bit);
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	many_end();
+	many_begin("every single bit of its key the other way, and shorter keys");
+	for (size_t bit = 0; bit < key_size * 8; bit++) {
+		memcpy(other, key, key_size);
+		other[bit / 8] ^= (char)(1 << bit % 8);
+		many(!part_intact(bytes, size, other, key_size), "bit %zu", bit);
+	}
+	for (size_t shorter = 0; shorter < key_size; shorter++)
+		many(!part_intact(bytes, size, key, shorter), "a key of %zu bytes", shorter);
+	many_end();
+	ok(part_intact(bytes, size, key, key_size), "and back again it is intact");
+	free(bytes);
+}
+
+/* Bytes at random behind a good header: nothing is read beyond them. */
+static void test_garbage(void)
+{
+	uint64_t state = 0x1234567;
+	unsigned whole = 0;
+
+	many_begin("garbage behind a header");
+	for (int round = 0; round < 20000; round++) {
+		size_t size = sizeof(struct part_header) + tap_random(&state) % 200;
+		uint8_t *bytes = malloc(size);
+		struct part part;
+		struct part_cursor cursor;
+		struct part_failure failure;
+
+		for (size_t i = 0; i < size; i++)
+			bytes[i] = (uint8_t)(tap_random(&state) % (round % 2 ? 256 : 3));
+		struct part_header *header = (struct part_header *)bytes;
+		header->kind = round % 3 != 0 ? PART_HOST : PART_MX;
+		header->status = (uint8_t)(tap_random(&state) % 5);
+		header->count = (uint8_t)(tap_random(&state) % (round % 4 ? 4 : 101));
+		if (!many(part_open(&part, header->kind, bytes, size), "round %d opens", round)) {
+			free(bytes);
+			continue;
+		}
+		part_failure(&part, &failure);
+		part_cursor_start(&part, &cursor);
+		if (part.header.kind == PART_HOST)
+			part_base_domain(&cursor);
+		for (unsigned i = 0; i < part.header.count; i++) {
+			struct part_mx_host host = {0};
+			struct part_lookup lookup = {0};
+			if (part.header.kind == PART_MX) {
+				part_next_mx_host(&cursor, &host);
+				many(cursor.damaged ||
+						(const uint8_t *)host.name + host.name_size <=
+							bytes + size,
+					"round %d: a host's name", round);
+			} else {
+				part_next_lookup(&cursor, &lookup);
+				many(cursor.damaged
+						? lookup.address_count == 0
+						: lookup.addresses + lookup.address_count *
+									     lookup.address_size <=
+							  bytes + size,
+					"round %d: a host's addresses", round);
+			}
+		}
+		size_t count = part_tlsa_count(&cursor);
+		for (size_t i = 0; i < count && !cursor.damaged; i++) {
+			struct part_tlsa record;
+			part_next_tlsa(&cursor, &record);
+			many(cursor.damaged
+					? record.rdata.size == 0
+					: record.rdata.bytes + record.rdata.size <= bytes + size,
+				"round %d: a TLSA record", round);
+		}
+		many(cursor.at >= bytes && cursor.at <= bytes + size, "round %d: within its bytes",
+			round);
+		whole += !cursor.damaged;
+		free(bytes);
+	}
+	many(whole > 0, "none was whole: the garbage was too wild to show anything");
+	many_end();
+}
+
+static void test_open(void)
+{
+	char key[PART_KEY_LONGEST];
+	size_t key_size, size = 0;
+	uint8_t *bytes = encode_sample_mx(key, &key_size, &size);
+	struct part_header header;
+	struct part part;
+
+	memcpy(&header, bytes, sizeof header);
+	ok(part_open(&part, PART_MX, bytes, size), "an MX set opens as one");
+	ok(!part_open(&part, PART_HOST, bytes, size), "and not as a host");
+	many_begin("values of the header that there are not");
+	for (unsigned value = 0; value < 256; value++) {
+		struct part_header wrong = header;
+		wrong.kind = (uint8_t)value;
+		memcpy(bytes, &wrong, sizeof wrong);
+		many(part_open(&part, PART_MX, bytes, size) == (value == PART_MX), "kind %u",
+			value);
+		many(part_open(&part, PART_HOST, bytes, size) == (value == PART_HOST), "kind %u",
+			value);
+		wrong = header;
+		wrong.status = (uint8_t)value;
+		memcpy(bytes, &wrong, sizeof wrong);
+		many(part_open(&part, PART_MX, bytes, size) == (value < MX_STATUS_COUNT),
+			"status %u", value);
+		wrong.kind = PART_HOST;
+		memcpy(bytes, &wrong, sizeof wrong);
+		many(part_open(&part, PART_HOST, bytes, size) == (value < HOST_STATUS_COUNT),
+			"status %u", value);
+		wrong = header;
+		wrong.count = (uint8_t)value;
+		memcpy(bytes, &wrong, sizeof wrong);
+		many(part_open(&part, PART_MX, bytes, size) == (value <= PART_HOSTS_MOST),
+			"count %u", value);
+	}
+	many_end();
+	free(bytes);
+}
+
+/* --- times --------------------------------------------------------------------------------- */
+
+static void test_fresh(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t stored_at, expires, now;
+		bool fresh;
+	} rows[] = {
+		{"just stored", 1000, 4600, 1000, true},
+		{"in its last second", 1000, 4600, 4599, true},
+		{"when it expires", 1000, 4600, 4600, false},
+		{"long after", 1000, 4600, 1000000, false},
+		{"the clock was set back a second", 1000, 4600, 999, true},
+		{"the clock was set back by the slack", 1000, 4600, 940, true},
+		{"the clock was set back by a second more", 1000, 4600, 939, false},
+		{"the clock was set back by years", 1700000000, 1700003600, 1500000000, false},
+		{"the clock was set back to 1970", 1700000000, 1700003600, 0, false},
+		{"the clock was wrong when it was stored", 4000000000, 4000003600, 1700000000,
+			false},
+		{"the clock is at its end", 4294967000, UINT32_MAX, 4294967294, true},
+		{"and at its very end", 4294967000, UINT32_MAX, UINT32_MAX, false},
+		{"slack does not wrap", 4294967290, UINT32_MAX, 4294967280, true},
+		{"a life of nothing", 1000, 1000, 1000, false},
+		{"stored at 0", 0, 10, 5, true},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct part_header header = {
+			.stored_at = rows[i].stored_at, .expires = rows[i].expires};
+		ok(part_fresh(&header, rows[i].now) == rows[i].fresh, "%s: %s", rows[i].name,
+			rows[i].fresh ? "fresh" : "not fresh");
+	}
+}
+
+/* --- again --------------------------------------------------------------------------------- */
+
+static void check_again(const uint8_t *bytes, size_t size, const char *key, size_t key_size,
+	const struct part_failure *failure, const char *what)
+{
+	static const struct part_times other = {
+		.stored_at = 7,
+		.refresh_at = 8,
+		.expires = 9,
+		.stale_until = 10,
+		/* The mark of a failure is the part's own affair, whatever the old one had. */
+		.flags = PART_STALE | PART_HAS_FAILURE,
+	};
+	size_t again_size = 0;
+	struct part part;
+	bool damaged;
+
+	uint8_t *again =
+		part_encode_again(bytes, size, &other, failure, key, key_size, &again_size);
+	ok(again != NULL && part_intact(again, again_size, key, key_size) &&
+			part_open(&part, PART_HOST, again, again_size),
+		"%s: intact", what);
+	ok(part.header.stored_at == 7 && part.header.refresh_at == 8 && part.header.expires == 9 &&
+			part.header.stale_until == 10 &&
+			part.header.flags ==
+				(PART_STALE | (failure != NULL ? PART_HAS_FAILURE : 0)),
+		"%s: its new times", what);
+	check_failure(&part, failure, what);
+	ok(part.header.status == facts.status && host_reads_back(&part, &damaged) && !damaged,
+		"%s: says what it said", what);
+	free(again);
+}
+
+static void test_again(void)
+{
+	char key[PART_KEY_LONGEST];
+	size_t key_size = part_host_key(key, "mx.example.com", 14, 25);
+	size_t size = 0, failed_size = 0;
+	struct part_failure failure, longest;
+
+	parts_fail(
+		&failure, DNS_FAILURE_TIMEOUT, DNS_TYPE_A, "mx.example.com", "no answer in time");
+	memset(&longest, 0, sizeof longest);
+	longest.failure = DNS_FAILURE_BOGUS;
+	longest.type = 65535;
+	fill(longest.name, 255, 'n');
+	fill(longest.detail, 255, 'd');
+	make_facts(HOST_USABLE, true);
+	uint8_t *bytes = part_encode_host(&facts, &some_times, key, key_size, &size);
+	check_again(bytes, size, key, key_size, NULL, "without a failure");
+	check_again(bytes, size, key, key_size, &failure, "with a failure");
+	check_again(bytes, size, key, key_size, &longest, "with the longest failure");
+	/* Once more from one that has a failure: the new one takes its place. */
+	uint8_t *failed =
+		part_encode_again(bytes, size, &some_times, &longest, key, key_size, &failed_size);
+	check_again(failed, failed_size, key, key_size, &failure, "with another failure");
+	check_again(failed, failed_size, key, key_size, NULL, "with its failure gone");
+	free(failed);
+	free(bytes);
+}
+
+/* --- keys ---------------------------------------------------------------------------------- */
+
+static void test_keys(void)
+{
+	static const struct {
+		const char *name;
+		uint16_t port;
+		const char *expected;
+	} rows[] = {
+		{"mx.example.com", 25, "hmx.example.com:25"},
+		{"mx.example.com", 587, "hmx.example.com:587"},
+		{"mx", 1, "hmx:1"},
+		{"mx", 65535, "hmx:65535"},
+		{"mx", 0, "hmx:0"},
+	};
+	struct {
+		char key[PART_KEY_LONGEST];
+		char guard[8];
+	} memory;
+	char longest[DESTINATION_NAME_LONGEST + 1];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		size_t size =
+			part_host_key(memory.key, rows[i].name, strlen(rows[i].name), rows[i].port);
+		ok(size == strlen(rows[i].expected) &&
+				memcmp(memory.key, rows[i].expected, size) == 0,
+			"key of %s port %u", rows[i].name, rows[i].port);
+	}
+	size_t size = part_mx_key(memory.key, "example.com", 11);
+	ok(size == 12 && memcmp(memory.key, "mexample.com", size) == 0, "key of an MX set");
+	fill(longest, DESTINATION_NAME_LONGEST, 'a');
+	memset(&memory, 0x5a, sizeof memory);
+	size = part_host_key(memory.key, longest, DESTINATION_NAME_LONGEST, 65535);
+	ok(size == PART_KEY_LONGEST && memory.guard[0] == 0x5a, "the longest key fits its memory");
+}
+
+static void test_words(void)
+{
+	is_string(mx_status_name(MX_FOUND), "found", "the name of an MX status");
+	is_string(mx_status_name(MX_FAILED), "failed", "of another");
+	is_string(mx_status_name(MX_STATUS_COUNT), "unknown", "of one that there is not");
+	is_string(host_status_name(HOST_USABLE), "usable", "the name of a host's status");
+	is_string(host_status_name(HOST_FAILED), "failed", "of another");
+	is_string(host_status_name(HOST_STATUS_COUNT), "unknown", "of one that there is not");
+}
+
+int main(void)
+{
+	for (enum mx_status status = 0; status < MX_STATUS_COUNT; status++)
+		test_mx(status, status == MX_FOUND ? 3 : 0);
+	test_mx(MX_FOUND, 0);
+	test_mx(MX_FOUND, 1);
+	test_mx(MX_FOUND, PART_HOSTS_MOST);
+	for (enum host_status status = 0; status < HOST_STATUS_COUNT; status++) {
+		test_host(status, true);
+		test_host(status, false);
+	}
+	test_far_expiry();
+	test_cut();
+	test_flips();
+	test_garbage();
+	test_open();
+	test_fresh();
+	test_again();
+	test_keys();
+	test_words();
+	return done_testing();
+}

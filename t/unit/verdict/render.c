@@ -1,0 +1,197 @@
+/*
+ * render: all verdicts at all of Postfix's own levels, as the law has it, and that none of them is
+ * weaker than what the site has already; the words of replies; a failure in one printable line
+ * that names the name, the type and the reason.
+ */
+#include "common/verdict/render.h"
+
+#include "t/unit/parts.h"
+
+static const char *const site_names[] = {
+	"none", "may", "encrypt", "dane", "dane-only", "fingerprint", "verify", "secure"};
+
+enum { SITES = sizeof site_names / sizeof site_names[0] };
+
+static const struct {
+	struct verdict verdict;
+	/* The words after OK, by the site's level in the order above; NULL is NOTFOUND. */
+	const char *policy[SITES];
+} dane[] = {
+	{{VERDICT_DANE_ONLY, REASON_DANE_FULL},
+		{"dane-only", "dane-only", "dane-only", "dane-only", "dane-only", "dane-only",
+			"dane-only", "dane-only"}},
+	{{VERDICT_DANE, REASON_DANE_PARTIAL},
+		{"dane", "dane", NULL, "dane", NULL, NULL, NULL, NULL}},
+	{{VERDICT_DANE, REASON_DANE_INSECURE_MX},
+		{"dane", "dane", NULL, "dane", NULL, NULL, NULL, NULL}},
+	{{VERDICT_DANE, REASON_DANE_UNUSABLE},
+		{"dane", "dane", "encrypt", "dane", NULL, NULL, NULL, NULL}},
+};
+
+static void test_dane(void)
+{
+	for (size_t i = 0; i < sizeof dane / sizeof dane[0]; i++) {
+		for (unsigned site = 0; site < SITES; site++) {
+			struct reply reply = render_native(dane[i].verdict, site);
+			const char *expected = dane[i].policy[site];
+			ok(expected != NULL ? reply.kind == REPLY_OK && reply.policy != NULL &&
+						      strcmp(reply.policy, expected) == 0
+					    : reply.kind == REPLY_NOTFOUND && reply.policy == NULL,
+				"%s where the site is at %s: %s",
+				reason_name(dane[i].verdict.reason), site_names[site],
+				expected != NULL ? expected : "NOTFOUND");
+		}
+	}
+}
+
+static void test_others(void)
+{
+	many_begin("no level changes NOTFOUND and TEMP");
+	for (enum reason reason = 0; reason < REASON_COUNT; reason++) {
+		for (unsigned site = 0; site < SITES; site++) {
+			struct reply reply =
+				render_native((struct verdict){VERDICT_NOTFOUND, reason}, site);
+			many(reply.kind == REPLY_NOTFOUND, "%s at %s", reason_name(reason),
+				site_names[site]);
+			reply = render_native((struct verdict){VERDICT_TEMP, reason}, site);
+			many(reply.kind == REPLY_TEMP, "%s at %s", reason_name(reason),
+				site_names[site]);
+		}
+	}
+	many_end();
+}
+
+/*
+ * The least that a connection gets at each level: 0 is plain text, 1 is TLS, 2 is TLS with its
+ * peer known. At `dane` a host without DANE is reached at `may` (postconf(5)).
+ */
+static int least_of(const char *policy, enum site_level site)
+{
+	static const int of_site[SITES] = {
+		[SITE_NONE] = 0,
+		[SITE_MAY] = 0,
+		[SITE_ENCRYPT] = 1,
+		[SITE_DANE] = 0,
+		[SITE_DANE_ONLY] = 2,
+		[SITE_FINGERPRINT] = 2,
+		[SITE_VERIFY] = 2,
+		[SITE_SECURE] = 2,
+	};
+
+	if (policy == NULL)
+		return of_site[site];
+	return strcmp(policy, "dane-only") == 0 ? 2 : strcmp(policy, "encrypt") == 0 ? 1 : 0;
+}
+
+static void test_never_weaker(void)
+{
+	many_begin("no answer weakens what the site has");
+	for (enum verdict_level level = VERDICT_NOTFOUND; level <= VERDICT_DANE_ONLY; level++) {
+		for (enum reason reason = 0; reason < REASON_COUNT; reason++) {
+			for (unsigned site = 0; site < SITES; site++) {
+				struct reply reply =
+					render_native((struct verdict){level, reason}, site);
+				if (reply.kind == REPLY_TEMP)
+					continue;
+				many(least_of(reply.policy, site) >= least_of(NULL, site),
+					"level %d, %s at %s: %s", level, reason_name(reason),
+					site_names[site],
+					reply.policy != NULL ? reply.policy : "NOTFOUND");
+			}
+		}
+	}
+	many_end();
+}
+
+static const char *words_of(struct reply reply, const struct part_failure *failure)
+{
+	static char bytes[8192];
+	struct text text;
+
+	text_init(&text, bytes, sizeof bytes);
+	render_reply(&text, &reply, failure);
+	return text.cut ? "(cut)" : bytes;
+}
+
+static void test_words(void)
+{
+	struct part_failure failure;
+
+	is_string(
+		words_of((struct reply){REPLY_OK, "dane-only"}, NULL), "OK dane-only", "a policy");
+	is_string(words_of((struct reply){REPLY_NOTFOUND, NULL}, NULL), "NOTFOUND ",
+		"not found, with the blank that belongs to it");
+	is_string(words_of((struct reply){REPLY_TEMP, NULL}, NULL), "TEMP lookup failed",
+		"a failure of which nothing is known");
+	ok(strncmp(words_of((struct reply){REPLY_PERM, NULL}, NULL), "PERM ", 5) == 0,
+		"a refusal begins with its word");
+	parts_fail(&failure, DNS_FAILURE_BOGUS, DNS_TYPE_TLSA, "_25._tcp.mx.example.com",
+		"signature expired");
+	is_string(words_of((struct reply){REPLY_TEMP, NULL}, &failure),
+		"TEMP _25._tcp.mx.example.com TLSA: bogus: signature expired",
+		"a failure: name, type, reason and the validator's words");
+	is_string(words_of((struct reply){REPLY_OK, "dane"}, &failure), "OK dane",
+		"a failure beside a policy is not told");
+	is_string(words_of((struct reply){REPLY_NOTFOUND, NULL}, &failure), "NOTFOUND ",
+		"nor beside not found");
+	parts_fail(&failure, DNS_FAILURE_TIMEOUT, DNS_TYPE_MX, "example.com", "");
+	is_string(words_of((struct reply){REPLY_TEMP, NULL}, &failure),
+		"TEMP example.com MX: timeout", "without words of the validator");
+	parts_fail(&failure, DNS_FAILURE_SERVFAIL, DNS_TYPE_AAAA, "mx.example.com",
+		"a\nb\\c\x1b[2J\x80");
+	is_string(words_of((struct reply){REPLY_TEMP, NULL}, &failure),
+		"TEMP mx.example.com AAAA: servfail: a\\x0ab\\x5cc\\x1b[2J\\x80",
+		"what servers said is escaped");
+}
+
+/* Whatever stands in a failure, the reply is one line that Postfix can read. */
+static void test_any_failure(void)
+{
+	static const uint16_t types[] = {DNS_TYPE_A, DNS_TYPE_NS, DNS_TYPE_CNAME, DNS_TYPE_MX,
+		DNS_TYPE_AAAA, DNS_TYPE_TLSA, 65535};
+
+	many_begin("failures of every kind, with every byte");
+	for (enum dns_failure kind = 0; kind < DNS_FAILURE_COUNT; kind++) {
+		for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
+			for (int byte = 1; byte < 256; byte++) {
+				struct part_failure failure = {.failure = kind, .type = types[t]};
+				memset(failure.name, byte, sizeof failure.name - 1);
+				memset(failure.detail, byte, sizeof failure.detail - 1);
+				const char *words =
+					words_of((struct reply){REPLY_TEMP, NULL}, &failure);
+				bool printable = true;
+				for (const char *at = words; *at != '\0'; at++)
+					printable = printable && *at >= ' ' && *at <= '~';
+				many(printable && strncmp(words, "TEMP ", 5) == 0 &&
+						strstr(words, dns_type_name(types[t])) != NULL &&
+						strstr(words, dns_failure_name(kind)) != NULL,
+					"byte %d, type %u: %.80s", byte, types[t], words);
+			}
+		}
+	}
+	many_end();
+	/* Into memory that is too small: cut, and nothing worse. */
+	many_begin("a failure into memory of every size");
+	struct part_failure failure;
+	parts_fail(
+		&failure, DNS_FAILURE_BOGUS, DNS_TYPE_TLSA, "mx.example.com", "signature\nexpired");
+	for (size_t size = 1; size < 120; size++) {
+		char *bytes = malloc(size);
+		struct text text;
+		text_init(&text, bytes, size);
+		render_reply(&text, &(struct reply){REPLY_TEMP, NULL}, &failure);
+		many(strlen(bytes) == text.used && text.used < size, "%zu bytes", size);
+		free(bytes);
+	}
+	many_end();
+}
+
+int main(void)
+{
+	test_dane();
+	test_others();
+	test_never_weaker();
+	test_words();
+	test_any_failure();
+	return done_testing();
+}
