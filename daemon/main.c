@@ -34,7 +34,7 @@
 #include <unistd.h>
 
 enum {
-	OVERRIDES_MOST = 128,
+	OVERRIDES_MAX = 128,
 	ERROR_SIZE = 640,
 	OVERRULED_NAMED = 10, /* exceptions that a minimum wins over */
 	STATUS_SIZE = 256,
@@ -44,7 +44,7 @@ enum {
 struct options {
 	const char *file;
 	bool file_given;
-	char *overrides[OVERRIDES_MOST];
+	char *overrides[OVERRIDES_MAX];
 	size_t override_count;
 	bool check;
 	bool verbose;
@@ -53,10 +53,10 @@ struct options {
 struct tlsad {
 	const struct options *options;
 	struct conf *conf;
-	struct account account;
+	struct privileges account;
 	struct pid_file pid_file;
 	struct cache *cache;
-	struct tafiles *tafiles;
+	struct ta_files *tafiles;
 	struct lookup *lookup;
 	struct server *server;
 	struct listeners *control_listeners; /* until there is a control; NULL: none */
@@ -113,8 +113,8 @@ static bool read_options(int count, char **arguments, struct options *options, i
 			options->file_given = true;
 			break;
 		case 'o':
-			if (options->override_count == OVERRIDES_MOST) {
-				fprintf(stderr, "tlsad: more than %d times -o\n", OVERRIDES_MOST);
+			if (options->override_count == OVERRIDES_MAX) {
+				fprintf(stderr, "tlsad: more than %d times -o\n", OVERRIDES_MAX);
 				return false;
 			}
 			options->overrides[options->override_count++] = optarg;
@@ -157,7 +157,7 @@ static void warn_of_rules(const struct conf *conf)
 
 		rules_find_key(conf->rules, exception->key, now, &ruling);
 		if (!exception_in_force(exception, now) ||
-			floor_exception(ruling.minimum, exception->level) == FLOOR_EXCEPTION_HOLDS)
+			exception_effect(ruling.minimum, exception->level) == EXCEPTION_HOLDS)
 			continue;
 		if (overruled++ < OVERRULED_NAMED)
 			log_warning(
@@ -235,7 +235,7 @@ static bool take_new_conf(
 		return false;
 	}
 	warn_of_rules(conf);
-	exceptions_begin(conf->rules, tlsad->conf->rules);
+	exception_log_begin(conf->rules, tlsad->conf->rules);
 	server_set_conf(tlsad->server, conf);
 	if (tlsad->control != NULL)
 		control_set_conf(tlsad->control, conf);
@@ -246,7 +246,7 @@ static bool take_new_conf(
 	mailbox_post(lookup_mailbox(tlsad->lookup), &message->message);
 	conf_release(tlsad->conf);
 	tlsad->conf = conf;
-	exceptions_note_ends(conf->rules);
+	exception_log_note_ends(conf->rules);
 	return true;
 }
 
@@ -256,7 +256,7 @@ static void look_for_ends(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	exceptions_note_ends(tlsad->conf->rules);
+	exception_log_note_ends(tlsad->conf->rules);
 }
 
 static void reload(struct tlsad *tlsad)
@@ -327,7 +327,7 @@ static bool listen_for_control(struct tlsad *tlsad, struct activation *activatio
 
 static bool start_control(struct tlsad *tlsad, char *error)
 {
-	struct control_world world = {
+	struct control_services services = {
 		.base = tlsad->base,
 		.cache = tlsad->cache,
 		.tafiles = tlsad->tafiles,
@@ -339,7 +339,7 @@ static bool start_control(struct tlsad *tlsad, char *error)
 
 	if (tlsad->control_listeners == NULL || tlsad->control_listeners->count == 0)
 		return true;
-	tlsad->control = control_new(&world, tlsad->conf, tlsad->control_listeners);
+	tlsad->control = control_new(&services, tlsad->conf, tlsad->control_listeners);
 	if (tlsad->control == NULL) {
 		snprintf(error, ERROR_SIZE, "[server] control: out of memory");
 		return false;
@@ -372,17 +372,17 @@ static bool start_as_root(struct tlsad *tlsad, char *error)
 {
 	const struct conf *conf = tlsad->conf;
 
-	return account_find(&tlsad->account, conf, error, ERROR_SIZE) &&
+	return privileges_find(&tlsad->account, conf, error, ERROR_SIZE) &&
 	       open_endpoints(tlsad, error) &&
-	       account_make_directory(
+	       privileges_make_directory(
 		       &tlsad->account, conf->cache.path, CACHE_MODE, error, ERROR_SIZE) &&
 	       pid_file_write(&tlsad->pid_file, conf->server.pid_file, error, ERROR_SIZE) &&
-	       account_become(&tlsad->account, conf, tlsad->options->file, error, ERROR_SIZE);
+	       privileges_drop(&tlsad->account, conf, tlsad->options->file, error, ERROR_SIZE);
 }
 
 static bool start_metrics(struct tlsad *tlsad, char *error)
 {
-	struct metrics_world world = {
+	struct metrics_services services = {
 		.base = tlsad->base,
 		.cache = tlsad->cache,
 		.lookup = tlsad->lookup,
@@ -391,7 +391,7 @@ static bool start_metrics(struct tlsad *tlsad, char *error)
 
 	if (tlsad->metrics_listeners->count == 0)
 		return true;
-	tlsad->metrics = metrics_new(&world, tlsad->conf, tlsad->metrics_listeners);
+	tlsad->metrics = metrics_new(&services, tlsad->conf, tlsad->metrics_listeners);
 	if (tlsad->metrics == NULL) {
 		snprintf(error, ERROR_SIZE, "[server] metrics: out of memory");
 		return false;
@@ -407,7 +407,7 @@ static bool start_threads(struct tlsad *tlsad, char *error)
 	if (tlsad->base == NULL)
 		return false;
 	if (tlsad->conf->dane.tafile_dir[0] != '\0') {
-		tlsad->tafiles = tafiles_new(tlsad->conf);
+		tlsad->tafiles = ta_files_new(tlsad->conf);
 		if (tlsad->tafiles == NULL)
 			return false;
 	}
@@ -479,7 +479,7 @@ static void end(struct tlsad *tlsad, bool served)
 	control_free(tlsad->control);
 	server_free(tlsad->server);
 	cache_close(tlsad->cache);
-	tafiles_free(tlsad->tafiles);
+	ta_files_free(tlsad->tafiles);
 	pid_file_remove(&tlsad->pid_file);
 	if (tlsad->base != NULL)
 		event_base_free(tlsad->base);
@@ -510,7 +510,7 @@ static int run(struct tlsad *tlsad)
 static int check(const struct tlsad *tlsad)
 {
 	char error[ERROR_SIZE];
-	bool good = account_check(tlsad->conf, error, sizeof error);
+	bool good = privileges_check(tlsad->conf, error, sizeof error);
 
 	if (good)
 		warn_of_rules(tlsad->conf);
@@ -541,7 +541,7 @@ int main(int count, char **arguments)
 	log_open("tlsad", (enum log_target)tlsad.conf->log.target,
 		options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	warn_of_rules(tlsad.conf);
-	exceptions_begin(tlsad.conf->rules, NULL);
-	exceptions_note_ends(tlsad.conf->rules);
+	exception_log_begin(tlsad.conf->rules, NULL);
+	exception_log_note_ends(tlsad.conf->rules);
 	return run(&tlsad);
 }

@@ -3,8 +3,8 @@
  * a system call nor a look at the cycle counter. All threads see the same clock, so a difference
  * of two readings is never off by a second because two clocks were read.
  */
-#ifndef TLSAD_CLOCK_H
-#define TLSAD_CLOCK_H
+#ifndef TLSAD_BASE_CLOCK_H
+#define TLSAD_BASE_CLOCK_H
 
 #include <stdint.h>
 

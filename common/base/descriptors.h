@@ -4,8 +4,8 @@
  * libunbound ends the process when it cannot open its file of trust anchors, so what others may open
  * together must leave it enough: RLIMIT_NOFILE is divided before anything is accepted.
  */
-#ifndef TLSAD_COMMON_DESCRIPTORS_H
-#define TLSAD_COMMON_DESCRIPTORS_H
+#ifndef TLSAD_BASE_DESCRIPTORS_H
+#define TLSAD_BASE_DESCRIPTORS_H
 
 #include <stdint.h>
 

@@ -4,8 +4,8 @@
  * HOST is a numeric address, in brackets where it is IPv6, or `localhost`, or `*` for every
  * address. Nothing here looks up a name in DNS.
  */
-#ifndef TLSAD_ENDPOINT_H
-#define TLSAD_ENDPOINT_H
+#ifndef TLSAD_BASE_ENDPOINT_H
+#define TLSAD_BASE_ENDPOINT_H
 
 #include <stdbool.h>
 #include <stddef.h>

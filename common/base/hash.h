@@ -4,8 +4,8 @@
  * Eight bytes at a step. Not for what must not be found out or forged; with a seed that nobody
  * outside knows, nobody outside can choose texts that crowd together.
  */
-#ifndef TLSAD_HASH_H
-#define TLSAD_HASH_H
+#ifndef TLSAD_BASE_HASH_H
+#define TLSAD_BASE_HASH_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -5,8 +5,8 @@
  * a line is at most LOG_LINE_SIZE bytes. Bytes that are not printable ASCII are escaped here, for
  * every line: nothing that a stranger sends reaches a terminal or a log parser as it is.
  */
-#ifndef TLSAD_LOG_H
-#define TLSAD_LOG_H
+#ifndef TLSAD_BASE_LOG_H
+#define TLSAD_BASE_LOG_H
 
 #include <stdbool.h>
 #include <stddef.h>

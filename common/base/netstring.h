@@ -2,8 +2,8 @@
  * netstring: the framing of socketmap requests and replies, `LENGTH:BYTES,`
  * (https://cr.yp.to/proto/netstrings.txt, socketmap_table(5)).
  */
-#ifndef TLSAD_NETSTRING_H
-#define TLSAD_NETSTRING_H
+#ifndef TLSAD_BASE_NETSTRING_H
+#define TLSAD_BASE_NETSTRING_H
 
 #include <stddef.h>
 
@@ -18,7 +18,7 @@ enum netstring_result {
 enum { NETSTRING_HEAD = 6 };
 
 /* The longest payload that fits that head. */
-enum { NETSTRING_LONGEST = 99999 };
+enum { NETSTRING_MAX = 99999 };
 
 /*
  * Read the netstring that `bytes` begins with. On NETSTRING_COMPLETE `*payload` points into
@@ -30,7 +30,7 @@ enum netstring_result netstring_parse(const char *bytes, size_t size, size_t lim
 
 /*
  * Frame a payload in place: it stands at `payload`, with NETSTRING_HEAD writable bytes before it
- * and one after it, and is at most NETSTRING_LONGEST bytes long. Returns where the frame begins.
+ * and one after it, and is at most NETSTRING_MAX bytes long. Returns where the frame begins.
  */
 char *netstring_frame(char *payload, size_t payload_size, size_t *frame_size);
 

@@ -4,8 +4,8 @@
  * A text never writes past its memory, never allocates and always ends in a NUL byte. What does
  * not fit is left away and remembered in `cut`, so that a caller checks once, at the end.
  */
-#ifndef TLSAD_TEXT_H
-#define TLSAD_TEXT_H
+#ifndef TLSAD_BASE_TEXT_H
+#define TLSAD_BASE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -97,20 +97,20 @@ static bool check_network(const char *entry, char *error, size_t error_size)
 
 static bool check_sender(const char *entry, char *error, size_t error_size)
 {
-	return error_size >= NARROWING_ERROR_SIZE &&
-	       narrowing_check(NARROWING_SENDERS, entry, error);
+	return error_size >= SUBMITTERS_ERROR_SIZE &&
+	       submitters_check(SUBMITTERS_SENDERS, entry, error);
 }
 
 static bool check_sasl_username(const char *entry, char *error, size_t error_size)
 {
-	return error_size >= NARROWING_ERROR_SIZE &&
-	       narrowing_check(NARROWING_SASL_USERNAMES, entry, error);
+	return error_size >= SUBMITTERS_ERROR_SIZE &&
+	       submitters_check(SUBMITTERS_SASL_USERNAMES, entry, error);
 }
 
 static bool check_client(const char *entry, char *error, size_t error_size)
 {
-	return error_size >= NARROWING_ERROR_SIZE &&
-	       narrowing_check(NARROWING_CLIENTS, entry, error);
+	return error_size >= SUBMITTERS_ERROR_SIZE &&
+	       submitters_check(SUBMITTERS_CLIENTS, entry, error);
 }
 
 /* libunbound checks the rest; the blank between zone and address it cannot miss for us. */
@@ -137,7 +137,7 @@ static bool check_directory(const char *entry, char *error, size_t error_size)
 
 	if (entry[0] != '\0' && entry[0] != '/')
 		words = "write the whole path, from / on";
-	if (strlen(entry) > CONF_DIRECTORY_LONGEST)
+	if (strlen(entry) > CONF_DIRECTORY_MAX)
 		words = "the path is too long";
 	for (const char *at = entry; *at != '\0'; at++) {
 		if (*at <= ' ' || *at >= 0x7f || strchr(",{}:=", *at) != NULL)
@@ -304,7 +304,7 @@ struct loading {
 	bool overridden[SETTING_COUNT];
 	unsigned line;
 	/* As it stands in the file: what inih takes for a comment is an exception's reason. */
-	char raw[CONF_LINE_LONGEST + 2];
+	char raw[CONF_LINE_MAX + 2];
 	bool continued; /* the line begins with a blank: more of the setting before */
 	bool failed;
 	char error[CONF_ERROR_SIZE];
@@ -484,8 +484,8 @@ static bool add_entry(
 	struct conf_list *list = member(loading->conf, setting);
 	char what[256];
 
-	if (list->count == CONF_LIST_MOST) {
-		snprintf(what, sizeof what, "more than %d entries", CONF_LIST_MOST);
+	if (list->count == CONF_LIST_MAX) {
+		snprintf(what, sizeof what, "more than %d entries", CONF_LIST_MAX);
 		return refuse(loading, setting, entry, what);
 	}
 	char *copy = strndup(entry, size);
@@ -658,7 +658,7 @@ static char *read_line(char *line, int size, void *context)
 		complain(loading,
 			"the line is longer than %d bytes; break it and begin the next "
 			"line with a blank",
-			CONF_LINE_LONGEST);
+			CONF_LINE_MAX);
 		return NULL;
 	}
 	snprintf(loading->raw, sizeof loading->raw, "%s", line);
@@ -839,19 +839,19 @@ static bool load_narrowing(struct conf *conf, char error[CONF_ERROR_SIZE])
 	const struct {
 		const char *key;
 		const struct conf_list *list;
-	} lists[NARROWING_LISTS] = {
-		[NARROWING_SENDERS] = {"senders", &conf->policy.senders},
-		[NARROWING_SASL_USERNAMES] = {"sasl_usernames", &conf->policy.sasl_usernames},
-		[NARROWING_CLIENTS] = {"clients", &conf->policy.clients},
+	} lists[SUBMITTERS_LISTS] = {
+		[SUBMITTERS_SENDERS] = {"senders", &conf->policy.senders},
+		[SUBMITTERS_SASL_USERNAMES] = {"sasl_usernames", &conf->policy.sasl_usernames},
+		[SUBMITTERS_CLIENTS] = {"clients", &conf->policy.clients},
 	};
-	char words[NARROWING_ERROR_SIZE];
+	char words[SUBMITTERS_ERROR_SIZE];
 
-	conf->policy.narrowing = narrowing_new();
-	if (conf->policy.narrowing == NULL)
+	conf->policy.submitters = submitters_new();
+	if (conf->policy.submitters == NULL)
 		return false;
-	for (size_t list = 0; list < NARROWING_LISTS; list++) {
+	for (size_t list = 0; list < SUBMITTERS_LISTS; list++) {
 		for (size_t i = 0; i < lists[list].list->count; i++) {
-			if (narrowing_add(conf->policy.narrowing, (enum narrowing_list)list,
+			if (submitters_add(conf->policy.submitters, (enum submitters_list)list,
 				    lists[list].list->entries[i], words))
 				continue;
 			snprintf(error, CONF_ERROR_SIZE, "[policy] %s: %s", lists[list].key, words);
@@ -909,7 +909,7 @@ void conf_release(struct conf *conf)
 			clear_list(member(conf, &settings[i]));
 	}
 	rules_free(conf->rules);
-	narrowing_free(conf->policy.narrowing);
+	submitters_free(conf->policy.submitters);
 	free(conf);
 }
 
@@ -988,7 +988,7 @@ static void print_exceptions(FILE *out, const struct conf *conf)
 	for (size_t i = 0; (exception = rules_exception(conf->rules, i)) != NULL; i++) {
 		struct exception_terms terms = {
 			exception->level, exception->until, exception->reason};
-		char words[EXCEPTION_REASON_LONGEST + 64];
+		char words[EXCEPTION_REASON_MAX + 64];
 		struct text text;
 
 		if (strcmp(exception->place.file, conf->dane.exceptions_file) == 0)

@@ -6,8 +6,8 @@
  * A struct conf does not change once it is loaded: a reload makes a new one. Threads that use one
  * hold a reference.
  */
-#ifndef TLSAD_CONF_H
-#define TLSAD_CONF_H
+#ifndef TLSAD_CONF_CONF_H
+#define TLSAD_CONF_CONF_H
 
 #include "common/site/submitters.h"
 #include "common/verdict/render.h"
@@ -20,10 +20,10 @@
 #include <stdio.h>
 
 enum {
-	CONF_LIST_MOST = 256,    /* entries of one list */
-	CONF_LINE_LONGEST = 198, /* what inih reads in one piece (INI_MAX_LINE less two) */
+	CONF_LIST_MAX = 256,    /* entries of one list */
+	CONF_LINE_MAX = 198, /* what inih reads in one piece (INI_MAX_LINE less two) */
 	CONF_ERROR_SIZE = 512,
-	CONF_DIRECTORY_LONGEST = 200, /* of tafile_dir, which stands in answers */
+	CONF_DIRECTORY_MAX = 200, /* of tafile_dir, which stands in answers */
 };
 
 /* Taken where nobody says where it is to be: then it need not be possible. */
@@ -39,7 +39,7 @@ extern const char *const conf_site_levels[];
 /* Strings of one setting; the entries point into memory that the struct conf owns. */
 struct conf_list {
 	size_t count;
-	char *entries[CONF_LIST_MOST];
+	char *entries[CONF_LIST_MAX];
 };
 
 struct conf {
@@ -86,7 +86,7 @@ struct conf {
 		uint32_t wait;         /* [s] */
 		struct conf_list senders, sasl_usernames, clients;
 		/* What these three have in them; NULL before conf_load_rules(). */
-		struct narrowing *narrowing;
+		struct submitters *submitters;
 	} policy;
 	struct {
 		bool enable;

@@ -4,8 +4,8 @@
  * Each lookup runs on the event loop of its struct dns, asks what it needs, and calls back once,
  * from the loop, at the latest when its time is over. Freeing it earlier stops it.
  */
-#ifndef TLSAD_DANE_H
-#define TLSAD_DANE_H
+#ifndef TLSAD_DANE_DANE_H
+#define TLSAD_DANE_DANE_H
 
 #include "common/dns/dns.h"
 #include "common/part/part.h"

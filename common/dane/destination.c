@@ -79,7 +79,7 @@ static const char name_bytes[256] = {
 
 static bool label_valid(const char *label, size_t size)
 {
-	return size > 0 && size <= DESTINATION_LABEL_LONGEST && label[0] != '-' &&
+	return size > 0 && size <= DESTINATION_LABEL_MAX && label[0] != '-' &&
 	       label[size - 1] != '-';
 }
 
@@ -94,7 +94,7 @@ static unsigned normalise(const char *name, size_t size, char *out)
 	unsigned labels = 1;
 	unsigned char others = 0; /* bits of what is no digit; '0' to '9' are 0x30 to 0x39 */
 
-	if (size == 0 || size > DESTINATION_NAME_LONGEST)
+	if (size == 0 || size > DESTINATION_NAME_MAX)
 		return 0;
 	for (size_t i = 0; i < size; i++) {
 		char byte = name_bytes[(unsigned char)name[i]];
@@ -116,7 +116,7 @@ static unsigned normalise(const char *name, size_t size, char *out)
 
 bool destination_name_valid(const char *name, size_t size)
 {
-	char normal[DESTINATION_NAME_LONGEST + 1];
+	char normal[DESTINATION_NAME_MAX + 1];
 	return normalise(name, size, normal) > 0;
 }
 
@@ -195,7 +195,7 @@ static bool parse_port(const char *port, size_t size, uint16_t *number)
 /* To A-labels. False when the name cannot be converted. */
 static bool convert_name(const char *name, size_t size, char *out, size_t *out_size)
 {
-	char input[4 * DESTINATION_NAME_LONGEST + 1]; /* UTF-8 takes four bytes at most */
+	char input[4 * DESTINATION_NAME_MAX + 1]; /* UTF-8 takes four bytes at most */
 	char *ascii = NULL;
 	bool converted = false;
 
@@ -205,7 +205,7 @@ static bool convert_name(const char *name, size_t size, char *out, size_t *out_s
 	input[size] = '\0';
 	if (idn2_to_ascii_8z(input, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK) {
 		*out_size = strlen(ascii);
-		converted = *out_size <= DESTINATION_NAME_LONGEST + 1;
+		converted = *out_size <= DESTINATION_NAME_MAX + 1;
 		if (converted)
 			memcpy(out, ascii, *out_size);
 	}
@@ -226,7 +226,7 @@ static bool is_ascii(const char *name, size_t size)
 static unsigned parse_labels(
 	const char *name, size_t size, struct destination *destination, bool *address)
 {
-	char ascii[DESTINATION_NAME_LONGEST + 2];
+	char ascii[DESTINATION_NAME_MAX + 2];
 	size_t whole = size;
 
 	if (size > 0 && name[size - 1] == '.')
@@ -246,7 +246,7 @@ static unsigned parse_labels(
 }
 
 bool destination_name_to_ascii(
-	const char *name, size_t size, char ascii[DESTINATION_NAME_LONGEST + 1])
+	const char *name, size_t size, char ascii[DESTINATION_NAME_MAX + 1])
 {
 	struct destination destination;
 	bool address;

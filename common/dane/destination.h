@@ -6,19 +6,19 @@
  * follow Postfix's valid_hostname(); internationalised names become A-labels as IDNA2008 with the
  * non-transitional mapping of UTS 46 has it (RFC 5891, libidn2). Pure: no DNS, no state.
  */
-#ifndef TLSAD_DESTINATION_H
-#define TLSAD_DESTINATION_H
+#ifndef TLSAD_DANE_DESTINATION_H
+#define TLSAD_DANE_DESTINATION_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-	DESTINATION_NAME_LONGEST = 253, /* octets without the last dot, RFC 1035 2.3.4 */
-	DESTINATION_LABEL_LONGEST = 63,
+	DESTINATION_NAME_MAX = 253, /* octets without the last dot, RFC 1035 2.3.4 */
+	DESTINATION_LABEL_MAX = 63,
 	DESTINATION_DEFAULT_PORT = 25,
 	/* "[" NAME "]:65535" and a NUL byte */
-	DESTINATION_KEY_SIZE = DESTINATION_NAME_LONGEST + 9,
+	DESTINATION_KEY_SIZE = DESTINATION_NAME_MAX + 9,
 };
 
 enum destination_kind {
@@ -38,7 +38,7 @@ struct destination {
 	enum destination_kind kind;
 	uint16_t port;
 	uint8_t name_length;
-	char name[DESTINATION_NAME_LONGEST + 1]; /* lower case, A-labels, no dot at the end */
+	char name[DESTINATION_NAME_MAX + 1]; /* lower case, A-labels, no dot at the end */
 };
 
 enum destination_result destination_parse(
@@ -59,7 +59,7 @@ void destination_print(const struct destination *destination, char key[DESTINATI
  * label will do. False when it is no name.
  */
 bool destination_name_to_ascii(
-	const char *name, size_t size, char ascii[DESTINATION_NAME_LONGEST + 1]);
+	const char *name, size_t size, char ascii[DESTINATION_NAME_MAX + 1]);
 
 /*
  * Is this a name that Postfix's valid_hostname() takes, of at most 253 octets? One label will do:

@@ -65,7 +65,7 @@ static void keep_addresses(struct host_lookup_result *result, const struct dns_a
 {
 	uint16_t size = result->type == DNS_TYPE_A ? 4 : 16;
 
-	for (size_t i = 0; i < answer->record_count && result->address_count < PART_ADDRESSES_MOST;
+	for (size_t i = 0; i < answer->record_count && result->address_count < PART_ADDRESSES_MAX;
 		i++) {
 		if (answer->records[i].size == size)
 			memcpy(result->addresses[result->address_count++], answer->records[i].rdata,
@@ -274,7 +274,7 @@ static enum step try_base_domain(
 	if (!slot->answered && !waiting(slot)) {
 		char name[DNS_NAME_SIZE + 16];
 		int length = snprintf(name, sizeof name, "_%u._tcp.%s", lookup->port, base_domain);
-		if (length > DESTINATION_NAME_LONGEST)
+		if (length > DESTINATION_NAME_MAX)
 			return STEP_NEXT;
 		ask(lookup, question, name, DNS_TYPE_TLSA);
 	}

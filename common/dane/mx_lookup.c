@@ -29,7 +29,7 @@ static void add_host(struct mx_set *set, uint16_t preference, const char *name)
 	struct mx_host *host = &set->hosts[set->host_count++];
 	host->preference = preference;
 	/* A valid name fits. */
-	snprintf(host->name, sizeof host->name, "%.*s", DESTINATION_NAME_LONGEST, name);
+	snprintf(host->name, sizeof host->name, "%.*s", DESTINATION_NAME_MAX, name);
 }
 
 static int compare_names(const void *one, const void *other)
@@ -90,7 +90,7 @@ static void refuse_oversized(struct mx_set *set, const char *domain)
 	struct dns_answer failed = {.outcome = DNS_FAILED};
 	char detail[64];
 
-	snprintf(detail, sizeof detail, "more than %d MX hosts", PART_HOSTS_MOST);
+	snprintf(detail, sizeof detail, "more than %d MX hosts", PART_HOSTS_MAX);
 	dns_answer_fail(&failed, DNS_FAILURE_MALFORMED, set->security, detail);
 	set->host_count = 0;
 	fail(set, domain, &failed);
@@ -107,7 +107,7 @@ bool dane_read_mx(const struct dns_answer *answer, const char *domain, struct mx
 		set->status = MX_FOUND;
 		if (!read_hosts(answer, set))
 			return false;
-		if (set->host_count > PART_HOSTS_MOST)
+		if (set->host_count > PART_HOSTS_MAX)
 			refuse_oversized(set, domain);
 		return true;
 	case DNS_NODATA:

@@ -93,14 +93,14 @@ enum tlsa_usability tlsa_parse(const uint8_t *rdata, size_t size, struct tlsa_re
 }
 
 bool tlsa_digest(const struct tlsa_record *record, enum tlsa_matching_type digest,
-	uint8_t out[TLSA_DIGEST_LONGEST], size_t *out_size)
+	uint8_t out[TLSA_DIGEST_MAX], size_t *out_size)
 {
 	unsigned int size = 0;
 
 	if (digest == TLSA_FULL)
 		return false;
 	if (record->matching_type == digest) {
-		if (record->data_size > TLSA_DIGEST_LONGEST)
+		if (record->data_size > TLSA_DIGEST_MAX)
 			return false;
 		memcpy(out, record->data, record->data_size);
 		*out_size = record->data_size;

@@ -5,8 +5,8 @@
  * A record is usable exactly when OpenSSL's SSL_dane_tlsa_add() accepts it and its usage is
  * DANE-TA or DANE-EE. Thread-safe, no state.
  */
-#ifndef TLSAD_TLSA_H
-#define TLSAD_TLSA_H
+#ifndef TLSAD_DANE_TLSA_H
+#define TLSAD_DANE_TLSA_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@ enum tlsa_usage { TLSA_PKIX_TA, TLSA_PKIX_EE, TLSA_DANE_TA, TLSA_DANE_EE };
 enum tlsa_selector { TLSA_CERTIFICATE, TLSA_PUBLIC_KEY };
 enum tlsa_matching_type { TLSA_FULL, TLSA_SHA256, TLSA_SHA512 };
 
-enum { TLSA_DIGEST_LONGEST = 64 };
+enum { TLSA_DIGEST_MAX = 64 };
 
 /* A view of RDATA that somebody else owns. */
 struct tlsa_record {
@@ -55,6 +55,6 @@ enum tlsa_usability tlsa_parse(const uint8_t *rdata, size_t size, struct tlsa_re
  * where it holds the whole. False when the record cannot be put as that digest.
  */
 bool tlsa_digest(const struct tlsa_record *record, enum tlsa_matching_type digest,
-	uint8_t out[TLSA_DIGEST_LONGEST], size_t *out_size);
+	uint8_t out[TLSA_DIGEST_MAX], size_t *out_size);
 
 #endif

@@ -11,8 +11,8 @@
  * A callback never runs inside dns_query_start(); it runs from the event loop, once, and not at
  * all after dns_query_cancel().
  */
-#ifndef TLSAD_DNS_H
-#define TLSAD_DNS_H
+#ifndef TLSAD_DNS_DNS_H
+#define TLSAD_DNS_DNS_H
 
 #include "common/dns/dns_count.h"
 

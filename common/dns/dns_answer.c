@@ -147,12 +147,12 @@ static bool is_among(char names[][DNS_NAME_SIZE], unsigned count, const char *na
 static bool read_answer_section(struct dns_answer *answer, ns_msg *message, uint16_t type)
 {
 	unsigned count = ns_msg_count(*message, ns_s_an);
-	char seen[DNS_ALIAS_LONGEST][DNS_NAME_SIZE]; /* names that were aliases */
+	char seen[DNS_ALIAS_MAX][DNS_NAME_SIZE]; /* names that were aliases */
 	unsigned links = 0;
 	ns_rr record;
 
 	answer->records = calloc(
-		count < DNS_RECORDS_MOST ? count + 1 : DNS_RECORDS_MOST, sizeof *answer->records);
+		count < DNS_RECORDS_MAX ? count + 1 : DNS_RECORDS_MAX, sizeof *answer->records);
 	if (answer->records == NULL)
 		return false;
 	for (unsigned i = 0; i < count; i++) {
@@ -171,13 +171,13 @@ static bool read_answer_section(struct dns_answer *answer, ns_msg *message, uint
 			continue;
 		if (record_type == type) {
 			least(&answer->ttl, ns_rr_ttl(record));
-			if (answer->record_count < DNS_RECORDS_MOST) {
+			if (answer->record_count < DNS_RECORDS_MAX) {
 				struct dns_record *found = &answer->records[answer->record_count++];
 				found->rdata = ns_rr_rdata(record);
 				found->size = ns_rr_rdlen(record);
 			}
 		} else if (record_type == DNS_TYPE_CNAME && answer->record_count == 0) {
-			if (links == DNS_ALIAS_LONGEST)
+			if (links == DNS_ALIAS_MAX)
 				return false;
 			memcpy(seen[links++], answer->canonical_name, DNS_NAME_SIZE);
 			if (!read_name(answer, ns_rr_rdata(record), ns_rr_rdlen(record), target) ||
@@ -212,7 +212,7 @@ static bool nothing_left(const struct dns_answer *answer, ns_msg *message, uint1
 }
 
 /* RRSIG RDATA, RFC 4034 3.1: the type covered, the original TTL and the end, and what it takes. */
-enum { RRSIG_COVERED = 0, RRSIG_TTL = 4, RRSIG_EXPIRATION = 8, RRSIG_SHORTEST = 18 };
+enum { RRSIG_COVERED = 0, RRSIG_TTL = 4, RRSIG_EXPIRATION = 8, RRSIG_MIN = 18 };
 
 static void read_signatures(struct dns_answer *answer, ns_msg *message, uint16_t type)
 {
@@ -222,7 +222,7 @@ static void read_signatures(struct dns_answer *answer, ns_msg *message, uint16_t
 		if (ns_parserr(message, ns_s_an, (int)i, &record) != 0)
 			return;
 		if ((uint16_t)ns_rr_type(record) != DNS_TYPE_RRSIG ||
-			ns_rr_rdlen(record) < RRSIG_SHORTEST)
+			ns_rr_rdlen(record) < RRSIG_MIN)
 			continue;
 		const uint8_t *rdata = ns_rr_rdata(record);
 		uint32_t expires = (uint32_t)ns_get32(rdata + RRSIG_EXPIRATION);

@@ -2,8 +2,8 @@
  * dns_answer: what one DNS answer says, read from its bytes with the C library's ns_initparse()
  * and ns_parserr(). Pure: bytes and a security status in, a struct out.
  */
-#ifndef TLSAD_DNS_ANSWER_H
-#define TLSAD_DNS_ANSWER_H
+#ifndef TLSAD_DNS_DNS_ANSWER_H
+#define TLSAD_DNS_DNS_ANSWER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,9 +13,9 @@ enum {
 	DNS_NAME_SIZE = 256,   /* a name of 253 octets as text, with room to see a longer one */
 	DNS_DETAIL_SIZE = 256, /* of the words of a failure */
 	/* Links of an alias chain that are followed: libunbound's own limit on restarts. */
-	DNS_ALIAS_LONGEST = 11,
+	DNS_ALIAS_MAX = 11,
 	/* Records of one RRset that are looked at; what 64 KB can hold of the smallest. */
-	DNS_RECORDS_MOST = 4096,
+	DNS_RECORDS_MAX = 4096,
 };
 
 enum dns_type {

@@ -3,8 +3,8 @@
  *
  * One thread writes; any thread reads.
  */
-#ifndef TLSAD_DNS_COUNT_H
-#define TLSAD_DNS_COUNT_H
+#ifndef TLSAD_DNS_DNS_COUNT_H
+#define TLSAD_DNS_DNS_COUNT_H
 
 #include "common/dns/dns_answer.h"
 

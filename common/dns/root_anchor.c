@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 enum {
-	FILE_LONGEST = 64 * 1024, /* of anchors: a few hundred bytes are usual */
-	OTHERS_MOST = 64,
+	FILE_MAX = 64 * 1024, /* of anchors: a few hundred bytes are usual */
+	OTHERS_MAX = 64,
 	PATH_SIZE = 4096,
 	DIGEST_SIZE = 2 * 32 + 1, /* SHA-256 in hexadecimal */
 	MARK_SIZE = 256,
@@ -36,7 +36,7 @@ static const char built_in[] =
 #define MARK "; tlsad: grown from seed "
 #define MARK_STATE "\n; tlsad: what follows has the digest "
 
-struct anchors {
+struct root_anchors {
 	char directory[PATH_SIZE]; /* of the working copy, our own */
 	int lock;                  /* on the directory, as long as we live */
 	char working[PATH_SIZE];
@@ -44,10 +44,10 @@ struct anchors {
 	char seed_digest[DIGEST_SIZE];
 	char *root_seed; /* the root's records */
 	char *kept;      /* what the state file holds behind its first line */
-	enum anchor_state found;
+	enum root_anchor_state found;
 	bool complained;
 	size_t other_count;
-	char *others[OTHERS_MOST];
+	char *others[OTHERS_MAX];
 };
 
 /* A whole small file as a string, or NULL with errno. */
@@ -58,11 +58,11 @@ static char *read_file(const char *path)
 
 	if (fd < 0)
 		return NULL;
-	bytes = malloc(FILE_LONGEST + 1);
+	bytes = malloc(FILE_MAX + 1);
 	size_t used = 0;
 	ssize_t got = 1;
-	while (bytes != NULL && got > 0 && used < FILE_LONGEST) {
-		got = read(fd, bytes + used, FILE_LONGEST - used);
+	while (bytes != NULL && got > 0 && used < FILE_MAX) {
+		got = read(fd, bytes + used, FILE_MAX - used);
 		if (got > 0)
 			used += (size_t)got;
 	}
@@ -127,7 +127,7 @@ static bool is_record(const char *line, size_t size)
 }
 
 /* The record's owner is its first word; a line without one goes on with the line before. */
-static bool sort_line(struct anchors *anchors, const char *line, size_t length, struct text *root)
+static bool sort_line(struct root_anchors *anchors, const char *line, size_t length, struct text *root)
 {
 	const char *comment = memchr(line, ';', length);
 	size_t size = comment != NULL ? (size_t)(comment - line) : length;
@@ -143,7 +143,7 @@ static bool sort_line(struct anchors *anchors, const char *line, size_t length, 
 		text_add(root, "\n");
 		return true;
 	}
-	if (anchors->other_count == OTHERS_MOST)
+	if (anchors->other_count == OTHERS_MAX)
 		return false;
 	char *other = strndup(line, size);
 	if (other == NULL)
@@ -153,17 +153,17 @@ static bool sort_line(struct anchors *anchors, const char *line, size_t length, 
 }
 
 static bool sort_seed(
-	struct anchors *anchors, const char *seed, const char *file, char *error, size_t error_size)
+	struct root_anchors *anchors, const char *seed, const char *file, char *error, size_t error_size)
 {
 	struct text root;
 	unsigned number = 1;
 
-	anchors->root_seed = malloc(FILE_LONGEST + 2);
+	anchors->root_seed = malloc(FILE_MAX + 2);
 	if (anchors->root_seed == NULL) {
 		snprintf(error, error_size, "out of memory");
 		return false;
 	}
-	text_init(&root, anchors->root_seed, FILE_LONGEST + 2);
+	text_init(&root, anchors->root_seed, FILE_MAX + 2);
 	for (const char *line = seed; *line != '\0'; number++) {
 		size_t length = strcspn(line, "\n");
 		if (!sort_line(anchors, line, length, &root)) {
@@ -195,7 +195,7 @@ static bool make_digest(const char *string, char out[DIGEST_SIZE])
 	return true;
 }
 
-static bool make_mark(const struct anchors *anchors, const char *learned, char mark[MARK_SIZE])
+static bool make_mark(const struct root_anchors *anchors, const char *learned, char mark[MARK_SIZE])
 {
 	char digest[DIGEST_SIZE];
 
@@ -213,15 +213,15 @@ static bool holds_key(const char *learned)
 }
 
 /* What an earlier run has learned, unless the seed has changed since or the file is damaged. */
-static void load_state(struct anchors *anchors)
+static void load_state(struct root_anchors *anchors)
 {
 	char *state = read_file(anchors->state);
 	char mark[MARK_SIZE];
 	size_t length = strlen(MARK) + strlen(anchors->seed_digest);
 
 	anchors->found = state != NULL || errno == ENOENT || errno == ENOTDIR
-				 ? ANCHOR_STATE_NONE
-				 : ANCHOR_STATE_UNREADABLE;
+				 ? ROOT_ANCHOR_STATE_NONE
+				 : ROOT_ANCHOR_STATE_UNREADABLE;
 	if (state == NULL)
 		return;
 	const char *learned = state;
@@ -233,16 +233,16 @@ static void load_state(struct anchors *anchors)
 		strncmp(state + strlen(MARK), anchors->seed_digest, strlen(anchors->seed_digest)) !=
 			0) {
 		log_notice("the trust anchor has changed: %s starts anew", anchors->state);
-		anchors->found = ANCHOR_STATE_OLD;
+		anchors->found = ROOT_ANCHOR_STATE_OLD;
 	} else if (!make_mark(anchors, learned, mark) || strncmp(state, mark, strlen(mark)) != 0 ||
 		   !holds_key(learned)) {
 		log_warning("%s cannot be used: starting from the configured trust anchor",
 			anchors->state);
-		anchors->found = ANCHOR_STATE_DAMAGED;
+		anchors->found = ROOT_ANCHOR_STATE_DAMAGED;
 	} else {
 		anchors->kept = strdup(learned);
 		anchors->found =
-			anchors->kept != NULL ? ANCHOR_STATE_USED : ANCHOR_STATE_UNREADABLE;
+			anchors->kept != NULL ? ROOT_ANCHOR_STATE_USED : ROOT_ANCHOR_STATE_UNREADABLE;
 	}
 	free(state);
 }
@@ -304,7 +304,7 @@ static void sweep_place(const char *place)
 		closedir(listing);
 }
 
-static bool own_directory(struct anchors *anchors)
+static bool own_directory(struct root_anchors *anchors)
 {
 	if (mkdtemp(anchors->directory) == NULL)
 		return false;
@@ -313,7 +313,7 @@ static bool own_directory(struct anchors *anchors)
 }
 
 /* A directory of our own, in memory where there is one. */
-static bool make_directory(struct anchors *anchors)
+static bool make_directory(struct root_anchors *anchors)
 {
 	const char *const places[] = {getenv("RUNTIME_DIRECTORY"), "/dev/shm", "/run", "/tmp"};
 
@@ -333,13 +333,13 @@ static bool make_directory(struct anchors *anchors)
 	return false;
 }
 
-static bool write_working(struct anchors *anchors)
+static bool write_working(struct root_anchors *anchors)
 {
 	return write_file(
 		anchors->working, "", anchors->kept != NULL ? anchors->kept : anchors->root_seed);
 }
 
-static bool prepare(struct anchors *anchors, const char *seed_file, char *error, size_t error_size)
+static bool prepare(struct root_anchors *anchors, const char *seed_file, char *error, size_t error_size)
 {
 	char *seed = read_file(seed_file);
 
@@ -377,10 +377,10 @@ static bool prepare(struct anchors *anchors, const char *seed_file, char *error,
 	return true;
 }
 
-struct anchors *anchor_open(
+struct root_anchors *root_anchor_open(
 	const char *seed_file, const char *state_directory, char *error, size_t error_size)
 {
-	struct anchors *anchors = calloc(1, sizeof *anchors);
+	struct root_anchors *anchors = calloc(1, sizeof *anchors);
 
 	if (anchors == NULL) {
 		snprintf(error, error_size, "out of memory");
@@ -389,13 +389,13 @@ struct anchors *anchor_open(
 	anchors->lock = -1;
 	snprintf(anchors->state, sizeof anchors->state, "%.4000s/root.key", state_directory);
 	if (!prepare(anchors, seed_file, error, error_size)) {
-		anchor_close(anchors);
+		root_anchor_close(anchors);
 		return NULL;
 	}
 	return anchors;
 }
 
-void anchor_close(struct anchors *anchors)
+void root_anchor_close(struct root_anchors *anchors)
 {
 	if (anchors == NULL)
 		return;
@@ -412,33 +412,33 @@ void anchor_close(struct anchors *anchors)
 	free(anchors);
 }
 
-const char *anchor_tracked_file(const struct anchors *anchors)
+const char *root_anchor_tracked_file(const struct root_anchors *anchors)
 {
 	return anchors->working[0] != '\0' ? anchors->working : NULL;
 }
 
-const char *const *anchor_others(const struct anchors *anchors, size_t *count)
+const char *const *root_anchor_others(const struct root_anchors *anchors, size_t *count)
 {
 	*count = anchors->other_count;
 	return (const char *const *)anchors->others;
 }
 
-enum anchor_state anchor_state(const struct anchors *anchors)
+enum root_anchor_state root_anchor_state(const struct root_anchors *anchors)
 {
 	return anchors->found;
 }
 
-const char *anchor_state_file(const struct anchors *anchors)
+const char *root_anchor_state_file(const struct root_anchors *anchors)
 {
 	return anchors->state;
 }
 
-const char *anchor_built_in(void)
+const char *root_anchor_built_in(void)
 {
 	return built_in;
 }
 
-void anchor_keep(struct anchors *anchors)
+void root_anchor_keep(struct root_anchors *anchors)
 {
 	char mark[MARK_SIZE];
 
@@ -471,13 +471,13 @@ void anchor_keep(struct anchors *anchors)
 	anchors->kept = learned;
 }
 
-bool anchor_reset(struct anchors *anchors)
+bool root_anchor_reset(struct root_anchors *anchors)
 {
-	if (anchors->found != ANCHOR_STATE_USED)
+	if (anchors->found != ROOT_ANCHOR_STATE_USED)
 		return false;
 	log_warning("%s cannot be used: starting from the configured trust anchor", anchors->state);
 	free(anchors->kept);
 	anchors->kept = NULL;
-	anchors->found = ANCHOR_STATE_DAMAGED;
+	anchors->found = ROOT_ANCHOR_STATE_DAMAGED;
 	return write_working(anchors);
 }

@@ -1,8 +1,8 @@
 /*
  * root_probe: what an answer to a question for `. NS` tells of validation. Pure.
  */
-#ifndef TLSAD_ROOT_PROBE_H
-#define TLSAD_ROOT_PROBE_H
+#ifndef TLSAD_DNS_ROOT_PROBE_H
+#define TLSAD_DNS_ROOT_PROBE_H
 
 #include "common/dns/dns_answer.h"
 

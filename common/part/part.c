@@ -44,14 +44,14 @@ const char *host_status_name(enum host_status status)
 	return status < HOST_STATUS_COUNT ? host_status_names[status] : "unknown";
 }
 
-size_t part_mx_key(char key[PART_KEY_LONGEST], const char *domain, size_t size)
+size_t part_mx_key(char key[PART_KEY_MAX], const char *domain, size_t size)
 {
 	key[0] = PART_MX;
 	memcpy(key + 1, domain, size);
 	return size + 1;
 }
 
-size_t part_host_key(char key[PART_KEY_LONGEST], const char *name, size_t size, uint16_t port)
+size_t part_host_key(char key[PART_KEY_MAX], const char *name, size_t size, uint16_t port)
 {
 	char digits[5];
 	size_t at = sizeof digits;
@@ -169,7 +169,7 @@ static uint8_t *finish(struct writer *writer, const char *key, size_t key_size, 
 uint8_t *part_encode_mx(const struct mx_set *set, const struct part_times *times, const char *key,
 	size_t key_size, size_t *size)
 {
-	size_t count = set->host_count < PART_HOSTS_MOST ? set->host_count : PART_HOSTS_MOST;
+	size_t count = set->host_count < PART_HOSTS_MAX ? set->host_count : PART_HOSTS_MAX;
 	struct part_header header = {
 		.kind = PART_MX,
 		.status = (uint8_t)set->status,
@@ -261,7 +261,7 @@ bool part_open(struct part *part, enum part_kind kind, const uint8_t *bytes, siz
 	part->bytes = bytes;
 	part->size = size;
 	return part->header.kind == kind && part->header.status < status_count(kind) &&
-	       part->header.count <= PART_HOSTS_MOST;
+	       part->header.count <= PART_HOSTS_MAX;
 }
 
 bool part_intact(const uint8_t *bytes, size_t size, const char *key, size_t key_size)

@@ -8,8 +8,8 @@
  *
  * All times are wall-clock seconds since 1970 (unsigned, good until 2106).
  */
-#ifndef TLSAD_PART_H
-#define TLSAD_PART_H
+#ifndef TLSAD_PART_PART_H
+#define TLSAD_PART_PART_H
 
 #include "common/dane/destination.h"
 #include "common/dns/dns_answer.h"
@@ -26,24 +26,24 @@ enum {
 	 * Hosts of one MX set; a larger one is a failed lookup. Postfix tries 5 addresses of a
 	 * destination (smtp_mx_address_limit), so more than 100 hosts are no mail system.
 	 */
-	PART_HOSTS_MOST = 100,
+	PART_HOSTS_MAX = 100,
 	/* Address records kept for explain; what counts is whether there are any. */
-	PART_ADDRESSES_MOST = 16,
+	PART_ADDRESSES_MAX = 16,
 	/* A, AAAA, CNAME, and TLSA at two base domains. */
-	PART_LOOKUPS_MOST = 5,
+	PART_LOOKUPS_MAX = 5,
 	/* Seconds that a clock may be set back without making what is stored look wrong. */
 	PART_CLOCK_SLACK = 60,
 	/* A kind, a name, a colon and a port. */
-	PART_KEY_LONGEST = 1 + DESTINATION_NAME_LONGEST + 6,
+	PART_KEY_MAX = 1 + DESTINATION_NAME_MAX + 6,
 };
 
 enum part_kind {
 	PART_MX = 'm',
 	PART_HOST = 'h',
 	/* Of a trust anchor that DNS names by a digest: what a server has shown, DER. */
-	PART_ANCHOR = 'a',
+	PART_TA = 'a',
 	/* A server did not show it; nothing but the header. */
-	PART_ATTEMPT = 't',
+	PART_TA_ATTEMPT = 't',
 };
 
 enum mx_status {
@@ -101,7 +101,7 @@ struct part_failure {
 
 struct mx_host {
 	uint16_t preference;
-	char name[DESTINATION_NAME_LONGEST + 1];
+	char name[DESTINATION_NAME_MAX + 1];
 };
 
 struct mx_set {
@@ -127,7 +127,7 @@ struct host_lookup_result {
 	char canonical_name[DNS_NAME_SIZE]; /* empty when it is the name itself */
 	char detail[DNS_DETAIL_SIZE];
 	size_t address_count;
-	uint8_t addresses[PART_ADDRESSES_MOST][16]; /* IPv4: the first 4 octets */
+	uint8_t addresses[PART_ADDRESSES_MAX][16]; /* IPv4: the first 4 octets */
 };
 
 struct host_tlsa {
@@ -143,7 +143,7 @@ struct host_facts {
 	bool uncertain;
 	char base_domain[DNS_NAME_SIZE]; /* of the TLSA records found, or empty */
 	size_t lookup_count;
-	struct host_lookup_result lookups[PART_LOOKUPS_MOST];
+	struct host_lookup_result lookups[PART_LOOKUPS_MAX];
 	size_t tlsa_count;
 	struct host_tlsa *tlsa;
 	struct part_failure failure; /* when failed */
@@ -200,7 +200,7 @@ struct part_mx_host {
 
 void part_cursor_start(const struct part *part, struct part_cursor *cursor);
 
-/* What is behind the header of a PART_ANCHOR. */
+/* What is behind the header of a PART_TA. */
 const uint8_t *part_bytes_of(const struct part *part, size_t *size);
 
 /* MX sets: call header.count times. */
@@ -239,7 +239,7 @@ bool part_failure(const struct part *part, struct part_failure *failure);
 /* --- keys ---------------------------------------------------------------------------------- */
 
 /* Each returns the length; names are lower case. */
-size_t part_mx_key(char key[PART_KEY_LONGEST], const char *domain, size_t size);
-size_t part_host_key(char key[PART_KEY_LONGEST], const char *name, size_t size, uint16_t port);
+size_t part_mx_key(char key[PART_KEY_MAX], const char *domain, size_t size);
+size_t part_host_key(char key[PART_KEY_MAX], const char *name, size_t size, uint16_t port);
 
 #endif

@@ -106,8 +106,8 @@ bool action_check(const char *action, char *error, size_t error_size)
 			return false;
 		}
 	}
-	if (strlen(action) > ACTION_LONGEST) {
-		snprintf(error, error_size, "it is longer than %d bytes", ACTION_LONGEST);
+	if (strlen(action) > ACTION_MAX) {
+		snprintf(error, error_size, "it is longer than %d bytes", ACTION_MAX);
 		return false;
 	}
 	return check_word(action, error, error_size) && check_places(action, error, error_size);
@@ -146,8 +146,8 @@ bool action_check_header(const char *name, char *error, size_t error_size)
 			return false;
 		}
 	}
-	if (length > 0 && length <= ACTION_HEADER_LONGEST)
+	if (length > 0 && length <= ACTION_HEADER_MAX)
 		return true;
-	snprintf(error, error_size, "a header's name has 1 to %d bytes", ACTION_HEADER_LONGEST);
+	snprintf(error, error_size, "a header's name has 1 to %d bytes", ACTION_HEADER_MAX);
 	return false;
 }

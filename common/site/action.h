@@ -4,14 +4,14 @@
  * The places are {destination}, {required}, {offered} and {reason}; other braces are an error, so
  * that a slip is found when the configuration is loaded. Pure.
  */
-#ifndef TLSAD_ACTION_H
-#define TLSAD_ACTION_H
+#ifndef TLSAD_SITE_ACTION_H
+#define TLSAD_SITE_ACTION_H
 
 #include "common/base/text.h"
 
 enum {
-	ACTION_LONGEST = 600,       /* as it is written [bytes] */
-	ACTION_HEADER_LONGEST = 76, /* a name of a header field [bytes] */
+	ACTION_MAX = 600,       /* as it is written [bytes] */
+	ACTION_HEADER_MAX = 76, /* a name of a header field [bytes] */
 };
 
 /* For the places. Each is printable ASCII that the caller vouches for. */

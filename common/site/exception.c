@@ -123,7 +123,7 @@ bool exception_check_reason(const char *reason, char error[EXCEPTION_ERROR_SIZE]
 {
 	const char *words = NULL;
 
-	if (strlen(reason) > EXCEPTION_REASON_LONGEST)
+	if (strlen(reason) > EXCEPTION_REASON_MAX)
 		words = "the reason is longer than 500 bytes";
 	/* It goes to terminals and into logs, a line each. */
 	else if (!text_is_showable(reason))

@@ -4,13 +4,13 @@
  * DATE is `2026-12-31`, which ends when that day is over, or a moment, `2026-12-31T18:00Z` or
  * `2026-12-31T18:00:30Z`; all in UTC. Pure.
  */
-#ifndef TLSAD_EXCEPTION_H
-#define TLSAD_EXCEPTION_H
+#ifndef TLSAD_SITE_EXCEPTION_H
+#define TLSAD_SITE_EXCEPTION_H
 
 #include "common/verdict/render.h"
 
 enum {
-	EXCEPTION_REASON_LONGEST = 500, /* [bytes] */
+	EXCEPTION_REASON_MAX = 500, /* [bytes] */
 	EXCEPTION_ERROR_SIZE = 256,
 	EXCEPTION_DATE_SIZE = 24,
 };

@@ -50,7 +50,7 @@ static struct reply hold_authenticated(
 	}
 }
 
-struct reply floor_hold(enum minimum_level minimum, enum site_level site,
+struct reply minimum_hold(enum minimum_level minimum, enum site_level site,
 	const struct decide_facts *facts, struct verdict verdict, struct reply reply)
 {
 	if (verdict.level == VERDICT_TEMP)
@@ -67,50 +67,50 @@ struct reply floor_hold(enum minimum_level minimum, enum site_level site,
 	}
 }
 
-bool floor_keeps_pins(enum minimum_level minimum, struct verdict verdict)
+bool minimum_keeps_pins(enum minimum_level minimum, struct verdict verdict)
 {
 	return minimum <= MINIMUM_ENCRYPTED || verdict.reason == REASON_DANE_FULL;
 }
 
-enum floor_exception floor_exception(enum minimum_level minimum, enum site_level level)
+enum exception_effect exception_effect(enum minimum_level minimum, enum site_level level)
 {
 	/* Of an exception `verify` checks the name of a host that an MX record names. */
 	switch (minimum) {
 	case MINIMUM_ENCRYPTED:
 		if (level == SITE_NONE || level == SITE_MAY)
-			return FLOOR_EXCEPTION_RAISED;
+			return EXCEPTION_RAISED;
 		/* It ends at `may` for hosts without DANE, and only a lookup tells. */
-		return level == SITE_DANE ? FLOOR_EXCEPTION_OVERRULED : FLOOR_EXCEPTION_HOLDS;
+		return level == SITE_DANE ? EXCEPTION_OVERRULED : EXCEPTION_HOLDS;
 	case MINIMUM_AUTHENTICATED:
-		return level == SITE_DANE_ONLY || level == SITE_SECURE ? FLOOR_EXCEPTION_HOLDS
-								       : FLOOR_EXCEPTION_OVERRULED;
+		return level == SITE_DANE_ONLY || level == SITE_SECURE ? EXCEPTION_HOLDS
+								       : EXCEPTION_OVERRULED;
 	case MINIMUM_DANE:
-		return level == SITE_DANE_ONLY ? FLOOR_EXCEPTION_HOLDS : FLOOR_EXCEPTION_OVERRULED;
+		return level == SITE_DANE_ONLY ? EXCEPTION_HOLDS : EXCEPTION_OVERRULED;
 	default:
-		return FLOOR_EXCEPTION_HOLDS;
+		return EXCEPTION_HOLDS;
 	}
 }
 
-const char *floor_exception_text(enum floor_exception state)
+const char *exception_effect_text(enum exception_effect state)
 {
 	static const char *const texts[] = {
-		[FLOOR_EXCEPTION_HOLDS] = "in force",
-		[FLOOR_EXCEPTION_RAISED] = "raised by the minimum",
-		[FLOOR_EXCEPTION_OVERRULED] = "overruled by the minimum",
+		[EXCEPTION_HOLDS] = "in force",
+		[EXCEPTION_RAISED] = "raised by the minimum",
+		[EXCEPTION_OVERRULED] = "overruled by the minimum",
 	};
 	return texts[state];
 }
 
-bool floor_exception_reply(const struct ruling *ruling, struct reply *reply)
+bool exception_reply(const struct ruling *ruling, struct reply *reply)
 {
 	if (ruling == NULL || ruling->exception == NULL)
 		return false;
 	enum site_level level = ruling->exception->level;
-	switch (floor_exception(ruling->minimum, level)) {
-	case FLOOR_EXCEPTION_HOLDS:
+	switch (exception_effect(ruling->minimum, level)) {
+	case EXCEPTION_HOLDS:
 		*reply = (struct reply){REPLY_OK, exception_level_name(level)};
 		return true;
-	case FLOOR_EXCEPTION_RAISED:
+	case EXCEPTION_RAISED:
 		*reply = encrypt;
 		return true;
 	default:

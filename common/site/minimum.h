@@ -4,8 +4,8 @@
  * Nothing here makes an answer weaker than it would be without a minimum, and TEMP stays TEMP:
  * what is not known is not guaranteed. Pure, by table.
  */
-#ifndef TLSAD_FLOOR_H
-#define TLSAD_FLOOR_H
+#ifndef TLSAD_SITE_MINIMUM_H
+#define TLSAD_SITE_MINIMUM_H
 
 #include "common/site/rules.h"
 
@@ -21,26 +21,26 @@
  *                   the domain's own name: an MX record that can be forged names nobody
  *   dane            `dane-only`
  */
-struct reply floor_hold(enum minimum_level minimum, enum site_level site,
+struct reply minimum_hold(enum minimum_level minimum, enum site_level site,
 	const struct decide_facts *facts, struct verdict verdict, struct reply reply);
 
 /* Does a reply with TLSA data of this destination in it (`fingerprint`, `secure`) hold it? */
-bool floor_keeps_pins(enum minimum_level minimum, struct verdict verdict);
+bool minimum_keeps_pins(enum minimum_level minimum, struct verdict verdict);
 
 /* What becomes of an exception for a destination with a minimum. */
-enum floor_exception {
-	FLOOR_EXCEPTION_HOLDS,     /* its level is the answer */
-	FLOOR_EXCEPTION_RAISED,    /* the answer is `encrypt`, which its level is less than */
-	FLOOR_EXCEPTION_OVERRULED, /* the answer is the one without it */
+enum exception_effect {
+	EXCEPTION_HOLDS,     /* its level is the answer */
+	EXCEPTION_RAISED,    /* the answer is `encrypt`, which its level is less than */
+	EXCEPTION_OVERRULED, /* the answer is the one without it */
 };
 
-enum floor_exception floor_exception(enum minimum_level minimum, enum site_level level);
+enum exception_effect exception_effect(enum minimum_level minimum, enum site_level level);
 
 /* Words for an exception in force: "in force", "raised by the minimum". */
-const char *floor_exception_text(enum floor_exception state);
+const char *exception_effect_text(enum exception_effect state);
 
 /* The answer where an exception is in force and not overruled; `ruling` may be NULL. */
-bool floor_exception_reply(const struct ruling *ruling, struct reply *reply);
+bool exception_reply(const struct ruling *ruling, struct reply *reply);
 
 /*
  * Does the destination itself offer that? Not for a verdict of TEMP, which does not tell. TLS alone

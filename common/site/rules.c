@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 
 enum {
-	SLOTS_LEAST = 64,
+	SLOTS_MIN = 64,
 	SLOT_SIZE = 64,  /* a cache line */
 	FILTER_BITS = 8, /* for each slot; of the slots at most two thirds are taken */
 	LARGE_PAGE = 2 * 1024 * 1024,
@@ -57,7 +57,7 @@ _Static_assert(sizeof(struct slot) == SLOT_SIZE, "a cache line");
 
 struct rules {
 	struct chunk *chunks;
-	const char *sources[RULES_SOURCES_MOST];
+	const char *sources[RULES_SOURCES_MAX];
 	size_t source_count;
 
 	uint32_t *order; /* the slots of the keys, in the order in which they were added */
@@ -140,7 +140,7 @@ const char *rules_source(struct rules *rules, const char *name)
 		if (strcmp(rules->sources[i], name) == 0)
 			return rules->sources[i];
 	}
-	if (rules->source_count == RULES_SOURCES_MOST)
+	if (rules->source_count == RULES_SOURCES_MAX)
 		return NULL;
 	const char *copy = copy_text(rules, name);
 	if (copy != NULL)
@@ -225,7 +225,7 @@ static struct slot *allocate_slots(size_t count)
 static bool grow_slots(struct rules *rules)
 {
 	struct slot *old = rules->slots;
-	size_t count = old == NULL ? SLOTS_LEAST : 2 * (rules->slot_mask + 1);
+	size_t count = old == NULL ? SLOTS_MIN : 2 * (rules->slot_mask + 1);
 	struct slot *slots = allocate_slots(count);
 	uint64_t *filter = calloc(count * FILTER_BITS / 64, sizeof *filter);
 
@@ -289,8 +289,8 @@ static struct slot *need_slot(struct rules *rules, const char *key, char *error)
 
 	if (found != NULL)
 		return found;
-	if (rules->key_count == RULES_MOST) {
-		snprintf(error, RULES_ERROR_SIZE, "there are more than %d rules", RULES_MOST);
+	if (rules->key_count == RULES_MAX) {
+		snprintf(error, RULES_ERROR_SIZE, "there are more than %d rules", RULES_MAX);
 		return NULL;
 	}
 	snprintf(error, RULES_ERROR_SIZE, "out of memory");

@@ -12,17 +12,17 @@
  * marks as atomic. The struct conf owns them; a reload makes new ones. Errors of the functions that
  * add are one line without the place, which the caller knows.
  */
-#ifndef TLSAD_RULES_H
-#define TLSAD_RULES_H
+#ifndef TLSAD_SITE_RULES_H
+#define TLSAD_SITE_RULES_H
 
 #include "common/site/exception.h"
 
 #include <stdatomic.h>
 
 enum {
-	RULES_MOST = 4000000,      /* keys; more is a mistake in some tool */
-	RULES_SOURCES_MOST = 4,    /* files, and the command line */
-	RULES_LINE_LONGEST = 2000, /* of a file of rules, without its end [bytes] */
+	RULES_MAX = 4000000,      /* keys; more is a mistake in some tool */
+	RULES_SOURCES_MAX = 4,    /* files, and the command line */
+	RULES_LINE_MAX = 2000, /* of a file of rules, without its end [bytes] */
 	RULES_ERROR_SIZE = 512,
 };
 
@@ -96,7 +96,7 @@ bool rules_split_line(char *line, char **key, char **value);
  * The one way to write a key, into `normal`. False and words when it is no name; `*` is taken as
  * it is.
  */
-enum { RULES_KEY_SIZE = 1 + DESTINATION_NAME_LONGEST + 1 };
+enum { RULES_KEY_SIZE = 1 + DESTINATION_NAME_MAX + 1 };
 bool rules_key(const char *key, char normal[RULES_KEY_SIZE], char error[RULES_ERROR_SIZE]);
 
 /*

@@ -38,10 +38,10 @@ static const char *complaint_of(const char *line, size_t size)
 {
 	if (strlen(line) != size)
 		return "there is a NUL byte in the line";
-	return size > RULES_LINE_LONGEST + (size_t)1 ? "the line is longer than 2000 bytes" : NULL;
+	return size > RULES_LINE_MAX + (size_t)1 ? "the line is longer than 2000 bytes" : NULL;
 }
 
-_Static_assert(RULES_LINE_LONGEST == 2000, "the complaint says so");
+_Static_assert(RULES_LINE_MAX == 2000, "the complaint says so");
 
 static bool read_lines(struct rules *rules, const char *file, FILE *stream, rules_adder *add,
 	char error[RULES_ERROR_SIZE])

@@ -12,8 +12,8 @@
 
 enum {
 	/* Postfix takes no longer ones from a client (line_length_limit). */
-	ENTRY_LONGEST = 2048,
-	KEYS_LEAST = 16,
+	ENTRY_MAX = 2048,
+	KEYS_MIN = 16,
 	ADDRESS_BITS = 128,
 	NETWORK_KEY_SIZE = 17, /* the length of the prefix, then the address */
 };
@@ -63,7 +63,7 @@ static bool set_has(const struct set *set, const char *bytes, size_t size)
 
 static bool set_grow(struct set *set)
 {
-	struct set larger = {.places = set->places == 0 ? KEYS_LEAST : 2 * set->places};
+	struct set larger = {.places = set->places == 0 ? KEYS_MIN : 2 * set->places};
 
 	larger.keys = calloc(larger.places, sizeof *larger.keys);
 	if (larger.keys == NULL)
@@ -109,24 +109,24 @@ static void set_clear(struct set *set)
 
 /* --- entries ------------------------------------------------------------------------------- */
 
-struct narrowing {
-	bool is_set[NARROWING_LISTS];
-	struct set sets[NARROWING_LISTS];
+struct submitters {
+	bool is_set[SUBMITTERS_LISTS];
+	struct set sets[SUBMITTERS_LISTS];
 	bool prefixes[ADDRESS_BITS + 1]; /* the lengths that occur */
 };
 
-struct narrowing *narrowing_new(void)
+struct submitters *submitters_new(void)
 {
-	return calloc(1, sizeof(struct narrowing));
+	return calloc(1, sizeof(struct submitters));
 }
 
-void narrowing_free(struct narrowing *narrowing)
+void submitters_free(struct submitters *submitters)
 {
-	if (narrowing == NULL)
+	if (submitters == NULL)
 		return;
-	for (size_t i = 0; i < NARROWING_LISTS; i++)
-		set_clear(&narrowing->sets[i]);
-	free(narrowing);
+	for (size_t i = 0; i < SUBMITTERS_LISTS; i++)
+		set_clear(&submitters->sets[i]);
+	free(submitters);
 }
 
 /*
@@ -134,15 +134,15 @@ void narrowing_free(struct narrowing *narrowing)
  * access(5) does, although a local part is its host's own (RFC 5321 2.4). Returns its size, 0 when
  * there is no such address.
  */
-static size_t fold_address(const char *address, size_t size, size_t at, char folded[ENTRY_LONGEST])
+static size_t fold_address(const char *address, size_t size, size_t at, char folded[ENTRY_MAX])
 {
-	char domain[DESTINATION_NAME_LONGEST + 1];
+	char domain[DESTINATION_NAME_MAX + 1];
 	size_t local = at + 1;
 
 	if (at == 0 || !destination_name_to_ascii(address + local, size - local, domain))
 		return 0;
 	size_t domain_size = strlen(domain);
-	if (local + domain_size > ENTRY_LONGEST)
+	if (local + domain_size > ENTRY_MAX)
 		return 0;
 	for (size_t i = 0; i < local; i++)
 		folded[i] = text_lower(address[i]);
@@ -158,9 +158,9 @@ static size_t find_at(const char *address, size_t size)
 	return at != NULL ? (size_t)(at - address) : size;
 }
 
-static size_t fold_sender(const char *entry, char folded[ENTRY_LONGEST])
+static size_t fold_sender(const char *entry, char folded[ENTRY_MAX])
 {
-	char domain[DESTINATION_NAME_LONGEST + 1];
+	char domain[DESTINATION_NAME_MAX + 1];
 	size_t size = strlen(entry), at = find_at(entry, size);
 	bool below = entry[0] == '.';
 
@@ -185,27 +185,27 @@ static void make_network_key(const uint8_t address[16], unsigned bits, char key[
 
 /* The entry as it is kept and looked for. Returns its size, 0 when it is none. */
 static size_t make_key(
-	enum narrowing_list list, const char *entry, char key[ENTRY_LONGEST], char *error)
+	enum submitters_list list, const char *entry, char key[ENTRY_MAX], char *error)
 {
 	struct network network;
 	size_t size = strlen(entry);
 
-	if (size == 0 || size >= ENTRY_LONGEST) {
-		snprintf(error, NARROWING_ERROR_SIZE, "an entry has 1 to %d bytes",
-			ENTRY_LONGEST - 1);
+	if (size == 0 || size >= ENTRY_MAX) {
+		snprintf(error, SUBMITTERS_ERROR_SIZE, "an entry has 1 to %d bytes",
+			ENTRY_MAX - 1);
 		return 0;
 	}
 	switch (list) {
-	case NARROWING_SENDERS:
+	case SUBMITTERS_SENDERS:
 		size = fold_sender(entry, key);
 		if (size == 0)
-			snprintf(error, NARROWING_ERROR_SIZE,
+			snprintf(error, SUBMITTERS_ERROR_SIZE,
 				"'%.100s' is no sender; write user@example.org, example.org, or "
 				".example.org for all names below it",
 				entry);
 		return size;
-	case NARROWING_CLIENTS:
-		if (!network_parse(&network, entry, error, NARROWING_ERROR_SIZE))
+	case SUBMITTERS_CLIENTS:
+		if (!network_parse(&network, entry, error, SUBMITTERS_ERROR_SIZE))
 			return 0;
 		make_network_key(network.address, network.bits, key);
 		return NETWORK_KEY_SIZE;
@@ -215,32 +215,32 @@ static size_t make_key(
 	}
 }
 
-bool narrowing_check(enum narrowing_list list, const char *entry, char error[NARROWING_ERROR_SIZE])
+bool submitters_check(enum submitters_list list, const char *entry, char error[SUBMITTERS_ERROR_SIZE])
 {
-	char key[ENTRY_LONGEST];
+	char key[ENTRY_MAX];
 
 	if (strncmp(entry, file_tag, sizeof file_tag - 1) != 0)
 		return make_key(list, entry, key, error) > 0;
 	if (entry[sizeof file_tag - 1] == '/')
 		return true;
-	snprintf(error, NARROWING_ERROR_SIZE, "write file: and the whole path, from / on");
+	snprintf(error, SUBMITTERS_ERROR_SIZE, "write file: and the whole path, from / on");
 	return false;
 }
 
 static bool add_entry(
-	struct narrowing *narrowing, enum narrowing_list list, const char *entry, char *error)
+	struct submitters *submitters, enum submitters_list list, const char *entry, char *error)
 {
-	char key[ENTRY_LONGEST];
+	char key[ENTRY_MAX];
 	size_t size = make_key(list, entry, key, error);
 
 	if (size == 0)
 		return false;
-	if (!set_add(&narrowing->sets[list], key, size)) {
-		snprintf(error, NARROWING_ERROR_SIZE, "out of memory");
+	if (!set_add(&submitters->sets[list], key, size)) {
+		snprintf(error, SUBMITTERS_ERROR_SIZE, "out of memory");
 		return false;
 	}
-	if (list == NARROWING_CLIENTS)
-		narrowing->prefixes[(uint8_t)key[0]] = true;
+	if (list == SUBMITTERS_CLIENTS)
+		submitters->prefixes[(uint8_t)key[0]] = true;
 	return true;
 }
 
@@ -260,10 +260,10 @@ static char *trim_line(char *line)
 }
 
 /* What is wrong with the file itself goes to `error` with its name, with a line also its number. */
-static bool add_lines(struct narrowing *narrowing, enum narrowing_list list, const char *file,
+static bool add_lines(struct submitters *submitters, enum submitters_list list, const char *file,
 	FILE *stream, char *error)
 {
-	char line[ENTRY_LONGEST + 2], words[NARROWING_ERROR_SIZE];
+	char line[ENTRY_MAX + 2], words[SUBMITTERS_ERROR_SIZE];
 
 	for (unsigned number = 1; fgets(line, sizeof line, stream) != NULL; number++) {
 		bool whole = strchr(line, '\n') != NULL || feof(stream);
@@ -272,31 +272,31 @@ static bool add_lines(struct narrowing *narrowing, enum narrowing_list list, con
 		snprintf(words, sizeof words, "%s",
 			whole ? "one entry a line, without blanks" : "the line is too long");
 		if (whole && entry != NULL &&
-			(entry[0] == '\0' || add_entry(narrowing, list, entry, words)))
+			(entry[0] == '\0' || add_entry(submitters, list, entry, words)))
 			continue;
-		snprintf(error, NARROWING_ERROR_SIZE, "%.80s:%u: %.150s", file, number, words);
+		snprintf(error, SUBMITTERS_ERROR_SIZE, "%.80s:%u: %.150s", file, number, words);
 		return false;
 	}
 	if (!ferror(stream))
 		return true;
-	snprintf(error, NARROWING_ERROR_SIZE, "%.120s: cannot read it: %s", file, strerror(errno));
+	snprintf(error, SUBMITTERS_ERROR_SIZE, "%.120s: cannot read it: %s", file, strerror(errno));
 	return false;
 }
 
-bool narrowing_add(struct narrowing *narrowing, enum narrowing_list list, const char *entry,
-	char error[NARROWING_ERROR_SIZE])
+bool submitters_add(struct submitters *submitters, enum submitters_list list, const char *entry,
+	char error[SUBMITTERS_ERROR_SIZE])
 {
-	narrowing->is_set[list] = true;
+	submitters->is_set[list] = true;
 	if (strncmp(entry, file_tag, sizeof file_tag - 1) != 0)
-		return add_entry(narrowing, list, entry, error);
+		return add_entry(submitters, list, entry, error);
 	const char *file = entry + sizeof file_tag - 1;
 	FILE *stream = fopen(file, "re");
 	if (stream == NULL) {
-		snprintf(error, NARROWING_ERROR_SIZE, "%.120s: cannot read it: %s", file,
+		snprintf(error, SUBMITTERS_ERROR_SIZE, "%.120s: cannot read it: %s", file,
 			strerror(errno));
 		return false;
 	}
-	bool added = add_lines(narrowing, list, file, stream, error);
+	bool added = add_lines(submitters, list, file, stream, error);
 	fclose(stream);
 	return added;
 }
@@ -305,7 +305,7 @@ bool narrowing_add(struct narrowing *narrowing, enum narrowing_list list, const 
 
 static bool has_sender(const struct set *set, const char *sender, size_t size)
 {
-	char folded[ENTRY_LONGEST];
+	char folded[ENTRY_MAX];
 	size_t at = find_at(sender, size);
 
 	if (set->count == 0 || at == size)
@@ -325,9 +325,9 @@ static bool has_sender(const struct set *set, const char *sender, size_t size)
 	return false;
 }
 
-static bool has_client(const struct narrowing *narrowing, const char *address, size_t size)
+static bool has_client(const struct submitters *submitters, const char *address, size_t size)
 {
-	const struct set *set = &narrowing->sets[NARROWING_CLIENTS];
+	const struct set *set = &submitters->sets[SUBMITTERS_CLIENTS];
 	char text[64], error[128], key[NETWORK_KEY_SIZE];
 	struct network network;
 
@@ -338,7 +338,7 @@ static bool has_client(const struct narrowing *narrowing, const char *address, s
 	if (!network_parse(&network, text, error, sizeof error) || network.bits != ADDRESS_BITS)
 		return false;
 	for (unsigned bits = 0; bits <= ADDRESS_BITS; bits++) {
-		if (!narrowing->prefixes[bits])
+		if (!submitters->prefixes[bits])
 			continue;
 		make_network_key(network.address, bits, key);
 		if (set_has(set, key, sizeof key))
@@ -347,17 +347,17 @@ static bool has_client(const struct narrowing *narrowing, const char *address, s
 	return false;
 }
 
-bool narrowing_has(const struct narrowing *narrowing, const struct narrowing_person *person)
+bool submitters_has(const struct submitters *submitters, const struct submitter *person)
 {
-	if (narrowing == NULL)
+	if (submitters == NULL)
 		return true;
-	const bool *is_set = narrowing->is_set;
-	if (!is_set[NARROWING_SENDERS] && !is_set[NARROWING_SASL_USERNAMES] &&
-		!is_set[NARROWING_CLIENTS])
+	const bool *is_set = submitters->is_set;
+	if (!is_set[SUBMITTERS_SENDERS] && !is_set[SUBMITTERS_SASL_USERNAMES] &&
+		!is_set[SUBMITTERS_CLIENTS])
 		return true;
 	return (person->sasl_username_size > 0 &&
-		       set_has(&narrowing->sets[NARROWING_SASL_USERNAMES], person->sasl_username,
+		       set_has(&submitters->sets[SUBMITTERS_SASL_USERNAMES], person->sasl_username,
 			       person->sasl_username_size)) ||
-	       has_client(narrowing, person->client_address, person->client_address_size) ||
-	       has_sender(&narrowing->sets[NARROWING_SENDERS], person->sender, person->sender_size);
+	       has_client(submitters, person->client_address, person->client_address_size) ||
+	       has_sender(&submitters->sets[SUBMITTERS_SENDERS], person->sender, person->sender_size);
 }

@@ -1,5 +1,5 @@
 /*
- * narrowing: whose mail is held to minimum levels when it comes in, `[policy] senders`,
+ * submitters: whose mail is held to minimum levels when it comes in, `[policy] senders`,
  * sasl_usernames and clients.
  *
  * Where none of the three is set, everybody's is; else that of whoever is in one of them. A list
@@ -8,39 +8,39 @@
  *
  * Built by one thread, then not changed any more and read by all.
  */
-#ifndef TLSAD_NARROWING_H
-#define TLSAD_NARROWING_H
+#ifndef TLSAD_SITE_SUBMITTERS_H
+#define TLSAD_SITE_SUBMITTERS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-enum narrowing_list {
-	NARROWING_SENDERS,        /* user@example.org, example.org, .example.org (all below) */
-	NARROWING_SASL_USERNAMES, /* exactly */
-	NARROWING_CLIENTS,        /* addresses, networks */
-	NARROWING_LISTS,
+enum submitters_list {
+	SUBMITTERS_SENDERS,        /* user@example.org, example.org, .example.org (all below) */
+	SUBMITTERS_SASL_USERNAMES, /* exactly */
+	SUBMITTERS_CLIENTS,        /* addresses, networks */
+	SUBMITTERS_LISTS,
 };
 
-enum { NARROWING_ERROR_SIZE = 256 };
+enum { SUBMITTERS_ERROR_SIZE = 256 };
 
-struct narrowing;
+struct submitters;
 
 /* NULL: out of memory. */
-struct narrowing *narrowing_new(void);
-void narrowing_free(struct narrowing *narrowing);
+struct submitters *submitters_new(void);
+void submitters_free(struct submitters *submitters);
 
 /* Is that an entry of such a list, or `file:PATH`? Files are not looked at. */
-bool narrowing_check(enum narrowing_list list, const char *entry, char error[NARROWING_ERROR_SIZE]);
+bool submitters_check(enum submitters_list list, const char *entry, char error[SUBMITTERS_ERROR_SIZE]);
 
 /*
  * Add an entry, or all those of a file, one a line; empty lines and those that begin with `#` or
  * `;` are passed over. False and words, with file and line where it is a file's.
  */
-bool narrowing_add(struct narrowing *narrowing, enum narrowing_list list, const char *entry,
-	char error[NARROWING_ERROR_SIZE]);
+bool submitters_add(struct submitters *submitters, enum submitters_list list, const char *entry,
+	char error[SUBMITTERS_ERROR_SIZE]);
 
 /* Who hands in mail; none of it ends in a NUL byte, all may be empty. */
-struct narrowing_person {
+struct submitter {
 	const char *sender;
 	size_t sender_size;
 	const char *sasl_username;
@@ -50,6 +50,6 @@ struct narrowing_person {
 };
 
 /* NULL has everybody in it. */
-bool narrowing_has(const struct narrowing *narrowing, const struct narrowing_person *person);
+bool submitters_has(const struct submitters *submitters, const struct submitter *person);
 
 #endif

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* Of a line that is no reply, this much tells an administrator what kind of server it is. */
-enum { QUOTED_MOST = 48 };
+enum { QUOTED_MAX = 48 };
 
 void smtp_reply_init(struct smtp_reply *reply, const char *keyword)
 {
@@ -59,8 +59,8 @@ static enum smtp_reply_state end_line(struct smtp_reply *reply)
 
 	if (size > 0 && line[size - 1] == '\r')
 		size--;
-	if (size > SMTP_REPLY_LINE_LONGEST)
-		size = SMTP_REPLY_LINE_LONGEST;
+	if (size > SMTP_REPLY_LINE_MAX)
+		size = SMTP_REPLY_LINE_MAX;
 	if (size < 3 || (size > 3 && line[3] == '\r'))
 		return SMTP_REPLY_MALFORMED;
 	const char *words = line + (size > 3 ? 4 : 3);
@@ -80,7 +80,7 @@ static enum smtp_reply_state end_line(struct smtp_reply *reply)
 
 static enum smtp_reply_state take_byte(struct smtp_reply *reply, char byte)
 {
-	if (++reply->size > SMTP_REPLY_LONGEST)
+	if (++reply->size > SMTP_REPLY_MAX)
 		return SMTP_REPLY_TOO_LONG;
 	if (byte == '\n')
 		return end_line(reply);
@@ -100,7 +100,7 @@ size_t smtp_reply_feed(struct smtp_reply *reply, const char *bytes, size_t size)
 		reply->state = take_byte(reply, bytes[used++]);
 	/* Of what is no reply at all, a few bytes more, to be shown. */
 	if (reply->state == SMTP_REPLY_MALFORMED) {
-		while (used < size && bytes[used] != '\n' && reply->line_size < QUOTED_MOST)
+		while (used < size && bytes[used] != '\n' && reply->line_size < QUOTED_MAX)
 			reply->line[reply->line_size++] = bytes[used++];
 	}
 	return used;
@@ -112,13 +112,13 @@ void smtp_reply_explain(const struct smtp_reply *reply, struct text *text)
 		[SMTP_REPLY_MALFORMED] = "no SMTP reply",
 		[SMTP_REPLY_TOO_LONG] = "an SMTP reply that is too long",
 	};
-	size_t size = reply->line_size < QUOTED_MOST ? reply->line_size : QUOTED_MOST;
+	size_t size = reply->line_size < QUOTED_MAX ? reply->line_size : QUOTED_MAX;
 
 	if (problems[reply->state] == NULL)
 		return;
 	text_add(text, problems[reply->state]);
 	if (reply->state == SMTP_REPLY_TOO_LONG)
-		text_add_format(text, " (over %d bytes)", SMTP_REPLY_LONGEST);
+		text_add_format(text, " (over %d bytes)", SMTP_REPLY_MAX);
 	text_add(text, ": \"");
 	text_add_escaped(text, reply->line, size);
 	text_add(text, reply->line_size > size ? "\"..." : "\"");

@@ -7,8 +7,8 @@
  * become a reply is known for that at its first wrong byte, not only at the line's end, which may
  * never come. Nothing is allocated; after a fault the rest is not looked at.
  */
-#ifndef TLSAD_SMTP_REPLY_H
-#define TLSAD_SMTP_REPLY_H
+#ifndef TLSAD_SMTP_SMTP_REPLY_H
+#define TLSAD_SMTP_SMTP_REPLY_H
 
 #include "common/base/text.h"
 
@@ -17,8 +17,8 @@ enum {
 	 * Of a line, without its end; RFC 5321 4.5.3.1.5 has 512 with it. What is behind that is
 	 * passed over, as Postfix does (its line_length_limit).
 	 */
-	SMTP_REPLY_LINE_LONGEST = 2048,
-	SMTP_REPLY_LONGEST = 262144, /* all lines with their ends; Postfix would read for ever */
+	SMTP_REPLY_LINE_MAX = 2048,
+	SMTP_REPLY_MAX = 262144, /* all lines with their ends; Postfix would read for ever */
 	SMTP_REPLY_WORDS_SIZE = 256,
 };
 
@@ -26,7 +26,7 @@ enum smtp_reply_state {
 	SMTP_REPLY_UNFINISHED, /* more bytes are needed */
 	SMTP_REPLY_COMPLETE,
 	SMTP_REPLY_MALFORMED, /* a line does not begin as one of a reply */
-	SMTP_REPLY_TOO_LONG,  /* SMTP_REPLY_LONGEST */
+	SMTP_REPLY_TOO_LONG,  /* SMTP_REPLY_MAX */
 	SMTP_REPLY_STATE_COUNT,
 };
 
@@ -40,7 +40,7 @@ struct smtp_reply {
 	struct text words;
 	char words_bytes[SMTP_REPLY_WORDS_SIZE];
 	size_t line_size;
-	char line[SMTP_REPLY_LINE_LONGEST + 1]; /* the one being read; it may end in a CR */
+	char line[SMTP_REPLY_LINE_MAX + 1]; /* the one being read; it may end in a CR */
 };
 
 /*

@@ -6,8 +6,8 @@
  * in the middle of a handshake) without end and without returning to its caller, as fast as the
  * other side sends them. And it is told apart why it ended.
  */
-#ifndef TLSAD_SOCKET_BIO_H
-#define TLSAD_SOCKET_BIO_H
+#ifndef TLSAD_SMTP_SOCKET_BIO_H
+#define TLSAD_SMTP_SOCKET_BIO_H
 
 #include <openssl/bio.h>
 #include <stdbool.h>

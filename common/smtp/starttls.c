@@ -220,7 +220,7 @@ static void fail_handshake(struct starttls *starttls)
 	ERR_clear_error();
 	if (starttls->socket.exhausted)
 		fail(starttls, STARTTLS_NO_TLS, "the server's handshake is longer than %d bytes",
-			STARTTLS_HANDSHAKE_LONGEST);
+			STARTTLS_HANDSHAKE_MAX);
 	else if (starttls->socket.closed || starttls->socket.error != 0)
 		fail_closed(starttls, starttls->socket.error);
 	else if (ERR_GET_LIB(error) == ERR_LIB_SSL &&
@@ -270,7 +270,7 @@ static bool prepare_ssl(struct starttls *starttls)
 static void start_handshake(struct starttls *starttls)
 {
 	starttls->stage = STARTTLS_STAGE_HANDSHAKE;
-	starttls->socket.budget = STARTTLS_HANDSHAKE_LONGEST;
+	starttls->socket.budget = STARTTLS_HANDSHAKE_MAX;
 	bool prepared = prepare_ssl(starttls);
 	ERR_clear_error();
 	if (prepared)
@@ -364,7 +364,7 @@ static void go_on(struct starttls *starttls)
 static void take_reply(struct starttls *starttls, const char *rest, size_t rest_size)
 {
 	const struct smtp_reply *reply = &starttls->reply;
-	char peeked[SMTP_REPLY_LINE_LONGEST];
+	char peeked[SMTP_REPLY_LINE_MAX];
 
 	/* The last read may have ended, or the next packet begun, just behind the reply. */
 	if (rest_size == 0) {

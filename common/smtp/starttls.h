@@ -10,8 +10,8 @@
  * the SSL_CTX does not make it fail (SSL_VERIFY_NONE). How large a chain may be is said there as
  * well (SSL_CTX_set_max_cert_list).
  */
-#ifndef TLSAD_STARTTLS_H
-#define TLSAD_STARTTLS_H
+#ifndef TLSAD_SMTP_STARTTLS_H
+#define TLSAD_SMTP_STARTTLS_H
 
 #include <event2/event.h>
 #include <openssl/ssl.h>
@@ -23,7 +23,7 @@ enum {
 	STARTTLS_DETAIL_SIZE = 256,
 	/* All that is read for one handshake [bytes]: ten times OpenSSL's standard max_cert_list.
 	 */
-	STARTTLS_HANDSHAKE_LONGEST = 1024 * 1024,
+	STARTTLS_HANDSHAKE_MAX = 1024 * 1024,
 };
 
 enum starttls_protocol {

@@ -2,8 +2,8 @@
  * decide: from the parts to a verdict, by the tables of RFC 7672 as dane-cases puts them. Pure: no
  * I/O, no clock, no memory of earlier calls.
  */
-#ifndef TLSAD_DECIDE_H
-#define TLSAD_DECIDE_H
+#ifndef TLSAD_VERDICT_DECIDE_H
+#define TLSAD_VERDICT_DECIDE_H
 
 #include "common/part/part.h"
 
@@ -51,7 +51,7 @@ struct decide_facts {
 	enum dns_failure mx_failure;   /* with MX_FAILED */
 	bool stale;                    /* some part outlived its expiry */
 	size_t host_count;             /* of a `[host]`, or a domain without MX: 1 */
-	enum host_status hosts[PART_HOSTS_MOST];
+	enum host_status hosts[PART_HOSTS_MAX];
 };
 
 struct verdict decide(const struct decide_facts *facts);

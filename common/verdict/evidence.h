@@ -4,8 +4,8 @@
  * The destination and the bytes belong to a request, a cache reader or a message, and must outlive
  * the evidence. Pure.
  */
-#ifndef TLSAD_EVIDENCE_H
-#define TLSAD_EVIDENCE_H
+#ifndef TLSAD_VERDICT_EVIDENCE_H
+#define TLSAD_VERDICT_EVIDENCE_H
 
 #include "common/verdict/decide.h"
 
@@ -20,7 +20,7 @@ struct evidence {
 	const struct destination *destination; /* somebody else's, like the bytes */
 	struct part mx;                        /* of a DESTINATION_DOMAIN */
 	size_t host_count;                     /* 0 where the MX answer leads to none */
-	struct evidence_host hosts[PART_HOSTS_MOST];
+	struct evidence_host hosts[PART_HOSTS_MAX];
 };
 
 /*

@@ -15,7 +15,7 @@ static const char *const obstacle_texts[PIN_OBSTACLE_COUNT] = {
 			     "learn_trust_anchors is off"),
 	[PIN_TOO_MANY] = "there are more records than fit into a reply",
 	[PIN_DAMAGED] = "what the cache has of it is damaged",
-	[PIN_ANCHOR_UNKNOWN] = "no server of it has shown the trust anchor that the digest names",
+	[PIN_TA_UNKNOWN] = "no server of it has shown the trust anchor that the digest names",
 	[PIN_NOT_YET] = "its trust anchors could not be had in time; the next request tries again",
 	[PIN_NOT_WRITTEN] = "the file of trust anchors could not be written",
 };
@@ -60,7 +60,7 @@ static enum pin_obstacle digest_of(const struct pin_settings *settings,
 static enum pin_obstacle anchor_of(const struct pin_settings *settings,
 	const struct tlsa_record *record, uint8_t *entry, size_t *size)
 {
-	struct pin_anchor anchor = {.selector = record->selector};
+	struct pin_ta anchor = {.selector = record->selector};
 	size_t digest_size;
 
 	if (!settings->anchors)
@@ -70,7 +70,7 @@ static enum pin_obstacle anchor_of(const struct pin_settings *settings,
 	anchor.matching_type =
 		record->matching_type == TLSA_FULL ? TLSA_SHA256 : record->matching_type;
 	if (!tlsa_digest(record, anchor.matching_type, anchor.digest, &digest_size))
-		return PIN_ANCHOR_UNKNOWN;
+		return PIN_TA_UNKNOWN;
 	memcpy(entry, &anchor, sizeof anchor);
 	*size = sizeof anchor;
 	return PIN_CLEAR;
@@ -117,8 +117,8 @@ static bool give_up(struct pins *pins, enum pin_obstacle obstacle)
 static bool add_record(
 	const struct pin_settings *settings, struct pins *pins, const struct tlsa_record *record)
 {
-	enum pin_form form = record->usage == TLSA_DANE_EE ? PIN_FINGERPRINTS : PIN_ANCHORS;
-	uint8_t entry[sizeof(struct pin_anchor)];
+	enum pin_form form = record->usage == TLSA_DANE_EE ? PIN_FINGERPRINTS : PIN_TAS;
+	uint8_t entry[sizeof(struct pin_ta)];
 
 	if (pins->form != PIN_NOTHING && pins->form != form)
 		return give_up(pins, PIN_MIXED_USAGES);

@@ -4,8 +4,8 @@
  * tafile). Decides by dane-cases, "From hosts to the answer (pinned)". Pure, thread-safe; what a
  * record holds whole is digested with OpenSSL, nothing else costs an allocation.
  */
-#ifndef TLSAD_PIN_H
-#define TLSAD_PIN_H
+#ifndef TLSAD_VERDICT_PIN_H
+#define TLSAD_VERDICT_PIN_H
 
 #include "common/verdict/decide.h"
 #include "common/verdict/evidence.h"
@@ -16,7 +16,7 @@ enum {
 	 * Octets of all digests of one answer: 1,020 of SHA-256 or 510 of SHA-512, which are 97,920
 	 * characters of a reply, and Postfix takes 100,000.
 	 */
-	PIN_OCTETS_MOST = 32640,
+	PIN_OCTETS_MAX = 32640,
 };
 
 struct pin_settings {
@@ -33,7 +33,7 @@ struct pin_settings {
 enum pin_form {
 	PIN_NOTHING,      /* the native answer: see `obstacle` */
 	PIN_FINGERPRINTS, /* entries are digests */
-	PIN_ANCHORS,      /* entries are struct pin_anchor */
+	PIN_TAS,      /* entries are struct pin_ta */
 	PIN_ENCRYPT,      /* TLS without authentication */
 };
 
@@ -49,7 +49,7 @@ enum pin_obstacle {
 	PIN_ONLY_DIGEST,    /* DANE-TA by a digest, and learning is off */
 	PIN_TOO_MANY,       /* they do not fit into a reply */
 	PIN_DAMAGED,        /* the part cannot be read */
-	PIN_ANCHOR_UNKNOWN, /* no server has shown the trust anchor that the digest names */
+	PIN_TA_UNKNOWN, /* no server has shown the trust anchor that the digest names */
 	PIN_NOT_YET,        /* the file of trust anchors was not made in time */
 	PIN_NOT_WRITTEN,    /* it could not be written */
 	PIN_OBSTACLE_COUNT,
@@ -58,13 +58,13 @@ enum pin_obstacle {
 const char *pin_obstacle_text(enum pin_obstacle obstacle);
 
 /* A trust anchor by name: what a digest-only record says, or the SHA-256 of what another holds. */
-struct pin_anchor {
+struct pin_ta {
 	uint8_t selector;
 	uint8_t matching_type;               /* TLSA_SHA256 or TLSA_SHA512 */
-	uint8_t digest[TLSA_DIGEST_LONGEST]; /* zeroes behind a shorter one */
+	uint8_t digest[TLSA_DIGEST_MAX]; /* zeroes behind a shorter one */
 };
 
-_Static_assert(sizeof(struct pin_anchor) == 2 + TLSA_DIGEST_LONGEST, "it is compared as bytes");
+_Static_assert(sizeof(struct pin_ta) == 2 + TLSA_DIGEST_MAX, "it is compared as bytes");
 
 /* Entries are sorted and each stands there once, so equal sets are equal bytes. */
 struct pins {
@@ -76,7 +76,7 @@ struct pins {
 	struct tlsa_record record;
 	size_t count;
 	size_t size; /* of one entry [octets] */
-	uint8_t entries[PIN_OCTETS_MOST];
+	uint8_t entries[PIN_OCTETS_MAX];
 };
 
 /* The evidence is whole parts. */
@@ -88,7 +88,7 @@ void pin_explain(const struct pins *pins, const struct evidence *evidence, struc
 
 /*
  * What one usable record gives: PIN_CLEAR and for DANE-EE the digest, for DANE-TA the name of its
- * trust anchor; `entry` has room for a struct pin_anchor.
+ * trust anchor; `entry` has room for a struct pin_ta.
  */
 enum pin_obstacle pin_record(const struct pin_settings *settings, const struct tlsa_record *record,
 	uint8_t *entry, size_t *size);

@@ -54,7 +54,7 @@ struct names {
 	struct {
 		const char *bytes;
 		size_t size;
-	} names[2 * PART_HOSTS_MOST + 1];
+	} names[2 * PART_HOSTS_MAX + 1];
 };
 
 /* One label could be `nexthop` or `hostname`, which Postfix would replace by a name from DNS. */
@@ -78,7 +78,7 @@ static void add_name(struct names *names, const char *name, size_t size)
 	names->names[names->count++].size = size;
 }
 
-bool render_anchors(struct text *out, const struct evidence *evidence, const char *file)
+bool render_tas(struct text *out, const struct evidence *evidence, const char *file)
 {
 	const struct destination *destination = evidence->destination;
 	struct names names = {.out = out, .count = 0};

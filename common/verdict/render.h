@@ -2,8 +2,8 @@
  * render: from a verdict to what Postfix reads (socketmap_table(5), the values of
  * smtp_tls_policy_maps in postconf(5)). Pure.
  */
-#ifndef TLSAD_RENDER_H
-#define TLSAD_RENDER_H
+#ifndef TLSAD_VERDICT_RENDER_H
+#define TLSAD_VERDICT_RENDER_H
 
 #include "common/verdict/decide.h"
 #include "common/verdict/pin.h"
@@ -47,7 +47,7 @@ bool render_fingerprints(struct text *out, const struct pins *pins);
  * RFC 7672 3.2.2: the names are TLSA base domains, MX hosts and the mail domain; of names that
  * Postfix would take for words of its own none is used. `file` is where Postfix finds it.
  */
-bool render_anchors(struct text *out, const struct evidence *evidence, const char *file);
+bool render_tas(struct text *out, const struct evidence *evidence, const char *file);
 
 /* TLS without authentication, unless the site asks for more. */
 struct reply render_encrypt(enum site_level site);

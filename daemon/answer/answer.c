@@ -23,7 +23,7 @@ static void hold_floor(
 	const struct socketmap *socketmap, const struct question *question, struct reply *reply)
 {
 	if (question->ruling != NULL)
-		*reply = floor_hold(question->ruling->minimum, site_level(socketmap),
+		*reply = minimum_hold(question->ruling->minimum, site_level(socketmap),
 			&question->facts, question->verdict, *reply);
 }
 
@@ -32,7 +32,7 @@ static void render_native_reply(struct socketmap *socketmap, const struct questi
 {
 	struct part_failure failure;
 
-	if (floor_exception_reply(question->ruling, reply)) {
+	if (exception_reply(question->ruling, reply)) {
 		render_reply(out, reply, NULL);
 		return;
 	}
@@ -47,26 +47,26 @@ static bool render_with_file(
 	struct socketmap *socketmap, struct question *question, struct text *out)
 {
 	struct pins *pins = &socketmap->pins;
-	struct tafile_finding finding;
-	struct tafile_key key;
-	char path[TAFILE_PATH_SIZE];
+	struct ta_file_finding finding;
+	struct ta_file_key key;
+	char path[TA_FILE_PATH_SIZE];
 
 	pins->obstacle = PIN_NOT_YET;
-	if (socketmap->tafiles == NULL || !tafile_key(&key, pins, question->evidence))
+	if (socketmap->tafiles == NULL || !ta_file_key(&key, pins, question->evidence))
 		return false;
 	/* Unless the configuration has changed since, that is for the same anchors. */
 	if (question->file != NULL && memcmp(&question->file->key, &key, sizeof key) == 0)
 		finding = *question->file;
 	else
-		tafiles_find(socketmap->tafiles, &key, clock_wall(), &finding);
+		ta_files_find(socketmap->tafiles, &key, clock_wall(), &finding);
 	switch (finding.state) {
-	case TAFILE_READY:
-		tafiles_path(socketmap->tafiles, &finding, path);
-		return render_anchors(out, question->evidence, path);
-	case TAFILE_UNKNOWN:
+	case TA_FILE_READY:
+		ta_files_path(socketmap->tafiles, &finding, path);
+		return render_tas(out, question->evidence, path);
+	case TA_FILE_UNKNOWN:
 		question->missing = true;
 		break;
-	case TAFILE_IMPOSSIBLE:
+	case TA_FILE_IMPOSSIBLE:
 		pins->obstacle = finding.obstacle;
 		break;
 	}
@@ -81,7 +81,7 @@ static void render_pinned_reply(struct socketmap *socketmap, struct question *qu
 	struct pins *pins = &socketmap->pins;
 	size_t begin = out->used;
 
-	if (floor_exception_reply(question->ruling, reply)) {
+	if (exception_reply(question->ruling, reply)) {
 		pins->form = PIN_NOTHING;
 		pins->obstacle = PIN_NO_DANE;
 		render_reply(out, reply, NULL);
@@ -89,7 +89,7 @@ static void render_pinned_reply(struct socketmap *socketmap, struct question *qu
 	}
 	/* A minimum may ask for as much as a strict site does. */
 	if (question->ruling != NULL &&
-		!floor_keeps_pins(question->ruling->minimum, question->verdict))
+		!minimum_keeps_pins(question->ruling->minimum, question->verdict))
 		settings.strict_site = true;
 	reply->kind = REPLY_OK;
 	pin_collect(&settings, question->evidence, question->verdict, pins);
@@ -99,7 +99,7 @@ static void render_pinned_reply(struct socketmap *socketmap, struct question *qu
 			return;
 		pins->obstacle = PIN_TOO_MANY;
 		break;
-	case PIN_ANCHORS:
+	case PIN_TAS:
 		if (render_with_file(socketmap, question, out))
 			return;
 		break;
@@ -156,7 +156,7 @@ static void render(struct socketmap *socketmap, struct question *question, struc
 
 static void add_explanation(struct explanation *explanation, struct text *out)
 {
-	char *json = explain_json(explanation, SOCKETMAP_REPLY_LONGEST - sizeof "OK ");
+	char *json = explain_json(explanation, SOCKETMAP_REPLY_MAX - sizeof "OK ");
 
 	if (json == NULL) {
 		text_add(out, "TEMP out of memory");
@@ -172,11 +172,11 @@ static bool anchor_known(void *context, const struct tlsa_record *record)
 {
 	struct socketmap *socketmap = context;
 	struct pin_settings settings = {.anchors = true, .learn = true};
-	struct pin_anchor anchor;
+	struct pin_ta anchor;
 	size_t size;
 
 	return pin_record(&settings, record, (uint8_t *)&anchor, &size) == PIN_CLEAR &&
-	       cache_has_anchor(socketmap->reader, &anchor);
+	       cache_has_ta(socketmap->reader, &anchor);
 }
 
 static void explain(struct socketmap *socketmap, struct question *question, struct reply *reply,
@@ -248,7 +248,7 @@ void answer_no_destination(struct socketmap *socketmap, const struct socketmap_r
 
 	*reply = (struct reply){REPLY_NOTFOUND, NULL};
 	if (ruling != NULL)
-		*reply = floor_hold(ruling->minimum, site_level(socketmap), NULL, verdict, *reply);
+		*reply = minimum_hold(ruling->minimum, site_level(socketmap), NULL, verdict, *reply);
 	if (form != FORM_EXPLAIN) {
 		render_reply(out, reply, NULL);
 		return;

@@ -4,8 +4,8 @@
  * Between socketmap.c, which knows requests, and the pure functions of common/ that decide and
  * render. Runs in serving threads; nothing is looked up here.
  */
-#ifndef TLSAD_ANSWER_H
-#define TLSAD_ANSWER_H
+#ifndef TLSAD_ANSWER_ANSWER_H
+#define TLSAD_ANSWER_ANSWER_H
 
 #include "daemon/answer/socketmap.h"
 
@@ -21,7 +21,7 @@ enum answer_form {
 struct question {
 	enum answer_form form;
 	const struct evidence *evidence;
-	const struct tafile_finding *file; /* from the lookup thread; NULL: find it */
+	const struct ta_file_finding *file; /* from the lookup thread; NULL: find it */
 	const struct ruling *ruling;       /* NULL: no rule applies */
 	bool cached; /* the evidence is what the cache has: it may be asked for more */
 	/* Set by answer(): */

@@ -22,7 +22,7 @@ static const char *colon(const struct exception *exception)
 	return exception->reason[0] != '\0' ? ": " : "";
 }
 
-void exceptions_note_use(struct exception *exception, const struct destination *destination)
+void exception_log_note_use(struct exception *exception, const struct destination *destination)
 {
 	char words[RULES_KEY_SIZE + 64], key[DESTINATION_KEY_SIZE];
 
@@ -34,7 +34,7 @@ void exceptions_note_use(struct exception *exception, const struct destination *
 		colon(exception), exception->reason);
 }
 
-void exceptions_note_end(struct exception *exception)
+void exception_log_note_end(struct exception *exception)
 {
 	char words[RULES_KEY_SIZE + 64];
 
@@ -44,18 +44,18 @@ void exceptions_note_end(struct exception *exception)
 	log_notice("exception %s: it has ended%s%s", words, colon(exception), exception->reason);
 }
 
-void exceptions_note_ends(const struct rules *rules)
+void exception_log_note_ends(const struct rules *rules)
 {
 	uint32_t now = clock_wall();
 	struct exception *exception;
 
 	for (size_t i = 0; (exception = rules_exception(rules, i)) != NULL; i++) {
 		if (!exception_in_force(exception, now))
-			exceptions_note_end(exception);
+			exception_log_note_end(exception);
 	}
 }
 
-void exceptions_begin(struct rules *rules, const struct rules *old)
+void exception_log_begin(struct rules *rules, const struct rules *old)
 {
 	uint32_t now = clock_wall();
 	struct exception *exception;

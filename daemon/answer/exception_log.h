@@ -3,21 +3,21 @@
  *
  * Any thread: each line is written by the first thread that notices.
  */
-#ifndef TLSAD_EXCEPTIONS_H
-#define TLSAD_EXCEPTIONS_H
+#ifndef TLSAD_ANSWER_EXCEPTION_LOG_H
+#define TLSAD_ANSWER_EXCEPTION_LOG_H
 
 #include "common/site/rules.h"
 
-void exceptions_note_use(struct exception *exception, const struct destination *destination);
-void exceptions_note_end(struct exception *exception);
+void exception_log_note_use(struct exception *exception, const struct destination *destination);
+void exception_log_note_end(struct exception *exception);
 
 /* Of all that have ended. */
-void exceptions_note_ends(const struct rules *rules);
+void exception_log_note_ends(const struct rules *rules);
 
 /*
  * Before new rules are used: what has been logged by the `old` ones (NULL: none), and what ended
  * long before, is not logged again.
  */
-void exceptions_begin(struct rules *rules, const struct rules *old);
+void exception_log_begin(struct rules *rules, const struct rules *old);
 
 #endif

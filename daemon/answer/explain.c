@@ -119,8 +119,8 @@ static void set_pin(
 	json_t *object, const struct explanation *explanation, const struct part_tlsa *tlsa)
 {
 	struct tlsa_record record;
-	uint8_t entry[sizeof(struct pin_anchor)];
-	char words[3 * TLSA_DIGEST_LONGEST];
+	uint8_t entry[sizeof(struct pin_ta)];
+	char words[3 * TLSA_DIGEST_MAX];
 	struct text text;
 	size_t size = 0;
 
@@ -131,7 +131,7 @@ static void set_pin(
 		bool known = record.matching_type != TLSA_FULL &&
 			     explanation->anchor_known(explanation->context, &record);
 		if (obstacle == PIN_CLEAR && !known && record.matching_type != TLSA_FULL)
-			obstacle = PIN_ANCHOR_UNKNOWN;
+			obstacle = PIN_TA_UNKNOWN;
 		json_object_set_new(object, "trust_anchor",
 			json_string(record.matching_type == TLSA_FULL ? "published"
 				    : known                           ? "learned"
@@ -259,7 +259,7 @@ static json_t *minimum_object(const struct explanation *explanation)
 static const char *exception_state(const struct ruling *ruling)
 {
 	return ruling->exception == NULL ? "ended"
-					 : floor_exception_text(floor_exception(
+					 : exception_effect_text(exception_effect(
 						   ruling->minimum, ruling->exception->level));
 }
 
@@ -282,7 +282,7 @@ static json_t *exception_object(const struct explanation *explanation)
 		forever ? json_null() : json_string(exception_print_date(exception->until, date)));
 	json_object_set_new(object, "why", json_string(exception->reason));
 	json_object_set_new(object, "state", json_string(exception_state(ruling)));
-	if (floor_exception_reply(ruling, &reply))
+	if (exception_reply(ruling, &reply))
 		json_object_set_new(object, "instead_of",
 			json_string(reason_name(explanation->verdict.reason)));
 	set_place(object, &exception->place);
@@ -296,7 +296,7 @@ static void set_rules(json_t *object, const struct explanation *explanation)
 	struct reply reply;
 
 	if (explanation->parsed == DESTINATION_OK &&
-		floor_exception_reply(explanation->ruling, &reply))
+		exception_reply(explanation->ruling, &reply))
 		reason = REASON_EXCEPTION;
 	json_object_set_new(object, "reason", json_string(reason_name(reason)));
 	json_object_set_new(object, "rule", json_string(reason_rule(reason)));
@@ -344,7 +344,7 @@ static char *dump(const struct explanation *explanation, size_t hosts)
 
 char *explain_json(const struct explanation *explanation, size_t limit)
 {
-	size_t hosts = PART_HOSTS_MOST;
+	size_t hosts = PART_HOSTS_MAX;
 	char *line = dump(explanation, hosts);
 
 	while (line != NULL && strlen(line) > limit && hosts > 0) {

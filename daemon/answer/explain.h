@@ -2,8 +2,8 @@
  * explain: how an answer comes about, as one line of JSON: every part with its DNSSEC status, the
  * time it has left and its reason, and the rule that decided. The members are listed in tlsad(8).
  */
-#ifndef TLSAD_EXPLAIN_H
-#define TLSAD_EXPLAIN_H
+#ifndef TLSAD_ANSWER_EXPLAIN_H
+#define TLSAD_ANSWER_EXPLAIN_H
 
 #include "common/verdict/evidence.h"
 #include "common/verdict/render.h"

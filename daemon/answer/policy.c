@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { SHOWN_MOST = 300 }; /* of the words of a failure [bytes]: they end in an SMTP reply */
+enum { SHOWN_MAX = 300 }; /* of the words of a failure [bytes]: they end in an SMTP reply */
 
 static const char *const action_names[POLICY_ACTIONS] = {
 	[POLICY_DUNNO] = "dunno",
@@ -61,7 +61,7 @@ static bool read_domain(struct policy_value domain, struct policy_request *reque
 static bool is_held(const struct conf *conf, const struct policy_attributes *attributes)
 {
 	const struct policy_value *values = attributes->values;
-	struct narrowing_person person = {
+	struct submitter person = {
 		.sender = values[POLICY_SENDER].bytes,
 		.sender_size = values[POLICY_SENDER].size,
 		.sasl_username = values[POLICY_SASL_USERNAME].bytes,
@@ -70,7 +70,7 @@ static bool is_held(const struct conf *conf, const struct policy_attributes *att
 		.client_address_size = values[POLICY_CLIENT_ADDRESS].size,
 	};
 
-	return conf->rules != NULL && narrowing_has(conf->policy.narrowing, &person);
+	return conf->rules != NULL && submitters_has(conf->policy.submitters, &person);
 }
 
 void policy_read(const struct policy *policy, const struct policy_attributes *attributes,
@@ -114,8 +114,8 @@ static struct demand find_demand(const struct policy *policy, const struct polic
 			rules, destination->name, destination->name_length, clock_wall(), ruling);
 	/* An exception that no minimum overrules is what the site wants all the same. */
 	bool excepted = ruling->exception != NULL &&
-			floor_exception(ruling->minimum, ruling->exception->level) !=
-				FLOOR_EXCEPTION_OVERRULED;
+			exception_effect(ruling->minimum, ruling->exception->level) !=
+				EXCEPTION_OVERRULED;
 	if (request->held && !excepted && !minimum_reached(ruling->minimum, nothing))
 		demand.minimum = ruling->minimum;
 	return demand;
@@ -169,7 +169,7 @@ static void answer_defer(struct policy *policy, const struct policy_request *req
 	text_add_format(out,
 		"DEFER_IF_PERMIT 4.7.5 %s must be reached with TLS level %s, and whether it can be "
 		"is not known: %.*s",
-		request->destination.name, minimum_names[demand->minimum], SHOWN_MOST, why);
+		request->destination.name, minimum_names[demand->minimum], SHOWN_MAX, why);
 	settle(policy, request, POLICY_DEFER, out);
 }
 
@@ -178,7 +178,7 @@ static void answer_failure(struct policy *policy, const struct policy_request *r
 	struct text *out)
 {
 	struct part_failure failure;
-	char words[SHOWN_MOST + 1];
+	char words[SHOWN_MAX + 1];
 	struct text why;
 
 	text_init(&why, words, sizeof words);
@@ -207,8 +207,8 @@ static struct reply find_reply(const struct policy *policy, const struct demand 
 	*reason = verdict.reason;
 	if (policy->conf->dane.mode == MODE_MONITOR)
 		return reply;
-	if (!floor_exception_reply(ruling, &reply))
-		return floor_hold(
+	if (!exception_reply(ruling, &reply))
+		return minimum_hold(
 			ruling->minimum, site, facts, verdict, render_native(verdict, site));
 	*reason = REASON_EXCEPTION;
 	return reply;

@@ -6,8 +6,8 @@
  * destination, and holds mail back from one that offers less than the site's minimum. What needs a
  * lookup is handed back to the caller, who comes again with the evidence. Runs in serving threads.
  */
-#ifndef TLSAD_POLICY_H
-#define TLSAD_POLICY_H
+#ifndef TLSAD_ANSWER_POLICY_H
+#define TLSAD_ANSWER_POLICY_H
 
 #include "common/conf/conf.h"
 #include "common/verdict/evidence.h"
@@ -17,7 +17,7 @@
 
 enum {
 	/* Without `action=`. Postfix reads at most 8192 bytes a line, SMTP shows fewer. */
-	POLICY_REPLY_LONGEST = 2000,
+	POLICY_REPLY_MAX = 2000,
 };
 
 enum policy_action {
@@ -68,7 +68,7 @@ enum policy_result {
 	POLICY_LOOKUP, /* not answered: look the destination up, then policy_finish() */
 };
 
-/* Answer into `out` (at least POLICY_REPLY_LONGEST + 1 bytes) what can be answered at once. */
+/* Answer into `out` (at least POLICY_REPLY_MAX + 1 bytes) what can be answered at once. */
 enum policy_result policy_answer(
 	struct policy *policy, const struct policy_request *request, struct text *out);
 

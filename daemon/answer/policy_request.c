@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { SHOWN_MOST = 60 }; /* of a line that is wrong [bytes] */
+enum { SHOWN_MAX = 60 }; /* of a line that is wrong [bytes] */
 
 #define NAME(string) string, sizeof string - 1
 #define LENGTH(string) UINT64_C(1) << (sizeof string - 1)
@@ -45,9 +45,9 @@ static enum policy_attribute find_attribute(const char *name, size_t size)
 static void show(struct text *why, const char *bytes, size_t size)
 {
 	text_add(why, "\"");
-	for (size_t i = 0; i < size && i < SHOWN_MOST; i++)
+	for (size_t i = 0; i < size && i < SHOWN_MAX; i++)
 		text_add_bytes(why, bytes[i] >= ' ' && bytes[i] <= '~' ? &bytes[i] : "?", 1);
-	text_add(why, size <= SHOWN_MOST ? "\"" : "...\"");
+	text_add(why, size <= SHOWN_MAX ? "\"" : "...\"");
 }
 
 /* One line with its attribute, or words on what is wrong with it. */
@@ -101,13 +101,13 @@ static enum policy_parsed parse(const char *bytes, size_t size,
 		const char *end = memchr(line, '\n', size - at);
 		size_t length = end != NULL ? (size_t)(end - line) : size - at;
 
-		if (length > POLICY_LINE_LONGEST) {
-			text_add_format(why, "a line of more than %d bytes: ", POLICY_LINE_LONGEST);
+		if (length > POLICY_LINE_MAX) {
+			text_add_format(why, "a line of more than %d bytes: ", POLICY_LINE_MAX);
 			show(why, line, length);
 			return POLICY_BAD;
 		}
-		if (at + length > POLICY_REQUEST_LONGEST) {
-			text_add_format(why, "it is longer than %d bytes", POLICY_REQUEST_LONGEST);
+		if (at + length > POLICY_REQUEST_MAX) {
+			text_add_format(why, "it is longer than %d bytes", POLICY_REQUEST_MAX);
 			return POLICY_BAD;
 		}
 		if (end == NULL)
@@ -120,8 +120,8 @@ static enum policy_parsed parse(const char *bytes, size_t size,
 			text_add(why, "it has no attributes");
 			return POLICY_BAD;
 		}
-		if (lines == POLICY_LINES_MOST) {
-			text_add_format(why, "more than %d lines", POLICY_LINES_MOST);
+		if (lines == POLICY_LINES_MAX) {
+			text_add_format(why, "more than %d lines", POLICY_LINES_MAX);
 			return POLICY_BAD;
 		}
 		if (!take_line(attributes, line, length, why))

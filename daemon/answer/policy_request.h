@@ -5,18 +5,18 @@
  * Postfix 2.1 to 3.12 and later; those that nobody asks for here are passed over. Pure: nothing is
  * copied, what was found points into the bytes.
  */
-#ifndef TLSAD_POLICY_REQUEST_H
-#define TLSAD_POLICY_REQUEST_H
+#ifndef TLSAD_ANSWER_POLICY_REQUEST_H
+#define TLSAD_ANSWER_POLICY_REQUEST_H
 
 #include "common/base/text.h"
 
 enum {
 	/* Postfix reads lines of 4 times line_length_limit (2048), and sends none that are longer.
 	 */
-	POLICY_LINE_LONGEST = 10000, /* without its end [bytes] */
-	POLICY_LINES_MOST = 128,     /* Postfix 3.12 sends 32 */
-	/* Postfix sends a few hundred. It must be less than READ_MOST of worker.h. [bytes] */
-	POLICY_REQUEST_LONGEST = 32768,
+	POLICY_LINE_MAX = 10000, /* without its end [bytes] */
+	POLICY_LINES_MAX = 128,     /* Postfix 3.12 sends 32 */
+	/* Postfix sends a few hundred. It must be less than READ_MAX of worker.h. [bytes] */
+	POLICY_REQUEST_MAX = 32768,
 };
 
 /* Bytes of a request; `bytes` is NULL where it has no such attribute. */

@@ -11,8 +11,8 @@
 
 enum {
 	LOGGED_REPLY_SIZE = 601,    /* of a TEMP answer, which says what is wrong */
-	LOGGED_ANSWER_LONGEST = 60, /* of others: pinned ones are long, and explain shows them */
-	LOGGED_KEY_LONGEST = 200,   /* as it came */
+	LOGGED_ANSWER_MAX = 60, /* of others: pinned ones are long, and explain shows them */
+	LOGGED_KEY_MAX = 200,   /* as it came */
 };
 
 struct socketmap_map {
@@ -137,11 +137,11 @@ static bool answer_exception(struct socketmap *socketmap, const struct socketmap
 	if (ruling == NULL)
 		return false;
 	if (ruling->ended != NULL)
-		exceptions_note_end(ruling->ended);
-	if (request->map->form == FORM_EXPLAIN || !floor_exception_reply(ruling, &reply))
+		exception_log_note_end(ruling->ended);
+	if (request->map->form == FORM_EXPLAIN || !exception_reply(ruling, &reply))
 		return false;
 	if (!is_monitored(socketmap, request->map))
-		exceptions_note_use(ruling->exception, &request->destination);
+		exception_log_note_use(ruling->exception, &request->destination);
 	render_reply(out, &reply, NULL);
 	settle(socketmap, request->map, &reply, out, begin);
 	return true;
@@ -184,18 +184,18 @@ static const char *loggable_reply(char out[LOGGED_REPLY_SIZE],
 static void log_answer(struct socketmap *socketmap, const struct socketmap_request *request,
 	const char *reason, const struct text *reply)
 {
-	char key[LOGGED_KEY_LONGEST + 1], sent[LOGGED_KEY_LONGEST + 1];
+	char key[LOGGED_KEY_MAX + 1], sent[LOGGED_KEY_MAX + 1];
 	char words[LOGGED_REPLY_SIZE];
 
 	if (!socketmap->conf->log.answers)
 		return;
 	snprintf(sent, sizeof sent, "%.*s",
-		request->key_size < LOGGED_KEY_LONGEST ? (int)request->key_size
-						       : LOGGED_KEY_LONGEST,
+		request->key_size < LOGGED_KEY_MAX ? (int)request->key_size
+						       : LOGGED_KEY_MAX,
 		request->key != NULL ? request->key : "");
 	log_info("answered from the cache: key=\"%s\" map=%s reason=%s reply=\"%.*s\"",
 		log_quotable(key, sizeof key, sent),
-		request->map != NULL ? request->map->name : "none", reason, LOGGED_ANSWER_LONGEST,
+		request->map != NULL ? request->map->name : "none", reason, LOGGED_ANSWER_MAX,
 		loggable_reply(words, request, reply));
 }
 
@@ -330,15 +330,15 @@ static void log_lookup(const struct socketmap_request *request, const char *reas
 
 	destination_print(&request->destination, key);
 	log_info("looked up %s: map=%s reason=%s seconds=%.3f reply=\"%.*s\"%s%.*s%s", key,
-		request->map->name, reason, seconds, LOGGED_ANSWER_LONGEST,
+		request->map->name, reason, seconds, LOGGED_ANSWER_MAX,
 		loggable_reply(words, request, reply), would != NULL ? " would=\"" : "",
-		LOGGED_ANSWER_LONGEST,
+		LOGGED_ANSWER_MAX,
 		would != NULL ? log_quotable(other, sizeof other, would) : "",
 		would != NULL ? "\"" : "");
 }
 
 void socketmap_finish(struct socketmap *socketmap, const struct socketmap_request *request,
-	const struct evidence *evidence, const struct tafile_finding *file,
+	const struct evidence *evidence, const struct ta_file_finding *file,
 	const struct deferral_note *deferral, double seconds, struct text *out)
 {
 	struct ruling found;

@@ -4,8 +4,8 @@
  * Runs in serving threads. What needs a lookup is handed back to the caller, who comes again with
  * the evidence.
  */
-#ifndef TLSAD_SOCKETMAP_H
-#define TLSAD_SOCKETMAP_H
+#ifndef TLSAD_ANSWER_SOCKETMAP_H
+#define TLSAD_ANSWER_SOCKETMAP_H
 
 #include "common/conf/conf.h"
 #include "common/verdict/evidence.h"
@@ -15,8 +15,8 @@
 #include "daemon/cache/ta_file.h"
 
 enum {
-	SOCKETMAP_REQUEST_LONGEST = 10000, /* what Postfix takes, socketmap_table(5) */
-	SOCKETMAP_REPLY_LONGEST = 99000,   /* Postfix takes 100,000 */
+	SOCKETMAP_REQUEST_MAX = 10000, /* what Postfix takes, socketmap_table(5) */
+	SOCKETMAP_REPLY_MAX = 99000,   /* Postfix takes 100,000 */
 	SOCKETMAP_MAPS = 7,
 };
 
@@ -35,14 +35,14 @@ struct socketmap_counters {
 /* What one serving thread answers with. */
 struct socketmap {
 	struct cache_reader *reader;
-	struct tafiles *tafiles; /* NULL: no trust anchors are handed on */
+	struct ta_files *tafiles; /* NULL: no trust anchors are handed on */
 	const struct conf *conf;
 	struct socketmap_counters *counters;
 	struct deferrals *given_up; /* or NULL: every one has a line */
 	struct pins pins;           /* of the answer that is being made */
 	/* To explain: what `native` and `pinned` answer. */
 	struct text words[2];
-	char word_bytes[2][SOCKETMAP_REPLY_LONGEST];
+	char word_bytes[2][SOCKETMAP_REPLY_MAX];
 };
 
 enum socketmap_result {
@@ -72,7 +72,7 @@ void socketmap_read(const struct socketmap *socketmap, const char *payload, size
 	struct socketmap_request *request);
 
 /*
- * Answer into `out` (at least SOCKETMAP_REPLY_LONGEST + 1 bytes) what can be answered at once. The
+ * Answer into `out` (at least SOCKETMAP_REPLY_MAX + 1 bytes) what can be answered at once. The
  * payload is still there.
  */
 enum socketmap_result socketmap_answer(
@@ -87,7 +87,7 @@ bool socketmap_wants_pins(
  * trust anchors, `deferral` how much a TEMP answer is worth saying. Writes a line to the log.
  */
 void socketmap_finish(struct socketmap *socketmap, const struct socketmap_request *request,
-	const struct evidence *evidence, const struct tafile_finding *file,
+	const struct evidence *evidence, const struct ta_file_finding *file,
 	const struct deferral_note *deferral, double seconds, struct text *out);
 
 /* Answer TEMP with these words: nothing was found out. */

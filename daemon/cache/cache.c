@@ -28,7 +28,7 @@ enum {
 	HOST_SLOT = 512,
 };
 
-_Static_assert((int)HOST_SLOT <= (int)FRONT_SLOT_LARGEST, "a copy has room for it");
+_Static_assert((int)HOST_SLOT <= (int)HOT_TABLE_SLOT_MAX, "a copy has room for it");
 
 /* What is known of the wall clock; see cache_notice_clock(). */
 struct set_back {
@@ -40,7 +40,7 @@ struct set_back {
 struct cache {
 	struct set_back set_back;
 	struct store *store;
-	struct front *domains, *hosts; /* copies of parts */
+	struct hot_table *domains, *hosts; /* copies of parts */
 	struct event *commit;
 	unsigned pending; /* parts put since the last commit */
 	bool complained;  /* of writes that fail, until one succeeds */
@@ -67,8 +67,8 @@ struct cache *cache_open(const struct conf *conf, char error[STORE_ERROR_SIZE])
 	}
 	atomic_init(&cache->set_back.offset, clock_offset());
 	snprintf(error, STORE_ERROR_SIZE, "out of memory");
-	cache->domains = front_new(DOMAIN_SETS, DOMAIN_SLOT);
-	cache->hosts = front_new(HOST_SETS, HOST_SLOT);
+	cache->domains = hot_table_new(DOMAIN_SETS, DOMAIN_SLOT);
+	cache->hosts = hot_table_new(HOST_SETS, HOST_SLOT);
 	if (cache->domains != NULL && cache->hosts != NULL)
 		cache->store = store_open(&settings, error);
 	if (cache->store == NULL) {
@@ -83,15 +83,15 @@ void cache_close(struct cache *cache)
 	if (cache == NULL)
 		return;
 	store_close(cache->store);
-	front_free(cache->domains);
-	front_free(cache->hosts);
+	hot_table_free(cache->domains);
+	hot_table_free(cache->hosts);
 	free(cache);
 }
 
 static void forget_copies(struct cache *cache)
 {
-	front_clear(cache->domains);
-	front_clear(cache->hosts);
+	hot_table_clear(cache->domains);
+	hot_table_clear(cache->hosts);
 }
 
 void cache_notice_clock(struct cache *cache)
@@ -122,8 +122,8 @@ struct cache_reader {
 	const struct cache *cache;
 	struct store_reader *store;
 	bool in_store; /* between store_reader_begin() and its end */
-	struct front_copy mx;
-	struct front_copy host[PART_HOSTS_MOST];
+	struct hot_table_copy mx;
+	struct hot_table_copy host[PART_HOSTS_MAX];
 };
 
 struct cache_reader *cache_reader_new(struct cache *cache)
@@ -152,7 +152,7 @@ void cache_reader_free(struct cache_reader *reader)
 struct wanted {
 	enum part_kind kind;
 	size_t key_size;
-	char key[PART_KEY_LONGEST];
+	char key[PART_KEY_MAX];
 };
 
 static bool usable(const struct part_header *header, uint32_t now)
@@ -160,14 +160,14 @@ static bool usable(const struct part_header *header, uint32_t now)
 	return part_fresh(header, now) && now < header->refresh_at;
 }
 
-static bool read_front(struct front *front, front_hash hash, const struct wanted *wanted,
-	uint32_t now, size_t most, struct front_copy *copy, struct part *part)
+static bool read_front(struct hot_table *front, hot_table_hash hash, const struct wanted *wanted,
+	uint32_t now, size_t most, struct hot_table_copy *copy, struct part *part)
 {
-	return front_get(front, hash, wanted->key, wanted->key_size, most, copy) &&
+	return hot_table_get(front, hash, wanted->key, wanted->key_size, most, copy) &&
 	       part_open(part, wanted->kind, copy->value, copy->size) && usable(&part->header, now);
 }
 
-static bool read_store(struct cache_reader *reader, struct front *front,
+static bool read_store(struct cache_reader *reader, struct hot_table *front,
 	const struct wanted *wanted, uint32_t now, struct part *part)
 {
 	const uint8_t *bytes;
@@ -179,7 +179,7 @@ static bool read_store(struct cache_reader *reader, struct front *front,
 		!part_open(part, wanted->kind, bytes, size) || !part_fresh(&part->header, now))
 		return false;
 	if (usable(&part->header, now))
-		front_put(front, wanted->key, wanted->key_size, bytes, size);
+		hot_table_put(front, wanted->key, wanted->key_size, bytes, size);
 	return true;
 }
 
@@ -203,9 +203,9 @@ static bool read_host(struct cache_reader *reader, const cache_place *place, uin
 	struct wanted wanted;
 
 	want_host(&wanted, host->name, host->name_size, evidence->destination->port);
-	front_hash hash = place != NULL
+	hot_table_hash hash = place != NULL
 				  ? *place
-				  : front_find(reader->cache->hosts, wanted.key, wanted.key_size);
+				  : hot_table_find(reader->cache->hosts, wanted.key, wanted.key_size);
 	return read_front(reader->cache->hosts, hash, &wanted, now, most, &reader->host[index],
 		       &host->part) ||
 	       read_store(reader, reader->cache->hosts, &wanted, now, &host->part);
@@ -214,7 +214,7 @@ static bool read_host(struct cache_reader *reader, const cache_place *place, uin
 cache_place cache_prefetch(const struct cache_reader *reader, const struct destination *destination)
 {
 	struct wanted wanted;
-	const struct front *front;
+	const struct hot_table *front;
 
 	if (destination->kind == DESTINATION_DOMAIN) {
 		want_mx(&wanted, destination);
@@ -223,8 +223,8 @@ cache_place cache_prefetch(const struct cache_reader *reader, const struct desti
 		want_host(&wanted, destination->name, destination->name_length, destination->port);
 		front = reader->cache->hosts;
 	}
-	front_hash hash = front_find(front, wanted.key, wanted.key_size);
-	front_prefetch(front, hash);
+	hot_table_hash hash = hot_table_find(front, wanted.key, wanted.key_size);
+	hot_table_prefetch(front, hash);
 	return hash;
 }
 
@@ -259,13 +259,13 @@ void cache_read_end(struct cache_reader *reader)
 	reader->in_store = false;
 }
 
-bool cache_has_anchor(struct cache_reader *reader, const struct pin_anchor *anchor)
+bool cache_has_ta(struct cache_reader *reader, const struct pin_ta *anchor)
 {
 	char key[1 + sizeof *anchor];
 	const uint8_t *bytes;
 	size_t size;
 
-	key[0] = PART_ANCHOR;
+	key[0] = PART_TA;
 	memcpy(key + 1, anchor, sizeof *anchor);
 	bool own = !reader->in_store;
 	if (own)
@@ -273,7 +273,7 @@ bool cache_has_anchor(struct cache_reader *reader, const struct pin_anchor *anch
 	return store_reader_get(reader->store, key, sizeof key, &bytes, &size);
 }
 
-bool cache_read_next(struct cache_reader *reader, char key[CACHE_KEY_LONGEST], size_t *key_size,
+bool cache_read_next(struct cache_reader *reader, char key[CACHE_KEY_MAX], size_t *key_size,
 	struct part *part)
 {
 	const char *next;

@@ -8,8 +8,8 @@
  * The lookup thread alone writes: what it puts is pending for a moment, so that many parts share
  * one commit, and it sees what is pending itself.
  */
-#ifndef TLSAD_CACHE_H
-#define TLSAD_CACHE_H
+#ifndef TLSAD_CACHE_CACHE_H
+#define TLSAD_CACHE_CACHE_H
 
 #include "common/conf/conf.h"
 #include "common/verdict/evidence.h"
@@ -64,14 +64,14 @@ enum cache_result cache_read(struct cache_reader *reader, cache_place place, uin
 void cache_read_end(struct cache_reader *reader);
 
 /* Between the two: is the trust anchor known that a digest names? */
-bool cache_has_anchor(struct cache_reader *reader, const struct pin_anchor *anchor);
+bool cache_has_ta(struct cache_reader *reader, const struct pin_ta *anchor);
 
 /*
  * Go through all parts, in the order of their keys: `key`, of `*key_size` bytes, is that of the
  * last one seen, or empty. False behind the last. The part stays until cache_read_end().
  */
-enum { CACHE_KEY_LONGEST = STORE_KEY_LONGEST };
-bool cache_read_next(struct cache_reader *reader, char key[CACHE_KEY_LONGEST], size_t *key_size,
+enum { CACHE_KEY_MAX = STORE_KEY_MAX };
+bool cache_read_next(struct cache_reader *reader, char key[CACHE_KEY_MAX], size_t *key_size,
 	struct part *part);
 
 /* --- the lookup thread --------------------------------------------------------------------- */

@@ -25,9 +25,9 @@ struct slot {
 	_Atomic uint64_t words[];
 };
 
-_Static_assert(sizeof(struct slot) == FRONT_SLOT_HEAD, "what stands before the words");
+_Static_assert(sizeof(struct slot) == HOT_TABLE_SLOT_HEAD, "what stands before the words");
 
-struct front {
+struct hot_table {
 	uint8_t *slots;
 	size_t set_mask; /* number of sets less one */
 	size_t slot_size;
@@ -35,14 +35,14 @@ struct front {
 	_Atomic uint32_t epoch;
 };
 
-static size_t memory_size(const struct front *front)
+static size_t memory_size(const struct hot_table *front)
 {
 	return (front->set_mask + 1) * WAYS * front->slot_size;
 }
 
-struct front *front_new(size_t sets, size_t slot_size)
+struct hot_table *hot_table_new(size_t sets, size_t slot_size)
 {
-	struct front *front = calloc(1, sizeof *front);
+	struct hot_table *front = calloc(1, sizeof *front);
 
 	if (front == NULL)
 		return NULL;
@@ -57,13 +57,13 @@ struct front *front_new(size_t sets, size_t slot_size)
 		front->slots = slots;
 	if (front->slots == NULL ||
 		RAND_bytes((unsigned char *)&front->seed, sizeof front->seed) != 1) {
-		front_free(front);
+		hot_table_free(front);
 		return NULL;
 	}
 	return front;
 }
 
-void front_free(struct front *front)
+void hot_table_free(struct hot_table *front)
 {
 	if (front == NULL)
 		return;
@@ -72,17 +72,17 @@ void front_free(struct front *front)
 	free(front);
 }
 
-void front_clear(struct front *front)
+void hot_table_clear(struct hot_table *front)
 {
 	atomic_fetch_add(&front->epoch, 1);
 }
 
-front_hash front_find(const struct front *front, const char *key, size_t size)
+hot_table_hash hot_table_find(const struct hot_table *front, const char *key, size_t size)
 {
 	return hash_bytes(front->seed, key, size);
 }
 
-static struct slot *slot_at(const struct front *front, front_hash hash, unsigned place)
+static struct slot *slot_at(const struct hot_table *front, hot_table_hash hash, unsigned place)
 {
 	size_t set = (place < WAYS ? hash : hash >> 32) & front->set_mask;
 	return (struct slot *)(void *)(front->slots +
@@ -90,7 +90,7 @@ static struct slot *slot_at(const struct front *front, front_hash hash, unsigned
 }
 
 /* Waiting for memory, one cache line after the other, is most of what a look costs. */
-void front_prefetch(const struct front *front, front_hash hash)
+void hot_table_prefetch(const struct hot_table *front, hot_table_hash hash)
 {
 	for (unsigned way = 0; way < WAYS; way++) {
 		const char *slot = (const char *)slot_at(front, hash, way);
@@ -104,13 +104,13 @@ static uint64_t make_head(uint32_t epoch, size_t key_size, size_t size)
 	return (uint64_t)epoch << 32 | (uint64_t)key_size << 16 | size;
 }
 
-static size_t room(const struct front *front)
+static size_t room(const struct hot_table *front)
 {
-	return front->slot_size - FRONT_SLOT_HEAD;
+	return front->slot_size - HOT_TABLE_SLOT_HEAD;
 }
 
 /* Acquiring loads: the second look at the sequence is not done before them. */
-static bool read_slot(struct slot *slot, uint64_t head, size_t used, struct front_copy *copy)
+static bool read_slot(struct slot *slot, uint64_t head, size_t used, struct hot_table_copy *copy)
 {
 	uint64_t sequence = atomic_load_explicit(&slot->sequence, memory_order_acquire);
 
@@ -124,8 +124,8 @@ static bool read_slot(struct slot *slot, uint64_t head, size_t used, struct fron
 	       atomic_load_explicit(&slot->sequence, memory_order_relaxed) == sequence;
 }
 
-bool front_get(struct front *front, front_hash hash, const char *key, size_t key_size, size_t most,
-	struct front_copy *copy)
+bool hot_table_get(struct hot_table *front, hot_table_hash hash, const char *key, size_t key_size, size_t most,
+	struct hot_table_copy *copy)
 {
 	uint32_t epoch = atomic_load_explicit(&front->epoch, memory_order_acquire);
 
@@ -150,10 +150,10 @@ bool front_get(struct front *front, front_hash hash, const char *key, size_t key
 
 /* The slot that holds the key already, or an empty one, or one of the others in turn. */
 static struct slot *choose_slot(
-	const struct front *front, uint32_t epoch, const char *key, size_t key_size)
+	const struct hot_table *front, uint32_t epoch, const char *key, size_t key_size)
 {
-	front_hash hash = front_find(front, key, key_size);
-	struct front_copy copy;
+	hot_table_hash hash = hot_table_find(front, key, key_size);
+	struct hot_table_copy copy;
 	struct slot *empty = NULL;
 	uint64_t turn = 0;
 
@@ -173,11 +173,11 @@ static struct slot *choose_slot(
 	return empty != NULL ? empty : slot_at(front, hash, turn / 2 % PLACES);
 }
 
-void front_put(
-	struct front *front, const char *key, size_t key_size, const uint8_t *value, size_t size)
+void hot_table_put(
+	struct hot_table *front, const char *key, size_t key_size, const uint8_t *value, size_t size)
 {
 	uint32_t epoch = atomic_load_explicit(&front->epoch, memory_order_acquire);
-	uint8_t bytes[FRONT_SLOT_LARGEST - FRONT_SLOT_HEAD];
+	uint8_t bytes[HOT_TABLE_SLOT_MAX - HOT_TABLE_SLOT_HEAD];
 
 	if (key_size > room(front) || size > room(front) - key_size)
 		return;

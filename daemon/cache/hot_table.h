@@ -7,53 +7,53 @@
  * reader whose copy was written meanwhile has found nothing.
  *
  * A copy is not told when the store changes. Whoever uses it must know from the value itself that
- * it is still good, as parts tell by their times; front_clear() forgets everything at once.
+ * it is still good, as parts tell by their times; hot_table_clear() forgets everything at once.
  */
-#ifndef TLSAD_FRONT_H
-#define TLSAD_FRONT_H
+#ifndef TLSAD_CACHE_HOT_TABLE_H
+#define TLSAD_CACHE_HOT_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-	FRONT_SLOT_HEAD = 16,     /* of a slot, what it needs for itself */
-	FRONT_SLOT_LARGEST = 512, /* [bytes] */
+	HOT_TABLE_SLOT_HEAD = 16,     /* of a slot, what it needs for itself */
+	HOT_TABLE_SLOT_MAX = 512, /* [bytes] */
 };
 
-struct front;
+struct hot_table;
 
 /*
  * `sets` is a power of two; each has two slots of `slot_size` bytes, a multiple of a cache line. A
  * slot holds a key and a value that together are no longer than it is, less its head. The memory
  * is spent as it is used. NULL when there is none.
  */
-struct front *front_new(size_t sets, size_t slot_size);
-void front_free(struct front *front);
+struct hot_table *hot_table_new(size_t sets, size_t slot_size);
+void hot_table_free(struct hot_table *front);
 
 /* Where a value is copied to; `value` points into `bytes`. */
-struct front_copy {
-	_Alignas(8) uint8_t bytes[FRONT_SLOT_LARGEST - FRONT_SLOT_HEAD];
+struct hot_table_copy {
+	_Alignas(8) uint8_t bytes[HOT_TABLE_SLOT_MAX - HOT_TABLE_SLOT_HEAD];
 	const uint8_t *value;
 	size_t size;
 };
 
 /* Where a key leads to. */
-typedef uint64_t front_hash;
+typedef uint64_t hot_table_hash;
 
-front_hash front_find(const struct front *front, const char *key, size_t key_size);
+hot_table_hash hot_table_find(const struct hot_table *front, const char *key, size_t key_size);
 
-/* Have that memory fetched, for a front_get() soon. */
-void front_prefetch(const struct front *front, front_hash hash);
+/* Have that memory fetched, for a hot_table_get() soon. */
+void hot_table_prefetch(const struct hot_table *front, hot_table_hash hash);
 
 /* Find the value of the key, whose hash this is, and copy no more than its first `most` bytes. */
-bool front_get(struct front *front, front_hash hash, const char *key, size_t key_size, size_t most,
-	struct front_copy *copy);
+bool hot_table_get(struct hot_table *front, hot_table_hash hash, const char *key, size_t key_size, size_t most,
+	struct hot_table_copy *copy);
 
 /* Keep a copy, in place of another one perhaps; not if there is no room for it. */
-void front_put(
-	struct front *front, const char *key, size_t key_size, const uint8_t *value, size_t size);
+void hot_table_put(
+	struct hot_table *front, const char *key, size_t key_size, const uint8_t *value, size_t size);
 
-void front_clear(struct front *front);
+void hot_table_clear(struct hot_table *front);
 
 #endif

@@ -4,8 +4,8 @@
  * RFC 2308 and the TTLs say how long something may be kept; floors, ceilings, the life of a
  * failure, refreshing ahead and staying on after a failed refresh are settings.
  */
-#ifndef TLSAD_LIFETIME_H
-#define TLSAD_LIFETIME_H
+#ifndef TLSAD_CACHE_LIFETIME_H
+#define TLSAD_CACHE_LIFETIME_H
 
 #include "common/part/part.h"
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-	READERS_MOST = 128, /* threads of this process */
+	READERS_MAX = 128, /* threads of this process */
 	/* LMDB gives each reader 64 bytes, and itself as much and a little. */
 	READERS_FILE_SIZE = 16384,
 	/*
@@ -22,8 +22,8 @@ enum {
 	 * and the one before it freed cannot be used yet. Values that come together lie all over
 	 * the trees, so in a small store that is nearly all of it, in a large one these many.
 	 */
-	PAGES_FREE_MOST = 8192,
-	DISK_ROOM_LEAST = 64 * 1024, /* [bytes] some commits' worth */
+	PAGES_FREE_MAX = 8192,
+	DISK_ROOM_MIN = 64 * 1024, /* [bytes] some commits' worth */
 	EVICT_AT_ONCE = 256,
 	EVICT_STEP = 16,
 };
@@ -83,7 +83,7 @@ int store_open_env(MDB_env **env, const char *path, uint64_t size, unsigned flag
 	if (code != 0)
 		return code;
 	if ((code = mdb_env_set_maxdbs(*env, 2)) != 0 ||
-		(code = mdb_env_set_maxreaders(*env, READERS_MOST)) != 0 ||
+		(code = mdb_env_set_maxreaders(*env, READERS_MAX)) != 0 ||
 		(code = mdb_env_set_mapsize(*env, size)) != 0 ||
 		(code = mdb_env_open(
 			 *env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | flags, 0640)) != 0) {
@@ -298,7 +298,7 @@ bool store_disk_has_room(const struct store *store)
 {
 	struct statvfs disk;
 	return fstatvfs(store->lock, &disk) != 0 ||
-	       (uint64_t)disk.f_bavail * disk.f_frsize >= DISK_ROOM_LEAST;
+	       (uint64_t)disk.f_bavail * disk.f_frsize >= DISK_ROOM_MIN;
 }
 
 static bool trouble(struct store *store, int code)
@@ -380,7 +380,7 @@ bool store_put(struct store *store, const char *key, size_t key_size, const uint
 	MDB_val name = {.mv_size = key_size, .mv_data = (void *)(uintptr_t)key};
 	int code;
 
-	if (key_size == 0 || key_size > STORE_KEY_LONGEST)
+	if (key_size == 0 || key_size > STORE_KEY_MAX)
 		return trouble(store, MDB_BAD_VALSIZE);
 	if (!begin(store))
 		return false;
@@ -504,8 +504,8 @@ static bool scarce(struct store *store)
 	size_t entries, pages;
 	size_t least = store->pages * 5 / 8;
 
-	if (least > PAGES_FREE_MOST)
-		least = PAGES_FREE_MOST;
+	if (least > PAGES_FREE_MAX)
+		least = PAGES_FREE_MAX;
 	return count(store, &entries, &pages) && entries > 0 && pages + least > store->pages;
 }
 

@@ -10,8 +10,8 @@
  * failure may lose or damage the file. That is why store_open() looks through the whole file, in
  * a child process that may crash on it, and sets aside what is damaged.
  */
-#ifndef TLSAD_STORE_H
-#define TLSAD_STORE_H
+#ifndef TLSAD_CACHE_STORE_H
+#define TLSAD_CACHE_STORE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ struct store;
 struct store_reader;
 
 enum {
-	STORE_KEY_LONGEST = 500, /* of LMDB's 511, less the order */
+	STORE_KEY_MAX = 500, /* of LMDB's 511, less the order */
 	STORE_ERROR_SIZE = 400,
 };
 

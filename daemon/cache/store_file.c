@@ -149,7 +149,7 @@ static enum verdict_of_child copy_value(struct copying *copying, MDB_val *key, c
 {
 	uint32_t order;
 
-	if (data->mv_size < sizeof order || key->mv_size > STORE_KEY_LONGEST)
+	if (data->mv_size < sizeof order || key->mv_size > STORE_KEY_MAX)
 		return FILE_DAMAGED;
 	memcpy(&order, data->mv_data, sizeof order);
 	const uint8_t *value = (const uint8_t *)data->mv_data + sizeof order;

@@ -13,8 +13,8 @@
  * failure, is read by a child process, value by value, into a new file; whatever goes wrong on
  * that way, a crash of the child included, means that the old file is damaged.
  */
-#ifndef TLSAD_STORE_FILE_H
-#define TLSAD_STORE_FILE_H
+#ifndef TLSAD_CACHE_STORE_FILE_H
+#define TLSAD_CACHE_STORE_FILE_H
 
 #include "daemon/cache/store.h"
 
@@ -32,7 +32,7 @@ struct store_trees {
 };
 
 struct store_order_key {
-	char bytes[sizeof(uint32_t) + STORE_KEY_LONGEST];
+	char bytes[sizeof(uint32_t) + STORE_KEY_MAX];
 	MDB_val val;
 };
 

@@ -29,42 +29,42 @@ enum {
 #define SUFFIX ".pem"
 #define TEMPORARY ".tlsad-"
 
-struct tafiles {
+struct ta_files {
 	char *directory;
 	char *prefix; /* the directory as Postfix sees it */
-	struct front *known;
+	struct hot_table *known;
 	bool complained; /* of files that cannot be written, until one can */
 };
 
-/* What is kept under a struct tafile_key. */
+/* What is kept under a struct ta_file_key. */
 struct known {
 	uint32_t until;
 	uint32_t obstacle; /* enum pin_obstacle; PIN_CLEAR: there is a file */
-	uint8_t digest[TAFILE_DIGEST_SIZE];
+	uint8_t digest[TA_FILE_DIGEST_SIZE];
 };
 
-struct tafiles *tafiles_new(const struct conf *conf)
+struct ta_files *ta_files_new(const struct conf *conf)
 {
-	struct tafiles *tafiles = calloc(1, sizeof *tafiles);
+	struct ta_files *tafiles = calloc(1, sizeof *tafiles);
 	const char *prefix = conf->dane.tafile_prefix;
 
 	if (tafiles == NULL)
 		return NULL;
 	tafiles->directory = strdup(conf->dane.tafile_dir);
 	tafiles->prefix = strdup(prefix[0] != '\0' ? prefix : conf->dane.tafile_dir);
-	tafiles->known = front_new(KNOWN_SETS, KNOWN_SLOT);
+	tafiles->known = hot_table_new(KNOWN_SETS, KNOWN_SLOT);
 	if (tafiles->directory == NULL || tafiles->prefix == NULL || tafiles->known == NULL) {
-		tafiles_free(tafiles);
+		ta_files_free(tafiles);
 		return NULL;
 	}
 	return tafiles;
 }
 
-void tafiles_free(struct tafiles *tafiles)
+void ta_files_free(struct ta_files *tafiles)
 {
 	if (tafiles == NULL)
 		return;
-	front_free(tafiles->known);
+	hot_table_free(tafiles->known);
 	free(tafiles->directory);
 	free(tafiles->prefix);
 	free(tafiles);
@@ -82,7 +82,7 @@ static bool add_hosts(EVP_MD_CTX *context, const struct evidence *evidence)
 	return true;
 }
 
-bool tafile_key(struct tafile_key *key, const struct pins *pins, const struct evidence *evidence)
+bool ta_file_key(struct ta_file_key *key, const struct pins *pins, const struct evidence *evidence)
 {
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	uint16_t port = evidence->destination->port;
@@ -97,56 +97,56 @@ bool tafile_key(struct tafile_key *key, const struct pins *pins, const struct ev
 
 /* --- what is known ------------------------------------------------------------------------- */
 
-static void file_name(char name[TAFILE_NAME_SIZE], const uint8_t digest[TAFILE_DIGEST_SIZE])
+static void file_name(char name[TA_FILE_NAME_SIZE], const uint8_t digest[TA_FILE_DIGEST_SIZE])
 {
-	size_t at = (size_t)snprintf(name, TAFILE_NAME_SIZE, PREFIX);
+	size_t at = (size_t)snprintf(name, TA_FILE_NAME_SIZE, PREFIX);
 
-	for (size_t i = 0; i < TAFILE_DIGEST_SIZE; i++, at += 2)
-		snprintf(name + at, TAFILE_NAME_SIZE - at, "%02x", digest[i]);
-	snprintf(name + at, TAFILE_NAME_SIZE - at, SUFFIX);
+	for (size_t i = 0; i < TA_FILE_DIGEST_SIZE; i++, at += 2)
+		snprintf(name + at, TA_FILE_NAME_SIZE - at, "%02x", digest[i]);
+	snprintf(name + at, TA_FILE_NAME_SIZE - at, SUFFIX);
 }
 
-void tafiles_find(struct tafiles *tafiles, const struct tafile_key *key, uint32_t now,
-	struct tafile_finding *finding)
+void ta_files_find(struct ta_files *tafiles, const struct ta_file_key *key, uint32_t now,
+	struct ta_file_finding *finding)
 {
-	struct front_copy copy;
+	struct hot_table_copy copy;
 	struct known known;
 	const char *bytes = (const char *)key->digest;
-	front_hash hash = front_find(tafiles->known, bytes, sizeof key->digest);
+	hot_table_hash hash = hot_table_find(tafiles->known, bytes, sizeof key->digest);
 
-	finding->state = TAFILE_UNKNOWN;
+	finding->state = TA_FILE_UNKNOWN;
 	finding->key = *key;
-	if (!front_get(tafiles->known, hash, bytes, sizeof key->digest, SIZE_MAX, &copy) ||
+	if (!hot_table_get(tafiles->known, hash, bytes, sizeof key->digest, SIZE_MAX, &copy) ||
 		copy.size != sizeof known)
 		return;
 	memcpy(&known, copy.value, sizeof known);
 	if (now >= known.until)
 		return;
 	finding->obstacle = (enum pin_obstacle)known.obstacle;
-	finding->state = finding->obstacle == PIN_CLEAR ? TAFILE_READY : TAFILE_IMPOSSIBLE;
+	finding->state = finding->obstacle == PIN_CLEAR ? TA_FILE_READY : TA_FILE_IMPOSSIBLE;
 	memcpy(finding->digest, known.digest, sizeof known.digest);
 }
 
-void tafiles_path(const struct tafiles *tafiles, const struct tafile_finding *finding,
-	char path[TAFILE_PATH_SIZE])
+void ta_files_path(const struct ta_files *tafiles, const struct ta_file_finding *finding,
+	char path[TA_FILE_PATH_SIZE])
 {
-	char name[TAFILE_NAME_SIZE];
+	char name[TA_FILE_NAME_SIZE];
 
 	file_name(name, finding->digest);
-	snprintf(path, TAFILE_PATH_SIZE, "%s/%s", tafiles->prefix, name);
+	snprintf(path, TA_FILE_PATH_SIZE, "%s/%s", tafiles->prefix, name);
 }
 
-static void know(struct tafiles *tafiles, struct tafile_finding *finding, uint32_t until)
+static void know(struct ta_files *tafiles, struct ta_file_finding *finding, uint32_t until)
 {
 	struct known known = {.until = until, .obstacle = finding->obstacle};
 
-	finding->state = finding->obstacle == PIN_CLEAR ? TAFILE_READY : TAFILE_IMPOSSIBLE;
+	finding->state = finding->obstacle == PIN_CLEAR ? TA_FILE_READY : TA_FILE_IMPOSSIBLE;
 	memcpy(known.digest, finding->digest, sizeof known.digest);
-	front_put(tafiles->known, (const char *)finding->key.digest, sizeof finding->key.digest,
+	hot_table_put(tafiles->known, (const char *)finding->key.digest, sizeof finding->key.digest,
 		(const uint8_t *)&known, sizeof known);
 }
 
-void tafiles_refuse(struct tafiles *tafiles, struct tafile_finding *finding,
+void ta_files_refuse(struct ta_files *tafiles, struct ta_file_finding *finding,
 	enum pin_obstacle obstacle, uint32_t until)
 {
 	finding->obstacle = obstacle;
@@ -159,7 +159,7 @@ void tafiles_refuse(struct tafiles *tafiles, struct tafile_finding *finding,
 /* Stable: the same anchors in another order make the same file. */
 static int compare_anchors(const void *one, const void *other)
 {
-	const struct tafile_anchor *a = one, *b = other;
+	const struct ta_file_ta *a = one, *b = other;
 
 	if (a->selector != b->selector)
 		return a->selector < b->selector ? -1 : 1;
@@ -169,9 +169,9 @@ static int compare_anchors(const void *one, const void *other)
 }
 
 /* Postfix reads the blocks CERTIFICATE and PUBLIC KEY (its tls_dane.c). */
-static BIO *make_content(const struct tafile_anchor *anchors, size_t count)
+static BIO *make_content(const struct ta_file_ta *anchors, size_t count)
 {
-	struct tafile_anchor *sorted = calloc(count, sizeof *sorted);
+	struct ta_file_ta *sorted = calloc(count, sizeof *sorted);
 	BIO *content = BIO_new(BIO_s_mem());
 	bool good = sorted != NULL && content != NULL;
 
@@ -259,7 +259,7 @@ static bool write_file(int directory, const char *name, const char *content, siz
 
 /* With its modification time at now: so long it was known to be of use. False with errno. */
 static bool provide(
-	const struct tafiles *tafiles, const char *name, const char *content, size_t size)
+	const struct ta_files *tafiles, const char *name, const char *content, size_t size)
 {
 	int directory = open(tafiles->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -274,7 +274,7 @@ static bool provide(
 	return good;
 }
 
-static void note_result(struct tafiles *tafiles, bool good)
+static void note_result(struct ta_files *tafiles, bool good)
 {
 	if (!good && !tafiles->complained)
 		log_error("cannot write trust anchors to [dane] tafile_dir = %s: %s; answers that "
@@ -285,10 +285,10 @@ static void note_result(struct tafiles *tafiles, bool good)
 	tafiles->complained = !good;
 }
 
-void tafiles_make(struct tafiles *tafiles, struct tafile_finding *finding,
-	const struct tafile_anchor *anchors, size_t count, uint32_t now, uint32_t until)
+void ta_files_make(struct ta_files *tafiles, struct ta_file_finding *finding,
+	const struct ta_file_ta *anchors, size_t count, uint32_t now, uint32_t until)
 {
-	char name[TAFILE_NAME_SIZE], *bytes;
+	char name[TA_FILE_NAME_SIZE], *bytes;
 	BIO *content = make_content(anchors, count);
 	bool good = false;
 
@@ -305,19 +305,19 @@ void tafiles_make(struct tafiles *tafiles, struct tafile_finding *finding,
 	}
 	finding->obstacle = PIN_CLEAR;
 	if (good)
-		know(tafiles, finding, until < now + TAFILE_TRUST ? until : now + TAFILE_TRUST);
+		know(tafiles, finding, until < now + TA_FILE_TRUST ? until : now + TA_FILE_TRUST);
 	else
-		tafiles_refuse(tafiles, finding, PIN_NOT_WRITTEN, now + TAFILE_PATIENCE);
+		ta_files_refuse(tafiles, finding, PIN_NOT_WRITTEN, now + TA_FILE_PATIENCE);
 }
 
 static bool is_ours(const char *name)
 {
-	return strlen(name) == TAFILE_NAME_SIZE - 1 &&
+	return strlen(name) == TA_FILE_NAME_SIZE - 1 &&
 	       strncmp(name, PREFIX, sizeof PREFIX - 1) == 0 &&
-	       strcmp(name + TAFILE_NAME_SIZE - sizeof SUFFIX, SUFFIX) == 0;
+	       strcmp(name + TA_FILE_NAME_SIZE - sizeof SUFFIX, SUFFIX) == 0;
 }
 
-void tafiles_sweep(struct tafiles *tafiles, uint32_t now, uint32_t unused)
+void ta_files_sweep(struct ta_files *tafiles, uint32_t now, uint32_t unused)
 {
 	DIR *directory = opendir(tafiles->directory);
 	struct dirent *entry;

@@ -122,7 +122,7 @@ static void ask_map(struct control_connection *connection, json_t *id, const cha
 {
 	struct control *control = connection->control;
 	struct socketmap_request request;
-	char payload[CONTROL_REQUEST_LONGEST + 64];
+	char payload[CONTROL_REQUEST_MAX + 64];
 	struct text text;
 
 	int size = snprintf(payload, sizeof payload, "%s %s", map, key);
@@ -140,7 +140,7 @@ static void ask_map(struct control_connection *connection, json_t *id, const cha
 	if (wait != NULL) {
 		wait->explain = explain;
 		wait->request = request;
-		if (lookup_ask(control->world.lookup, &request.destination,
+		if (lookup_ask(control->services.lookup, &request.destination,
 			    socketmap_wants_pins(&control->socketmap, &request), &control->mailbox,
 			    wait))
 			return;
@@ -238,7 +238,7 @@ static void do_flush(struct control_connection *connection, json_t *id, json_t *
 	*message = flush;
 	message->reply_to = &control->mailbox;
 	message->waiter = wait;
-	mailbox_post(lookup_mailbox(control->world.lookup), &message->message);
+	mailbox_post(lookup_mailbox(control->services.lookup), &message->message);
 }
 
 static void take_flushed(struct control *control, const struct flush_answer *answer)
@@ -299,7 +299,7 @@ static void add_server(json_t *status, const struct control *control)
 {
 	struct server_figures figures;
 
-	server_figures(control->world.server, &figures);
+	server_figures(control->services.server, &figures);
 	json_object_set_new(status, "workers", number(figures.workers));
 	json_object_set_new(status, "connections", number(figures.connections));
 	json_object_set_new(status, "accepted", number(figures.accepted));
@@ -342,7 +342,7 @@ static void add_reasons(json_t *lookups, const struct lookup_counters *counters)
 static void add_health(json_t *status, const struct control *control)
 {
 	char words[HEALTH_WORDS_SIZE];
-	bool healthy = health_check(control->world.server, control->world.lookup, words);
+	bool healthy = health_check(control->services.server, control->services.lookup, words);
 
 	json_object_set_new(status, "healthy", json_boolean(healthy));
 	json_object_set_new(status, "health", json_string(words));
@@ -350,7 +350,7 @@ static void add_health(json_t *status, const struct control *control)
 
 static void add_lookups(json_t *status, const struct control *control)
 {
-	const struct lookup_counters *counters = lookup_counters(control->world.lookup);
+	const struct lookup_counters *counters = lookup_counters(control->services.lookup);
 	enum probe_result validation = (enum probe_result)atomic_load(&counters->resolver.result);
 
 	json_object_set_new(status, "lookups",
@@ -363,7 +363,7 @@ static void add_lookups(json_t *status, const struct control *control)
 	add_reasons(json_object_get(status, "lookups"), counters);
 	json_object_set_new(status, "deferred",
 		json_pack("{s:o, s:o}", "destinations", number(atomic_load(&counters->deferred)),
-			"longest", number(lookup_deferred_seconds(control->world.lookup))));
+			"longest", number(lookup_deferred_seconds(control->services.lookup))));
 	json_object_set_new(status, "resolver",
 		json_pack("{s:s, s:s}", "state", probe_result_name(validation), "text",
 			probe_result_text(validation)));
@@ -373,7 +373,7 @@ static void add_cache(json_t *status, const struct control *control)
 {
 	struct store_figures figures;
 
-	cache_figures(control->world.cache, &figures);
+	cache_figures(control->services.cache, &figures);
 	json_object_set_new(status, "cache",
 		json_pack("{s:s, s:o, s:o, s:o, s:o}", "path", control->conf->cache.path, "entries",
 			number(figures.entries), "size", number(figures.bytes), "max_size",
@@ -383,7 +383,7 @@ static void add_cache(json_t *status, const struct control *control)
 static void do_status(struct control_connection *connection, json_t *id, json_t *request)
 {
 	const struct control *control = connection->control;
-	const struct listeners *listeners = server_listeners(control->world.server);
+	const struct listeners *listeners = server_listeners(control->services.server);
 	json_t *status = json_object(), *endpoints = json_array();
 
 	(void)request;
@@ -408,12 +408,12 @@ static void do_status(struct control_connection *connection, json_t *id, json_t 
 
 static void do_reload(struct control_connection *connection, json_t *id, json_t *request)
 {
-	struct control_world *world = &connection->control->world;
+	struct control_services *services = &connection->control->services;
 	json_t *changed = json_array(), *restart = json_array();
 	char error[CONF_ERROR_SIZE];
 
 	(void)request;
-	if (world->reload(world->context, changed, restart, error, sizeof error)) {
+	if (services->reload(services->context, changed, restart, error, sizeof error)) {
 		control_answer(connection, id,
 			json_pack("{s:O, s:O}", "changed", changed, "restart", restart));
 	} else {
@@ -497,8 +497,8 @@ static void connection_free(struct control_connection *connection)
 static bool is_busy(const struct control_connection *connection)
 {
 	struct evbuffer *output = bufferevent_get_output(connection->buffer);
-	return connection->wait_count >= CONTROL_WAITS_MOST || connection->stream != NULL ||
-	       evbuffer_get_length(output) > CONTROL_UNREAD_MOST;
+	return connection->wait_count >= CONTROL_WAITS_MAX || connection->stream != NULL ||
+	       evbuffer_get_length(output) > CONTROL_UNREAD_MAX;
 }
 
 /* False when the connection has ended. */
@@ -510,12 +510,12 @@ static bool handle_input(struct control_connection *connection)
 		size_t size = evbuffer_get_length(input), payload_size, used;
 		const char *payload;
 
-		if (size > CONTROL_REQUEST_LONGEST + NETSTRING_HEAD + 1)
-			size = CONTROL_REQUEST_LONGEST + NETSTRING_HEAD + 1;
+		if (size > CONTROL_REQUEST_MAX + NETSTRING_HEAD + 1)
+			size = CONTROL_REQUEST_MAX + NETSTRING_HEAD + 1;
 		const char *bytes = (const char *)evbuffer_pullup(input, (ev_ssize_t)size);
 		enum netstring_result found =
 			bytes == NULL ? NETSTRING_BAD
-				      : netstring_parse(bytes, size, CONTROL_REQUEST_LONGEST,
+				      : netstring_parse(bytes, size, CONTROL_REQUEST_MAX,
 						&payload, &payload_size, &used);
 		if (found == NETSTRING_PARTIAL)
 			break;
@@ -599,7 +599,7 @@ static void pause_accepting(struct control *control)
 
 uint32_t control_descriptors(void)
 {
-	return descriptors_share(CONTROL_CONNECTIONS_LEAST, CONTROL_CONNECTIONS_MOST);
+	return descriptors_share(CONTROL_CONNECTIONS_MIN, CONTROL_CONNECTIONS_MAX);
 }
 
 static void accept_one(evutil_socket_t fd, short what, void *context)
@@ -620,7 +620,7 @@ static void accept_one(evutil_socket_t fd, short what, void *context)
 	connection = calloc(1, sizeof *connection);
 	if (connection != NULL)
 		connection->buffer = bufferevent_socket_new(
-			control->world.base, accepted, BEV_OPT_CLOSE_ON_FREE);
+			control->services.base, accepted, BEV_OPT_CLOSE_ON_FREE);
 	if (connection == NULL || connection->buffer == NULL) {
 		free(connection);
 		close(accepted);
@@ -630,7 +630,7 @@ static void accept_one(evutil_socket_t fd, short what, void *context)
 	TAILQ_INSERT_TAIL(&control->connections, connection, link);
 	control->connection_count++;
 	bufferevent_setcb(connection->buffer, read_more, write_more, connection_ended, connection);
-	bufferevent_setwatermark(connection->buffer, EV_READ, 0, 2 * CONTROL_REQUEST_LONGEST);
+	bufferevent_setwatermark(connection->buffer, EV_READ, 0, 2 * CONTROL_REQUEST_MAX);
 	bufferevent_setwatermark(connection->buffer, EV_WRITE, CONTROL_OUTPUT_LOW, 0);
 	bufferevent_enable(connection->buffer, EV_READ | EV_WRITE);
 }
@@ -656,19 +656,19 @@ static bool watch_listeners(struct control *control)
 
 	control->accepting = calloc(listeners->count, sizeof(struct event *));
 	for (size_t i = 0; control->accepting != NULL && i < listeners->count; i++) {
-		control->accepting[i] = event_new(control->world.base, listeners->sockets[i],
+		control->accepting[i] = event_new(control->services.base, listeners->sockets[i],
 			EV_READ | EV_PERSIST, accept_one, control);
 		if (control->accepting[i] == NULL || event_add(control->accepting[i], NULL) != 0)
 			return false;
 	}
-	control->resuming = evtimer_new(control->world.base, resume_accepting, control);
+	control->resuming = evtimer_new(control->services.base, resume_accepting, control);
 	return control->accepting != NULL && control->resuming != NULL;
 }
 
 struct listeners *control_listen(const struct conf *conf, struct activation *activation,
-	const struct account *owner, char *error, size_t error_size)
+	const struct privileges *owner, char *error, size_t error_size)
 {
-	struct listeners_wish wish = {
+	struct listeners_settings wish = {
 		.name = "control",
 		.endpoints = &conf->server.control,
 		.count = conf->server.control[0] != '\0' ? 1 : 0,
@@ -680,7 +680,7 @@ struct listeners *control_listen(const struct conf *conf, struct activation *act
 }
 
 struct control *control_new(
-	const struct control_world *world, struct conf *conf, struct listeners *listeners)
+	const struct control_services *services, struct conf *conf, struct listeners *listeners)
 {
 	struct control *control = calloc(1, sizeof *control);
 
@@ -688,18 +688,18 @@ struct control *control_new(
 		return NULL;
 	TAILQ_INIT(&control->connections);
 	TAILQ_INIT(&control->waits);
-	control->world = *world;
+	control->services = *services;
 	control->conf = conf_hold(conf);
 	control->mailbox.wake = -1;
 	control->started = clock_steady();
 	control->socketmap = (struct socketmap){
-		.reader = cache_reader_new(world->cache),
-		.tafiles = world->tafiles,
+		.reader = cache_reader_new(services->cache),
+		.tafiles = services->tafiles,
 		.conf = control->conf,
 		.counters = &control->counters,
 	};
 	if (control->socketmap.reader != NULL &&
-		mailbox_init(&control->mailbox, world->base, take_message, control)) {
+		mailbox_init(&control->mailbox, services->base, take_message, control)) {
 		control->listeners = listeners;
 		if (watch_listeners(control))
 			return control;

@@ -25,15 +25,15 @@
  *   reload                     changed: settings that were taken over; restart: those that will be
  *                              at the next start
  *
- * A request over CONTROL_REQUEST_LONGEST bytes, or what is no netstring, ends the connection; what
+ * A request over CONTROL_REQUEST_MAX bytes, or what is no netstring, ends the connection; what
  * is no JSON object or no verb is answered with an error. Streams wait for their reader and hold
  * no lock and no snapshot of the cache meanwhile. Beyond control_descriptors() connections one
  * is told so, with an error, and closed.
  *
  * All of it runs in the main thread.
  */
-#ifndef TLSAD_CONTROL_H
-#define TLSAD_CONTROL_H
+#ifndef TLSAD_CONTROL_CONTROL_H
+#define TLSAD_CONTROL_CONTROL_H
 
 #include "common/conf/conf.h"
 #include "daemon/cache/cache.h"
@@ -45,10 +45,10 @@
 #include <jansson.h>
 
 enum {
-	CONTROL_REQUEST_LONGEST = 16384,
-	CONTROL_CONNECTIONS_LEAST = 4, /* where descriptors are scarce */
-	CONTROL_CONNECTIONS_MOST = 32,
-	CONTROL_WAITS_MOST = 1024, /* lookups of one connection under way; then nothing is read */
+	CONTROL_REQUEST_MAX = 16384,
+	CONTROL_CONNECTIONS_MIN = 4, /* where descriptors are scarce */
+	CONTROL_CONNECTIONS_MAX = 32,
+	CONTROL_WAITS_MAX = 1024, /* lookups of one connection under way; then nothing is read */
 };
 
 struct control;
@@ -57,10 +57,10 @@ struct control;
 uint32_t control_descriptors(void);
 
 /* Of whom the main thread is made up; all outlive the control. */
-struct control_world {
+struct control_services {
 	struct event_base *base;
 	struct cache *cache;
-	struct tafiles *tafiles; /* or NULL */
+	struct ta_files *tafiles; /* or NULL */
 	struct lookup *lookup;
 	struct server *server;
 	/*
@@ -77,11 +77,11 @@ struct control_world {
  * that is not possible. To be called early, as server_new() is.
  */
 struct listeners *control_listen(const struct conf *conf, struct activation *activation,
-	const struct account *owner, char *error, size_t error_size);
+	const struct privileges *owner, char *error, size_t error_size);
 
 /* Answer there. The listeners become the control's; NULL, and they do not, when out of memory. */
 struct control *control_new(
-	const struct control_world *world, struct conf *conf, struct listeners *listeners);
+	const struct control_services *services, struct conf *conf, struct listeners *listeners);
 
 /* Accept no more, and remove the sockets' files: a successor may make its own from then on. */
 void control_stop(struct control *control);

@@ -1,8 +1,8 @@
 /*
  * control_connection: what control.c, the verbs, and control_stream.c, the lists, share.
  */
-#ifndef TLSAD_CONTROL_CONNECTION_H
-#define TLSAD_CONTROL_CONNECTION_H
+#ifndef TLSAD_CONTROL_CONTROL_CONNECTION_H
+#define TLSAD_CONTROL_CONTROL_CONNECTION_H
 
 #include "daemon/control/control.h"
 #include "daemon/loop/mailbox.h"
@@ -15,7 +15,7 @@ enum {
 	/* [bytes] A list goes on when no more than this waits to be written. */
 	CONTROL_OUTPUT_LOW = 16384,
 	CONTROL_OUTPUT_HIGH = 65536,   /* and pauses above */
-	CONTROL_UNREAD_MOST = 4 << 20, /* of other answers; then no request is read */
+	CONTROL_UNREAD_MAX = 4 << 20, /* of other answers; then no request is read */
 	CONTROL_PAUSE = 1,             /* [s] until accepting is tried again */
 };
 
@@ -30,7 +30,7 @@ struct control_connection {
 };
 
 struct control {
-	struct control_world world;
+	struct control_services services;
 	struct conf *conf;
 	struct listeners *listeners; /* NULL: nothing is accepted any more */
 	struct event **accepting;    /* one for each */
@@ -42,7 +42,7 @@ struct control {
 	TAILQ_HEAD(, control_wait) waits;
 	struct socketmap_counters counters; /* of no interest: nobody asks them as Postfix */
 	struct socketmap socketmap;
-	char reply[SOCKETMAP_REPLY_LONGEST + 1]; /* of a map */
+	char reply[SOCKETMAP_REPLY_MAX + 1]; /* of a map */
 };
 
 /* Each takes the object; `id` may be NULL. */

@@ -17,7 +17,7 @@ struct control_stream {
 	char map[16];
 	uint64_t count;
 	size_t key_size;
-	char key[CACHE_KEY_LONGEST]; /* of the last part seen */
+	char key[CACHE_KEY_MAX]; /* of the last part seen */
 };
 
 static const char *status_of(const struct part *part)
@@ -27,7 +27,7 @@ static const char *status_of(const struct part *part)
 		return mx_status_name(part->header.status);
 	case PART_HOST:
 		return host_status_name(part->header.status);
-	case PART_ANCHOR:
+	case PART_TA:
 		return "learned";
 	default:
 		return "failed";
@@ -41,7 +41,7 @@ static const char *kind_of(const struct part *part)
 		return "mx";
 	case PART_HOST:
 		return "host";
-	case PART_ANCHOR:
+	case PART_TA:
 		return "anchor";
 	default:
 		return "attempt";
@@ -53,10 +53,10 @@ static void set_name(json_t *entry, const struct control_stream *stream, const s
 {
 	const char *name = stream->key + 1;
 	size_t size = stream->key_size - 1;
-	char hex[2 * (1 + CACHE_KEY_LONGEST)];
+	char hex[2 * (1 + CACHE_KEY_MAX)];
 	struct text text;
 
-	if (part->header.kind == PART_ANCHOR) {
+	if (part->header.kind == PART_TA) {
 		text_init(&text, hex, sizeof hex);
 		text_add_hex(&text, name, size);
 		json_object_set_new(entry, "name", json_string(hex));
@@ -100,7 +100,7 @@ static void send_answer(struct control_connection *connection)
 	struct control_stream *stream = connection->stream;
 	struct control *control = connection->control;
 	struct socketmap_request request;
-	char payload[sizeof stream->map + CACHE_KEY_LONGEST];
+	char payload[sizeof stream->map + CACHE_KEY_MAX];
 	struct text text;
 
 	int size = snprintf(payload, sizeof payload, "%s %.*s", stream->map,

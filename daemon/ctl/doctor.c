@@ -24,7 +24,7 @@ struct options {
 /* Configurations of Postfix that could be read. */
 struct mails {
 	size_t count;
-	struct mail list[ARGUMENT_LIST_MOST];
+	struct mail list[ARGUMENT_LIST_MAX];
 };
 
 static int read_options(struct ctl *ctl, const struct command *command, int count, char **arguments,

@@ -54,7 +54,7 @@ int exception_add_run(struct ctl *ctl, const struct command *command, int count,
 		{"reason", 'r', ARGUMENT_TEXT, "TEXT", "why, for those who come after you",
 			&terms.reason, 0, 0, NULL},
 	};
-	char value[EXCEPTION_REASON_LONGEST + 64], date[EXCEPTION_DATE_SIZE];
+	char value[EXCEPTION_REASON_MAX + 64], date[EXCEPTION_DATE_SIZE];
 	struct text text;
 	int status =
 		arguments_parse_operands(ctl, command, table, 2, count, arguments, 2, operands);

@@ -19,7 +19,7 @@ static const char *state_of(
 	if (!exception_in_force(exception, now))
 		return "ended";
 	rules_find_key(conf->rules, exception->key, now, &ruling);
-	return floor_exception_text(floor_exception(ruling.minimum, exception->level));
+	return exception_effect_text(exception_effect(ruling.minimum, exception->level));
 }
 
 static void print_text(const struct conf *conf, uint32_t now)

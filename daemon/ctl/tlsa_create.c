@@ -17,7 +17,7 @@
 
 enum {
 	ERROR_SIZE = 640,
-	RECORDS_MOST = 16, /* of one chain; a longer one is no mail server's */
+	RECORDS_MAX = 16, /* of one chain; a longer one is no mail server's */
 	TTL_UNSET = UINT32_MAX,
 };
 
@@ -38,10 +38,10 @@ struct made {
 struct creation {
 	struct ctl *ctl;
 	struct options options;
-	char name[DESTINATION_NAME_LONGEST + 1];
+	char name[DESTINATION_NAME_MAX + 1];
 	char address[INET6_ADDRSTRLEN]; /* with --connect: who was asked */
 	size_t count;
-	struct made made[RECORDS_MOST];
+	struct made made[RECORDS_MAX];
 };
 
 static const char *const protocols[] = {"tcp", "udp", "sctp", NULL};
@@ -142,10 +142,10 @@ static bool add_chain(struct creation *creation, STACK_OF(X509) * chain, const c
 		const X509 *certificate = sk_X509_value(chain, i);
 		if (!certificate_is_authority(certificate))
 			continue;
-		if (creation->count == RECORDS_MOST) {
+		if (creation->count == RECORDS_MAX) {
 			log_error("%s: more than %d certificates of authorities, which is no "
 				  "server's chain",
-				where, RECORDS_MOST);
+				where, RECORDS_MAX);
 			return false;
 		}
 		if (!add_certificate(creation, certificate))

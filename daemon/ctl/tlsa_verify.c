@@ -31,7 +31,7 @@ struct verification {
 	struct ctl *ctl;
 	const char *certificate_file, *key_file;
 	uint32_t port;
-	char name[DESTINATION_NAME_LONGEST + 1];
+	char name[DESTINATION_NAME_MAX + 1];
 	STACK_OF(X509) * chain; /* one of these two */
 	EVP_PKEY *key;
 	struct host_facts *facts;

@@ -24,7 +24,7 @@
 
 enum {
 	PARALLEL = 64,
-	PARALLEL_MOST = 1024,
+	PARALLEL_MAX = 1024,
 	/* A destination has 262 octets at most, and as many characters of UTF-8. */
 	KEY_SIZE = 1056,
 	TICK = 250, /* between two looks at the clock [ms] */
@@ -352,7 +352,7 @@ int warm_run(struct ctl *ctl, const struct command *command, int count, char **a
 	uint32_t parallel = PARALLEL;
 	const struct argument table[] = {
 		{"parallel", 0, ARGUMENT_NUMBER, "N", "lookups at a time, default 64", &parallel, 1,
-			PARALLEL_MOST, NULL},
+			PARALLEL_MAX, NULL},
 	};
 	struct warm warm = {.ctl = ctl};
 	int status = arguments_parse(ctl, command, table, 1, count, arguments, &file);

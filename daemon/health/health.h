@@ -4,8 +4,8 @@
  * It is while every thread turns and the resolver works; a domain that cannot be looked up is that
  * domain's trouble. Runs in the main thread, whose own turning whoever gets an answer has seen.
  */
-#ifndef TLSAD_HEALTH_H
-#define TLSAD_HEALTH_H
+#ifndef TLSAD_HEALTH_HEALTH_H
+#define TLSAD_HEALTH_HEALTH_H
 
 #include "daemon/lookup/lookup.h"
 #include "daemon/server/server.h"

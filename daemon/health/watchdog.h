@@ -7,8 +7,8 @@
  *
  * Main thread.
  */
-#ifndef TLSAD_WATCHDOG_H
-#define TLSAD_WATCHDOG_H
+#ifndef TLSAD_HEALTH_WATCHDOG_H
+#define TLSAD_HEALTH_WATCHDOG_H
 
 #include "daemon/lookup/lookup.h"
 #include "daemon/server/server.h"

@@ -12,7 +12,7 @@
 
 enum {
 	/* Destinations in flight. Far above what mail servers ask for at once; bounds memory. */
-	JOURNEYS_MOST = 20000,
+	JOURNEYS_MAX = 20000,
 };
 
 struct task;
@@ -32,7 +32,7 @@ struct blob {
 };
 
 struct task {
-	char key[PART_KEY_LONGEST + 1]; /* as in the cache; first, for the search tree */
+	char key[PART_KEY_MAX + 1]; /* as in the cache; first, for the search tree */
 	size_t key_size;
 	struct flight *flight;
 	enum part_kind kind;
@@ -44,7 +44,7 @@ struct task {
 };
 
 struct journey_host {
-	char name[DESTINATION_NAME_LONGEST + 1];
+	char name[DESTINATION_NAME_MAX + 1];
 	struct blob part;
 	struct need need;
 };
@@ -59,7 +59,7 @@ struct journey {
 	bool late;                 /* its time is over */
 	struct evidence *evidence; /* while it is being pinned */
 	struct pinning_job *pinning;
-	struct tafile_finding file; /* once it is pinned */
+	struct ta_file_finding file; /* once it is pinned */
 	size_t waiting_parts;
 	struct event *deadline;
 	struct blob mx;
@@ -339,7 +339,7 @@ static bool journey_get(struct journey *journey, enum part_kind kind, const char
 	struct blob *have, struct need *need)
 {
 	struct flight *flight = journey->flight;
-	char key[PART_KEY_LONGEST + 1];
+	char key[PART_KEY_MAX + 1];
 	struct blob old = {0};
 	const uint8_t *bytes;
 	struct part part;
@@ -706,7 +706,7 @@ void flight_take(struct flight *flight, struct lookup_request *request)
 		return;
 	}
 	if (atomic_load_explicit(&flight->counters->in_flight, memory_order_relaxed) >=
-		JOURNEYS_MOST) {
+		JOURNEYS_MAX) {
 		refuse(flight, request, "too many lookups in flight");
 		return;
 	}

@@ -6,8 +6,8 @@
  * parts; whoever asked for that destination waits at it. Both are found again by their key, so
  * that equal lookups are joined: a thousand domains at one provider make one host lookup.
  */
-#ifndef TLSAD_FLIGHT_H
-#define TLSAD_FLIGHT_H
+#ifndef TLSAD_LOOKUP_DESTINATION_LOOKUP_H
+#define TLSAD_LOOKUP_DESTINATION_LOOKUP_H
 
 #include "common/dns/dns.h"
 #include "daemon/lookup/lookup.h"

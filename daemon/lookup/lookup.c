@@ -30,7 +30,7 @@ struct lookup {
 	struct cache *cache;
 	struct resolver resolver;
 	struct probe *probe;
-	struct tafiles *tafiles; /* NULL: none */
+	struct ta_files *tafiles; /* NULL: none */
 	struct pinning *pinning;
 	struct event *sweep;
 	uint32_t files_at; /* [s], clock_steady(): the next look at them */
@@ -179,7 +179,7 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 	       event_add(lookup->sweep, &interval) == 0;
 }
 
-struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct tafiles *tafiles,
+struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct ta_files *tafiles,
 	char *error, size_t error_size)
 {
 	struct lookup *lookup = calloc(1, sizeof *lookup);
@@ -257,7 +257,7 @@ void lookup_stop(struct lookup *lookup)
 		if (!mailbox_post_kind(&lookup->mailbox, MESSAGE_STOP))
 			return;
 		pthread_join(lookup->thread, NULL);
-		anchor_keep(lookup->resolver.anchors);
+		root_anchor_keep(lookup->resolver.anchors);
 	}
 	flight_clear(&lookup->flight);
 	deferrals_free(lookup->flight.deferrals);

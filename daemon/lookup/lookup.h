@@ -5,8 +5,8 @@
  * due, joins equal lookups, writes the parts to the cache and posts a struct lookup_answer back.
  * Each destination has `resolver.timeout`, kept here: what is not known by then counts as failed.
  */
-#ifndef TLSAD_LOOKUP_H
-#define TLSAD_LOOKUP_H
+#ifndef TLSAD_LOOKUP_LOOKUP_H
+#define TLSAD_LOOKUP_LOOKUP_H
 
 #include "common/conf/conf.h"
 #include "common/dns/dns_count.h"
@@ -48,7 +48,7 @@ struct lookup_answer {
 	void *waiter;
 	struct destination destination;
 	struct evidence evidence;      /* into `destination` and `bytes` */
-	struct tafile_finding file;    /* of trust anchors, with request->pin */
+	struct ta_file_finding file;    /* of trust anchors, with request->pin */
 	struct deferral_note deferral; /* of a TEMP answer */
 	uint8_t bytes[];
 };
@@ -73,7 +73,7 @@ struct lookup_counters {
  * Make the resolver, with the trust anchors, and start the thread. NULL and one line when that is
  * not possible. The configuration is held. `tafiles` may be NULL.
  */
-struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct tafiles *tafiles,
+struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct ta_files *tafiles,
 	char *error, size_t error_size);
 
 struct mailbox *lookup_mailbox(struct lookup *lookup);

@@ -7,8 +7,8 @@
  * The regular question also lets libunbound look at the root's keys even where nobody sends mail,
  * which RFC 5011 needs; what it learned is stored afterwards.
  */
-#ifndef TLSAD_PROBE_H
-#define TLSAD_PROBE_H
+#ifndef TLSAD_LOOKUP_PROBE_H
+#define TLSAD_LOOKUP_PROBE_H
 
 #include "common/dns/root_anchor.h"
 #include "common/dns/dns.h"
@@ -23,7 +23,7 @@ struct probe_state {
 };
 
 /* In the lookup thread. */
-struct probe *probe_new(struct event_base *base, struct dns *dns, struct anchors *anchors,
+struct probe *probe_new(struct event_base *base, struct dns *dns, struct root_anchors *anchors,
 	struct probe_state *state);
 void probe_free(struct probe *probe);
 

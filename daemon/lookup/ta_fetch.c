@@ -13,7 +13,7 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-enum { ATTEMPT_KEY_LONGEST = PART_KEY_LONGEST + sizeof(struct pin_anchor) };
+enum { ATTEMPT_KEY_MAX = PART_KEY_MAX + sizeof(struct pin_ta) };
 
 struct learn_wish {
 	TAILQ_ENTRY(learn_wish) link; /* in the task's list */
@@ -26,15 +26,15 @@ struct learn_wish {
 struct learn_task {
 	TAILQ_ENTRY(learn_task) link;
 	struct learn *learn;
-	char name[DESTINATION_NAME_LONGEST + 1];
+	char name[DESTINATION_NAME_MAX + 1];
 	char base_domain[DNS_NAME_SIZE]; /* for SNI, RFC 7672 8.1 */
 	uint16_t port;
 	uint32_t expires; /* of the host's part */
 	size_t address_count, address_next;
-	struct sockaddr_storage addresses[LEARN_ADDRESSES_MOST];
+	struct sockaddr_storage addresses[LEARN_ADDRESSES_MAX];
 	size_t anchor_count;
-	struct pin_anchor anchors[LEARN_ANCHORS_MOST];
-	bool found[LEARN_ANCHORS_MOST];
+	struct pin_ta anchors[LEARN_ANCHORS_MAX];
+	bool found[LEARN_ANCHORS_MAX];
 	uint32_t give_up_at; /* [s], clock_steady() */
 	bool running;
 	struct starttls *attempt;
@@ -93,19 +93,19 @@ void learn_set_lifetime(struct learn *learn, uint32_t seconds)
 
 /* --- what is in the cache ------------------------------------------------------------------ */
 
-static size_t anchor_key(char *key, const struct pin_anchor *anchor)
+static size_t anchor_key(char *key, const struct pin_ta *anchor)
 {
-	key[0] = PART_ANCHOR;
+	key[0] = PART_TA;
 	memcpy(key + 1, anchor, sizeof *anchor);
 	return 1 + sizeof *anchor;
 }
 
-static size_t attempt_key(char key[ATTEMPT_KEY_LONGEST], const char *name, size_t size,
-	uint16_t port, const struct pin_anchor *anchor)
+static size_t attempt_key(char key[ATTEMPT_KEY_MAX], const char *name, size_t size,
+	uint16_t port, const struct pin_ta *anchor)
 {
 	size_t used = part_host_key(key, name, size, port);
 
-	key[0] = PART_ATTEMPT;
+	key[0] = PART_TA_ATTEMPT;
 	memcpy(key + used, anchor, sizeof *anchor);
 	return used + sizeof *anchor;
 }
@@ -124,15 +124,15 @@ static void keep(struct learn *learn, enum part_kind kind, const char *key, size
 }
 
 bool learn_tried(struct learn *learn, const struct evidence_host *host, uint16_t port,
-	const struct pin_anchor *anchor)
+	const struct pin_ta *anchor)
 {
-	char key[ATTEMPT_KEY_LONGEST];
+	char key[ATTEMPT_KEY_MAX];
 	size_t size, key_size = attempt_key(key, host->name, host->name_size, port, anchor);
 	const uint8_t *bytes;
 	struct part part;
 
 	return cache_get(learn->cache, key, key_size, &bytes, &size) &&
-	       part_open(&part, PART_ATTEMPT, bytes, size) &&
+	       part_open(&part, PART_TA_ATTEMPT, bytes, size) &&
 	       part_fresh(&part.header, clock_wall());
 }
 
@@ -141,7 +141,7 @@ bool learn_tried(struct learn *learn, const struct evidence_host *host, uint16_t
  * only so that what is of no use any more goes, and is kept anew while it is of use.
  */
 bool learn_find(
-	struct learn *learn, const struct pin_anchor *anchor, const uint8_t **der, size_t *size)
+	struct learn *learn, const struct pin_ta *anchor, const uint8_t **der, size_t *size)
 {
 	char key[1 + sizeof *anchor];
 	size_t part_size, key_size = anchor_key(key, anchor);
@@ -150,19 +150,19 @@ bool learn_find(
 	uint32_t now = clock_wall();
 
 	if (!cache_get(learn->cache, key, key_size, &bytes, &part_size) ||
-		!part_open(&part, PART_ANCHOR, bytes, part_size))
+		!part_open(&part, PART_TA, bytes, part_size))
 		return false;
 	if (part.header.expires < now + learn->lifetime / 2) {
 		uint8_t *copy = malloc(part_size);
 		if (copy == NULL)
 			return false;
 		memcpy(copy, bytes, part_size);
-		part_open(&part, PART_ANCHOR, copy, part_size);
+		part_open(&part, PART_TA, copy, part_size);
 		*der = part_bytes_of(&part, size);
-		keep(learn, PART_ANCHOR, key, key_size, *der, *size, now + learn->lifetime);
+		keep(learn, PART_TA, key, key_size, *der, *size, now + learn->lifetime);
 		free(copy);
 		if (!cache_get(learn->cache, key, key_size, &bytes, &part_size) ||
-			!part_open(&part, PART_ANCHOR, bytes, part_size))
+			!part_open(&part, PART_TA, bytes, part_size))
 			return false;
 	}
 	*der = part_bytes_of(&part, size);
@@ -187,13 +187,13 @@ static void conclude(struct learn_task *task)
 {
 	struct learn *learn = task->learn;
 	struct learn_wish *wish;
-	char key[ATTEMPT_KEY_LONGEST];
+	char key[ATTEMPT_KEY_MAX];
 
 	for (size_t i = 0; i < task->anchor_count; i++) {
 		size_t size = attempt_key(
 			key, task->name, strlen(task->name), task->port, &task->anchors[i]);
 		if (!task->found[i])
-			keep(learn, PART_ATTEMPT, key, size, NULL, 0, task->expires);
+			keep(learn, PART_TA_ATTEMPT, key, size, NULL, 0, task->expires);
 	}
 	while ((wish = TAILQ_FIRST(&task->wishes)) != NULL) {
 		learn_callback *callback = wish->callback;
@@ -206,7 +206,7 @@ static void conclude(struct learn_task *task)
 	start_tasks(learn);
 }
 
-static bool has_digest(const uint8_t *bytes, size_t size, const struct pin_anchor *anchor)
+static bool has_digest(const uint8_t *bytes, size_t size, const struct pin_ta *anchor)
 {
 	struct tlsa_record whole = {
 		.usage = TLSA_DANE_TA,
@@ -215,7 +215,7 @@ static bool has_digest(const uint8_t *bytes, size_t size, const struct pin_ancho
 		.data = bytes,
 		.data_size = size,
 	};
-	uint8_t digest[TLSA_DIGEST_LONGEST] = {0};
+	uint8_t digest[TLSA_DIGEST_MAX] = {0};
 	size_t digest_size;
 
 	return tlsa_digest(&whole, anchor->matching_type, digest, &digest_size) &&
@@ -225,7 +225,7 @@ static bool has_digest(const uint8_t *bytes, size_t size, const struct pin_ancho
 /* What the anchor names of this certificate, if it is that: all of it, or its public key. */
 static void compare(struct learn_task *task, size_t index, X509 *certificate)
 {
-	const struct pin_anchor *anchor = &task->anchors[index];
+	const struct pin_ta *anchor = &task->anchors[index];
 	unsigned char *der = NULL;
 	char key[1 + sizeof *anchor];
 	int size = anchor->selector == TLSA_CERTIFICATE
@@ -234,7 +234,7 @@ static void compare(struct learn_task *task, size_t index, X509 *certificate)
 
 	if (size > 0 && has_digest(der, (size_t)size, anchor)) {
 		size_t key_size = anchor_key(key, anchor);
-		keep(task->learn, PART_ANCHOR, key, key_size, der, (size_t)size,
+		keep(task->learn, PART_TA, key, key_size, der, (size_t)size,
 			clock_wall() + task->learn->lifetime);
 		task->found[index] = true;
 		log_debug("learned a trust anchor from %s:%u", task->name, task->port);
@@ -366,13 +366,13 @@ static void read_host(struct learn_task *task, const struct part *host)
 	snprintf(task->base_domain, sizeof task->base_domain, "%.*s", (int)base_domain.size,
 		(const char *)base_domain.bytes);
 	for (unsigned i = 0; i < host->header.count && !cursor.damaged; i++) {
-		size_t most = task->address_count + LEARN_ADDRESSES_MOST / 2;
+		size_t most = task->address_count + LEARN_ADDRESSES_MAX / 2;
 
 		part_next_lookup(&cursor, &lookup);
 		if (lookup.type != DNS_TYPE_A && lookup.type != DNS_TYPE_AAAA)
 			continue;
 		for (size_t j = 0; j < lookup.address_count && task->address_count < most &&
-				   task->address_count < LEARN_ADDRESSES_MOST;
+				   task->address_count < LEARN_ADDRESSES_MAX;
 			j++)
 			add_address(task, &lookup, j);
 	}
@@ -415,13 +415,13 @@ static struct learn_task *make_task(
 }
 
 /* While the server's chain has not come yet, more can be looked for in it. */
-static void want_anchor(struct learn_task *task, const struct pin_anchor *anchor)
+static void want_anchor(struct learn_task *task, const struct pin_ta *anchor)
 {
 	for (size_t i = 0; i < task->anchor_count; i++) {
 		if (memcmp(&task->anchors[i], anchor, sizeof *anchor) == 0)
 			return;
 	}
-	if (task->anchor_count < LEARN_ANCHORS_MOST)
+	if (task->anchor_count < LEARN_ANCHORS_MAX)
 		task->anchors[task->anchor_count++] = *anchor;
 }
 
@@ -433,7 +433,7 @@ static void start_later(evutil_socket_t fd, short what, void *context)
 }
 
 struct learn_wish *learn_start(struct learn *learn, const struct evidence_host *host, uint16_t port,
-	const struct pin_anchor *anchors, size_t count, learn_callback *callback, void *context)
+	const struct pin_ta *anchors, size_t count, learn_callback *callback, void *context)
 {
 	static const struct timeval now = {0, 0};
 	struct learn_wish *wish = calloc(1, sizeof *wish);

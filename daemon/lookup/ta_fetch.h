@@ -9,8 +9,8 @@
  * In the lookup thread, which never waits for it. Equal wishes are joined, LEARN_AT_ONCE hosts are
  * asked at once, each for LEARN_TIMEOUT seconds at most and one address after the other.
  */
-#ifndef TLSAD_LEARN_H
-#define TLSAD_LEARN_H
+#ifndef TLSAD_LOOKUP_TA_FETCH_H
+#define TLSAD_LOOKUP_TA_FETCH_H
 
 #include "common/verdict/pin.h"
 #include "daemon/cache/cache.h"
@@ -24,8 +24,8 @@ enum {
 	LEARN_AT_ONCE = 8,
 	LEARN_TIMEOUT = 10,        /* [s] for a host, all its addresses */
 	LEARN_ADDRESS_TIMEOUT = 5, /* [s] for one of them */
-	LEARN_ADDRESSES_MOST = 4,  /* Postfix itself tries 5 (smtp_mx_address_limit) */
-	LEARN_ANCHORS_MOST = 32,   /* of one host */
+	LEARN_ADDRESSES_MAX = 4,  /* Postfix itself tries 5 (smtp_mx_address_limit) */
+	LEARN_ANCHORS_MAX = 32,   /* of one host */
 };
 
 /* NULL and one line when that is not possible. */
@@ -45,15 +45,15 @@ typedef void learn_callback(void *context);
  * otherwise the callback is called once, from the loop, and ends the wish, unless it is cancelled.
  */
 struct learn_wish *learn_start(struct learn *learn, const struct evidence_host *host, uint16_t port,
-	const struct pin_anchor *anchors, size_t count, learn_callback *callback, void *context);
+	const struct pin_ta *anchors, size_t count, learn_callback *callback, void *context);
 void learn_cancel(struct learn_wish *wish);
 
 /* Has the host been asked for it in vain? */
 bool learn_tried(struct learn *learn, const struct evidence_host *host, uint16_t port,
-	const struct pin_anchor *anchor);
+	const struct pin_ta *anchor);
 
-/* What is known: DER as in struct tafile_anchor. The bytes stay until the cache is used again. */
+/* What is known: DER as in struct ta_file_ta. The bytes stay until the cache is used again. */
 bool learn_find(
-	struct learn *learn, const struct pin_anchor *anchor, const uint8_t **der, size_t *size);
+	struct learn *learn, const struct pin_ta *anchor, const uint8_t **der, size_t *size);
 
 #endif

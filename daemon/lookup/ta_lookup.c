@@ -9,7 +9,7 @@
 
 enum {
 	/* Trust anchors of one answer; a host has one or two. */
-	ANCHORS_MOST = 256,
+	ANCHORS_MAX = 256,
 	/*
 	 * [s] A file stays for so long after the last answer that could name it has expired: mail
 	 * may be on its way with it.
@@ -19,7 +19,7 @@ enum {
 
 struct pinning {
 	struct cache *cache;
-	struct tafiles *tafiles;
+	struct ta_files *tafiles;
 	struct learn *learn;
 };
 
@@ -27,14 +27,14 @@ struct pinning_job {
 	struct pinning *pinning;
 	const struct evidence *evidence;
 	struct pin_settings settings;
-	struct tafile_finding *finding;
+	struct ta_file_finding *finding;
 	pinning_callback *callback;
 	void *context;
 	size_t waiting; /* for so many wishes */
 	struct job_wish {
 		struct pinning_job *job;
 		struct learn_wish *wish;
-	} wishes[PART_HOSTS_MOST];
+	} wishes[PART_HOSTS_MAX];
 };
 
 struct pin_settings pinning_settings(const struct conf *conf)
@@ -48,7 +48,7 @@ struct pin_settings pinning_settings(const struct conf *conf)
 	};
 }
 
-struct pinning *pinning_new(struct event_base *base, struct cache *cache, struct tafiles *tafiles,
+struct pinning *pinning_new(struct event_base *base, struct cache *cache, struct ta_files *tafiles,
 	char *error, size_t error_size)
 {
 	struct pinning *pinning = calloc(1, sizeof *pinning);
@@ -78,30 +78,30 @@ void pinning_free(struct pinning *pinning)
 /* --- the anchors of all hosts -------------------------------------------------------------- */
 
 /* They are gathered here; what comes from the cache does not stay, so all is copied. */
-struct anchors {
+struct root_anchors {
 	bool complete; /* every record's */
 	size_t count;
-	struct tafile_anchor anchors[ANCHORS_MOST];
-	uint8_t *bytes[ANCHORS_MOST]; /* malloc()ed */
+	struct ta_file_ta anchors[ANCHORS_MAX];
+	uint8_t *bytes[ANCHORS_MAX]; /* malloc()ed */
 };
 
-static void anchors_clear(struct anchors *anchors)
+static void anchors_clear(struct root_anchors *anchors)
 {
 	for (size_t i = 0; i < anchors->count; i++)
 		free(anchors->bytes[i]);
 	free(anchors);
 }
 
-static bool anchors_add(struct anchors *anchors, uint8_t selector, const uint8_t *der, size_t size)
+static bool anchors_add(struct root_anchors *anchors, uint8_t selector, const uint8_t *der, size_t size)
 {
-	uint8_t *copy = anchors->count < ANCHORS_MOST && size > 0 ? malloc(size) : NULL;
+	uint8_t *copy = anchors->count < ANCHORS_MAX && size > 0 ? malloc(size) : NULL;
 
 	if (copy == NULL)
 		return false;
 	memcpy(copy, der, size);
 	anchors->bytes[anchors->count] = copy;
 	anchors->anchors[anchors->count++] =
-		(struct tafile_anchor){.selector = selector, .der = copy, .size = size};
+		(struct ta_file_ta){.selector = selector, .der = copy, .size = size};
 	return true;
 }
 
@@ -109,7 +109,7 @@ static bool anchors_add(struct anchors *anchors, uint8_t selector, const uint8_t
 static bool find_anchor(const struct pinning_job *job, const struct tlsa_record *record,
 	const uint8_t **der, size_t *size)
 {
-	struct pin_anchor anchor;
+	struct pin_ta anchor;
 	size_t anchor_size;
 
 	if (record->matching_type == TLSA_FULL) {
@@ -125,7 +125,7 @@ static bool find_anchor(const struct pinning_job *job, const struct tlsa_record 
  * Of every host at least one trust anchor must be known. One that its server does not send is of no
  * use to it now (a roll-over ahead, or one that is over), and without it the answer is stricter.
  */
-static enum pin_obstacle gather(const struct pinning_job *job, struct anchors *anchors)
+static enum pin_obstacle gather(const struct pinning_job *job, struct root_anchors *anchors)
 {
 	anchors->complete = true;
 	for (size_t i = 0; i < job->evidence->host_count; i++) {
@@ -146,7 +146,7 @@ static enum pin_obstacle gather(const struct pinning_job *job, struct anchors *a
 				return PIN_TOO_MANY;
 		}
 		if (anchors->count == before)
-			return PIN_ANCHOR_UNKNOWN;
+			return PIN_TA_UNKNOWN;
 	}
 	return PIN_CLEAR;
 }
@@ -154,8 +154,8 @@ static enum pin_obstacle gather(const struct pinning_job *job, struct anchors *a
 /* All that can be learned has been. */
 static void finish(const struct pinning_job *job)
 {
-	struct anchors *anchors = calloc(1, sizeof *anchors);
-	struct tafiles *tafiles = job->pinning->tafiles;
+	struct root_anchors *anchors = calloc(1, sizeof *anchors);
+	struct ta_files *tafiles = job->pinning->tafiles;
 	uint32_t now = clock_wall(), expires = evidence_expires(job->evidence);
 
 	if (anchors == NULL)
@@ -164,10 +164,10 @@ static void finish(const struct pinning_job *job)
 	if (obstacle == PIN_CLEAR)
 		/* A server may change to an authority that it did not send before: ask again then.
 		 */
-		tafiles_make(tafiles, job->finding, anchors->anchors, anchors->count, now,
+		ta_files_make(tafiles, job->finding, anchors->anchors, anchors->count, now,
 			anchors->complete ? UINT32_MAX : expires);
 	else
-		tafiles_refuse(tafiles, job->finding, obstacle, expires);
+		ta_files_refuse(tafiles, job->finding, obstacle, expires);
 	anchors_clear(anchors);
 }
 
@@ -190,7 +190,7 @@ static void wish_has_ended(void *context)
 
 /* The anchors of a host that are worth asking its server for. */
 static size_t list_unknown(const struct pinning_job *job, const struct evidence_host *host,
-	struct pin_anchor unknown[LEARN_ANCHORS_MOST])
+	struct pin_ta unknown[LEARN_ANCHORS_MAX])
 {
 	uint16_t port = job->evidence->destination->port;
 	struct pin_walk walk;
@@ -198,7 +198,7 @@ static size_t list_unknown(const struct pinning_job *job, const struct evidence_
 	size_t count = 0;
 
 	pin_walk_start(&walk, &host->part);
-	while (count < LEARN_ANCHORS_MOST && pin_walk_next(&walk, &record)) {
+	while (count < LEARN_ANCHORS_MAX && pin_walk_next(&walk, &record)) {
 		size_t size;
 		const uint8_t *der;
 
@@ -217,7 +217,7 @@ static void learn_all(struct pinning_job *job)
 
 	for (size_t i = 0; i < evidence->host_count; i++) {
 		const struct evidence_host *host = &evidence->hosts[i];
-		struct pin_anchor unknown[LEARN_ANCHORS_MOST];
+		struct pin_ta unknown[LEARN_ANCHORS_MAX];
 		size_t count = host->part.header.status == HOST_USABLE
 				       ? list_unknown(job, host, unknown)
 				       : 0;
@@ -239,21 +239,21 @@ static bool needs_file(struct pinning_job *job)
 	const struct evidence *evidence = job->evidence;
 	struct pins *pins = malloc(sizeof *pins);
 	struct decide_facts facts;
-	struct tafile_key key;
+	struct ta_file_key key;
 
 	if (pins == NULL)
 		return false;
 	evidence_facts(evidence, &facts);
 	pin_collect(&job->settings, evidence, decide(&facts), pins);
-	bool needed = pins->form == PIN_ANCHORS && tafile_key(&key, pins, evidence);
+	bool needed = pins->form == PIN_TAS && ta_file_key(&key, pins, evidence);
 	free(pins);
 	if (needed)
-		tafiles_find(job->pinning->tafiles, &key, clock_wall(), job->finding);
-	return needed && job->finding->state == TAFILE_UNKNOWN;
+		ta_files_find(job->pinning->tafiles, &key, clock_wall(), job->finding);
+	return needed && job->finding->state == TA_FILE_UNKNOWN;
 }
 
 struct pinning_job *pinning_start(struct pinning *pinning, const struct conf *conf,
-	const struct evidence *evidence, struct tafile_finding *finding, pinning_callback *callback,
+	const struct evidence *evidence, struct ta_file_finding *finding, pinning_callback *callback,
 	void *context)
 {
 	struct pinning_job *job = calloc(1, sizeof *job);
@@ -279,7 +279,7 @@ struct pinning_job *pinning_start(struct pinning *pinning, const struct conf *co
 
 void pinning_cancel(struct pinning_job *job)
 {
-	for (size_t i = 0; i < PART_HOSTS_MOST; i++) {
+	for (size_t i = 0; i < PART_HOSTS_MAX; i++) {
 		if (job->wishes[i].wish != NULL)
 			learn_cancel(job->wishes[i].wish);
 	}
@@ -288,6 +288,6 @@ void pinning_cancel(struct pinning_job *job)
 
 void pinning_sweep(struct pinning *pinning, const struct conf *conf)
 {
-	tafiles_sweep(pinning->tafiles, clock_wall(),
-		TAFILE_TRUST + conf->cache.max_ttl + conf->cache.serve_stale + FILE_GRACE);
+	ta_files_sweep(pinning->tafiles, clock_wall(),
+		TA_FILE_TRUST + conf->cache.max_ttl + conf->cache.serve_stale + FILE_GRACE);
 }

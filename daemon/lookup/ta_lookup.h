@@ -3,10 +3,10 @@
  * their digest, in a file that Postfix can read.
  *
  * In the lookup thread, when all parts of a destination are known. Serving threads are told of the
- * file with the answer, and find it later with tafiles_find().
+ * file with the answer, and find it later with ta_files_find().
  */
-#ifndef TLSAD_PINNING_H
-#define TLSAD_PINNING_H
+#ifndef TLSAD_LOOKUP_TA_LOOKUP_H
+#define TLSAD_LOOKUP_TA_LOOKUP_H
 
 #include "common/conf/conf.h"
 #include "common/verdict/pin.h"
@@ -22,7 +22,7 @@ struct pinning_job;
 struct pin_settings pinning_settings(const struct conf *conf);
 
 /* NULL and one line when that is not possible. The files belong to the caller. */
-struct pinning *pinning_new(struct event_base *base, struct cache *cache, struct tafiles *tafiles,
+struct pinning *pinning_new(struct event_base *base, struct cache *cache, struct ta_files *tafiles,
 	char *error, size_t error_size);
 void pinning_free(struct pinning *pinning);
 
@@ -35,7 +35,7 @@ typedef void pinning_callback(void *context);
  * is done, `finding`, which begins as zeroes, tells of the file, where the answer needs one.
  */
 struct pinning_job *pinning_start(struct pinning *pinning, const struct conf *conf,
-	const struct evidence *evidence, struct tafile_finding *finding, pinning_callback *callback,
+	const struct evidence *evidence, struct ta_file_finding *finding, pinning_callback *callback,
 	void *context);
 void pinning_cancel(struct pinning_job *job);
 

@@ -100,7 +100,7 @@ static struct deferral *begin(struct deferrals *deferrals, const char *key, uint
 	deferral->since = now;
 	TAILQ_INSERT_TAIL(&deferrals->by_age, deferral, age);
 	TAILQ_INSERT_TAIL(&deferrals->by_asked, deferral, asked);
-	if (++deferrals->count > DEFERRALS_MOST)
+	if (++deferrals->count > DEFERRALS_MAX)
 		forget(deferrals, TAILQ_FIRST(&deferrals->by_asked));
 	return deferral;
 }

@@ -7,8 +7,8 @@
  * nobody has asked for so long that its mail must have gone. Belongs to one thread. Pure but for
  * memory: the caller says what time it is.
  */
-#ifndef TLSAD_DEFERRAL_H
-#define TLSAD_DEFERRAL_H
+#ifndef TLSAD_LOOP_DEFERRAL_H
+#define TLSAD_LOOP_DEFERRAL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ enum {
 	 * Of more destinations at once those that nobody has asked for longest are forgotten. About
 	 * 400 bytes each.
 	 */
-	DEFERRALS_MOST = 10000,
+	DEFERRALS_MAX = 10000,
 };
 
 struct deferrals;

@@ -5,8 +5,8 @@
  * callback or in a library, stops to note it. Whoever watches decides how old is too old: a second
  * or two are usual, HEARTBEAT_STUCK is not.
  */
-#ifndef TLSAD_HEARTBEAT_H
-#define TLSAD_HEARTBEAT_H
+#ifndef TLSAD_LOOP_HEARTBEAT_H
+#define TLSAD_LOOP_HEARTBEAT_H
 
 #include <event2/event.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  * One thread writes, without a lock; any thread reads. A reader may see a time in the buckets and
  * not yet in the sum; each number by itself never goes back.
  */
-#ifndef TLSAD_HISTOGRAM_H
-#define TLSAD_HISTOGRAM_H
+#ifndef TLSAD_LOOP_HISTOGRAM_H
+#define TLSAD_LOOP_HISTOGRAM_H
 
 #include <stdatomic.h>
 #include <stddef.h>

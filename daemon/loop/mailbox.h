@@ -4,8 +4,8 @@
  * A mutex and a list; an eventfd wakes the loop when the list was empty. Messages of one sender
  * arrive in their order. Not on the path of a cached answer.
  */
-#ifndef TLSAD_MAILBOX_H
-#define TLSAD_MAILBOX_H
+#ifndef TLSAD_LOOP_MAILBOX_H
+#define TLSAD_LOOP_MAILBOX_H
 
 #include <event2/event.h>
 #include <pthread.h>
@@ -18,7 +18,7 @@ enum message_kind {
 	MESSAGE_FLUSH,    /* struct flush_request, to the lookup thread */
 	MESSAGE_FLUSHED,  /* struct flush_answer, to who has asked */
 	MESSAGE_CONF,     /* struct conf_message, to every thread */
-	MESSAGE_MAKE_WAY, /* struct message, to a serving thread: a connection too many */
+	MESSAGE_EVICT_IDLE, /* struct message, to a serving thread: a connection too many */
 	MESSAGE_STOP,     /* struct message, to every thread */
 };
 

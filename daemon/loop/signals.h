@@ -5,8 +5,8 @@
  * between two instructions, and none is put off until the loop's wait is over, as ThreadSanitizer
  * may do.
  */
-#ifndef TLSAD_DAEMON_SIGNALS_H
-#define TLSAD_DAEMON_SIGNALS_H
+#ifndef TLSAD_LOOP_SIGNALS_H
+#define TLSAD_LOOP_SIGNALS_H
 
 #include <event2/event.h>
 #include <stdbool.h>

@@ -4,8 +4,8 @@
  * A family is begun once, with its help; its samples follow. Names are the caller's constants;
  * help and the values of labels may hold anything and are escaped.
  */
-#ifndef TLSAD_EXPOSITION_H
-#define TLSAD_EXPOSITION_H
+#ifndef TLSAD_METRICS_EXPOSITION_H
+#define TLSAD_METRICS_EXPOSITION_H
 
 #include "daemon/loop/histogram.h"
 #include "common/base/text.h"

@@ -37,7 +37,7 @@ struct visitor {
 };
 
 struct metrics {
-	struct metrics_world world;
+	struct metrics_services services;
 	struct conf *conf;
 	struct listeners *listeners; /* one; NULL: stopped */
 	struct evhttp *http;
@@ -84,7 +84,7 @@ static void show_metrics(struct metrics *metrics, struct evhttp_request *request
 	struct text text;
 
 	text_init(&text, metrics->page, sizeof metrics->page);
-	metrics_page(&metrics->world, metrics->conf, &text);
+	metrics_page(&metrics->services, metrics->conf, &text);
 	/* Half a page would be taken for a whole one. */
 	if (text.cut)
 		say(request, HTTP_INTERNAL, "the page is too long");
@@ -95,7 +95,7 @@ static void show_metrics(struct metrics *metrics, struct evhttp_request *request
 static void show_health(struct metrics *metrics, struct evhttp_request *request)
 {
 	char words[HEALTH_WORDS_SIZE];
-	bool healthy = health_check(metrics->world.server, metrics->world.lookup, words);
+	bool healthy = health_check(metrics->services.server, metrics->services.lookup, words);
 
 	say(request, healthy ? HTTP_OK : HTTP_SERVUNAVAIL, words);
 }
@@ -253,7 +253,7 @@ static void cannot_accept(struct evconnlistener *listener, void *context)
 /* Where descriptors are scarce, connections of Postfix and lookups need them more. */
 static unsigned visitors_most(void)
 {
-	return descriptors_share(METRICS_CONNECTIONS_LEAST, METRICS_CONNECTIONS_MOST);
+	return descriptors_share(METRICS_CONNECTIONS_MIN, METRICS_CONNECTIONS_MAX);
 }
 
 uint32_t metrics_descriptors(const struct conf *conf)
@@ -263,9 +263,9 @@ uint32_t metrics_descriptors(const struct conf *conf)
 }
 
 struct listeners *metrics_listen(const struct conf *conf, struct activation *activation,
-	const struct account *owner, char *error, size_t error_size)
+	const struct privileges *owner, char *error, size_t error_size)
 {
-	struct listeners_wish wish = {
+	struct listeners_settings wish = {
 		.name = "metrics",
 		.endpoints = &conf->server.metrics,
 		.count = conf->server.metrics[0] != '\0' ? 1 : 0,
@@ -290,10 +290,10 @@ static bool serve(struct metrics *metrics)
 {
 	static const struct timeval calm = {.tv_sec = TIDY_INTERVAL};
 
-	metrics->http = evhttp_new(metrics->world.base);
-	metrics->tidy = evtimer_new(metrics->world.base, tidy, metrics);
+	metrics->http = evhttp_new(metrics->services.base);
+	metrics->tidy = evtimer_new(metrics->services.base, tidy, metrics);
 	/* The socket is closed with the listeners. */
-	metrics->listener = evconnlistener_new(metrics->world.base, NULL, NULL,
+	metrics->listener = evconnlistener_new(metrics->services.base, NULL, NULL,
 		LEV_OPT_CLOSE_ON_EXEC, 0, metrics->listeners->sockets[0]);
 	if (metrics->http == NULL || metrics->tidy == NULL || metrics->listener == NULL)
 		return false;
@@ -304,22 +304,22 @@ static bool serve(struct metrics *metrics)
 	evhttp_set_bevcb(metrics->http, welcome, metrics);
 	evhttp_set_gencb(metrics->http, take_request, metrics);
 	evhttp_set_timeout(metrics->http, METRICS_IDLE);
-	evhttp_set_max_headers_size(metrics->http, METRICS_HEADERS_MOST);
-	evhttp_set_max_body_size(metrics->http, METRICS_BODY_MOST);
+	evhttp_set_max_headers_size(metrics->http, METRICS_HEADERS_MAX);
+	evhttp_set_max_body_size(metrics->http, METRICS_BODY_MAX);
 	/* All that there are: to say what is wrong. */
 	evhttp_set_allowed_methods(metrics->http, UINT16_MAX);
 	return evtimer_add(metrics->tidy, &calm) == 0;
 }
 
 struct metrics *metrics_new(
-	const struct metrics_world *world, struct conf *conf, struct listeners *listeners)
+	const struct metrics_services *services, struct conf *conf, struct listeners *listeners)
 {
 	struct metrics *metrics = calloc(1, sizeof *metrics);
 
 	if (metrics == NULL)
 		return NULL;
 	TAILQ_INIT(&metrics->visitors);
-	metrics->world = *world;
+	metrics->services = *services;
 	metrics->conf = conf_hold(conf);
 	metrics->visitors_most = visitors_most();
 	metrics->listeners = listeners;

@@ -8,8 +8,8 @@
  * request; connections are few, short and small, and when there are too many the oldest gives way:
  * nobody keeps the scraper out by holding connections, or the daemon from its work.
  */
-#ifndef TLSAD_METRICS_H
-#define TLSAD_METRICS_H
+#ifndef TLSAD_METRICS_METRICS_H
+#define TLSAD_METRICS_METRICS_H
 
 #include "common/base/text.h"
 #include "daemon/cache/cache.h"
@@ -18,12 +18,12 @@
 #include "daemon/server/server.h"
 
 enum {
-	METRICS_CONNECTIONS_LEAST = 2, /* where descriptors are scarce */
-	METRICS_CONNECTIONS_MOST = 16, /* a site has a few scrapers, each with one connection */
+	METRICS_CONNECTIONS_MIN = 2, /* where descriptors are scarce */
+	METRICS_CONNECTIONS_MAX = 16, /* a site has a few scrapers, each with one connection */
 	METRICS_LIFETIME = 20,         /* [s] of a connection, whatever it does */
 	METRICS_IDLE = 10,             /* [s] that a client may be silent */
-	METRICS_HEADERS_MOST = 8192,   /* [bytes] of a request */
-	METRICS_BODY_MOST = 1024,      /* [bytes] that are read before a method is refused */
+	METRICS_HEADERS_MAX = 8192,   /* [bytes] of a request */
+	METRICS_BODY_MAX = 1024,      /* [bytes] that are read before a method is refused */
 	METRICS_PAGE_SIZE = 64 * 1024, /* a third of it is used */
 };
 
@@ -33,7 +33,7 @@ struct metrics;
 uint32_t metrics_descriptors(const struct conf *conf);
 
 /* What the numbers are read from; all outlive the metrics. */
-struct metrics_world {
+struct metrics_services {
 	struct event_base *base;
 	struct cache *cache;
 	struct lookup *lookup;
@@ -45,16 +45,16 @@ struct metrics_world {
  * that is not possible. To be called early, as server_new() is.
  */
 struct listeners *metrics_listen(const struct conf *conf, struct activation *activation,
-	const struct account *owner, char *error, size_t error_size);
+	const struct privileges *owner, char *error, size_t error_size);
 
 /* Answer there. The listeners become the metrics'; NULL, and they do not, when out of memory. */
 struct metrics *metrics_new(
-	const struct metrics_world *world, struct conf *conf, struct listeners *listeners);
+	const struct metrics_services *services, struct conf *conf, struct listeners *listeners);
 
 /* Accept no more, and remove a unix socket's file. */
 void metrics_stop(struct metrics *metrics);
 
-/* Before the event base, and before what the world is. */
+/* Before the event base, and before what the services is. */
 void metrics_free(struct metrics *metrics);
 
 void metrics_set_conf(struct metrics *metrics, struct conf *conf);
@@ -62,6 +62,6 @@ void metrics_set_conf(struct metrics *metrics, struct conf *conf);
 /* --- metrics_page.c ------------------------------------------------------------------------ */
 
 /* The page /metrics. */
-void metrics_page(const struct metrics_world *world, const struct conf *conf, struct text *out);
+void metrics_page(const struct metrics_services *services, const struct conf *conf, struct text *out);
 
 #endif

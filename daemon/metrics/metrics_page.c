@@ -44,14 +44,14 @@ static void add_connections(struct text *out, const struct server_figures *figur
 		"Connections from outside [server] allow.", figures->refused);
 }
 
-static void add_cache(struct text *out, const struct metrics_world *world, const struct conf *conf,
+static void add_cache(struct text *out, const struct metrics_services *services, const struct conf *conf,
 	const struct server_figures *figures)
 {
 	static const char name[] = "tlsad_cache_lookups_total";
 	static const struct exposition_label hit = {"result", "hit"}, miss = {"result", "miss"};
 	struct store_figures stored;
 
-	cache_figures(world->cache, &stored);
+	cache_figures(services->cache, &stored);
 	exposition_family(out, name, EXPOSITION_COUNTER,
 		"Requests for a destination, by whether the cache had all of it.");
 	exposition_sample(out, name, &hit, 1, figures->hits);
@@ -114,15 +114,15 @@ static void add_dns(struct text *out, const struct lookup *lookup)
 	}
 }
 
-static void add_health(struct text *out, const struct metrics_world *world)
+static void add_health(struct text *out, const struct metrics_services *services)
 {
 	static const char name[] = "tlsad_resolver_state";
-	const struct probe_state *resolver = &lookup_counters(world->lookup)->resolver;
+	const struct probe_state *resolver = &lookup_counters(services->lookup)->resolver;
 	int now = atomic_load(&resolver->result);
 	char words[HEALTH_WORDS_SIZE];
 
 	exposition_number(out, "tlsad_healthy", EXPOSITION_GAUGE, "1 while /healthz answers 200.",
-		health_check(world->server, world->lookup, words));
+		health_check(services->server, services->lookup, words));
 	exposition_number(out, "tlsad_validation_works", EXPOSITION_GAUGE,
 		"1 while DNSSEC validation works as it is configured.",
 		atomic_load(&resolver->expected));
@@ -148,16 +148,16 @@ static void add_build(struct text *out)
 	exposition_sample(out, "tlsad_build_info", labels, sizeof labels / sizeof labels[0], 1);
 }
 
-void metrics_page(const struct metrics_world *world, const struct conf *conf, struct text *out)
+void metrics_page(const struct metrics_services *services, const struct conf *conf, struct text *out)
 {
 	struct server_figures figures;
 
-	server_figures(world->server, &figures);
+	server_figures(services->server, &figures);
 	add_requests(out, &figures);
 	add_connections(out, &figures);
-	add_cache(out, world, conf, &figures);
-	add_lookups(out, world->lookup);
-	add_dns(out, world->lookup);
-	add_health(out, world);
+	add_cache(out, services, conf, &figures);
+	add_lookups(out, services->lookup);
+	add_dns(out, services->lookup);
+	add_health(out, services);
 	add_build(out);
 }

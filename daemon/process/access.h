@@ -1,8 +1,8 @@
 /*
  * access: who may connect over inet, [server] allow.
  */
-#ifndef TLSAD_ACCESS_H
-#define TLSAD_ACCESS_H
+#ifndef TLSAD_PROCESS_ACCESS_H
+#define TLSAD_PROCESS_ACCESS_H
 
 #include "common/conf/conf.h"
 

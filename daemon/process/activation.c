@@ -73,14 +73,14 @@ bool activation_read(struct activation *activation, char *error, size_t error_si
 
 	activation->count = 0;
 	if (text != NULL && is_for_us()) {
-		good = parse(text, ACTIVATION_MOST, &count);
+		good = parse(text, ACTIVATION_MAX, &count);
 		if (good)
 			good = read_sockets(activation, count, error, error_size);
 		else
 			snprintf(error, error_size,
 				"LISTEN_FDS = %.40s in the environment: expected a number of "
 				"sockets, at most %d",
-				text, ACTIVATION_MOST);
+				text, ACTIVATION_MAX);
 	}
 	/* They are not for children. */
 	unsetenv("LISTEN_PID");

@@ -11,14 +11,14 @@
  *
  * Used at the start, by the main thread.
  */
-#ifndef TLSAD_ACTIVATION_H
-#define TLSAD_ACTIVATION_H
+#ifndef TLSAD_PROCESS_ACTIVATION_H
+#define TLSAD_PROCESS_ACTIVATION_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 enum {
-	ACTIVATION_MOST = 64,       /* sockets of all names */
+	ACTIVATION_MAX = 64,       /* sockets of all names */
 	ACTIVATION_NAME_SIZE = 256, /* systemd allows 255 bytes */
 };
 
@@ -27,7 +27,7 @@ struct activation {
 	struct {
 		int fd; /* -1: taken */
 		char name[ACTIVATION_NAME_SIZE];
-	} sockets[ACTIVATION_MOST];
+	} sockets[ACTIVATION_MAX];
 };
 
 /*

@@ -20,7 +20,7 @@ static int option_of(int fd, int option)
 	return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
 }
 
-static const char *find_fault(int fd, const struct listeners_wish *wish, struct endpoint *endpoint)
+static const char *find_fault(int fd, const struct listeners_settings *wish, struct endpoint *endpoint)
 {
 	if (option_of(fd, SO_TYPE) != SOCK_STREAM || option_of(fd, SO_ACCEPTCONN) != 1)
 		return "it does not listen for connections; ListenStream= and Accept=no make one "
@@ -36,7 +36,7 @@ static const char *find_fault(int fd, const struct listeners_wish *wish, struct 
 	return family == AF_INET || family == AF_INET6 ? NULL : "it is neither unix nor inet";
 }
 
-static bool adopt(struct listeners *listeners, int fd, const struct listeners_wish *wish,
+static bool adopt(struct listeners *listeners, int fd, const struct listeners_settings *wish,
 	char *error, size_t error_size)
 {
 	struct endpoint *endpoint = &listeners->endpoints[listeners->count];
@@ -56,7 +56,7 @@ static bool adopt(struct listeners *listeners, int fd, const struct listeners_wi
 }
 
 /* By the address: there are several ways to write one. */
-static bool is_configured(const struct listeners_wish *wish, const char *printed)
+static bool is_configured(const struct listeners_settings *wish, const char *printed)
 {
 	for (size_t i = 0; i < wish->count; i++) {
 		struct endpoint configured;
@@ -71,7 +71,7 @@ static bool is_configured(const struct listeners_wish *wish, const char *printed
 }
 
 /* Whoever changes the setting and sees no effect finds the reason here. */
-static void tell_adopted(const struct listeners *listeners, const struct listeners_wish *wish)
+static void tell_adopted(const struct listeners *listeners, const struct listeners_settings *wish)
 {
 	char words[1024];
 	struct text text;
@@ -93,7 +93,7 @@ static void tell_adopted(const struct listeners *listeners, const struct listene
 			wish->name, words);
 }
 
-static bool adopt_all(struct listeners *listeners, const struct listeners_wish *wish,
+static bool adopt_all(struct listeners *listeners, const struct listeners_settings *wish,
 	struct activation *activation, char *error, size_t error_size)
 {
 	int fd;
@@ -110,7 +110,7 @@ static bool adopt_all(struct listeners *listeners, const struct listeners_wish *
 
 /* --- sockets of our own -------------------------------------------------------------------- */
 
-static bool open_one(struct listeners *listeners, const struct listeners_wish *wish,
+static bool open_one(struct listeners *listeners, const struct listeners_settings *wish,
 	const char *text, char *error, size_t error_size)
 {
 	struct endpoint *endpoint = &listeners->endpoints[listeners->count];
@@ -119,12 +119,12 @@ static bool open_one(struct listeners *listeners, const struct listeners_wish *w
 
 	endpoint_parse(endpoint, text, words, sizeof words);
 	path = endpoint_path(endpoint);
-	if (path == NULL || account_make_parent(wish->owner, path, words, sizeof words)) {
+	if (path == NULL || privileges_make_parent(wish->owner, path, words, sizeof words)) {
 		int fd = endpoint_listen(endpoint, wish->mode, words, sizeof words);
 		if (fd >= 0) {
 			listeners->sockets[listeners->count++] = fd;
 			if (path == NULL ||
-				account_give_socket(wish->owner, path, words, sizeof words))
+				privileges_give_socket(wish->owner, path, words, sizeof words))
 				return true;
 		}
 	}
@@ -132,7 +132,7 @@ static bool open_one(struct listeners *listeners, const struct listeners_wish *w
 	return false;
 }
 
-struct listeners *listeners_open(const struct listeners_wish *wish, struct activation *activation,
+struct listeners *listeners_open(const struct listeners_settings *wish, struct activation *activation,
 	char *error, size_t error_size)
 {
 	struct listeners *listeners = calloc(1, sizeof *listeners);

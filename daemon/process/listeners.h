@@ -8,8 +8,8 @@
  * Opened at the start, before there are other threads; then they do not change until they are
  * closed.
  */
-#ifndef TLSAD_LISTENERS_H
-#define TLSAD_LISTENERS_H
+#ifndef TLSAD_PROCESS_LISTENERS_H
+#define TLSAD_PROCESS_LISTENERS_H
 
 #include "common/conf/conf.h"
 #include "common/base/endpoint.h"
@@ -18,28 +18,28 @@
 
 struct listeners {
 	size_t count;
-	int sockets[CONF_LIST_MOST];
-	struct endpoint endpoints[CONF_LIST_MOST];
+	int sockets[CONF_LIST_MAX];
+	struct endpoint endpoints[CONF_LIST_MAX];
 	bool inherited; /* all of them */
 	bool removed;   /* the unix sockets' files: a successor may have made its own since */
 };
 
 /* What is to be opened. */
-struct listeners_wish {
+struct listeners_settings {
 	const char *name;       /* of the setting */
 	char *const *endpoints; /* as the configuration has them; checked when it was loaded */
 	size_t count;           /* of these */
 	size_t most;            /* sockets that may be handed over; 0: as many as there are */
 	mode_t mode;            /* of unix sockets */
 	bool unix_only;
-	const struct account *owner; /* of unix sockets, and of their directory if it is made */
+	const struct privileges *owner; /* of unix sockets, and of their directory if it is made */
 };
 
 /*
  * NULL and one line that names the setting and the endpoint. Which sockets were handed over is told
  * in the log.
  */
-struct listeners *listeners_open(const struct listeners_wish *wish, struct activation *activation,
+struct listeners *listeners_open(const struct listeners_settings *wish, struct activation *activation,
 	char *error, size_t error_size);
 
 /*

@@ -7,8 +7,8 @@
  *
  * Main thread.
  */
-#ifndef TLSAD_NOTIFY_H
-#define TLSAD_NOTIFY_H
+#ifndef TLSAD_PROCESS_NOTIFY_H
+#define TLSAD_PROCESS_NOTIFY_H
 
 #include <stdint.h>
 

@@ -7,8 +7,8 @@
  *
  * Main thread.
  */
-#ifndef TLSAD_PID_FILE_H
-#define TLSAD_PID_FILE_H
+#ifndef TLSAD_PROCESS_PID_FILE_H
+#define TLSAD_PROCESS_PID_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -71,7 +71,7 @@ static bool check_root(const struct conf *conf, char *error, size_t error_size)
 }
 
 static bool look_up(
-	struct account *account, const struct conf *conf, char *error, size_t error_size)
+	struct privileges *account, const struct conf *conf, char *error, size_t error_size)
 {
 	const char *name = conf->server.user;
 
@@ -97,14 +97,14 @@ static bool look_up(
 	return true;
 }
 
-bool account_check(const struct conf *conf, char *error, size_t error_size)
+bool privileges_check(const struct conf *conf, char *error, size_t error_size)
 {
-	struct account account;
+	struct privileges account;
 
 	return look_up(&account, conf, error, error_size) && check_root(conf, error, error_size);
 }
 
-bool account_find(struct account *account, const struct conf *conf, char *error, size_t error_size)
+bool privileges_find(struct privileges *account, const struct conf *conf, char *error, size_t error_size)
 {
 	if (!look_up(account, conf, error, error_size) || !check_root(conf, error, error_size))
 		return false;
@@ -129,7 +129,7 @@ bool account_find(struct account *account, const struct conf *conf, char *error,
 }
 
 /* Through a descriptor: in a directory of others, a name may mean something else at any time. */
-bool account_make_directory(const struct account *account, const char *path, mode_t mode,
+bool privileges_make_directory(const struct privileges *account, const char *path, mode_t mode,
 	char *error, size_t error_size)
 {
 	if (account == NULL || !account->change)
@@ -148,8 +148,8 @@ bool account_make_directory(const struct account *account, const char *path, mod
 	return good;
 }
 
-bool account_make_parent(
-	const struct account *account, const char *path, char *error, size_t error_size)
+bool privileges_make_parent(
+	const struct privileges *account, const char *path, char *error, size_t error_size)
 {
 	char parent[PATH_MAX];
 	const char *slash = strrchr(path, '/');
@@ -157,12 +157,12 @@ bool account_make_parent(
 	if (slash == NULL || slash == path)
 		return true;
 	snprintf(parent, sizeof parent, "%.*s", (int)(slash - path), path);
-	return account_make_directory(account, parent, DIRECTORY_MODE, error, error_size);
+	return privileges_make_directory(account, parent, DIRECTORY_MODE, error, error_size);
 }
 
 /* The same here: only what is a socket, and has no second name, is made over. */
-bool account_give_socket(
-	const struct account *account, const char *path, char *error, size_t error_size)
+bool privileges_give_socket(
+	const struct privileges *account, const char *path, char *error, size_t error_size)
 {
 	struct stat status;
 
@@ -217,7 +217,7 @@ static bool link_to_itself(const char *path, char *error, size_t error_size)
 	return true;
 }
 
-static bool change_root(const struct account *account, const struct conf *conf, const char *file,
+static bool change_root(const struct privileges *account, const struct conf *conf, const char *file,
 	char *error, size_t error_size)
 {
 	const char *path = conf->server.chroot;
@@ -231,7 +231,7 @@ static bool change_root(const struct account *account, const struct conf *conf, 
 	if (chdir(path) != 0 || chroot(".") != 0 || chdir("/") != 0)
 		return fail(error, error_size, "[server] chroot: cannot change to", path);
 	/* For the working copy of the root zone's key; see common/dns/root_anchor.h. */
-	return account_make_directory(account, "/run", DIRECTORY_MODE, error, error_size) &&
+	return privileges_make_directory(account, "/run", DIRECTORY_MODE, error, error_size) &&
 	       link_to_itself(path, error, error_size);
 }
 
@@ -251,7 +251,7 @@ static bool has_capabilities(void)
 	return false;
 }
 
-static bool has_other_ids(const struct account *account)
+static bool has_other_ids(const struct privileges *account)
 {
 	uid_t users[3];
 	gid_t groups[3];
@@ -273,7 +273,7 @@ static bool can_come_back(void)
 	       setgroups(0, NULL) == 0;
 }
 
-bool account_become(const struct account *account, const struct conf *conf, const char *file,
+bool privileges_drop(const struct privileges *account, const struct conf *conf, const char *file,
 	char *error, size_t error_size)
 {
 	if (!account->change)

@@ -218,7 +218,7 @@ static void take_arrival(struct connection *connection, size_t size)
 	if (connection->protocol->read(worker, arrival->bytes, size, &arrival->first,
 		    &arrival->first_size) != FRAME_WHOLE)
 		arrival->first_size = 0;
-	if (worker->arrival_count == ARRIVALS_MOST || worker->input_used >= INPUT_FULL)
+	if (worker->arrival_count == ARRIVALS_MAX || worker->input_used >= INPUT_FULL)
 		connection_handle_arrivals(-1, 0, worker);
 	else if (worker->arrival_count == 1)
 		/* Behind all events that are active now. */
@@ -242,7 +242,7 @@ static void read_more(struct connection *connection)
 	struct worker *worker = connection->worker;
 	char *place = worker->input + worker->input_used;
 	size_t kept = take_kept(connection, place);
-	ssize_t got = read(connection->fd, place + kept, READ_MOST - kept);
+	ssize_t got = read(connection->fd, place + kept, READ_MAX - kept);
 
 	if (got > 0) {
 		take_arrival(connection, kept + (size_t)got);

@@ -4,8 +4,8 @@
  *
  * A listener has its protocol, and so has a connection. All runs in the serving thread.
  */
-#ifndef TLSAD_PROTOCOL_H
-#define TLSAD_PROTOCOL_H
+#ifndef TLSAD_SERVER_PROTOCOL_H
+#define TLSAD_SERVER_PROTOCOL_H
 
 #include "common/verdict/evidence.h"
 #include "daemon/answer/policy.h"

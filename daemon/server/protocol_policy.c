@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 enum {
-	COMPLAINTS_MOST = 10, /* a second: whoever may connect must not fill the disk */
+	COMPLAINTS_MAX = 10, /* a second: whoever may connect must not fill the disk */
 	PEER_SIZE = 128,
 };
 
@@ -22,7 +22,7 @@ static void start_reply(struct worker *worker, const struct batch *batch, struct
 	char *place = worker->output + batch->end;
 
 	memcpy(place, before, sizeof before - 1);
-	text_init(text, place + sizeof before - 1, POLICY_REPLY_LONGEST + 1);
+	text_init(text, place + sizeof before - 1, POLICY_REPLY_MAX + 1);
 }
 
 static void end_reply(struct batch *batch, struct text *text)
@@ -126,7 +126,7 @@ static bool may_complain(struct complaints *complaints)
 		complaints->second = now;
 		complaints->count = 0;
 	}
-	if (complaints->count++ < COMPLAINTS_MOST)
+	if (complaints->count++ < COMPLAINTS_MAX)
 		return true;
 	complaints->unsaid++;
 	return false;

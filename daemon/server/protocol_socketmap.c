@@ -6,7 +6,7 @@
 
 static void start_reply(struct worker *worker, const struct batch *batch, struct text *text)
 {
-	text_init(text, worker->output + batch->end + NETSTRING_HEAD, SOCKETMAP_REPLY_LONGEST);
+	text_init(text, worker->output + batch->end + NETSTRING_HEAD, SOCKETMAP_REPLY_MAX);
 }
 
 static void end_reply(struct worker *worker, struct batch *batch, const struct text *text)
@@ -31,7 +31,7 @@ static enum frame read_request(const struct worker *worker, const char *bytes, s
 	size_t payload_size;
 
 	switch (netstring_parse(
-		bytes, size, SOCKETMAP_REQUEST_LONGEST, &payload, &payload_size, used)) {
+		bytes, size, SOCKETMAP_REQUEST_MAX, &payload, &payload_size, used)) {
 	case NETSTRING_COMPLETE:
 		socketmap_read(&worker->socketmap, payload, payload_size, &request->socketmap);
 		return FRAME_WHOLE;

@@ -20,16 +20,16 @@
 #include <unistd.h>
 
 enum {
-	WORKERS_AUTO_MOST = 8, /* one thread answers some 300,000 requests a second */
+	WORKERS_AUTO_MAX = 8, /* one thread answers some 300,000 requests a second */
 	ACCEPT_AT_ONCE = 16,   /* so that several threads share a burst */
 	/* [s] that the lookup thread may be late before a request is given up here. */
 	LOOKUP_GRACE = 5,
 	/* Descriptors of an idle daemon and some for files that it opens at times (counted). */
 	OWN_DESCRIPTORS = 28,
 	WORKER_DESCRIPTORS = 4, /* of its event loop and its mailbox */
-	CONNECTIONS_LEAST = 6,
+	CONNECTIONS_MIN = 6,
 	/* Connections over the limit, while another thread is told to close one of its own. */
-	OVERSHOOT_MOST = 4,
+	OVERSHOOT_MAX = 4,
 	OVERSHOOT_PAUSE = 2000, /* [us] */
 };
 
@@ -46,7 +46,7 @@ struct server {
 	struct worker **workers;
 	unsigned worker_count;
 	unsigned running;
-	_Atomic unsigned deaf;                /* workers that accept no more */
+	_Atomic unsigned not_accepting;                /* workers that accept no more */
 	uint32_t descriptors;                 /* that this process may have */
 	uint32_t descriptors_for_connections; /* of these */
 	_Atomic uint32_t connections;         /* of all workers */
@@ -102,7 +102,7 @@ static void note_idle(struct worker *worker)
  * tick old; each that is told says it anew, so the message ends where it should. False when nobody
  * is idle.
  */
-static bool make_way(struct worker *worker)
+static bool evict_idle(struct worker *worker)
 {
 	struct server *server = worker->server;
 	struct worker *oldest = NULL;
@@ -120,7 +120,7 @@ static bool make_way(struct worker *worker)
 	if (oldest == NULL)
 		return false;
 	if (oldest != worker)
-		return mailbox_post_kind(&oldest->mailbox, MESSAGE_MAKE_WAY);
+		return mailbox_post_kind(&oldest->mailbox, MESSAGE_EVICT_IDLE);
 	bool closed = close_longest_idle(worker);
 	note_idle(worker);
 	return closed;
@@ -146,7 +146,7 @@ static bool wait_for_others(struct worker *worker)
 	static const struct timeval pause = {.tv_usec = OVERSHOOT_PAUSE};
 
 	if (atomic_load_explicit(worker->all_connections, memory_order_relaxed) <
-			connections_most(worker) + OVERSHOOT_MOST ||
+			connections_most(worker) + OVERSHOOT_MAX ||
 		event_base_once(worker->base, -1, EV_TIMEOUT, resume_listeners, worker, &pause) != 0)
 		return false;
 	pause_listeners(worker);
@@ -171,7 +171,7 @@ static void take_connection(
 	}
 	if (atomic_load_explicit(worker->all_connections, memory_order_relaxed) >=
 			connections_most(worker) &&
-		!make_way(worker)) {
+		!evict_idle(worker)) {
 		close(fd);
 		return;
 	}
@@ -238,7 +238,7 @@ static void tick(evutil_socket_t fd, short what, void *context)
 		connection_close(oldest);
 	/* Nobody may have been idle when somebody should have made way. */
 	if (over_limit(worker))
-		make_way(worker);
+		evict_idle(worker);
 	note_idle(worker);
 	give_up_overdue(worker, now);
 	resume_listeners(-1, 0, worker);
@@ -268,15 +268,15 @@ static void take_message(void *context, struct message *message)
 		worker->socketmap.conf = worker->conf;
 		worker->policy.conf = worker->conf;
 		break;
-	case MESSAGE_MAKE_WAY:
+	case MESSAGE_EVICT_IDLE:
 		if (over_limit(worker))
-			make_way(worker);
+			evict_idle(worker);
 		else
 			note_idle(worker);
 		break;
 	case MESSAGE_STOP:
 		pause_listeners(worker);
-		atomic_fetch_add(&worker->server->deaf, 1);
+		atomic_fetch_add(&worker->server->not_accepting, 1);
 		worker_begin_stop(worker);
 		break;
 	default:
@@ -377,7 +377,7 @@ static bool watch_listeners(struct worker *worker)
 }
 
 static struct worker *worker_new(
-	struct server *server, struct cache *cache, struct tafiles *tafiles, struct lookup *lookup)
+	struct server *server, struct cache *cache, struct ta_files *tafiles, struct lookup *lookup)
 {
 	static const struct timeval second = {.tv_sec = 1};
 	struct worker *worker = calloc(1, sizeof *worker);
@@ -425,11 +425,11 @@ static struct worker *worker_new(
  * not to serve the maps: there are daemons without, from before there was one.
  */
 static bool listen_all(struct server *server, struct activation *activation,
-	const struct account *owner, char *error, size_t error_size)
+	const struct privileges *owner, char *error, size_t error_size)
 {
 	const struct conf_list *socketmap = &server->conf->server.socketmap;
 	const struct conf_list *policy = &server->conf->server.policy;
-	struct listeners_wish wish = {
+	struct listeners_settings wish = {
 		.name = "socketmap",
 		.endpoints = socketmap->entries,
 		.count = socketmap->count,
@@ -461,7 +461,7 @@ static unsigned worker_count(const struct conf *conf)
 		return conf->server.workers;
 	if (processors < 1)
 		return 1;
-	return processors > WORKERS_AUTO_MOST ? WORKERS_AUTO_MOST : (unsigned)processors;
+	return processors > WORKERS_AUTO_MAX ? WORKERS_AUTO_MAX : (unsigned)processors;
 }
 
 /* Connections get the descriptors that all else leaves. */
@@ -470,11 +470,11 @@ static void divide_descriptors(struct server *server)
 	uint32_t all = descriptors_limit();
 	uint32_t others = OWN_DESCRIPTORS + WORKER_DESCRIPTORS * server->worker_count +
 			  resolver_descriptors() + control_descriptors() +
-			  metrics_descriptors(server->conf) + OVERSHOOT_MOST;
+			  metrics_descriptors(server->conf) + OVERSHOOT_MAX;
 
 	server->descriptors = all;
 	server->descriptors_for_connections =
-		all > others + CONNECTIONS_LEAST ? all - others : CONNECTIONS_LEAST;
+		all > others + CONNECTIONS_MIN ? all - others : CONNECTIONS_MIN;
 }
 
 static void say_descriptor_limit(const struct server *server)
@@ -488,7 +488,7 @@ static void say_descriptor_limit(const struct server *server)
 }
 
 struct server *server_new(struct conf *conf, struct activation *activation,
-	const struct account *owner, char *error, size_t error_size)
+	const struct privileges *owner, char *error, size_t error_size)
 {
 	struct server *server = calloc(1, sizeof *server);
 
@@ -506,7 +506,7 @@ struct server *server_new(struct conf *conf, struct activation *activation,
 	return server;
 }
 
-bool server_start(struct server *server, struct cache *cache, struct tafiles *tafiles,
+bool server_start(struct server *server, struct cache *cache, struct ta_files *tafiles,
 	struct lookup *lookup, char *error, size_t error_size)
 {
 	server->workers = calloc(server->worker_count, sizeof(struct worker *));
@@ -567,9 +567,9 @@ void server_free(struct server *server)
 	free(server);
 }
 
-bool server_is_deaf(const struct server *server)
+bool server_accepts_nothing(const struct server *server)
 {
-	return atomic_load(&server->deaf) == server->running;
+	return atomic_load(&server->not_accepting) == server->running;
 }
 
 const struct listeners *server_listeners(const struct server *server)

@@ -6,8 +6,8 @@
  * allocation, no log line. A connection that has nothing to say costs a small struct and no
  * buffer.
  */
-#ifndef TLSAD_SERVER_H
-#define TLSAD_SERVER_H
+#ifndef TLSAD_SERVER_SERVER_H
+#define TLSAD_SERVER_SERVER_H
 
 #include "common/conf/conf.h"
 #include "daemon/cache/cache.h"
@@ -24,10 +24,10 @@ struct server;
  * done, and `owner`, who gets the unix sockets, may not be allowed to bind them.
  */
 struct server *server_new(struct conf *conf, struct activation *activation,
-	const struct account *owner, char *error, size_t error_size);
+	const struct privileges *owner, char *error, size_t error_size);
 
 /* Start the threads. False and one line when that is not possible. */
-bool server_start(struct server *server, struct cache *cache, struct tafiles *tafiles,
+bool server_start(struct server *server, struct cache *cache, struct ta_files *tafiles,
 	struct lookup *lookup, char *error, size_t error_size);
 
 /* Hand a new configuration to the threads. */

@@ -3,8 +3,8 @@
  *
  * All of it belongs to the thread that runs the event loop, but for what is marked otherwise.
  */
-#ifndef TLSAD_WORKER_H
-#define TLSAD_WORKER_H
+#ifndef TLSAD_SERVER_WORKER_H
+#define TLSAD_SERVER_WORKER_H
 
 #include "daemon/loop/heartbeat.h"
 #include "daemon/lookup/lookup.h"
@@ -16,15 +16,15 @@
 
 enum {
 	/* What one read(2) takes at most: many requests of a client that pipelines. */
-	READ_MOST = 65536,
+	READ_MAX = 65536,
 	/* What arrives in one turn of the event loop: once this much has, it is handled. */
 	INPUT_FULL = 65536,
-	INPUT_SIZE = INPUT_FULL + READ_MOST,
-	ARRIVALS_MOST = 32, /* the same, in connections: more would leave the nearest cache */
-	LISTENERS_MOST = 2 * CONF_LIST_MOST,
+	INPUT_SIZE = INPUT_FULL + READ_MAX,
+	ARRIVALS_MAX = 32, /* the same, in connections: more would leave the nearest cache */
+	LISTENERS_MAX = 2 * CONF_LIST_MAX,
 	/* Replies of one read(2)'s requests; the longest one always fits behind OUTPUT_FLUSH. */
 	OUTPUT_FLUSH = 65536,
-	OUTPUT_SIZE = OUTPUT_FLUSH + SOCKETMAP_REPLY_LONGEST + 16,
+	OUTPUT_SIZE = OUTPUT_FLUSH + SOCKETMAP_REPLY_MAX + 16,
 };
 
 /* Written by one thread alone; read by anybody. */
@@ -109,7 +109,7 @@ struct worker {
 	struct socketmap socketmap;
 	struct policy policy;
 	struct complaints complaints;
-	struct listener listeners[LISTENERS_MOST];
+	struct listener listeners[LISTENERS_MAX];
 	size_t listener_count;
 	bool paused; /* listeners: no descriptors, or others have yet to close theirs */
 	bool stopping;
@@ -130,7 +130,7 @@ struct worker {
 	unsigned arrival_count;
 	uint64_t turn_began; /* [us], clock_exact_us(): when the first of them was there */
 	uint64_t answered;   /* requests whose time is not counted yet */
-	struct arrival arrivals[ARRIVALS_MOST];
+	struct arrival arrivals[ARRIVALS_MAX];
 	size_t input_used; /* by arrivals */
 	char input[INPUT_SIZE];
 	char output[OUTPUT_SIZE];
@@ -144,7 +144,7 @@ void worker_begin_stop(struct worker *worker);
 void worker_stop_when_done(evutil_socket_t fd, short what, void *worker);
 
 /* Does no thread accept any more? */
-bool server_is_deaf(const struct server *server);
+bool server_accepts_nothing(const struct server *server);
 
 /* Take over an accepted socket; closes it when there is no memory. */
 void connection_open(struct worker *worker, int fd, const struct protocol *protocol);

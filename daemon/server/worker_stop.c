@@ -8,7 +8,7 @@ enum {
 	STOP_PATIENCE = 5, /* [s] for lookups in flight */
 	STOP_ROUND = 10,   /* [ms] between two looks at what is in flight */
 	/* Looks at least, so that what lay in the kernel when the signal came is read. */
-	STOP_ROUNDS_LEAST = 3,
+	STOP_ROUNDS_MIN = 3,
 	/* [us] for the first request of a connection that was just accepted. */
 	NEWCOMER_PATIENCE = 2000000,
 };
@@ -61,7 +61,7 @@ static bool newcomers(const struct worker *worker)
  */
 static bool at_rest(const struct worker *worker)
 {
-	return worker->stop_rounds >= STOP_ROUNDS_LEAST && server_is_deaf(worker->server) &&
+	return worker->stop_rounds >= STOP_ROUNDS_MIN && server_accepts_nothing(worker->server) &&
 	       !requests_in_flight(worker) && !newcomers(worker);
 }
 

@@ -46,7 +46,7 @@ static void put_host(struct cache *cache)
 	struct host_facts facts = {
 		.status = HOST_USABLE, .ttl = LIFE, .tlsa_count = 1, .tlsa = &tlsa};
 	struct part_times life = times();
-	char key[PART_KEY_LONGEST];
+	char key[PART_KEY_MAX];
 	size_t size = 0, key_size = part_host_key(key, host_name, strlen(host_name), 25);
 
 	snprintf(facts.base_domain, sizeof facts.base_domain, "%s", host_name);
@@ -63,7 +63,7 @@ static void put_domain(struct cache *cache, unsigned long number)
 		.host_count = 1,
 		.hosts = &host};
 	struct part_times life = times();
-	char key[PART_KEY_LONGEST], name[64];
+	char key[PART_KEY_MAX], name[64];
 	size_t size = 0;
 
 	snprintf(host.name, sizeof host.name, "%s", host_name);

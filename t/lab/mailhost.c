@@ -59,7 +59,7 @@ static const struct {
 	[FAULT_MANY_CERTS] = {"many-certs", "a chain of 100 certificates"},
 };
 
-enum { LISTENERS_MOST = 16, BACKLOG = 64 };
+enum { LISTENERS_MAX = 16, BACKLOG = 64 };
 
 struct listener {
 	int fd;
@@ -67,7 +67,7 @@ struct listener {
 };
 
 static struct mailhost host;
-static struct listener listeners[LISTENERS_MOST];
+static struct listener listeners[LISTENERS_MAX];
 static unsigned listener_count;
 
 void tell(const char *format, ...)
@@ -146,8 +146,8 @@ static void add_listener(char *text)
 	socklen_t size = parse_address(text, &address);
 	int on = 1;
 
-	if (listener_count == LISTENERS_MOST)
-		give_up("no more than %d listeners", LISTENERS_MOST);
+	if (listener_count == LISTENERS_MAX)
+		give_up("no more than %d listeners", LISTENERS_MAX);
 	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 || listen(fd, BACKLOG) != 0)
@@ -293,7 +293,7 @@ static const struct option long_options[] = {
 int main(int argc, char **argv)
 {
 	const char *chain = NULL, *key = NULL;
-	char *names[LISTENERS_MOST];
+	char *names[LISTENERS_MAX];
 	unsigned name_count = 0;
 	long seconds = 300;
 	int letter;
@@ -311,7 +311,7 @@ int main(int argc, char **argv)
 			key = optarg;
 			break;
 		case 's':
-			if (name_count == LISTENERS_MOST)
+			if (name_count == LISTENERS_MAX)
 				usage();
 			names[name_count++] = optarg;
 			break;

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHAIN_OF_MANY = 100, NAMES_MOST = 16 };
+enum { CHAIN_OF_MANY = 100, NAMES_MAX = 16 };
 
 /* Other certificates, by SNI. */
 static struct {
 	char *name;
 	SSL_CTX *tls;
-} names[NAMES_MOST];
+} names[NAMES_MAX];
 static unsigned name_count;
 
 __attribute__((noreturn)) static void give_up(const char *what)
@@ -77,7 +77,7 @@ SSL_CTX *tls_new(const char *chain, const char *key, bool many)
 void tls_add_name(SSL_CTX *tls, const char *name, const char *chain, const char *key)
 {
 	(void)tls;
-	if (name_count == NAMES_MOST)
+	if (name_count == NAMES_MAX)
 		give_up("too many names");
 	names[name_count].name = strdup(name);
 	names[name_count].tls = tls_new(chain, key, false);

@@ -6,18 +6,18 @@
 
 #include "t/unit/tap.h"
 
-enum { PACKET_MOST = 70000, PACKET_HEAD = 12 };
+enum { PACKET_MAX = 70000, PACKET_HEAD = 12 };
 
 enum packet_section { PACKET_ANSWER = 1, PACKET_AUTHORITY = 2, PACKET_ADDITIONAL = 3 };
 
 struct packet {
 	size_t size;
-	uint8_t bytes[PACKET_MOST];
+	uint8_t bytes[PACKET_MAX];
 };
 
 static inline void packet_u8(struct packet *packet, unsigned value)
 {
-	if (packet->size == PACKET_MOST)
+	if (packet->size == PACKET_MAX)
 		bail_out("a packet too long to be built");
 	packet->bytes[packet->size++] = (uint8_t)value;
 }

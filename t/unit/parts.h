@@ -34,7 +34,7 @@ static inline void parts_fail(struct part_failure *failure, enum dns_failure kin
 static inline uint8_t *parts_mx(struct part *part, const struct mx_set *set,
 	const struct part_times *times, const char *domain)
 {
-	char key[PART_KEY_LONGEST];
+	char key[PART_KEY_MAX];
 	size_t size = 0, key_size = part_mx_key(key, domain, strlen(domain));
 	uint8_t *bytes = part_encode_mx(set, times, key, key_size, &size);
 
@@ -46,7 +46,7 @@ static inline uint8_t *parts_mx(struct part *part, const struct mx_set *set,
 static inline uint8_t *parts_host(struct part *part, const struct host_facts *facts,
 	const struct part_times *times, const char *name, uint16_t port)
 {
-	char key[PART_KEY_LONGEST];
+	char key[PART_KEY_MAX];
 	size_t size = 0, key_size = part_host_key(key, name, strlen(name), port);
 	uint8_t *bytes = part_encode_host(facts, times, key, key_size, &size);
 

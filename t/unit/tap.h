@@ -17,7 +17,7 @@
 #include <string.h>
 
 /* Rows of one group that are named when they fail: more would bury the first. */
-enum { TAP_NAMED_MOST = 10 };
+enum { TAP_NAMED_MAX = 10 };
 
 static struct {
 	unsigned planned, run, failed;
@@ -151,7 +151,7 @@ static inline bool many(bool good, const char *format, ...)
 	tap.rows++;
 	if (good)
 		return true;
-	if (++tap.bad_rows <= TAP_NAMED_MOST) {
+	if (++tap.bad_rows <= TAP_NAMED_MAX) {
 		va_start(arguments, format);
 		tap_vdiag(format, arguments);
 		va_end(arguments);
@@ -161,8 +161,8 @@ static inline bool many(bool good, const char *format, ...)
 
 static inline bool many_end(void)
 {
-	if (tap.bad_rows > TAP_NAMED_MOST)
-		diag("and %u more", tap.bad_rows - TAP_NAMED_MOST);
+	if (tap.bad_rows > TAP_NAMED_MAX)
+		diag("and %u more", tap.bad_rows - TAP_NAMED_MAX);
 	if (tap.rows == 0)
 		diag("nothing was asked");
 	return ok(tap.rows > 0 && tap.bad_rows == 0, "%s (%u of %u)", tap.group,

@@ -1,8 +1,8 @@
 /*
  * check: what the command prints: a survey and what it means, for people and for programs.
  */
-#ifndef TLSAD_CTL_CHECK_H
-#define TLSAD_CTL_CHECK_H
+#ifndef TLSAD_CTL_CHECK_CHECK_H
+#define TLSAD_CTL_CHECK_CHECK_H
 
 #include "daemon/ctl/check/findings.h"
 

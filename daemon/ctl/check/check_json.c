@@ -40,7 +40,7 @@ static json_t *mx_json(const struct survey *survey)
 
 static json_t *publish_json(const struct survey_address *address)
 {
-	struct suggestion suggestions[SUGGESTIONS_MOST];
+	struct suggestion suggestions[SUGGESTIONS_MAX];
 	size_t count = suggestion_make(address, suggestions);
 	json_t *array = json_array();
 

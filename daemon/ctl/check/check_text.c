@@ -131,7 +131,7 @@ static void print_rejected(const struct screen *screen, const struct survey_addr
 
 static void print_suggestions(const struct screen *screen, const struct survey_address *address)
 {
-	struct suggestion suggestions[SUGGESTIONS_MOST];
+	struct suggestion suggestions[SUGGESTIONS_MAX];
 	size_t count = suggestion_make(address, suggestions);
 	bool told = false;
 

@@ -45,7 +45,7 @@ static void add(struct findings *findings, enum finding_kind kind, const struct 
 {
 	va_list arguments;
 
-	if (findings->count == FINDINGS_MOST)
+	if (findings->count == FINDINGS_MAX)
 		return;
 	struct finding *finding = &findings->list[findings->count++];
 	finding->kind = kind;
@@ -371,7 +371,7 @@ static void look_at_host(struct findings *findings, const struct survey_host *ho
 bool findings_make(struct findings *findings, const struct survey *survey)
 {
 	findings->count = 0;
-	findings->list = calloc(FINDINGS_MOST, sizeof *findings->list);
+	findings->list = calloc(FINDINGS_MAX, sizeof *findings->list);
 	if (findings->list == NULL)
 		return false;
 	look_at_mx(findings, survey);

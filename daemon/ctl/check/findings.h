@@ -1,8 +1,8 @@
 /*
  * findings: what a survey means: does each host verify, and what will break next? Pure.
  */
-#ifndef TLSAD_CTL_FINDINGS_H
-#define TLSAD_CTL_FINDINGS_H
+#ifndef TLSAD_CTL_CHECK_FINDINGS_H
+#define TLSAD_CTL_CHECK_FINDINGS_H
 
 #include "common/verdict/decide.h"
 #include "daemon/ctl/check/survey.h"
@@ -32,7 +32,7 @@ void check_address_words(struct text *text, const struct survey_address *address
 
 enum {
 	FINDING_WORDS_SIZE = 768,
-	FINDINGS_MOST = 500,
+	FINDINGS_MAX = 500,
 	FINDING_SOON = 14 * 24 * 60 * 60, /* [s] what ends earlier is told */
 };
 

@@ -11,7 +11,7 @@
 static bool try_record(const struct survey_address *address, const struct tlsa_record *record,
 	struct judge_verdict *verdict)
 {
-	uint8_t rdata[3 + TLSA_DIGEST_LONGEST] = {
+	uint8_t rdata[3 + TLSA_DIGEST_MAX] = {
 		record->usage, record->selector, record->matching_type};
 	struct host_tlsa tlsa = {
 		.usability = TLSA_USABLE,
@@ -53,11 +53,11 @@ static bool suggest(const struct survey_address *address, int depth, struct sugg
 }
 
 size_t suggestion_make(
-	const struct survey_address *address, struct suggestion suggestions[SUGGESTIONS_MOST])
+	const struct survey_address *address, struct suggestion suggestions[SUGGESTIONS_MAX])
 {
 	size_t count = 0;
 
-	for (int depth = 0; depth < sk_X509_num(address->chain) && count < SUGGESTIONS_MOST;
+	for (int depth = 0; depth < sk_X509_num(address->chain) && count < SUGGESTIONS_MAX;
 		depth++) {
 		/* What may not issue is nobody's trust anchor. */
 		if (depth > 0 && !certificate_is_authority(sk_X509_value(address->chain, depth)))

@@ -2,8 +2,8 @@
  * suggestion: which TLSA record would have matched what a server sends: `3 1 1` of its own
  * certificate and `2 1 1` of its issuers, each tried with OpenSSL before it is named.
  */
-#ifndef TLSAD_CTL_SUGGESTION_H
-#define TLSAD_CTL_SUGGESTION_H
+#ifndef TLSAD_CTL_CHECK_SUGGESTION_H
+#define TLSAD_CTL_CHECK_SUGGESTION_H
 
 #include "daemon/ctl/check/survey.h"
 
@@ -14,11 +14,11 @@ struct suggestion {
 	char words[JUDGE_WORDS_SIZE]; /* why it does not */
 };
 
-enum { SUGGESTIONS_MOST = 8 };
+enum { SUGGESTIONS_MAX = 8 };
 
 /* Of one address that was reached; returns how many there are. suggestion_clear() frees each. */
 size_t suggestion_make(
-	const struct survey_address *address, struct suggestion suggestions[SUGGESTIONS_MOST]);
+	const struct survey_address *address, struct suggestion suggestions[SUGGESTIONS_MAX]);
 void suggestion_clear(struct suggestion *suggestion);
 
 #endif

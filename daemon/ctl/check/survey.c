@@ -11,9 +11,9 @@
 enum {
 	/* Connections at once: well below the usual limit of 1024 descriptors, which the resolver
 	 * needs as well. */
-	IN_FLIGHT_MOST = 256,
+	IN_FLIGHT_MAX = 256,
 	/* Of all connections, in limits of a single one: two rounds and what is left. */
-	ROUNDS_MOST = 3,
+	ROUNDS_MAX = 3,
 	/* Records of one host that are held against each chain one by one. */
 	RECORDS_JUDGED = 100,
 };
@@ -117,7 +117,7 @@ static void go_on(struct survey *survey)
 	for (size_t i = 0; i < survey->host_count; i++) {
 		for (size_t j = 0; j < survey->hosts[i].address_count; j++) {
 			struct survey_address *address = &survey->hosts[i].addresses[j];
-			if (!address->started && survey->in_flight < IN_FLIGHT_MOST)
+			if (!address->started && survey->in_flight < IN_FLIGHT_MAX)
 				connect_to(address);
 			left = left || !address->finished;
 		}
@@ -188,7 +188,7 @@ static bool list_addresses(struct survey_host *host)
 	if (options->mx_only || facts->status == HOST_FAILED || facts->status == HOST_UNREACHABLE)
 		return true;
 	host->addresses =
-		calloc((size_t)PART_LOOKUPS_MOST * PART_ADDRESSES_MOST, sizeof *host->addresses);
+		calloc((size_t)PART_LOOKUPS_MAX * PART_ADDRESSES_MAX, sizeof *host->addresses);
 	if (host->addresses == NULL)
 		return false;
 	if (options->connect != NULL) {
@@ -213,7 +213,7 @@ static void take_facts(void *context, const struct host_facts *facts)
 {
 	struct survey_host *host = context;
 	struct survey *survey = host->survey;
-	struct timeval limit = {.tv_sec = (time_t)survey->options.timeout * ROUNDS_MOST};
+	struct timeval limit = {.tv_sec = (time_t)survey->options.timeout * ROUNDS_MAX};
 
 	host->facts = facts_copy(facts);
 	dane_host_lookup_free(host->lookup);
@@ -238,7 +238,7 @@ static bool look_up_host(
 
 	host->survey = survey;
 	host->preference = preference;
-	snprintf(host->name, sizeof host->name, "%.*s", DESTINATION_NAME_LONGEST, name);
+	snprintf(host->name, sizeof host->name, "%.*s", DESTINATION_NAME_MAX, name);
 	host->lookup =
 		dane_host_lookup_new(&terms, name, survey->destination.port, take_facts, host);
 	return host->lookup != NULL;

@@ -6,8 +6,8 @@
  * of it with three times that. What could not be had by then is told as such. What was found is
  * for findings.h to judge and for check.h to print.
  */
-#ifndef TLSAD_CTL_SURVEY_H
-#define TLSAD_CTL_SURVEY_H
+#ifndef TLSAD_CTL_CHECK_SURVEY_H
+#define TLSAD_CTL_CHECK_SURVEY_H
 
 #include "daemon/ctl/tlsa/judge.h"
 #include "daemon/ctl/tlsa/peer.h"
@@ -43,7 +43,7 @@ struct survey_address {
 struct survey_host {
 	struct survey *survey;
 	uint16_t preference;
-	char name[DESTINATION_NAME_LONGEST + 1];
+	char name[DESTINATION_NAME_MAX + 1];
 	struct dane_host_lookup *lookup; /* while it runs */
 	struct host_facts *facts;
 	struct judge_terms terms; /* the names that count, RFC 7672 3.2.2, and the records */

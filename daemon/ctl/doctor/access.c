@@ -7,12 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINKS_MOST = 40 }; /* as in path_resolution(7) */
+enum { LINKS_MAX = 40 }; /* as in path_resolution(7) */
 
 bool access_account_find(struct access_account *account, const char *name)
 {
 	const struct passwd *entry = getpwnam(name);
-	int count = ACCESS_GROUPS_MOST;
+	int count = ACCESS_GROUPS_MAX;
 
 	if (entry == NULL)
 		return false;
@@ -21,7 +21,7 @@ bool access_account_find(struct access_account *account, const char *name)
 	account->uid = entry->pw_uid;
 	/* Postfix gives its processes the supplementary groups of mail_owner as well. */
 	if (getgrouplist(name, entry->pw_gid, account->groups, &count) < 0)
-		count = ACCESS_GROUPS_MOST;
+		count = ACCESS_GROUPS_MAX;
 	account->group_count = (size_t)count;
 	return true;
 }
@@ -66,7 +66,7 @@ static bool follow(struct walk *walk)
 	char target[ACCESS_PATH_SIZE], rest[ACCESS_PATH_SIZE];
 	ssize_t size = readlink(walk->way->path, target, sizeof target - 1);
 
-	if (size <= 0 || ++walk->links > LINKS_MOST)
+	if (size <= 0 || ++walk->links > LINKS_MAX)
 		return false;
 	target[size] = '\0';
 	int length = snprintf(rest, sizeof rest, "%s/%s", target, walk->rest);

@@ -13,13 +13,13 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-enum { ACCESS_GROUPS_MOST = 256, ACCESS_PATH_SIZE = 4096 };
+enum { ACCESS_GROUPS_MAX = 256, ACCESS_PATH_SIZE = 4096 };
 
 struct access_account {
 	char name[64];
 	uid_t uid;
 	size_t group_count;
-	gid_t groups[ACCESS_GROUPS_MOST];
+	gid_t groups[ACCESS_GROUPS_MAX];
 };
 
 /* False when there is no such account. */

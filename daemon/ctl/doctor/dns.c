@@ -38,7 +38,7 @@ static void add_target(
 {
 	struct exchange udp = {.fd = -1};
 
-	if (dns->count == DNS_TARGETS_MOST)
+	if (dns->count == DNS_TARGETS_MAX)
 		return;
 	struct dns_target *target = &dns->targets[dns->count];
 	memset(target, 0, sizeof *target);

@@ -9,7 +9,7 @@
 #include "daemon/ctl/doctor/exchange.h"
 #include "daemon/ctl/tlsa/session.h"
 
-enum { DNS_TARGETS_MOST = 64 };
+enum { DNS_TARGETS_MAX = 64 };
 
 enum dns_target_kind {
 	TARGET_ROOT,       /* a root server that this program knows */
@@ -31,8 +31,8 @@ struct dns_target {
 struct doctor_dns {
 	struct session *session;
 	size_t count;
-	struct dns_target targets[DNS_TARGETS_MOST];
-	struct exchange exchanges[2 * DNS_TARGETS_MOST];
+	struct dns_target targets[DNS_TARGETS_MAX];
+	struct exchange exchanges[2 * DNS_TARGETS_MAX];
 	struct exchange_run run;
 	/* the embedded resolver's own question */
 	struct dns_query *query;

@@ -5,8 +5,8 @@
  * a server, a configuration directory of Postfix. What is fine is a finding as well, one that is
  * shown only on request.
  */
-#ifndef TLSAD_CTL_DOCTOR_H
-#define TLSAD_CTL_DOCTOR_H
+#ifndef TLSAD_CTL_DOCTOR_DOCTOR_H
+#define TLSAD_CTL_DOCTOR_DOCTOR_H
 
 #include "common/conf/conf.h"
 
@@ -42,7 +42,7 @@ enum doctor_check {
 
 const char *doctor_check_name(enum doctor_check check);
 
-enum { DOCTOR_WORDS_SIZE = 768, DOCTOR_OBJECT_SIZE = 256, DOCTOR_FINDINGS_MOST = 500 };
+enum { DOCTOR_WORDS_SIZE = 768, DOCTOR_OBJECT_SIZE = 256, DOCTOR_FINDINGS_MAX = 500 };
 
 struct doctor_finding {
 	enum doctor_check check;

@@ -66,7 +66,7 @@ static void read_answer(struct exchange *exchange, const uint8_t *bytes, size_t 
 
 static void receive_udp(struct exchange *exchange)
 {
-	ssize_t got = recv(exchange->fd, exchange->bytes, EXCHANGE_TCP_MOST, 0);
+	ssize_t got = recv(exchange->fd, exchange->bytes, EXCHANGE_TCP_MAX, 0);
 
 	if (got >= 0)
 		read_answer(exchange, exchange->bytes, (size_t)got);
@@ -76,7 +76,7 @@ static void receive_udp(struct exchange *exchange)
 
 static void receive_tcp(struct exchange *exchange)
 {
-	size_t most = LENGTH_SIZE + EXCHANGE_TCP_MOST;
+	size_t most = LENGTH_SIZE + EXCHANGE_TCP_MAX;
 	ssize_t got =
 		recv(exchange->fd, exchange->bytes + exchange->used, most - exchange->used, 0);
 
@@ -118,7 +118,7 @@ static bool open_socket(struct exchange *exchange)
 	int type = exchange->tcp ? SOCK_STREAM : SOCK_DGRAM;
 
 	exchange->fd = socket(exchange->address.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	exchange->bytes = malloc(LENGTH_SIZE + EXCHANGE_TCP_MOST);
+	exchange->bytes = malloc(LENGTH_SIZE + EXCHANGE_TCP_MAX);
 	if (exchange->fd < 0 || exchange->bytes == NULL)
 		return false;
 	return connect(exchange->fd, (const struct sockaddr *)&exchange->address,

@@ -10,7 +10,7 @@
 #include <event2/event.h>
 #include <sys/socket.h>
 
-enum { EXCHANGE_PATIENCE = 3 /* [s] */, EXCHANGE_TCP_MOST = 65535 };
+enum { EXCHANGE_PATIENCE = 3 /* [s] */, EXCHANGE_TCP_MAX = 65535 };
 
 enum exchange_outcome {
 	EXCHANGE_SILENT, /* no answer in time */

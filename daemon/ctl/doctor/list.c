@@ -69,7 +69,7 @@ void doctor_add(struct doctor *doctor, enum doctor_check check, const char *obje
 	char words[DOCTOR_WORDS_SIZE];
 	va_list arguments;
 
-	if (doctor->count == DOCTOR_FINDINGS_MOST)
+	if (doctor->count == DOCTOR_FINDINGS_MAX)
 		return;
 	struct doctor_finding *list =
 		realloc(doctor->list, (doctor->count + 1) * sizeof *doctor->list);

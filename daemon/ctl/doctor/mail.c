@@ -23,7 +23,7 @@ const char *const mail_parameter_names[MAIL_PARAMETER_COUNT] = {
 	[MAIL_SERVERNAME] = "smtp_tls_servername",
 };
 
-enum { ARGUMENTS_MOST = MAIL_PARAMETER_COUNT + 8 };
+enum { ARGUMENTS_MAX = MAIL_PARAMETER_COUNT + 8 };
 
 static const char *complaint(const struct program_result *result, char *line, size_t size)
 {
@@ -35,7 +35,7 @@ static const char *complaint(const struct program_result *result, char *line, si
 static char *ask(const struct mail *mail, const char *program, const char *const *options,
 	char *line, size_t line_size)
 {
-	const char *arguments[ARGUMENTS_MOST] = {program};
+	const char *arguments[ARGUMENTS_MAX] = {program};
 	struct program_result result;
 	size_t count = 1;
 	char *out = NULL;
@@ -44,7 +44,7 @@ static char *ask(const struct mail *mail, const char *program, const char *const
 		arguments[count++] = "-c";
 		arguments[count++] = mail->directory;
 	}
-	while (*options != NULL && count + 1 < ARGUMENTS_MOST)
+	while (*options != NULL && count + 1 < ARGUMENTS_MAX)
 		arguments[count++] = *options++;
 	program_run(&result, arguments);
 	if (result.status == 0)
@@ -130,7 +130,7 @@ static void take_service(struct mail *mail, char *line)
 	if (strcmp(fields[MASTER_COMMAND], "proxymap") == 0 &&
 		strcmp(fields[MASTER_SERVICE], "proxymap") == 0)
 		mail->proxymap_chrooted = is_chrooted(mail, fields[MASTER_CHROOT]);
-	if (strcmp(fields[MASTER_COMMAND], "smtp") != 0 || mail->client_count == MAIL_CLIENTS_MOST)
+	if (strcmp(fields[MASTER_COMMAND], "smtp") != 0 || mail->client_count == MAIL_CLIENTS_MAX)
 		return;
 	struct mail_client *client = &mail->clients[mail->client_count++];
 	snprintf(client->service, sizeof client->service, "%.*s", MAIL_NAME_SIZE - 1,

@@ -28,7 +28,7 @@ enum mail_parameter {
 
 extern const char *const mail_parameter_names[MAIL_PARAMETER_COUNT];
 
-enum { MAIL_CLIENTS_MOST = 32, MAIL_NAME_SIZE = 64 };
+enum { MAIL_CLIENTS_MAX = 32, MAIL_NAME_SIZE = 64 };
 
 /* A service of master.cf that is the smtp client; each has its own chroot and options. */
 struct mail_client {
@@ -43,7 +43,7 @@ struct mail {
 	bool set[MAIL_PARAMETER_COUNT]; /* in main.cf, not by default */
 	struct postfix_version version;
 	size_t client_count;
-	struct mail_client clients[MAIL_CLIENTS_MOST];
+	struct mail_client clients[MAIL_CLIENTS_MAX];
 	bool proxymap_chrooted;
 };
 

@@ -213,7 +213,7 @@ static void add_none(const struct examination *examination, const struct table *
 
 void examination_maps(struct examination *examination)
 {
-	static struct table tables[TABLES_MOST];
+	static struct table tables[TABLES_MAX];
 	size_t count = tables_parse(examination_value(examination, MAIL_POLICY_MAPS), tables);
 	const struct table *other = NULL;
 	bool ours = false;

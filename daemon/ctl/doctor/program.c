@@ -60,7 +60,7 @@ static int start(pid_t *pid, const char *const *arguments, int out, int err)
 static bool read_some(struct reader *reader)
 {
 	char dropped[4096];
-	size_t room = PROGRAM_OUTPUT_MOST - reader->used;
+	size_t room = PROGRAM_OUTPUT_MAX - reader->used;
 	ssize_t got = room > 0 ? read(reader->fd, reader->bytes + reader->used, room)
 			       : read(reader->fd, dropped, sizeof dropped);
 
@@ -140,8 +140,8 @@ void program_run(struct program_result *result, const char *const *arguments)
 	int out[2] = {-1, -1}, err[2] = {-1, -1};
 
 	*result = (struct program_result){.status = -1};
-	result->out = calloc(1, PROGRAM_OUTPUT_MOST + 1);
-	result->err = calloc(1, PROGRAM_OUTPUT_MOST + 1);
+	result->out = calloc(1, PROGRAM_OUTPUT_MAX + 1);
+	result->err = calloc(1, PROGRAM_OUTPUT_MAX + 1);
 	if (result->out == NULL || result->err == NULL || pipe2(out, O_CLOEXEC) != 0 ||
 		pipe2(err, O_CLOEXEC) != 0)
 		snprintf(result->error, sizeof result->error, "%s", strerror(errno));

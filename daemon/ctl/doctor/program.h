@@ -9,7 +9,7 @@
 
 enum {
 	PROGRAM_PATH_SIZE = 4096,
-	PROGRAM_OUTPUT_MOST = 256 * 1024, /* of each of both outputs; what is beyond is dropped */
+	PROGRAM_OUTPUT_MAX = 256 * 1024, /* of each of both outputs; what is beyond is dropped */
 	PROGRAM_PATIENCE = 10,            /* [s] */
 };
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FILE_MOST = 64 * 1024, LINE_SIZE = 1024 };
+enum { FILE_MAX = 64 * 1024, LINE_SIZE = 1024 };
 
 static void read_options(struct resolv *resolv, char *rest)
 {
@@ -24,7 +24,7 @@ static void read_line(struct resolv *resolv, char *line)
 	if (length == 7 && memcmp(line, "options", length) == 0) {
 		read_options(resolv, rest);
 	} else if (length == 10 && memcmp(line, "nameserver", length) == 0 &&
-		   resolv->count < RESOLV_SERVERS_MOST) {
+		   resolv->count < RESOLV_SERVERS_MAX) {
 		rest[strcspn(rest, " \t\r")] = '\0';
 		if (rest[0] != '\0')
 			snprintf(resolv->servers[resolv->count++], RESOLV_ADDRESS_SIZE, "%.*s",
@@ -50,12 +50,12 @@ void resolv_parse(struct resolv *resolv, const char *text)
 /* False with errno. */
 static bool read_file(struct resolv *resolv, const char *file)
 {
-	char text[FILE_MOST + 1];
+	char text[FILE_MAX + 1];
 	FILE *stream = fopen(file, "re");
 
 	if (stream == NULL)
 		return false;
-	text[fread(text, 1, FILE_MOST, stream)] = '\0';
+	text[fread(text, 1, FILE_MAX, stream)] = '\0';
 	fclose(stream);
 	resolv_parse(resolv, text);
 	return true;

@@ -7,11 +7,11 @@
 
 #include "daemon/ctl/doctor/dns.h"
 
-enum { RESOLV_SERVERS_MOST = 3 /* glibc's MAXNS */, RESOLV_ADDRESS_SIZE = 64 };
+enum { RESOLV_SERVERS_MAX = 3 /* glibc's MAXNS */, RESOLV_ADDRESS_SIZE = 64 };
 
 struct resolv {
 	size_t count; /* 127.0.0.1 where none is named */
-	char servers[RESOLV_SERVERS_MOST][RESOLV_ADDRESS_SIZE];
+	char servers[RESOLV_SERVERS_MAX][RESOLV_ADDRESS_SIZE];
 	bool named;
 	bool trust_ad;
 };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_SIZE = 4096, RDATA_SIZE = 2048, FILE_MOST = 64 * 1024 };
+enum { LINE_SIZE = 4096, RDATA_SIZE = 2048, FILE_MAX = 64 * 1024 };
 
 /* --- reading ------------------------------------------------------------------------------- */
 
@@ -102,11 +102,11 @@ static bool read_line(char *line, struct anchor_key *key)
 	return is_ds ? read_ds(numbers, data, key) : read_dnskey(numbers, data, key);
 }
 
-size_t anchor_keys_read(const char *text, struct anchor_key keys[ANCHOR_KEYS_MOST])
+size_t anchor_keys_read(const char *text, struct anchor_key keys[ANCHOR_KEYS_MAX])
 {
 	size_t count = 0;
 
-	while (*text != '\0' && count < ANCHOR_KEYS_MOST) {
+	while (*text != '\0' && count < ANCHOR_KEYS_MAX) {
 		char line[LINE_SIZE];
 		size_t length = strcspn(text, "\n");
 		snprintf(line, sizeof line, "%.*s", (int)length, text);
@@ -123,10 +123,10 @@ size_t anchor_keys_read(const char *text, struct anchor_key keys[ANCHOR_KEYS_MOS
 static char *read_file(const char *path)
 {
 	FILE *file = fopen(path, "re");
-	char *bytes = file != NULL ? malloc(FILE_MOST + 1) : NULL;
+	char *bytes = file != NULL ? malloc(FILE_MAX + 1) : NULL;
 
 	if (bytes != NULL)
-		bytes[fread(bytes, 1, FILE_MOST, file)] = '\0';
+		bytes[fread(bytes, 1, FILE_MAX, file)] = '\0';
 	int saved = errno;
 	if (file != NULL)
 		fclose(file);
@@ -161,7 +161,7 @@ static enum found find(const struct anchor_key *wanted, const struct anchor_key 
 /* The line of IANA's older (0) or newer (1) key. */
 static const char *built_in_line(unsigned which, int *length)
 {
-	const char *line = anchor_built_in();
+	const char *line = root_anchor_built_in();
 
 	for (unsigned i = 0; i < which; i++)
 		line += strcspn(line, "\n") + 1;
@@ -197,12 +197,12 @@ static void add_missing(struct doctor *doctor, const struct source *source, unsi
 static void judge_keys(struct doctor *doctor, const struct source *source,
 	const struct anchor_key *keys, size_t count)
 {
-	struct anchor_key iana[ANCHOR_KEYS_MOST];
+	struct anchor_key iana[ANCHOR_KEYS_MAX];
 	enum found found[2];
 	char words[256];
 	struct text tags;
 
-	anchor_keys_read(anchor_built_in(), iana);
+	anchor_keys_read(root_anchor_built_in(), iana);
 	text_init(&tags, words, sizeof words);
 	list_tags(&tags, keys, count);
 	for (int i = 0; i < 2; i++)
@@ -223,9 +223,9 @@ static void judge_keys(struct doctor *doctor, const struct source *source,
 
 static void examine_seed(struct doctor *doctor, const char *seed, bool state_counts)
 {
-	struct anchor_key keys[ANCHOR_KEYS_MOST];
+	struct anchor_key keys[ANCHOR_KEYS_MAX];
 	struct source source = {doctor->conf->resolver.trust_anchor, false};
-	size_t count = anchor_keys_read(seed != NULL ? seed : anchor_built_in(), keys);
+	size_t count = anchor_keys_read(seed != NULL ? seed : root_anchor_built_in(), keys);
 	const char *newer;
 	int length;
 	bool is_default = strcmp(source.file, TLSAD_CONFDIR "/root.key") == 0;
@@ -249,13 +249,13 @@ static void examine_seed(struct doctor *doctor, const char *seed, bool state_cou
 	}
 }
 
-static void examine_state(struct doctor *doctor, const struct anchors *anchors)
+static void examine_state(struct doctor *doctor, const struct root_anchors *anchors)
 {
-	struct source source = {anchor_state_file(anchors), true};
-	struct anchor_key keys[ANCHOR_KEYS_MOST];
+	struct source source = {root_anchor_state_file(anchors), true};
+	struct anchor_key keys[ANCHOR_KEYS_MAX];
 
-	switch (anchor_state(anchors)) {
-	case ANCHOR_STATE_USED: {
+	switch (root_anchor_state(anchors)) {
+	case ROOT_ANCHOR_STATE_USED: {
 		char *state = read_file(source.file);
 		size_t count = state != NULL ? anchor_keys_read(state, keys) : 0;
 		if (count > 0)
@@ -263,33 +263,33 @@ static void examine_state(struct doctor *doctor, const struct anchors *anchors)
 		free(state);
 		return;
 	}
-	case ANCHOR_STATE_NONE:
-		if (anchor_tracked_file(anchors) != NULL)
+	case ROOT_ANCHOR_STATE_NONE:
+		if (root_anchor_tracked_file(anchors) != NULL)
 			doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_OK,
 				"no state yet: tlsad makes it when validation works");
 		return;
-	case ANCHOR_STATE_UNREADABLE:
+	case ROOT_ANCHOR_STATE_UNREADABLE:
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_UNKNOWN,
 			"the state of the root's keys cannot be read");
 		doctor_remedy(doctor, "run doctor as root");
 		return;
-	case ANCHOR_STATE_OLD:
+	case ROOT_ANCHOR_STATE_OLD:
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_NOTE,
 			"the state is that of another trust anchor; tlsad starts it anew");
 		return;
-	case ANCHOR_STATE_DAMAGED:
+	case ROOT_ANCHOR_STATE_DAMAGED:
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_WARNING,
 			"the state of the root's keys is damaged and does not count");
 		doctor_remedy(doctor, "rm %s", source.file);
 	}
 }
 
-void doctor_examine_anchors(struct doctor *doctor, const struct anchors *anchors)
+void doctor_examine_anchors(struct doctor *doctor, const struct root_anchors *anchors)
 {
-	/* anchor_open() could read it, or found that there is none. */
+	/* root_anchor_open() could read it, or found that there is none. */
 	char *seed = read_file(doctor->conf->resolver.trust_anchor);
 
-	examine_seed(doctor, seed, anchor_state(anchors) == ANCHOR_STATE_USED);
+	examine_seed(doctor, seed, root_anchor_state(anchors) == ROOT_ANCHOR_STATE_USED);
 	examine_state(doctor, anchors);
 	free(seed);
 }

@@ -1,15 +1,15 @@
 /*
  * doctor_anchor: which keys of the root are trusted here, and are they IANA's?
  */
-#ifndef TLSAD_CTL_DOCTOR_ANCHOR_H
-#define TLSAD_CTL_DOCTOR_ANCHOR_H
+#ifndef TLSAD_CTL_DOCTOR_ROOT_ANCHOR_H
+#define TLSAD_CTL_DOCTOR_ROOT_ANCHOR_H
 
 #include "common/dns/root_anchor.h"
 #include "daemon/ctl/doctor/doctor.h"
 
 #include <stdint.h>
 
-enum { ANCHOR_KEYS_MOST = 32, ANCHOR_DIGEST_SIZE = 32 };
+enum { ANCHOR_KEYS_MAX = 32, ANCHOR_DIGEST_SIZE = 32 };
 
 struct anchor_key {
 	uint16_t tag;
@@ -21,8 +21,8 @@ struct anchor_key {
  * The root's keys among DS and DNSKEY records, one a line, as a seed or as libunbound's state of
  * RFC 5011, of which those count that are trusted. Pure.
  */
-size_t anchor_keys_read(const char *text, struct anchor_key keys[ANCHOR_KEYS_MOST]);
+size_t anchor_keys_read(const char *text, struct anchor_key keys[ANCHOR_KEYS_MAX]);
 
-void doctor_examine_anchors(struct doctor *doctor, const struct anchors *anchors);
+void doctor_examine_anchors(struct doctor *doctor, const struct root_anchors *anchors);
 
 #endif

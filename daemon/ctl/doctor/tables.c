@@ -84,11 +84,11 @@ static void read_table(struct table *table)
 		read_socketmap(words + 10, table);
 }
 
-size_t tables_parse(const char *value, struct table tables[TABLES_MOST])
+size_t tables_parse(const char *value, struct table tables[TABLES_MAX])
 {
 	size_t count = 0;
 
-	for (const char *at = value; count < TABLES_MOST;) {
+	for (const char *at = value; count < TABLES_MAX;) {
 		while (is_separator(*at))
 			at++;
 		size_t length = word_length(at);

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { TABLES_MOST = 64, TABLE_WORD_SIZE = 512 };
+enum { TABLES_MAX = 64, TABLE_WORD_SIZE = 512 };
 
 enum table_kind {
 	TABLE_OTHER, /* no socketmap: a file, a database, another table in braces */
@@ -26,9 +26,9 @@ struct table {
 
 /*
  * Words separated by blanks and commas, braces kept together, as Postfix's maps_create() has it.
- * Returns how many there are, at most TABLES_MOST.
+ * Returns how many there are, at most TABLES_MAX.
  */
-size_t tables_parse(const char *value, struct table tables[TABLES_MOST]);
+size_t tables_parse(const char *value, struct table tables[TABLES_MAX]);
 
 /* Does this word stand in such a list? */
 bool tables_have(const char *value, const char *word);

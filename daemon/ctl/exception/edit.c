@@ -63,7 +63,7 @@ static bool check_rules(const struct ctl *ctl, const char *key)
 	}
 	rules_find_key(conf->rules, key, clock_wall(), &ruling);
 	if (ruling.exception != NULL && strcmp(ruling.exception->key, key) == 0 &&
-		floor_exception(ruling.minimum, ruling.exception->level) != FLOOR_EXCEPTION_HOLDS)
+		exception_effect(ruling.minimum, ruling.exception->level) != EXCEPTION_HOLDS)
 		log_warning("it is less than the minimum %s = %s, which wins", ruling.minimum_key,
 			minimum_names[ruling.minimum]);
 	conf_release(conf);

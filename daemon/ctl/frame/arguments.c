@@ -8,23 +8,23 @@
 #include <string.h>
 
 enum {
-	OPTIONS_MOST = 32,
+	OPTIONS_MAX = 32,
 	FIRST_VALUE = 256, /* of options in getopt_long(3): no letter has it */
 };
 
 /* One table behind the other: the command's and that of struct ctl. */
 struct arguments {
 	size_t count;
-	struct argument rows[OPTIONS_MOST];
-	struct option options[OPTIONS_MOST + 1];
-	char letters[3 * OPTIONS_MOST + 3];
+	struct argument rows[OPTIONS_MAX];
+	struct option options[OPTIONS_MAX + 1];
+	char letters[3 * OPTIONS_MAX + 3];
 };
 
 static void add_row(struct arguments *arguments, const struct argument *row, struct text *letters)
 {
 	bool valued = row->kind != ARGUMENT_FLAG;
 
-	if (arguments->count == OPTIONS_MOST)
+	if (arguments->count == OPTIONS_MAX)
 		return;
 	/* One without a name can be had by its letter alone. */
 	arguments->options[arguments->count] = (struct option){
@@ -162,7 +162,7 @@ static bool read_choice(const struct argument *row, const char *value)
 
 static bool add_value(struct argument_list *list, const char *value)
 {
-	if (list->count == ARGUMENT_LIST_MOST)
+	if (list->count == ARGUMENT_LIST_MAX)
 		return false;
 	list->values[list->count++] = value;
 	return true;
@@ -192,7 +192,7 @@ static bool read_value(const struct argument *row, const char *value, const char
 	case ARGUMENT_LIST:
 		if (add_value(row->target, value))
 			return true;
-		log_error("%s: more than %d of them", name, ARGUMENT_LIST_MOST);
+		log_error("%s: more than %d of them", name, ARGUMENT_LIST_MAX);
 		return false;
 	case ARGUMENT_NUMBER:
 		if (read_number(row, value))
@@ -220,7 +220,7 @@ static bool read_value(const struct argument *row, const char *value, const char
 
 static void complain_unknown(const struct arguments *arguments, const char *word)
 {
-	const char *names[OPTIONS_MOST];
+	const char *names[OPTIONS_MAX];
 	char typed[64];
 	size_t count = 0;
 

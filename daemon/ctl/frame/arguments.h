@@ -4,8 +4,8 @@
  * One row says all of an option: how it is written, what its value may be, where it goes and what
  * --help says of it. The options of struct ctl are understood everywhere.
  */
-#ifndef TLSAD_CTL_ARGUMENTS_H
-#define TLSAD_CTL_ARGUMENTS_H
+#ifndef TLSAD_CTL_FRAME_ARGUMENTS_H
+#define TLSAD_CTL_FRAME_ARGUMENTS_H
 
 #include "daemon/ctl/frame/command.h"
 
@@ -20,11 +20,11 @@ enum argument_kind {
 	ARGUMENT_ADDRESS, /* struct argument_address: the value may be left away */
 };
 
-enum { ARGUMENT_LIST_MOST = 32 };
+enum { ARGUMENT_LIST_MAX = 32 };
 
 struct argument_list {
 	size_t count;
-	const char *values[ARGUMENT_LIST_MOST];
+	const char *values[ARGUMENT_LIST_MAX];
 };
 
 struct argument_address {

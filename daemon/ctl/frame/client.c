@@ -21,9 +21,9 @@
 
 enum {
 	/* Six digits, the colon, and the comma at the end. */
-	FRAME_LONGEST = CLIENT_ANSWER_LONGEST + 8,
+	FRAME_MAX = CLIENT_ANSWER_MAX + 8,
 	/* Answers are objects in arrays in objects; a few levels deep. */
-	DEPTH_MOST = 16,
+	DEPTH_MAX = 16,
 };
 
 struct client {
@@ -133,7 +133,7 @@ struct client *client_open(const struct ctl *ctl, int *status)
 	struct client *client = calloc(1, sizeof *client);
 
 	*status = EX_UNAVAILABLE;
-	if (client == NULL || (client->in = malloc(FRAME_LONGEST)) == NULL) {
+	if (client == NULL || (client->in = malloc(FRAME_MAX)) == NULL) {
 		free(client);
 		log_error("out of memory");
 		return NULL;
@@ -189,7 +189,7 @@ static bool reserve(struct client *client, size_t size)
 
 unsigned client_send(struct client *client, json_t *request)
 {
-	char bytes[NETSTRING_HEAD + CONTROL_REQUEST_LONGEST + 1], *payload = bytes + NETSTRING_HEAD;
+	char bytes[NETSTRING_HEAD + CONTROL_REQUEST_MAX + 1], *payload = bytes + NETSTRING_HEAD;
 	unsigned id = client->last_id == INT_MAX ? 1 : client->last_id + 1;
 	size_t frame_size = 0;
 
@@ -197,9 +197,9 @@ unsigned client_send(struct client *client, json_t *request)
 		return 0;
 	json_object_set_new_nocheck(request, "id", json_integer(id));
 	size_t size = json_dumpb(
-		request, payload, CONTROL_REQUEST_LONGEST, JSON_COMPACT | JSON_ENSURE_ASCII);
+		request, payload, CONTROL_REQUEST_MAX, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(request);
-	if (size == 0 || size > CONTROL_REQUEST_LONGEST)
+	if (size == 0 || size > CONTROL_REQUEST_MAX)
 		return 0;
 	const char *frame = netstring_frame(payload, size, &frame_size);
 	if (!reserve(client, frame_size))
@@ -219,7 +219,7 @@ static bool is_showable(const json_t *value, unsigned depth)
 	json_t *member;
 	size_t i;
 
-	if (depth > DEPTH_MOST)
+	if (depth > DEPTH_MAX)
 		return false;
 	if (json_is_string(value))
 		return text_is_showable(json_string_value(value));
@@ -280,7 +280,7 @@ static enum client_result take_frame(struct client *client, struct answer *answe
 	size_t size = 0, consumed = 0;
 
 	switch (netstring_parse(client->in + client->in_begin, client->in_end - client->in_begin,
-		CLIENT_ANSWER_LONGEST, &payload, &size, &consumed)) {
+		CLIENT_ANSWER_MAX, &payload, &size, &consumed)) {
 	case NETSTRING_COMPLETE:
 		client->in_begin += consumed;
 		if (read_answer(payload, size, answer))
@@ -315,7 +315,7 @@ static bool read_some(struct client *client)
 	memmove(client->in, client->in + client->in_begin, client->in_end - client->in_begin);
 	client->in_end -= client->in_begin;
 	client->in_begin = 0;
-	ssize_t got = read(client->fd, client->in + client->in_end, FRAME_LONGEST - client->in_end);
+	ssize_t got = read(client->fd, client->in + client->in_end, FRAME_MAX - client->in_end);
 	if (got > 0)
 		client->in_end += (size_t)got;
 	return got > 0 || (got < 0 && is_passing(errno));

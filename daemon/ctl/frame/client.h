@@ -8,8 +8,8 @@
  * Strings in answers have no control characters, which is checked once, here: they can be shown as
  * they are. Requests may be sent without waiting; answers come as they are ready.
  */
-#ifndef TLSAD_CTL_CLIENT_H
-#define TLSAD_CTL_CLIENT_H
+#ifndef TLSAD_CTL_FRAME_CLIENT_H
+#define TLSAD_CTL_FRAME_CLIENT_H
 
 #include "daemon/ctl/frame/command.h"
 
@@ -22,7 +22,7 @@ enum {
 	/* What a lookup may take beyond [resolver] timeout, when the daemon has much to do. [s] */
 	CLIENT_LOOKUP_GRACE = 10,
 	/* An explanation as the value of a lookup, escaped once more, is the longest. */
-	CLIENT_ANSWER_LONGEST = 400000,
+	CLIENT_ANSWER_MAX = 400000,
 };
 
 struct client;

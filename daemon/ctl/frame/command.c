@@ -35,7 +35,7 @@ const struct command commands[] = {
 
 const size_t command_count = sizeof commands / sizeof commands[0];
 
-enum { NAMES_MOST = 64 };
+enum { NAMES_MAX = 64 };
 
 /* Is it the first of a name's two words? */
 static bool begins_name(const struct command *command, const char *word)
@@ -46,7 +46,7 @@ static bool begins_name(const struct command *command, const char *word)
 
 static const struct command *complain(int count, char **arguments)
 {
-	const char *names[NAMES_MOST];
+	const char *names[NAMES_MAX];
 	char typed[64];
 	bool group = false;
 

@@ -7,8 +7,8 @@
  * log_error(), one line, and returns the exit status. Nothing goes to standard output before it is
  * known that all of it can: no partial JSON.
  */
-#ifndef TLSAD_CTL_COMMAND_H
-#define TLSAD_CTL_COMMAND_H
+#ifndef TLSAD_CTL_FRAME_COMMAND_H
+#define TLSAD_CTL_FRAME_COMMAND_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  * explanation: how an answer comes about (tlsad(8), EXPLAIN), for people: a tree of what was asked
  * in DNS, and under it the rule and the answers.
  */
-#ifndef TLSAD_CTL_EXPLANATION_H
-#define TLSAD_CTL_EXPLANATION_H
+#ifndef TLSAD_CTL_FRAME_EXPLANATION_H
+#define TLSAD_CTL_FRAME_EXPLANATION_H
 
 #include <jansson.h>
 

@@ -1,8 +1,8 @@
 /*
  * moment: times and durations in words. Pure.
  */
-#ifndef TLSAD_CTL_MOMENT_H
-#define TLSAD_CTL_MOMENT_H
+#ifndef TLSAD_CTL_FRAME_MOMENT_H
+#define TLSAD_CTL_FRAME_MOMENT_H
 
 #include <stdint.h>
 

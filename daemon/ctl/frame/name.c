@@ -6,7 +6,7 @@
 #include <string.h>
 
 bool name_read(const char *typed, unsigned port, const char *protocol,
-	char name[DESTINATION_NAME_LONGEST + 1])
+	char name[DESTINATION_NAME_MAX + 1])
 {
 	struct destination destination;
 	size_t size = strlen(typed);
@@ -28,7 +28,7 @@ bool name_read(const char *typed, unsigned port, const char *protocol,
 		return false;
 	}
 	if (snprintf(NULL, 0, "_%u._%s.%s", port, protocol, destination.name) >
-		DESTINATION_NAME_LONGEST) {
+		DESTINATION_NAME_MAX) {
 		log_error("%s is too long a name to have TLSA records", destination.name);
 		return false;
 	}

@@ -1,8 +1,8 @@
 /*
  * name: a host's name as an administrator types it.
  */
-#ifndef TLSAD_CTL_NAME_H
-#define TLSAD_CTL_NAME_H
+#ifndef TLSAD_CTL_FRAME_NAME_H
+#define TLSAD_CTL_FRAME_NAME_H
 
 #include "common/dane/destination.h"
 
@@ -11,6 +11,6 @@
  * records could have a name (RFC 1035 2.3.4): that has been said.
  */
 bool name_read(const char *typed, unsigned port, const char *protocol,
-	char name[DESTINATION_NAME_LONGEST + 1]);
+	char name[DESTINATION_NAME_MAX + 1]);
 
 #endif

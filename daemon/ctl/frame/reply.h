@@ -1,8 +1,8 @@
 /*
  * reply: what a socketmap client gets (socketmap_table(5)), and the exit status it makes.
  */
-#ifndef TLSAD_CTL_REPLY_H
-#define TLSAD_CTL_REPLY_H
+#ifndef TLSAD_CTL_FRAME_REPLY_H
+#define TLSAD_CTL_FRAME_REPLY_H
 
 #include <stdbool.h>
 

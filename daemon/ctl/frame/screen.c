@@ -71,7 +71,7 @@ static size_t measure(const char *text, size_t room)
 void screen_row(const struct screen *screen, unsigned indent, enum screen_style style,
 	const char *label, unsigned label_width, const char *format, ...)
 {
-	char text[SCREEN_LINE_LONGEST];
+	char text[SCREEN_LINE_MAX];
 	va_list arguments;
 	unsigned length = (unsigned)strlen(label);
 	unsigned column = indent + (length > label_width ? length : label_width);

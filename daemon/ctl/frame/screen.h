@@ -5,8 +5,8 @@
  * that a line stays a line for grep(1). NO_COLOR (no-color.org) and TERM=dumb turn colour off.
  * Text is printable ASCII; a byte is a column.
  */
-#ifndef TLSAD_CTL_SCREEN_H
-#define TLSAD_CTL_SCREEN_H
+#ifndef TLSAD_CTL_FRAME_SCREEN_H
+#define TLSAD_CTL_FRAME_SCREEN_H
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ enum screen_style {
 
 enum {
 	SCREEN_NARROWEST = 40, /* columns: below it nothing is gained by breaking lines */
-	SCREEN_LINE_LONGEST = 4096,
+	SCREEN_LINE_MAX = 4096,
 };
 
 struct screen {

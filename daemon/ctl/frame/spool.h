@@ -4,8 +4,8 @@
  * Half of a table or of a JSON array looks like a whole one, or breaks who reads it. So both wait
  * in a file without a name, in TMPDIR or /tmp, however long they become: no memory grows with them.
  */
-#ifndef TLSAD_CTL_SPOOL_H
-#define TLSAD_CTL_SPOOL_H
+#ifndef TLSAD_CTL_FRAME_SPOOL_H
+#define TLSAD_CTL_FRAME_SPOOL_H
 
 #include <jansson.h>
 #include <stdbool.h>

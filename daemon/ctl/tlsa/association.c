@@ -25,7 +25,7 @@ static bool associate(
 	record->selector = kind.selector;
 	record->matching_type = kind.matching_type;
 	if (size > 0 && kind.matching_type <= TLSA_SHA512) {
-		data = malloc(size > TLSA_DIGEST_LONGEST ? (size_t)size : TLSA_DIGEST_LONGEST);
+		data = malloc(size > TLSA_DIGEST_MAX ? (size_t)size : TLSA_DIGEST_MAX);
 		record->data = data;
 		record->data_size = (size_t)size;
 	}

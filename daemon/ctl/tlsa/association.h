@@ -2,8 +2,8 @@
  * association: TLSA records made from certificates and keys (RFC 6698 2.1), and how they are
  * written in a zone file (RFC 6698 2.2, RFC 3597 5).
  */
-#ifndef TLSAD_CTL_ASSOCIATION_H
-#define TLSAD_CTL_ASSOCIATION_H
+#ifndef TLSAD_CTL_TLSA_ASSOCIATION_H
+#define TLSAD_CTL_TLSA_ASSOCIATION_H
 
 #include "common/dane/tlsa.h"
 

@@ -1,8 +1,8 @@
 /*
  * certificate: what a certificate says, in printable ASCII: all of it was written by a stranger.
  */
-#ifndef TLSAD_CTL_CERTIFICATE_H
-#define TLSAD_CTL_CERTIFICATE_H
+#ifndef TLSAD_CTL_TLSA_CERTIFICATE_H
+#define TLSAD_CTL_TLSA_CERTIFICATE_H
 
 #include "common/base/text.h"
 

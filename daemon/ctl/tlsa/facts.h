@@ -1,8 +1,8 @@
 /*
  * facts: what was looked up of a host, kept for longer than the lookup, in words and as JSON. Pure.
  */
-#ifndef TLSAD_CTL_FACTS_H
-#define TLSAD_CTL_FACTS_H
+#ifndef TLSAD_CTL_TLSA_FACTS_H
+#define TLSAD_CTL_TLSA_FACTS_H
 
 #include "common/part/part.h"
 #include "common/base/text.h"

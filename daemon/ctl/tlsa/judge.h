@@ -5,15 +5,15 @@
  * Dates and names do not count with DANE-EE (RFC 7671 5.1); with DANE-TA the names of RFC 7672
  * 3.2.2 do. The same judge sees a chain that a server has sent and one from a file.
  */
-#ifndef TLSAD_CTL_JUDGE_H
-#define TLSAD_CTL_JUDGE_H
+#ifndef TLSAD_CTL_TLSA_JUDGE_H
+#define TLSAD_CTL_TLSA_JUDGE_H
 
 #include "common/part/part.h"
 
 #include <openssl/ssl.h>
 
 enum {
-	JUDGE_NAMES_MOST = 3,
+	JUDGE_NAMES_MAX = 3,
 	JUDGE_WORDS_SIZE = 256,
 	JUDGE_NO_RECORD = -1,
 };
@@ -22,7 +22,7 @@ enum {
 struct judge_terms {
 	/* The first is the TLSA base domain. */
 	size_t name_count;
-	const char *names[JUDGE_NAMES_MOST];
+	const char *names[JUDGE_NAMES_MAX];
 	size_t tlsa_count;
 	const struct host_tlsa *tlsa; /* unusable ones do not count */
 };

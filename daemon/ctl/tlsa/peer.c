@@ -15,7 +15,7 @@ const char *const peer_protocols[] = {
 
 const char *peer_helo(void)
 {
-	static char name[DESTINATION_NAME_LONGEST + 1];
+	static char name[DESTINATION_NAME_MAX + 1];
 
 	if (gethostname(name, sizeof name) != 0)
 		name[0] = '\0';

@@ -1,8 +1,8 @@
 /*
  * peer: the mail server at the other end: its address, what is said to it, and what it sends.
  */
-#ifndef TLSAD_CTL_PEER_H
-#define TLSAD_CTL_PEER_H
+#ifndef TLSAD_CTL_TLSA_PEER_H
+#define TLSAD_CTL_TLSA_PEER_H
 
 #include "common/smtp/starttls.h"
 #include "daemon/ctl/tlsa/session.h"

@@ -20,8 +20,8 @@ static bool fill(int fd, char *bytes, size_t *size, char *error, size_t error_si
 {
 	ssize_t got = 1;
 
-	while (got > 0 && *size <= PEM_FILE_LONGEST) {
-		got = read(fd, bytes + *size, PEM_FILE_LONGEST + 1 - *size);
+	while (got > 0 && *size <= PEM_FILE_MAX) {
+		got = read(fd, bytes + *size, PEM_FILE_MAX + 1 - *size);
 		if (got > 0)
 			*size += (size_t)got;
 		else if (got < 0 && errno == EINTR)
@@ -29,9 +29,9 @@ static bool fill(int fd, char *bytes, size_t *size, char *error, size_t error_si
 	}
 	if (got < 0)
 		snprintf(error, error_size, "cannot be read: %s", strerror(errno));
-	else if (*size > PEM_FILE_LONGEST)
+	else if (*size > PEM_FILE_MAX)
 		snprintf(error, error_size, "is larger than a file of certificates can be");
-	return got == 0 && *size <= PEM_FILE_LONGEST;
+	return got == 0 && *size <= PEM_FILE_MAX;
 }
 
 static BIO *read_file(const char *file, char *error, size_t error_size)
@@ -45,7 +45,7 @@ static BIO *read_file(const char *file, char *error, size_t error_size)
 		snprintf(error, error_size, "cannot be read: %s", strerror(errno));
 		return NULL;
 	}
-	char *bytes = malloc(PEM_FILE_LONGEST + 1);
+	char *bytes = malloc(PEM_FILE_MAX + 1);
 	if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
 		snprintf(error, error_size, "is a directory");
 	} else if (bytes == NULL) {

@@ -4,8 +4,8 @@
  * A file may hold both, as Postfix's smtpd_tls_chain_files do; what is not asked for is passed
  * over. Every error is one line that names the file and, where it can be told, what to do.
  */
-#ifndef TLSAD_CTL_PEM_H
-#define TLSAD_CTL_PEM_H
+#ifndef TLSAD_CTL_TLSA_PEM_H
+#define TLSAD_CTL_TLSA_PEM_H
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -14,7 +14,7 @@
 
 enum {
 	/* A chain has a few kilobytes; a whole bundle of authorities about 250. */
-	PEM_FILE_LONGEST = 1024 * 1024,
+	PEM_FILE_MAX = 1024 * 1024,
 };
 
 /* The certificates in their order, at least one. The caller frees them: sk_X509_pop_free(). */

@@ -3,8 +3,8 @@
  * loop and the embedded resolver. Of the daemon's state only the root's key is read; nothing of it
  * is written.
  */
-#ifndef TLSAD_CTL_SESSION_H
-#define TLSAD_CTL_SESSION_H
+#ifndef TLSAD_CTL_TLSA_SESSION_H
+#define TLSAD_CTL_TLSA_SESSION_H
 
 #include "common/dane/dane.h"
 #include "common/dns/resolver.h"

@@ -11,7 +11,7 @@
 
 static struct destination destination;
 static struct evidence evidence;
-static uint8_t *bytes[PART_HOSTS_MOST + 1];
+static uint8_t *bytes[PART_HOSTS_MAX + 1];
 static size_t byte_count;
 
 static void begin(const char *key)
@@ -252,7 +252,7 @@ static void test_pins(void)
 		ok(json_object_get(record, "match") == NULL, "it gives no digest");
 		is_string(string_of(record, "not_pinned"),
 			i == 3   ? pin_obstacle_text(PIN_OTHER_DIGEST)
-			: i == 1 ? pin_obstacle_text(PIN_ANCHOR_UNKNOWN)
+			: i == 1 ? pin_obstacle_text(PIN_TA_UNKNOWN)
 				 : "(none)",
 			"what is in its way");
 	}
@@ -328,34 +328,34 @@ static void test_no_destination(void)
 /* The largest evidence that there can be, at every limit. */
 static void test_limits(void)
 {
-	static struct mx_host hosts[PART_HOSTS_MOST];
+	static struct mx_host hosts[PART_HOSTS_MAX];
 	static const size_t limits[] = {1000000, 99000, 50000, 20000, 10000, 5000, 2500};
 	struct part_times times = parts_times();
 	struct explanation explanation =
 		explanation_of(VERDICT_DANE_ONLY, REASON_DANE_FULL, "OK dane-only");
 
-	for (size_t i = 0; i < PART_HOSTS_MOST; i++) {
+	for (size_t i = 0; i < PART_HOSTS_MAX; i++) {
 		hosts[i].preference = (uint16_t)i;
 		snprintf(hosts[i].name, sizeof hosts[i].name, "mx%zu.%s%s", i,
 			"a-long-label-that-makes-the-line-long.and-another-one-of-those.",
 			"example.com");
 	}
 	begin("example.com");
-	add_mx(MX_FOUND, hosts, PART_HOSTS_MOST, &times);
-	for (size_t i = 0; i < PART_HOSTS_MOST; i++)
+	add_mx(MX_FOUND, hosts, PART_HOSTS_MAX, &times);
+	for (size_t i = 0; i < PART_HOSTS_MAX; i++)
 		add_host(i, HOST_USABLE, &times);
-	size_t before = PART_HOSTS_MOST;
+	size_t before = PART_HOSTS_MAX;
 	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
 		json_t *line = explain("a hundred hosts", &explanation, limits[i]);
 		size_t shown = json_array_size(json_object_get(line, "hosts"));
 		json_int_t left = number_of(line, "hosts_not_shown");
-		ok(shown <= before && (json_int_t)shown + (left > 0 ? left : 0) == PART_HOSTS_MOST,
+		ok(shown <= before && (json_int_t)shown + (left > 0 ? left : 0) == PART_HOSTS_MAX,
 			"within %zu bytes %zu hosts are shown, and the rest is counted", limits[i],
 			shown);
 		before = shown;
 		json_decref(line);
 	}
-	ok(before < PART_HOSTS_MOST, "the last limits were too small for all");
+	ok(before < PART_HOSTS_MAX, "the last limits were too small for all");
 	/* Not even the frame fits: then there is no line, and never one over the limit. */
 	many_begin("limits that nothing fits in");
 	for (size_t limit = 0; limit < 300; limit += 50) {

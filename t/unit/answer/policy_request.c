@@ -226,7 +226,7 @@ static void test_rows(void)
 
 /* --- limits -------------------------------------------------------------------------------- */
 
-static char large[4 * POLICY_REQUEST_LONGEST];
+static char large[4 * POLICY_REQUEST_MAX];
 
 static size_t add_line(size_t size, size_t length)
 {
@@ -238,15 +238,15 @@ static size_t add_line(size_t size, size_t length)
 
 static void test_line_limits(void)
 {
-	size_t size = add_line(0, POLICY_LINE_LONGEST);
+	size_t size = add_line(0, POLICY_LINE_MAX);
 
 	large[size++] = '\n';
 	ok(parse(large, size) == POLICY_WHOLE, "the longest line");
-	size = add_line(0, POLICY_LINE_LONGEST + 1);
+	size = add_line(0, POLICY_LINE_MAX + 1);
 	ok(parse(large, size) == POLICY_BAD && strstr(words, "a line of more than") != NULL,
 		"one byte more: %s", words);
-	ok(parse(large, POLICY_LINE_LONGEST) == POLICY_PARTIAL, "as much without an end");
-	ok(parse(large, POLICY_LINE_LONGEST + 1) == POLICY_BAD, "and one byte more");
+	ok(parse(large, POLICY_LINE_MAX) == POLICY_PARTIAL, "as much without an end");
+	ok(parse(large, POLICY_LINE_MAX + 1) == POLICY_BAD, "and one byte more");
 	memset(large, 'x', sizeof large);
 	ok(parse(large, sizeof large) == POLICY_BAD && strlen(words) < 200, "an endless one: %s",
 		words);
@@ -256,7 +256,7 @@ static void test_count_limits(void)
 {
 	size_t size = 0;
 
-	for (int i = 0; i < POLICY_LINES_MOST; i++)
+	for (int i = 0; i < POLICY_LINES_MAX; i++)
 		size = add_line(size, 3);
 	large[size] = '\n';
 	ok(parse(large, size + 1) == POLICY_WHOLE, "as many lines as there may be");
@@ -269,11 +269,11 @@ static void test_size_limits(void)
 {
 	size_t size = 0;
 
-	while (size + 8000 < POLICY_REQUEST_LONGEST)
+	while (size + 8000 < POLICY_REQUEST_MAX)
 		size = add_line(size, 7000);
-	size = add_line(size, POLICY_REQUEST_LONGEST - size - 1);
+	size = add_line(size, POLICY_REQUEST_MAX - size - 1);
 	large[size] = '\n';
-	is_number((int64_t)size, POLICY_REQUEST_LONGEST, "lines of the largest size");
+	is_number((int64_t)size, POLICY_REQUEST_MAX, "lines of the largest size");
 	ok(parse(large, size + 1) == POLICY_WHOLE, "and the end behind them");
 	size = add_line(size, 2);
 	ok(parse(large, size) == POLICY_BAD && strstr(words, "longer than") != NULL,

@@ -33,7 +33,7 @@ static void prepare(void)
 	if (cache == NULL)
 		bail_out(words);
 	socketmap.reader = cache_reader_new(cache);
-	socketmap.tafiles = tafiles_new(conf);
+	socketmap.tafiles = ta_files_new(conf);
 	socketmap.conf = conf;
 	socketmap.counters = &counters;
 	if (socketmap.reader == NULL || socketmap.tafiles == NULL)
@@ -59,24 +59,24 @@ static void make_evidence(void)
 }
 
 /* Under the key of that evidence, or of none. */
-static struct tafile_finding finding_of(enum tafile_state state, bool same)
+static struct ta_file_finding finding_of(enum ta_file_state state, bool same)
 {
 	struct pin_settings settings = pinning_settings(conf);
-	struct tafile_finding finding = {.state = state, .obstacle = PIN_NOT_WRITTEN};
+	struct ta_file_finding finding = {.state = state, .obstacle = PIN_NOT_WRITTEN};
 	struct decide_facts facts;
 	static struct pins pins;
 
 	evidence_facts(&evidence, &facts);
 	pin_collect(&settings, &evidence, decide(&facts), &pins);
-	if (same && !tafile_key(&finding.key, &pins, &evidence))
+	if (same && !ta_file_key(&finding.key, &pins, &evidence))
 		bail_out("out of memory");
 	memset(finding.digest, 0xab, sizeof finding.digest);
 	return finding;
 }
 
-static const char *finish(const struct tafile_finding *finding)
+static const char *finish(const struct ta_file_finding *finding)
 {
-	static char bytes[SOCKETMAP_REPLY_LONGEST + 1];
+	static char bytes[SOCKETMAP_REPLY_MAX + 1];
 	static char log[4096];
 	static const char payload[] = "pinned [mx.example.com]";
 	struct socketmap_request request;
@@ -93,10 +93,10 @@ static const char *finish(const struct tafile_finding *finding)
 
 static void test_finding(void)
 {
-	struct tafile_finding ready = finding_of(TAFILE_READY, true);
-	struct tafile_finding other = finding_of(TAFILE_READY, false);
-	struct tafile_finding none = finding_of(TAFILE_IMPOSSIBLE, true);
-	struct tafile_finding unknown = finding_of(TAFILE_UNKNOWN, true);
+	struct ta_file_finding ready = finding_of(TA_FILE_READY, true);
+	struct ta_file_finding other = finding_of(TA_FILE_READY, false);
+	struct ta_file_finding none = finding_of(TA_FILE_IMPOSSIBLE, true);
+	struct ta_file_finding unknown = finding_of(TA_FILE_UNKNOWN, true);
 	char expected[512];
 
 	snprintf(expected, sizeof expected, "OK secure match=mx.example.com tafile=%s/tlsad-%s.pem",
@@ -114,7 +114,7 @@ int main(void)
 	make_evidence();
 	test_finding();
 	free(part);
-	tafiles_free(socketmap.tafiles);
+	ta_files_free(socketmap.tafiles);
 	cache_reader_free(socketmap.reader);
 	cache_close(cache);
 	conf_release(conf);

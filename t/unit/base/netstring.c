@@ -155,7 +155,7 @@ static void check_round_trip(size_t length, bool every_cut)
 	many(frame == payload - head_size && frame_size == (size_t)head_size + length + 1 &&
 			memcmp(frame, head, (size_t)head_size) == 0 && payload[length] == ',',
 		"length %zu: the frame stands around its payload", length);
-	many(netstring_parse(frame, frame_size, NETSTRING_LONGEST, &read, &read_size, &consumed) ==
+	many(netstring_parse(frame, frame_size, NETSTRING_MAX, &read, &read_size, &consumed) ==
 				NETSTRING_COMPLETE &&
 			read == payload && read_size == length && consumed == frame_size,
 		"length %zu: reads back", length);
@@ -169,7 +169,7 @@ static void check_round_trip(size_t length, bool every_cut)
 		cut += every_cut || cut < 8 || cut + 8 > frame_size ? 1 : frame_size / 5) {
 		char *piece = malloc(cut > 0 ? cut : 1);
 		memcpy(piece, frame, cut);
-		many(netstring_parse(piece, cut, NETSTRING_LONGEST, &read, &read_size, &consumed) ==
+		many(netstring_parse(piece, cut, NETSTRING_MAX, &read, &read_size, &consumed) ==
 				NETSTRING_PARTIAL,
 			"length %zu: cut after %zu bytes it is a good beginning", length, cut);
 		free(piece);
@@ -184,7 +184,7 @@ static void check_round_trip(size_t length, bool every_cut)
 static void test_round_trips(void)
 {
 	static const size_t lengths[] = {999, 1000, 1001, 4095, 4096, 9999, 10000, 10001, 65535,
-		65536, 99000, 99998, NETSTRING_LONGEST};
+		65536, 99000, 99998, NETSTRING_MAX};
 
 	many_begin("framing, reading back and every cut, lengths 0 to 128");
 	for (size_t length = 0; length <= 128; length++)

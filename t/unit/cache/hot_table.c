@@ -10,71 +10,71 @@
 #include <stdatomic.h>
 
 enum { THREADS = 4, ROUNDS = 20000, SHARED_KEYS = 8 };
-enum { SETS = 1 << 17, SLOT_SIZE = 128, ROOM = SLOT_SIZE - FRONT_SLOT_HEAD };
+enum { SETS = 1 << 17, SLOT_SIZE = 128, ROOM = SLOT_SIZE - HOT_TABLE_SLOT_HEAD };
 
-static struct front *front;
+static struct hot_table *front;
 static atomic_uint mixtures, found;
 
-static bool get(const char *key, size_t size, struct front_copy *copy)
+static bool get(const char *key, size_t size, struct hot_table_copy *copy)
 {
-	return front_get(front, front_find(front, key, size), key, size, SIZE_MAX, copy);
+	return hot_table_get(front, hot_table_find(front, key, size), key, size, SIZE_MAX, copy);
 }
 
 static void put_and_get(void)
 {
-	struct front_copy copy;
+	struct hot_table_copy copy;
 	const uint8_t value[] = "a value";
 
 	ok(!get("key", 3, &copy), "nothing is found in an empty front");
-	front_put(front, "key", 3, value, sizeof value);
+	hot_table_put(front, "key", 3, value, sizeof value);
 	ok(get("key", 3, &copy), "what was put is found");
 	is_number(copy.size, sizeof value, "with its size");
 	ok(memcmp(copy.value, value, sizeof value) == 0, "and its bytes");
 	ok(!get("kez", 3, &copy), "another key of that length finds nothing");
 	ok(!get("ke", 2, &copy), "nor does a beginning of the key");
-	front_put(front, "key", 3, (const uint8_t *)"new", 3);
+	hot_table_put(front, "key", 3, (const uint8_t *)"new", 3);
 	ok(get("key", 3, &copy) && copy.size == 3 && memcmp(copy.value, "new", 3) == 0,
 		"a later value takes the place of the earlier");
-	front_clear(front);
+	hot_table_clear(front);
 	ok(!get("key", 3, &copy), "a clearing forgets it");
 }
 
 static void room(void)
 {
 	uint8_t value[ROOM];
-	struct front_copy copy;
+	struct hot_table_copy copy;
 
 	memset(value, 'v', sizeof value);
-	front_put(front, "fits", 4, value, ROOM - 4);
+	hot_table_put(front, "fits", 4, value, ROOM - 4);
 	ok(get("fits", 4, &copy) && copy.size == ROOM - 4 &&
 			memcmp(copy.value, value, ROOM - 4) == 0,
 		"a value that just fits is kept");
-	front_put(front, "large", 5, value, ROOM - 4);
+	hot_table_put(front, "large", 5, value, ROOM - 4);
 	ok(!get("large", 5, &copy), "one that does not is not");
-	front_put(front, "empty", 5, value, 0);
+	hot_table_put(front, "empty", 5, value, 0);
 	ok(get("empty", 5, &copy) && copy.size == 0, "an empty value is one");
 }
 
 static void beginning(void)
 {
-	struct front *large = front_new(4, FRONT_SLOT_LARGEST);
-	uint8_t value[FRONT_SLOT_LARGEST - FRONT_SLOT_HEAD - 3];
-	struct front_copy copy;
+	struct hot_table *large = hot_table_new(4, HOT_TABLE_SLOT_MAX);
+	uint8_t value[HOT_TABLE_SLOT_MAX - HOT_TABLE_SLOT_HEAD - 3];
+	struct hot_table_copy copy;
 
 	for (size_t i = 0; i < sizeof value; i++)
 		value[i] = (uint8_t)(i * 7);
-	front_put(large, "key", 3, value, sizeof value);
-	front_hash hash = front_find(large, "key", 3);
-	ok(front_get(large, hash, "key", 3, SIZE_MAX, &copy) && copy.size == sizeof value &&
+	hot_table_put(large, "key", 3, value, sizeof value);
+	hot_table_hash hash = hot_table_find(large, "key", 3);
+	ok(hot_table_get(large, hash, "key", 3, SIZE_MAX, &copy) && copy.size == sizeof value &&
 			memcmp(copy.value, value, sizeof value) == 0,
 		"the largest slot holds a value, whole");
-	ok(front_get(large, hash, "key", 3, 10, &copy) && copy.size == 10 &&
+	ok(hot_table_get(large, hash, "key", 3, 10, &copy) && copy.size == 10 &&
 			memcmp(copy.value, value, 10) == 0,
 		"of which no more is copied than was asked for");
-	front_put(large, "kez", 3, value, 4);
-	ok(front_get(large, front_find(large, "kez", 3), "kez", 3, 10, &copy) && copy.size == 4,
+	hot_table_put(large, "kez", 3, value, 4);
+	ok(hot_table_get(large, hot_table_find(large, "kez", 3), "kez", 3, 10, &copy) && copy.size == 4,
 		"nor more than there is");
-	front_free(large);
+	hot_table_free(large);
 }
 
 /* Far more keys than slots: each is found as it was put or not at all. */
@@ -82,12 +82,12 @@ static void many_keys(void)
 {
 	enum { KEYS = 600000 };
 	unsigned wrong = 0, kept = 0;
-	struct front_copy copy;
+	struct hot_table_copy copy;
 	char key[16];
 
 	for (unsigned i = 0; i < KEYS; i++) {
 		int size = snprintf(key, sizeof key, "k%u", i);
-		front_put(front, key, (size_t)size, (const uint8_t *)&i, sizeof i);
+		hot_table_put(front, key, (size_t)size, (const uint8_t *)&i, sizeof i);
 	}
 	for (unsigned i = 0; i < KEYS; i++) {
 		int size = snprintf(key, sizeof key, "k%u", i);
@@ -107,12 +107,12 @@ static void *write_and_read(void *context)
 {
 	unsigned seed = (unsigned)(uintptr_t)context;
 	uint8_t value[96];
-	struct front_copy copy;
+	struct hot_table_copy copy;
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		char key[2] = {'s', (char)('0' + (i + seed) % SHARED_KEYS)};
 		memset(value, (int)(i * 7 + seed), sizeof value);
-		front_put(front, key, sizeof key, value, 64 + i % 32);
+		hot_table_put(front, key, sizeof key, value, 64 + i % 32);
 		if (!get(key, sizeof key, &copy))
 			continue;
 		atomic_fetch_add(&found, 1);
@@ -140,13 +140,13 @@ static void threads(void)
 
 int main(void)
 {
-	front = front_new(SETS, SLOT_SIZE);
+	front = hot_table_new(SETS, SLOT_SIZE);
 	ok(front != NULL, "a front is made");
 	put_and_get();
 	room();
 	beginning();
 	many_keys();
 	threads();
-	front_free(front);
+	hot_table_free(front);
 	return done_testing();
 }

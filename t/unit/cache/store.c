@@ -16,7 +16,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-enum { SMALL = 1 << 20, FORMAT = 1, CAPTURED_SIZE = 64 * 1024, VALUE_MOST = 100000 };
+enum { SMALL = 1 << 20, FORMAT = 1, CAPTURED_SIZE = 64 * 1024, VALUE_MAX = 100000 };
 
 static char captured[CAPTURED_SIZE];
 static char error[STORE_ERROR_SIZE];
@@ -47,7 +47,7 @@ static bool intact(const uint8_t *value, size_t size, const char *key, size_t ke
 /* A value of that size for that key; `seed` makes another one. */
 static const uint8_t *value_for(const char *key, size_t size, unsigned seed)
 {
-	static uint8_t value[VALUE_MOST];
+	static uint8_t value[VALUE_MAX];
 	uint64_t state = seed * UINT64_C(2654435761) + 88172645463325252;
 
 	for (size_t i = sizeof(uint32_t); i < size; i++)
@@ -146,7 +146,7 @@ static void test_put_and_get(void)
 	struct store_figures figures;
 	const uint8_t *value;
 	size_t size;
-	char long_key[STORE_KEY_LONGEST + 2];
+	char long_key[STORE_KEY_MAX + 2];
 
 	ok(store != NULL && reader != NULL, "a store is made where there is none");
 	ok(!store_get(store, "a", 1, &value, &size), "an empty store has nothing");
@@ -175,8 +175,8 @@ static void test_put_and_get(void)
 		"one entry");
 
 	memset(long_key, 'k', sizeof long_key);
-	ok(store_put(store, long_key, STORE_KEY_LONGEST, (const uint8_t *)"12345", 5, 5) &&
-			store_get(store, long_key, STORE_KEY_LONGEST, &value, &size) && size == 5 &&
+	ok(store_put(store, long_key, STORE_KEY_MAX, (const uint8_t *)"12345", 5, 5) &&
+			store_get(store, long_key, STORE_KEY_MAX, &value, &size) && size == 5 &&
 			memcmp(value, "12345", 5) == 0,
 		"the longest key");
 	ok(store_put(store, "\x80\xff\x00\x02", 4, (const uint8_t *)"", 0, 6) &&
@@ -184,7 +184,7 @@ static void test_put_and_get(void)
 		"a key of any bytes and a value of none");
 	store_commit(store);
 	is_string(store_trouble(store), "", "no trouble");
-	ok(!store_put(store, long_key, STORE_KEY_LONGEST + 1, (const uint8_t *)"1", 1, 5) &&
+	ok(!store_put(store, long_key, STORE_KEY_MAX + 1, (const uint8_t *)"1", 1, 5) &&
 			store_trouble(store)[0] != '\0',
 		"a longer key is refused: %s", store_trouble(store));
 	ok(!store_put(store, "", 0, (const uint8_t *)"1", 1, 5), "and so is none");
@@ -411,8 +411,8 @@ static void test_large_values(void)
 	uint64_t state = 0x5eed;
 	unsigned failed = 0, in_a_row = 0, most_in_a_row = 0;
 
-	ok(!put(store, "huge", VALUE_MOST, 1, 1) ||
-			(store_commit(store) && writer_has(store, "huge", VALUE_MOST, 1)),
+	ok(!put(store, "huge", VALUE_MAX, 1, 1) ||
+			(store_commit(store) && writer_has(store, "huge", VALUE_MAX, 1)),
 		"a value of a tenth of the store is kept, or refused");
 	store_commit(store);
 	many_begin("values of up to 64 KB in a store of a megabyte");
@@ -735,7 +735,7 @@ static const char *outcome_name(int outcome)
 
 /* --- damaged files, many of them in a row --------------------------------------------------- */
 
-enum { TRIES_MOST = 256, RUNNING = -1, SET_ASIDE = 0x1000 };
+enum { TRIES_MAX = 256, RUNNING = -1, SET_ASIDE = 0x1000 };
 
 /* Shared with the child process that tries them, and survives it. */
 static int *outcomes;
@@ -881,7 +881,7 @@ static void test_damage(void)
 {
 	damage.directory = scratch_path("damage");
 	damage.state = 0xdeadbeef;
-	outcomes = mmap(NULL, (TRIES_MOST + 1) * sizeof *outcomes, PROT_READ | PROT_WRITE,
+	outcomes = mmap(NULL, (TRIES_MAX + 1) * sizeof *outcomes, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (outcomes == MAP_FAILED || in_child(make_sample, damage.directory) != 0)
 		bail_out("no sample of a store");
@@ -906,7 +906,7 @@ static void test_damage(void)
 	free(damage.changed);
 	free(damage.seal);
 	free(damage.bytes);
-	munmap(outcomes, (TRIES_MOST + 1) * sizeof *outcomes);
+	munmap(outcomes, (TRIES_MAX + 1) * sizeof *outcomes);
 	scratch_remove(damage.directory);
 }
 

@@ -547,7 +547,7 @@ static void test_long_lines(void)
 			if (newline)
 				strcat(lines, "\nprefetch = 7\n");
 			struct conf *conf = load(lines);
-			if (length <= CONF_LINE_LONGEST) {
+			if (length <= CONF_LINE_MAX) {
 				many(conf != NULL && strlen(conf->cache.path) == length - 7 &&
 						conf->cache.prefetch == (newline ? 7U : 10U),
 					"%zu bytes, newline %d: %s", length, newline, error);
@@ -563,12 +563,12 @@ static void test_long_lines(void)
 	many_end();
 	/* Long comments are lines too; a long list is to be broken. */
 	char lines[8192] = "[server]\nallow =";
-	for (int i = 0; i < CONF_LIST_MOST; i++)
+	for (int i = 0; i < CONF_LIST_MAX; i++)
 		snprintf(lines + strlen(lines), sizeof lines - strlen(lines), "\n  10.0.%d.%d",
 			i / 200, i % 200);
 	strcat(lines, "\n");
 	struct conf *conf = load(lines);
-	ok(conf != NULL && conf->server.allow.count == CONF_LIST_MOST,
+	ok(conf != NULL && conf->server.allow.count == CONF_LIST_MAX,
 		"a list of the most entries");
 	conf_release(conf);
 	strcat(lines, "  10.9.9.9\n");
@@ -725,7 +725,7 @@ static void test_printing(void)
 		if (strchr("#[ \t", line[0]) == NULL)
 			many(before[0] == '#' && strlen(before) > 12, "'%s' behind '%s'", line,
 				before);
-		many(strlen(line) <= CONF_LINE_LONGEST, "a line of %zu bytes", strlen(line));
+		many(strlen(line) <= CONF_LINE_MAX, "a line of %zu bytes", strlen(line));
 		snprintf(before, sizeof before, "%s", line);
 	}
 	many_end();
@@ -902,7 +902,7 @@ static void test_rule_files(void)
 /* Files are looked at when the rest is good. */
 static void test_narrowing_files(void)
 {
-	struct narrowing_person person = {.sender = "A@example.org", .sender_size = 13};
+	struct submitter person = {.sender = "A@example.org", .sender_size = 13};
 	char lines[1024];
 
 	snprintf(lines, sizeof lines, "[policy]\nsenders = x@y.example, file:%s\n",
@@ -921,9 +921,9 @@ static void test_narrowing_files(void)
 	scratch_write_text(scratch_path("senders"), "# ours\n\na@example.org\n");
 	conf = load(lines);
 	ok(conf_load_rules(conf, error), "a good one: %s", error);
-	ok(narrowing_has(conf->policy.narrowing, &person), "has who stands there");
+	ok(submitters_has(conf->policy.submitters, &person), "has who stands there");
 	person.sender = "B@example.org";
-	ok(!narrowing_has(conf->policy.narrowing, &person), "and nobody else");
+	ok(!submitters_has(conf->policy.submitters, &person), "and nobody else");
 	conf_release(conf);
 }
 

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { WORDS_MOST = 8 };
+enum { WORDS_MAX = 8 };
 
 static const char *const choices[] = {"red", "green", NULL};
 
@@ -21,7 +21,7 @@ struct target {
 };
 
 static const struct {
-	const char *words[WORDS_MOST];
+	const char *words[WORDS_MAX];
 	int status;
 	const char *operand;
 	struct target target;
@@ -107,10 +107,10 @@ static int parse(size_t row, struct ctl *ctl, struct target *target, const char 
 		{"choice", 0, ARGUMENT_CHOICE, "red|green", "", &target->choice, 0, 0, choices},
 		{"address", 0, ARGUMENT_ADDRESS, "ADDR", "", &target->address, 0, 0, NULL},
 	};
-	char *words[WORDS_MOST + 2] = {(char *)(uintptr_t) "command"};
+	char *words[WORDS_MAX + 2] = {(char *)(uintptr_t) "command"};
 	int count = 1;
 
-	while (count <= WORDS_MOST && rows[row].words[count - 1] != NULL) {
+	while (count <= WORDS_MAX && rows[row].words[count - 1] != NULL) {
 		words[count] = (char *)(uintptr_t)rows[row].words[count - 1];
 		count++;
 	}

@@ -6,17 +6,17 @@
 
 #include "t/unit/tap.h"
 
-enum { NOW = 1700000000, HOSTS_MOST = 3, ADDRESSES_MOST = 4, RECORDS_MOST = 3 };
+enum { NOW = 1700000000, HOSTS_MAX = 3, ADDRESSES_MAX = 4, RECORDS_MAX = 3 };
 
 /* --- a survey made of little --------------------------------------------------------------- */
 
 struct made {
 	struct survey survey;
-	struct survey_host hosts[HOSTS_MOST];
-	struct host_facts facts[HOSTS_MOST];
-	struct survey_address addresses[HOSTS_MOST][ADDRESSES_MOST];
-	struct host_tlsa tlsa[HOSTS_MOST][RECORDS_MOST];
-	enum judge_match matches[HOSTS_MOST][ADDRESSES_MOST][RECORDS_MOST];
+	struct survey_host hosts[HOSTS_MAX];
+	struct host_facts facts[HOSTS_MAX];
+	struct survey_address addresses[HOSTS_MAX][ADDRESSES_MAX];
+	struct host_tlsa tlsa[HOSTS_MAX][RECORDS_MAX];
+	enum judge_match matches[HOSTS_MAX][ADDRESSES_MAX][RECORDS_MAX];
 };
 
 static struct made made;
@@ -329,15 +329,15 @@ static void test_many(void)
 {
 	begin(MX_FOUND, DNS_SECURE);
 	struct survey_host *host = add_host(HOST_USABLE);
-	struct host_tlsa *records = calloc(2 * FINDINGS_MOST, sizeof *records);
+	struct host_tlsa *records = calloc(2 * FINDINGS_MAX, sizeof *records);
 	struct findings findings;
 
 	add_record(host, 1, JUDGE_UNUSABLE);
-	for (size_t i = 0; i < 2 * FINDINGS_MOST; i++)
+	for (size_t i = 0; i < 2 * FINDINGS_MAX; i++)
 		records[i] = host->facts->tlsa[0];
 	host->facts->tlsa = records;
-	host->facts->tlsa_count = 2 * FINDINGS_MOST;
-	ok(findings_make(&findings, &made.survey) && findings.count == FINDINGS_MOST,
+	host->facts->tlsa_count = 2 * FINDINGS_MAX;
+	ok(findings_make(&findings, &made.survey) && findings.count == FINDINGS_MAX,
 		"there is an end to warnings");
 	findings_clear(&findings);
 	free(records);

@@ -351,7 +351,7 @@ static void check_digest(
 	const uint8_t *der = selector == 0 ? material->certificate : material->key;
 	size_t der_size = (size_t)(selector == 0 ? material->certificate_size : material->key_size);
 	const EVP_MD *md = digest == TLSA_SHA256 ? EVP_sha256() : EVP_sha512();
-	uint8_t expected[EVP_MAX_MD_SIZE], out[TLSA_DIGEST_LONGEST];
+	uint8_t expected[EVP_MAX_MD_SIZE], out[TLSA_DIGEST_MAX];
 	unsigned int expected_size = 0;
 	size_t out_size = 0;
 	struct tlsa_record record = {.usage = 3,
@@ -389,7 +389,7 @@ static void test_digest_of_certificate(const struct material *material)
 {
 	const unsigned char *at = material->certificate;
 	X509 *certificate = d2i_X509(NULL, &at, material->certificate_size);
-	uint8_t expected[EVP_MAX_MD_SIZE], out[TLSA_DIGEST_LONGEST];
+	uint8_t expected[EVP_MAX_MD_SIZE], out[TLSA_DIGEST_MAX];
 	unsigned int expected_size = 0;
 	size_t out_size = 0;
 	struct tlsa_record record = {.usage = 3,
@@ -415,7 +415,7 @@ static void test_digest_of_certificate(const struct material *material)
 
 static void test_overlong_digest(void)
 {
-	uint8_t data[200] = {0}, out[TLSA_DIGEST_LONGEST];
+	uint8_t data[200] = {0}, out[TLSA_DIGEST_MAX];
 	size_t size = 0;
 	struct tlsa_record record = {.usage = 3,
 		.selector = 1,

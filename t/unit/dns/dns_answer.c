@@ -57,7 +57,7 @@ static bool sane(const struct dns_answer *answer, const uint8_t *bytes, size_t s
 	if (answer->failure != DNS_FAILURE_NONE || answer->detail[0] != '\0' ||
 		answer->ttl > INT32_MAX ||
 		(answer->record_count > 0) != (answer->outcome == DNS_FOUND) ||
-		answer->record_count > DNS_RECORDS_MOST)
+		answer->record_count > DNS_RECORDS_MAX)
 		return false;
 	for (size_t i = 0; i < answer->record_count; i++) {
 		const struct dns_record *record = &answer->records[i];
@@ -677,7 +677,7 @@ static void check_fuzzed(const uint8_t *bytes, size_t size, const char *name, ui
 		dns_outcome_name(reading.answer.outcome));
 	if (type == DNS_TYPE_MX) {
 		many(dane_read_mx(&reading.answer, name, &set), "an MX set was made");
-		many(set.host_count <= PART_HOSTS_MOST, "%zu hosts", set.host_count);
+		many(set.host_count <= PART_HOSTS_MAX, "%zu hosts", set.host_count);
 		for (size_t i = 0; i < set.host_count; i++)
 			many(destination_name_valid(set.hosts[i].name, strlen(set.hosts[i].name)),
 				"host '%s'", set.hosts[i].name);
@@ -1054,7 +1054,7 @@ static void test_many_hosts(void)
 		}
 		read_packet(&reading, "a", 15);
 		bool good = dane_read_mx(&reading.answer, "a", &set);
-		if (counts[i] > PART_HOSTS_MOST)
+		if (counts[i] > PART_HOSTS_MAX)
 			good = good && set.status == MX_FAILED && set.host_count == 0 &&
 			       set.failure.failure == DNS_FAILURE_MALFORMED &&
 			       set.failure.type == DNS_TYPE_MX &&
@@ -1067,7 +1067,7 @@ static void test_many_hosts(void)
 			good = set.hosts[n].preference == n && strcmp(set.hosts[n].name, name) == 0;
 		}
 		ok(good, "%u hosts: %s", counts[i],
-			counts[i] > PART_HOSTS_MOST ? "a failed lookup" : "all count, in order");
+			counts[i] > PART_HOSTS_MAX ? "a failed lookup" : "all count, in order");
 		free(set.hosts);
 		read_end(&reading);
 	}

@@ -26,16 +26,16 @@
 static char error[512], captured[8192];
 static char seed[SCRATCH_PATH_SIZE], state[SCRATCH_PATH_SIZE], run[SCRATCH_PATH_SIZE];
 
-static struct anchors *open_anchors(void)
+static struct root_anchors *open_anchors(void)
 {
 	error[0] = '\0';
 	capture_begin();
-	struct anchors *anchors = anchor_open(seed, state, error, sizeof error);
+	struct root_anchors *anchors = root_anchor_open(seed, state, error, sizeof error);
 	capture_end(captured, sizeof captured);
 	return anchors;
 }
 
-static struct anchors *open_with(const char *lines)
+static struct root_anchors *open_with(const char *lines)
 {
 	scratch_write_text(seed, lines);
 	return open_anchors();
@@ -48,9 +48,9 @@ static const char *state_file(void)
 	return path;
 }
 
-static void expect_working(const struct anchors *anchors, const char *expected, const char *what)
+static void expect_working(const struct root_anchors *anchors, const char *expected, const char *what)
 {
-	const char *file = anchors != NULL ? anchor_tracked_file(anchors) : NULL;
+	const char *file = anchors != NULL ? root_anchor_tracked_file(anchors) : NULL;
 	char *bytes = file != NULL ? scratch_read(file, NULL) : NULL;
 
 	is_string(bytes, expected, "%s", what);
@@ -77,18 +77,18 @@ static void test_built_in(void)
 	size_t count = 1;
 
 	unlink(seed);
-	struct anchors *anchors = open_anchors();
+	struct root_anchors *anchors = open_anchors();
 	ok(anchors != NULL, "without a file the built-in keys are taken");
 	expect_working(anchors, KEY_ONE "\n" KEY_TWO "\n", "both keys of IANA's root");
-	anchor_others(anchors, &count);
+	root_anchor_others(anchors, &count);
 	is_number((int64_t)count, 0, "and no other anchors");
 	ok(strstr(captured, seed) != NULL && strstr(captured, "built-in") != NULL,
 		"the log says so: %s", captured);
 	ok(working_directories() == 1, "the working copy has a directory of its own");
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 	ok(working_directories() == 0, "which is gone afterwards");
 	ok(access(state_file(), F_OK) != 0, "and nothing was stored");
-	anchor_close(NULL);
+	root_anchor_close(NULL);
 }
 
 static const struct {
@@ -122,7 +122,7 @@ static const struct {
 static void test_seeds(void)
 {
 	for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
-		struct anchors *anchors = open_with(seeds[i].lines);
+		struct root_anchors *anchors = open_with(seeds[i].lines);
 		size_t count = 0, expected = 0;
 
 		if (!ok(anchors != NULL, "%s: is taken", seeds[i].name)) {
@@ -132,9 +132,9 @@ static void test_seeds(void)
 		if (seeds[i].root != NULL)
 			expect_working(anchors, seeds[i].root, seeds[i].name);
 		else
-			ok(anchor_tracked_file(anchors) == NULL, "%s: nothing for the root",
+			ok(root_anchor_tracked_file(anchors) == NULL, "%s: nothing for the root",
 				seeds[i].name);
-		const char *const *others = anchor_others(anchors, &count);
+		const char *const *others = root_anchor_others(anchors, &count);
 		bool good = true;
 		for (; seeds[i].others[expected] != NULL; expected++)
 			good = good && expected < count &&
@@ -142,8 +142,8 @@ static void test_seeds(void)
 		ok(good && count == expected, "%s: %zu anchors of other zones", seeds[i].name,
 			count);
 		/* Without a key for the root there is nothing to be learned, and that is fine. */
-		anchor_keep(anchors);
-		anchor_close(anchors);
+		root_anchor_keep(anchors);
+		root_anchor_close(anchors);
 	}
 	ok(access(state_file(), F_OK) != 0, "nothing was learned, so nothing was stored");
 }
@@ -175,7 +175,7 @@ static void test_refused(void)
 {
 	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
 		char place[SCRATCH_PATH_SIZE + 16];
-		struct anchors *anchors = open_with(refused[i].lines);
+		struct root_anchors *anchors = open_with(refused[i].lines);
 
 		if (refused[i].line > 0)
 			snprintf(place, sizeof place, "%s:%u: ", seed, refused[i].line);
@@ -186,7 +186,7 @@ static void test_refused(void)
 				    strchr(error, '\n') == NULL,
 			    "%s: told with its place", refused[i].name))
 			diag("%s", anchors != NULL ? "it was taken" : error);
-		anchor_close(anchors);
+		root_anchor_close(anchors);
 	}
 	/* As many anchors of other zones as there is room for. */
 	char lines[8192] = KEY_ONE "\n";
@@ -194,15 +194,15 @@ static void test_refused(void)
 		snprintf(lines + strlen(lines), sizeof lines - strlen(lines),
 			"z%d.example. IN DS 1 8 2 AA\n", i);
 	size_t count = 0;
-	struct anchors *anchors = open_with(lines);
+	struct root_anchors *anchors = open_with(lines);
 	if (anchors != NULL)
-		anchor_others(anchors, &count);
+		root_anchor_others(anchors, &count);
 	is_number((int64_t)count, 64, "sixty-four anchors of other zones");
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 	strcat(lines, "z64.example. IN DS 1 8 2 AA\n");
 	anchors = open_with(lines);
 	ok(anchors == NULL && strstr(error, ":66: ") != NULL, "and one more is told of: %s", error);
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 	ok(working_directories() == 0, "what was refused leaves nothing behind");
 }
 
@@ -210,10 +210,10 @@ static int open_as_nobody(void)
 {
 	if (setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0)
 		return 99;
-	struct anchors *anchors = anchor_open(seed, state, error, sizeof error);
+	struct root_anchors *anchors = root_anchor_open(seed, state, error, sizeof error);
 	bool told = anchors == NULL && strstr(error, "cannot read the trust anchor") == error &&
 		    strstr(error, seed) != NULL && strstr(error, "Permission denied") != NULL;
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 	return told ? 0 : 1;
 }
 
@@ -221,11 +221,11 @@ static void test_unreadable(void)
 {
 	unlink(seed);
 	mkdir(seed, 0700);
-	struct anchors *anchors = open_anchors();
+	struct root_anchors *anchors = open_anchors();
 	ok(anchors == NULL && strstr(error, "cannot read the trust anchor") == error &&
 			strstr(error, seed) != NULL,
 		"a directory is no anchor, and the built-in keys do not hide that: %s", error);
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 	rmdir(seed);
 	scratch_write_text(seed, KEY_ONE "\n");
 	chmod(seed, 0000);
@@ -233,7 +233,7 @@ static void test_unreadable(void)
 		anchors = open_anchors();
 		ok(anchors == NULL && strstr(error, "Permission denied") != NULL,
 			"a file that may not be read is told of");
-		anchor_close(anchors);
+		root_anchor_close(anchors);
 	} else {
 		int status = 0;
 		fflush(stdout);
@@ -255,19 +255,19 @@ static void test_unreadable(void)
 /* --- the state ----------------------------------------------------------------------------- */
 
 /* As libunbound does when it has learned something. */
-static void learn(const struct anchors *anchors, const char *bytes)
+static void learn(const struct root_anchors *anchors, const char *bytes)
 {
-	scratch_write_text(anchor_tracked_file(anchors), bytes);
+	scratch_write_text(root_anchor_tracked_file(anchors), bytes);
 }
 
 static void test_state(void)
 {
-	struct anchors *anchors = open_with(KEY_ONE "\n");
+	struct root_anchors *anchors = open_with(KEY_ONE "\n");
 
-	anchor_keep(anchors);
+	root_anchor_keep(anchors);
 	ok(access(state_file(), F_OK) != 0, "as long as nothing is learned nothing is stored");
 	learn(anchors, LEARNED);
-	anchor_keep(anchors);
+	root_anchor_keep(anchors);
 	char *kept = scratch_read(state_file(), NULL);
 	const char *learned = kept;
 	while (learned != NULL && strncmp(learned, "; tlsad: ", 9) == 0)
@@ -275,7 +275,7 @@ static void test_state(void)
 	ok(kept != NULL && learned > kept && strcmp(learned, LEARNED) == 0,
 		"what is learned is stored, behind comments that tell of its seed");
 	free(kept);
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 
 	anchors = open_with("; another comment\n" KEY_ONE "\n\n");
 	expect_working(anchors, LEARNED, "the next start finds it, whatever comments the seed has");
@@ -283,46 +283,46 @@ static void test_state(void)
 	/* Nothing new: the file is not written again. */
 	struct stat before, after;
 	stat(state_file(), &before);
-	anchor_keep(anchors);
+	root_anchor_keep(anchors);
 	stat(state_file(), &after);
 	ok(before.st_ino == after.st_ino, "what has not changed is not written again");
 	learn(anchors, LEARNED "; and more\n");
-	anchor_keep(anchors);
+	root_anchor_keep(anchors);
 	stat(state_file(), &after);
 	ok(before.st_ino != after.st_ino, "what has changed is, in a new file");
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 	anchors = open_with(KEY_ONE "\n");
 	expect_working(anchors, LEARNED "; and more\n", "and is found again");
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 
 	anchors = open_with(KEY_TWO "\n");
 	expect_working(anchors, KEY_TWO "\n", "another seed: the state is dropped");
 	ok(strstr(captured, "has changed") != NULL && strstr(captured, state_file()) != NULL,
 		"the log says so: %s", captured);
-	ok(!anchor_reset(anchors), "there is no state to forget");
+	ok(!root_anchor_reset(anchors), "there is no state to forget");
 	learn(anchors, LEARNED);
-	anchor_keep(anchors);
-	anchor_close(anchors);
+	root_anchor_keep(anchors);
+	root_anchor_close(anchors);
 	anchors = open_with(KEY_TWO "\n");
 	expect_working(anchors, LEARNED, "what grew from the new seed is kept");
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 }
 
 /* libunbound cannot use what it had learned: back to the seed. */
 static void test_reset(void)
 {
-	struct anchors *anchors = open_with(KEY_TWO "\n");
+	struct root_anchors *anchors = open_with(KEY_TWO "\n");
 
 	expect_working(anchors, LEARNED, "a state");
 	capture_begin();
-	bool reset = anchor_reset(anchors);
+	bool reset = root_anchor_reset(anchors);
 	capture_end(captured, sizeof captured);
 	ok(reset && strstr(captured, "cannot be used") != NULL, "is forgotten: %s", captured);
 	expect_working(anchors, KEY_TWO "\n", "the seed takes its place");
 	capture_begin();
-	ok(!anchor_reset(anchors), "it cannot be forgotten twice");
+	ok(!root_anchor_reset(anchors), "it cannot be forgotten twice");
 	capture_end(captured, sizeof captured);
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 }
 
 /* What has no key that can be used is not stored in the place of what has one. */
@@ -342,15 +342,15 @@ static void test_nothing_learned(void)
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		unlink(state_file());
-		struct anchors *anchors = open_with(KEY_ONE "\n");
+		struct root_anchors *anchors = open_with(KEY_ONE "\n");
 		learn(anchors, LEARNED);
-		anchor_keep(anchors);
+		root_anchor_keep(anchors);
 		learn(anchors, rows[i].learned);
-		anchor_keep(anchors);
-		anchor_close(anchors);
+		root_anchor_keep(anchors);
+		root_anchor_close(anchors);
 		anchors = open_with(KEY_ONE "\n");
 		expect_working(anchors, rows[i].stored ? rows[i].learned : LEARNED, rows[i].name);
-		anchor_close(anchors);
+		root_anchor_close(anchors);
 	}
 }
 
@@ -358,8 +358,8 @@ static void test_nothing_learned(void)
 static bool uses(const char *bytes, size_t size, bool *told)
 {
 	scratch_write(state_file(), bytes, size);
-	struct anchors *anchors = open_with(KEY_ONE "\n");
-	char *working = anchors != NULL ? scratch_read(anchor_tracked_file(anchors), NULL) : NULL;
+	struct root_anchors *anchors = open_with(KEY_ONE "\n");
+	char *working = anchors != NULL ? scratch_read(root_anchor_tracked_file(anchors), NULL) : NULL;
 	bool used = working != NULL && strcmp(working, LEARNED) == 0;
 
 	many(used || (working != NULL && strcmp(working, KEY_ONE "\n") == 0),
@@ -367,7 +367,7 @@ static bool uses(const char *bytes, size_t size, bool *told)
 		working != NULL ? working : "nothing");
 	*told = captured[0] != '\0';
 	free(working);
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 	return used;
 }
 
@@ -377,10 +377,10 @@ static void test_damaged_states(void)
 	bool told;
 
 	unlink(state_file());
-	struct anchors *anchors = open_with(KEY_ONE "\n");
+	struct root_anchors *anchors = open_with(KEY_ONE "\n");
 	learn(anchors, LEARNED);
-	anchor_keep(anchors);
-	anchor_close(anchors);
+	root_anchor_keep(anchors);
+	root_anchor_close(anchors);
 	char *bytes = scratch_read(state_file(), &size);
 	many_begin("a state cut after every byte, or with a bit the other way, is not used");
 	many(uses(bytes, size, &told) && !told, "as it was it is used, without a word");
@@ -398,12 +398,12 @@ static void test_damaged_states(void)
 	scratch_write_text(state_file(), KEY_TWO "\n");
 	anchors = open_with(KEY_ONE "\n");
 	expect_working(anchors, KEY_ONE "\n", "a state that is none is not used");
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 	unlink(state_file());
 	mkdir(state_file(), 0700);
 	anchors = open_with(KEY_ONE "\n");
 	expect_working(anchors, KEY_ONE "\n", "a state that cannot be read is not fatal");
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 	rmdir(state_file());
 }
 
@@ -414,14 +414,14 @@ static void test_not_writable(void)
 
 	snprintf(was, sizeof was, "%s", state);
 	snprintf(state, sizeof state, "%s", scratch_path("gone"));
-	struct anchors *anchors = open_with(KEY_ONE "\n");
+	struct root_anchors *anchors = open_with(KEY_ONE "\n");
 	ok(anchors != NULL, "a state directory that is not there is not fatal");
 	for (int i = 0; i < 5; i++) {
 		char bytes[512];
 		snprintf(bytes, sizeof bytes, LEARNED "; %d\n", i);
 		learn(anchors, bytes);
 		capture_begin();
-		anchor_keep(anchors);
+		root_anchor_keep(anchors);
 		capture_end(captured, sizeof captured);
 		said += captured[0] != '\0';
 		if (i == 0)
@@ -433,7 +433,7 @@ static void test_not_writable(void)
 	is_number(said, 1, "and told once");
 	mkdir(state, 0700);
 	capture_begin();
-	anchor_keep(anchors);
+	root_anchor_keep(anchors);
 	capture_end(captured, sizeof captured);
 	char *kept = scratch_read(state_file(), NULL);
 	ok(kept != NULL && strstr(kept, "; 4\n") != NULL,
@@ -442,10 +442,10 @@ static void test_not_writable(void)
 	scratch_remove(state);
 	learn(anchors, LEARNED "; again\n");
 	capture_begin();
-	anchor_keep(anchors);
+	root_anchor_keep(anchors);
 	capture_end(captured, sizeof captured);
 	ok(captured[0] != '\0', "when it goes again that is told again");
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 	snprintf(state, sizeof state, "%s", was);
 }
 
@@ -453,16 +453,16 @@ static void test_not_writable(void)
 
 static void test_two_at_once(void)
 {
-	struct anchors *one = open_with(KEY_ONE "\n");
-	struct anchors *other = open_with(KEY_TWO "\n");
+	struct root_anchors *one = open_with(KEY_ONE "\n");
+	struct root_anchors *other = open_with(KEY_TWO "\n");
 
-	ok(strcmp(anchor_tracked_file(one), anchor_tracked_file(other)) != 0,
+	ok(strcmp(root_anchor_tracked_file(one), root_anchor_tracked_file(other)) != 0,
 		"two have two working copies");
 	expect_working(one, KEY_ONE "\n", "the first");
 	expect_working(other, KEY_TWO "\n", "the second");
-	anchor_close(one);
+	root_anchor_close(one);
 	expect_working(other, KEY_TWO "\n", "which outlives the first");
-	anchor_close(other);
+	root_anchor_close(other);
 }
 
 static void make_leftover(const char *name, int age, char path[SCRATCH_PATH_SIZE])
@@ -489,12 +489,12 @@ static void test_leftovers(void)
 	mkdir(other, 0700);
 	int fd = open(living, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	flock(fd, LOCK_EX | LOCK_NB);
-	struct anchors *anchors = open_with(KEY_ONE "\n");
+	struct root_anchors *anchors = open_with(KEY_ONE "\n");
 	ok(access(dead, F_OK) != 0, "what a killed process left is swept away");
 	ok(access(young, F_OK) == 0, "what was made a moment ago is not");
 	ok(access(living, F_OK) == 0, "nor what somebody holds");
 	ok(access(other, F_OK) == 0, "nor what is not ours");
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 	close(fd);
 	scratch_remove(young);
 	scratch_remove(living);
@@ -508,15 +508,15 @@ static void test_places(void)
 
 	snprintf(colons, sizeof colons, "%s:/nonexistent", run);
 	setenv("RUNTIME_DIRECTORY", colons, 1);
-	struct anchors *anchors = open_with(KEY_ONE "\n");
-	ok(anchors != NULL && strncmp(anchor_tracked_file(anchors), run, strlen(run)) == 0,
+	struct root_anchors *anchors = open_with(KEY_ONE "\n");
+	ok(anchors != NULL && strncmp(root_anchor_tracked_file(anchors), run, strlen(run)) == 0,
 		"of several runtime directories the first");
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 	setenv("RUNTIME_DIRECTORY", "/nonexistent", 1);
 	anchors = open_with(KEY_ONE "\n");
 	ok(anchors != NULL, "without one there is another place");
 	expect_working(anchors, KEY_ONE "\n", "for the working copy");
-	anchor_close(anchors);
+	root_anchor_close(anchors);
 	setenv("RUNTIME_DIRECTORY", run, 1);
 }
 

@@ -55,13 +55,13 @@ static void test_most(void)
 	char key[32];
 	struct deferral_note note;
 
-	for (unsigned i = 0; i < DEFERRALS_MOST + 10; i++) {
+	for (unsigned i = 0; i < DEFERRALS_MAX + 10; i++) {
 		snprintf(key, sizeof key, "d%u.example", i);
 		deferral_note(deferrals, key, 7000 + i);
 		/* This one is asked for again and again. */
 		deferral_note(deferrals, "d0.example", 7000 + i);
 	}
-	is_number((int64_t)deferrals_count(deferrals), DEFERRALS_MOST, "there is a most");
+	is_number((int64_t)deferrals_count(deferrals), DEFERRALS_MAX, "there is a most");
 	ok(!deferral_end(deferrals, "d1.example", 30000, &note), "the longest unasked has gone");
 	ok(deferral_end(deferrals, "d0.example", 30000, &note), "that which is asked for has not");
 }

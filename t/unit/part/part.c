@@ -108,7 +108,7 @@ static void make_facts(enum host_status status, bool large)
 	facts.ttl = 300;
 	if (large)
 		fill(facts.base_domain, 253, 'b');
-	facts.lookup_count = large ? PART_LOOKUPS_MOST : 2;
+	facts.lookup_count = large ? PART_LOOKUPS_MAX : 2;
 	for (size_t i = 0; i < facts.lookup_count; i++) {
 		struct host_lookup_result *lookup = &facts.lookups[i];
 		static const uint16_t types[] = {
@@ -122,7 +122,7 @@ static void make_facts(enum host_status status, bool large)
 		fill(lookup->name, large ? 255 : 1, 'n');
 		fill(lookup->canonical_name, large ? 255 : 0, 'c');
 		fill(lookup->detail, large ? 255 : 0, 'd');
-		lookup->address_count = i > 1 ? 0 : large ? PART_ADDRESSES_MOST : i;
+		lookup->address_count = i > 1 ? 0 : large ? PART_ADDRESSES_MAX : i;
 		for (size_t a = 0; a < lookup->address_count; a++)
 			memset(lookup->addresses[a], (int)(i * 16 + a), 16);
 	}
@@ -284,7 +284,7 @@ static uint8_t *encode_sample_mx(char *key, size_t *key_size, size_t *size)
 
 static void test_cut(void)
 {
-	char key[PART_KEY_LONGEST];
+	char key[PART_KEY_MAX];
 	size_t key_size, size = 0;
 	uint8_t *bytes = encode_sample_mx(key, &key_size, &size);
 
@@ -306,7 +306,7 @@ static void test_cut(void)
 
 static void test_flips(void)
 {
-	char key[PART_KEY_LONGEST], other[PART_KEY_LONGEST];
+	char key[PART_KEY_MAX], other[PART_KEY_MAX];
 	size_t key_size, size = 0;
 	uint8_t *bytes = encode_sample_mx(key, &key_size, &size);
 
@@ -398,7 +398,7 @@ static void test_garbage(void)
 
 static void test_open(void)
 {
-	char key[PART_KEY_LONGEST];
+	char key[PART_KEY_MAX];
 	size_t key_size, size = 0;
 	uint8_t *bytes = encode_sample_mx(key, &key_size, &size);
 	struct part_header header;
@@ -428,7 +428,7 @@ static void test_open(void)
 		wrong = header;
 		wrong.count = (uint8_t)value;
 		memcpy(bytes, &wrong, sizeof wrong);
-		many(part_open(&part, PART_MX, bytes, size) == (value <= PART_HOSTS_MOST),
+		many(part_open(&part, PART_MX, bytes, size) == (value <= PART_HOSTS_MAX),
 			"count %u", value);
 	}
 	many_end();
@@ -505,7 +505,7 @@ static void check_again(const uint8_t *bytes, size_t size, const char *key, size
 
 static void test_again(void)
 {
-	char key[PART_KEY_LONGEST];
+	char key[PART_KEY_MAX];
 	size_t key_size = part_host_key(key, "mx.example.com", 14, 25);
 	size_t size = 0, failed_size = 0;
 	struct part_failure failure, longest;
@@ -547,10 +547,10 @@ static void test_keys(void)
 		{"mx", 0, "hmx:0"},
 	};
 	struct {
-		char key[PART_KEY_LONGEST];
+		char key[PART_KEY_MAX];
 		char guard[8];
 	} memory;
-	char longest[DESTINATION_NAME_LONGEST + 1];
+	char longest[DESTINATION_NAME_MAX + 1];
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		size_t size =
@@ -561,10 +561,10 @@ static void test_keys(void)
 	}
 	size_t size = part_mx_key(memory.key, "example.com", 11);
 	ok(size == 12 && memcmp(memory.key, "mexample.com", size) == 0, "key of an MX set");
-	fill(longest, DESTINATION_NAME_LONGEST, 'a');
+	fill(longest, DESTINATION_NAME_MAX, 'a');
 	memset(&memory, 0x5a, sizeof memory);
-	size = part_host_key(memory.key, longest, DESTINATION_NAME_LONGEST, 65535);
-	ok(size == PART_KEY_LONGEST && memory.guard[0] == 0x5a, "the longest key fits its memory");
+	size = part_host_key(memory.key, longest, DESTINATION_NAME_MAX, 65535);
+	ok(size == PART_KEY_MAX && memory.guard[0] == 0x5a, "the longest key fits its memory");
 }
 
 static void test_words(void)
@@ -583,7 +583,7 @@ int main(void)
 		test_mx(status, status == MX_FOUND ? 3 : 0);
 	test_mx(MX_FOUND, 0);
 	test_mx(MX_FOUND, 1);
-	test_mx(MX_FOUND, PART_HOSTS_MOST);
+	test_mx(MX_FOUND, PART_HOSTS_MAX);
 	for (enum host_status status = 0; status < HOST_STATUS_COUNT; status++) {
 		test_host(status, true);
 		test_host(status, false);

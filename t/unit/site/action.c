@@ -52,7 +52,7 @@ static const struct {
 
 static void test_check(void)
 {
-	char error[256], longest[ACTION_LONGEST + 2];
+	char error[256], longest[ACTION_MAX + 2];
 
 	many_begin("what is an action");
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -67,10 +67,10 @@ static void test_check(void)
 	many_end();
 	memset(longest, 'x', sizeof longest);
 	memcpy(longest, "HOLD ", 5);
-	longest[ACTION_LONGEST] = '\0';
+	longest[ACTION_MAX] = '\0';
 	ok(action_check(longest, error, sizeof error), "the longest one");
-	longest[ACTION_LONGEST] = 'x';
-	longest[ACTION_LONGEST + 1] = '\0';
+	longest[ACTION_MAX] = 'x';
+	longest[ACTION_MAX + 1] = '\0';
 	ok(!action_check(longest, error, sizeof error), "one byte more: %s", error);
 }
 

@@ -77,7 +77,7 @@ static const struct {
 static void check_good(void)
 {
 	struct exception_terms terms, again;
-	char error[EXCEPTION_ERROR_SIZE], printed[EXCEPTION_REASON_LONGEST + 64];
+	char error[EXCEPTION_ERROR_SIZE], printed[EXCEPTION_REASON_MAX + 64];
 	struct text text;
 
 	many_begin("what can be read, and is printed so that it reads the same");
@@ -102,7 +102,7 @@ static void check_bad(void)
 {
 	struct exception_terms terms;
 	char error[EXCEPTION_ERROR_SIZE];
-	char longest[EXCEPTION_REASON_LONGEST + 16] = "may;";
+	char longest[EXCEPTION_REASON_MAX + 16] = "may;";
 
 	many_begin("what cannot be read");
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -111,9 +111,9 @@ static void check_bad(void)
 		many(!read && strstr(error, bad[i].words) != NULL, "%s: %s", bad[i].text, error);
 	}
 	many_end();
-	memset(longest + 4, 'x', EXCEPTION_REASON_LONGEST);
+	memset(longest + 4, 'x', EXCEPTION_REASON_MAX);
 	ok(exception_parse(longest, &terms, error), "the longest reason");
-	longest[4 + EXCEPTION_REASON_LONGEST] = 'x';
+	longest[4 + EXCEPTION_REASON_MAX] = 'x';
 	ok(!exception_parse(longest, &terms, error), "and one that is longer");
 }
 

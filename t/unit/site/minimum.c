@@ -114,7 +114,7 @@ static void check_native(void)
 			"%s: %s", sorts[i].name, reason_name(verdict.reason));
 		for (int minimum = 0; minimum < MINIMUM_COUNT; minimum++) {
 			for (int site = 0; site < SITES; site++) {
-				struct reply reply = floor_hold((enum minimum_level)minimum,
+				struct reply reply = minimum_hold((enum minimum_level)minimum,
 					(enum site_level)site, &facts, verdict,
 					render_native(verdict, (enum site_level)site));
 				many(letter(reply) == law[i].answers[minimum][site],
@@ -167,7 +167,7 @@ static void check_strength(void)
 			for (int level = 0; level < SITES; level++) {
 				enum site_level site = (enum site_level)level;
 				struct reply before = render_native(verdict, site);
-				struct reply after = floor_hold(
+				struct reply after = minimum_hold(
 					(enum minimum_level)minimum, site, &facts, verdict, before);
 				int reached = strength(letter(after), site, &sorts[i]);
 				many(reached >= minimum && reached >= strength(letter(before), site,
@@ -190,10 +190,10 @@ static void check_pinned(void)
 		struct verdict verdict = decide(&facts);
 		bool full = verdict.reason == REASON_DANE_FULL;
 
-		many(floor_keeps_pins(MINIMUM_NONE, verdict) &&
-				floor_keeps_pins(MINIMUM_ENCRYPTED, verdict) &&
-				floor_keeps_pins(MINIMUM_AUTHENTICATED, verdict) == full &&
-				floor_keeps_pins(MINIMUM_DANE, verdict) == full,
+		many(minimum_keeps_pins(MINIMUM_NONE, verdict) &&
+				minimum_keeps_pins(MINIMUM_ENCRYPTED, verdict) &&
+				minimum_keeps_pins(MINIMUM_AUTHENTICATED, verdict) == full &&
+				minimum_keeps_pins(MINIMUM_DANE, verdict) == full,
 			"%s", sorts[i].name);
 		if (verdict.reason != REASON_DANE_UNUSABLE)
 			continue;
@@ -201,7 +201,7 @@ static void check_pinned(void)
 			"eeeeNNNN", "eeeeNNNN", "ssssNNsN", "DDDDDDDD"};
 		for (int minimum = 0; minimum < MINIMUM_COUNT; minimum++) {
 			for (int site = 0; site < SITES; site++) {
-				struct reply reply = floor_hold((enum minimum_level)minimum,
+				struct reply reply = minimum_hold((enum minimum_level)minimum,
 					(enum site_level)site, &facts, verdict,
 					render_encrypt((enum site_level)site));
 				many(letter(reply) == answers[minimum][site],
@@ -226,7 +226,7 @@ static void check_nameless(void)
 	for (int minimum = 0; minimum < MINIMUM_COUNT; minimum++) {
 		for (int site = 0; site < SITES; site++) {
 			struct reply reply =
-				floor_hold((enum minimum_level)minimum, (enum site_level)site, NULL,
+				minimum_hold((enum minimum_level)minimum, (enum site_level)site, NULL,
 					verdict, (struct reply){REPLY_NOTFOUND, NULL});
 			many(letter(reply) == answers[minimum][site], "minimum %s, site %s: %c",
 				minimum_names[minimum], site_names[site], letter(reply));
@@ -267,7 +267,7 @@ static void check_exception(void)
 		for (int level = 0; level < SITES; level++) {
 			if (row[level] == '-')
 				continue;
-			char got = "hro"[floor_exception(
+			char got = "hro"[exception_effect(
 				(enum minimum_level)minimum, (enum site_level)level)];
 			many(got == row[level], "minimum %s, exception %s: %c, expected %c",
 				minimum_names[minimum], site_names[level], got, row[level]);

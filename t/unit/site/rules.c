@@ -365,15 +365,15 @@ static void check_file(void)
 			"%s: %s", bad[i].text, error);
 		rules_free(rules);
 	}
-	char *longest = malloc(RULES_LINE_LONGEST + 8);
-	memset(longest, '#', RULES_LINE_LONGEST + 8);
-	longest[RULES_LINE_LONGEST] = '\n';
-	many(read_text(longest, RULES_LINE_LONGEST + 1, rules_add_minimum, &rules, error),
+	char *longest = malloc(RULES_LINE_MAX + 8);
+	memset(longest, '#', RULES_LINE_MAX + 8);
+	longest[RULES_LINE_MAX] = '\n';
+	many(read_text(longest, RULES_LINE_MAX + 1, rules_add_minimum, &rules, error),
 		"the longest line: %s", error);
 	rules_free(rules);
-	longest[RULES_LINE_LONGEST] = '#';
-	longest[RULES_LINE_LONGEST + 1] = '\n';
-	many(!read_text(longest, RULES_LINE_LONGEST + 2, rules_add_minimum, &rules, error) &&
+	longest[RULES_LINE_MAX] = '#';
+	longest[RULES_LINE_MAX + 1] = '\n';
+	many(!read_text(longest, RULES_LINE_MAX + 2, rules_add_minimum, &rules, error) &&
 			strstr(error, "longer than 2000 bytes") != NULL,
 		"a longer one: %s", error);
 	rules_free(rules);

@@ -1,5 +1,5 @@
 /*
- * narrowing: whose mail is in the lists, which entries there can be, files, and a list of many.
+ * submitters: whose mail is in the lists, which entries there can be, files, and a list of many.
  */
 #include "common/site/submitters.h"
 
@@ -8,15 +8,15 @@
 
 #include <stdio.h>
 
-static char error[NARROWING_ERROR_SIZE];
+static char error[SUBMITTERS_ERROR_SIZE];
 
-static bool has(const struct narrowing *narrowing, const char *sender, const char *username,
+static bool has(const struct submitters *submitters, const char *sender, const char *username,
 	const char *address)
 {
-	struct narrowing_person person = {
+	struct submitter person = {
 		sender, strlen(sender), username, strlen(username), address, strlen(address)};
 
-	return narrowing_has(narrowing, &person);
+	return submitters_has(submitters, &person);
 }
 
 static const char *const senders[] = {"Boss@Example.ORG", "example.net", ".example.com",
@@ -63,23 +63,23 @@ static const struct {
 
 static void test_senders(void)
 {
-	struct narrowing *narrowing = narrowing_new();
+	struct submitters *submitters = submitters_new();
 	static char longest[5000];
 
 	many_begin("senders");
 	for (size_t i = 0; i < sizeof senders / sizeof senders[0]; i++)
-		many(narrowing_check(NARROWING_SENDERS, senders[i], error) &&
-				narrowing_add(narrowing, NARROWING_SENDERS, senders[i], error),
+		many(submitters_check(SUBMITTERS_SENDERS, senders[i], error) &&
+				submitters_add(submitters, SUBMITTERS_SENDERS, senders[i], error),
 			"%s: %s", senders[i], error);
 	for (size_t i = 0; i < sizeof sender_rows / sizeof sender_rows[0]; i++)
-		many(has(narrowing, sender_rows[i].sender, "", "") == sender_rows[i].expected, "%s",
+		many(has(submitters, sender_rows[i].sender, "", "") == sender_rows[i].expected, "%s",
 			sender_rows[i].sender);
 	memset(longest, 'a', sizeof longest - 1);
-	many(!has(narrowing, longest, "", ""), "5,000 bytes without a domain");
+	many(!has(submitters, longest, "", ""), "5,000 bytes without a domain");
 	memcpy(longest + sizeof longest - 13, "@example.net", 12);
-	many(!has(narrowing, longest, "", ""), "and with one");
+	many(!has(submitters, longest, "", ""), "and with one");
 	many_end();
-	narrowing_free(narrowing);
+	submitters_free(submitters);
 }
 
 static void test_clients(void)
@@ -107,86 +107,86 @@ static void test_clients(void)
 		{"192.0.2.0/24", false},
 		{"192.0.2.1 ", false},
 	};
-	struct narrowing *narrowing = narrowing_new();
+	struct submitters *submitters = submitters_new();
 	char address[80];
 
 	many_begin("clients");
 	for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++)
-		many(narrowing_add(narrowing, NARROWING_CLIENTS, networks[i], error), "%s: %s",
+		many(submitters_add(submitters, SUBMITTERS_CLIENTS, networks[i], error), "%s: %s",
 			networks[i], error);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		many(has(narrowing, "", "", rows[i].address) == rows[i].expected, "%s",
+		many(has(submitters, "", "", rows[i].address) == rows[i].expected, "%s",
 			rows[i].address);
 	memset(address, '1', sizeof address - 1);
 	address[sizeof address - 1] = '\0';
-	many(!has(narrowing, "", "", address), "a long one");
+	many(!has(submitters, "", "", address), "a long one");
 	many_end();
-	ok(narrowing_add(narrowing, NARROWING_CLIENTS, "0.0.0.0/0", error) &&
-			has(narrowing, "", "", "203.0.113.1") && !has(narrowing, "", "", "3fff::1"),
+	ok(submitters_add(submitters, SUBMITTERS_CLIENTS, "0.0.0.0/0", error) &&
+			has(submitters, "", "", "203.0.113.1") && !has(submitters, "", "", "3fff::1"),
 		"all of IPv4");
-	ok(narrowing_add(narrowing, NARROWING_CLIENTS, "::/0", error) &&
-			has(narrowing, "", "", "3fff::1"),
+	ok(submitters_add(submitters, SUBMITTERS_CLIENTS, "::/0", error) &&
+			has(submitters, "", "", "3fff::1"),
 		"all there is");
-	narrowing_free(narrowing);
+	submitters_free(submitters);
 }
 
 static void test_any(void)
 {
-	struct narrowing *narrowing = narrowing_new();
+	struct submitters *submitters = submitters_new();
 
 	ok(has(NULL, "", "", ""), "without any there is everybody");
-	ok(has(narrowing, "", "", ""), "with empty lists, too");
-	narrowing_add(narrowing, NARROWING_SASL_USERNAMES, "Alice", error);
-	ok(has(narrowing, "", "Alice", ""), "a user name");
-	ok(!has(narrowing, "", "alice", ""), "exactly");
-	ok(!has(narrowing, "", "Alic", "") && !has(narrowing, "", "Alice2", ""), "and whole");
-	ok(!has(narrowing, "a@example.org", "", "192.0.2.1"), "nobody else");
-	narrowing_add(narrowing, NARROWING_CLIENTS, "192.0.2.1", error);
-	narrowing_add(narrowing, NARROWING_SENDERS, "example.org", error);
-	ok(has(narrowing, "a@example.net", "Alice", "192.0.2.9"), "any of the three: the first");
-	ok(has(narrowing, "a@example.org", "Bob", "192.0.2.9"), "the second");
-	ok(has(narrowing, "a@example.net", "Bob", "192.0.2.1"), "the third");
-	ok(!has(narrowing, "a@example.net", "Bob", "192.0.2.9"), "none of them");
-	narrowing_free(narrowing);
+	ok(has(submitters, "", "", ""), "with empty lists, too");
+	submitters_add(submitters, SUBMITTERS_SASL_USERNAMES, "Alice", error);
+	ok(has(submitters, "", "Alice", ""), "a user name");
+	ok(!has(submitters, "", "alice", ""), "exactly");
+	ok(!has(submitters, "", "Alic", "") && !has(submitters, "", "Alice2", ""), "and whole");
+	ok(!has(submitters, "a@example.org", "", "192.0.2.1"), "nobody else");
+	submitters_add(submitters, SUBMITTERS_CLIENTS, "192.0.2.1", error);
+	submitters_add(submitters, SUBMITTERS_SENDERS, "example.org", error);
+	ok(has(submitters, "a@example.net", "Alice", "192.0.2.9"), "any of the three: the first");
+	ok(has(submitters, "a@example.org", "Bob", "192.0.2.9"), "the second");
+	ok(has(submitters, "a@example.net", "Bob", "192.0.2.1"), "the third");
+	ok(!has(submitters, "a@example.net", "Bob", "192.0.2.9"), "none of them");
+	submitters_free(submitters);
 }
 
 static void test_mistakes(void)
 {
 	static const struct {
-		enum narrowing_list list;
+		enum submitters_list list;
 		const char *entry, *words;
 	} rows[] = {
-		{NARROWING_SENDERS, "", "1 to"},
-		{NARROWING_SENDERS, "@example.org", "is no sender"},
-		{NARROWING_SENDERS, "a@", "is no sender"},
-		{NARROWING_SENDERS, "a@b..c", "is no sender"},
-		{NARROWING_SENDERS, ".", "is no sender"},
-		{NARROWING_SENDERS, "..example.org", "is no sender"},
-		{NARROWING_SENDERS, "-x.example", "is no sender"},
-		{NARROWING_CLIENTS, "192.0.2", "expected a network"},
-		{NARROWING_CLIENTS, "192.0.2.0/33", "expected a network"},
-		{NARROWING_CLIENTS, "host.example.org", "expected a network"},
-		{NARROWING_SASL_USERNAMES, "", "1 to"},
-		{NARROWING_SENDERS, "file:senders", "whole path"},
-		{NARROWING_SASL_USERNAMES, "file:", "whole path"},
+		{SUBMITTERS_SENDERS, "", "1 to"},
+		{SUBMITTERS_SENDERS, "@example.org", "is no sender"},
+		{SUBMITTERS_SENDERS, "a@", "is no sender"},
+		{SUBMITTERS_SENDERS, "a@b..c", "is no sender"},
+		{SUBMITTERS_SENDERS, ".", "is no sender"},
+		{SUBMITTERS_SENDERS, "..example.org", "is no sender"},
+		{SUBMITTERS_SENDERS, "-x.example", "is no sender"},
+		{SUBMITTERS_CLIENTS, "192.0.2", "expected a network"},
+		{SUBMITTERS_CLIENTS, "192.0.2.0/33", "expected a network"},
+		{SUBMITTERS_CLIENTS, "host.example.org", "expected a network"},
+		{SUBMITTERS_SASL_USERNAMES, "", "1 to"},
+		{SUBMITTERS_SENDERS, "file:senders", "whole path"},
+		{SUBMITTERS_SASL_USERNAMES, "file:", "whole path"},
 	};
 
 	many_begin("no entries");
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		many(!narrowing_check(rows[i].list, rows[i].entry, error) &&
+		many(!submitters_check(rows[i].list, rows[i].entry, error) &&
 				strstr(error, rows[i].words) != NULL,
 			"%s: %s", rows[i].entry, error);
 	many_end();
 }
 
 static void add_file(
-	struct narrowing *narrowing, enum narrowing_list list, const char *text, const char *words)
+	struct submitters *submitters, enum submitters_list list, const char *text, const char *words)
 {
 	char entry[SCRATCH_PATH_SIZE + 8];
 
 	scratch_write_text(scratch_path("list"), text);
 	snprintf(entry, sizeof entry, "file:%s", scratch_path("list"));
-	bool added = narrowing_add(narrowing, list, entry, error);
+	bool added = submitters_add(submitters, list, entry, error);
 	if (words == NULL)
 		ok(added, "a file is read");
 	else
@@ -196,51 +196,51 @@ static void add_file(
 
 static void test_files(void)
 {
-	struct narrowing *narrowing = narrowing_new();
+	struct submitters *submitters = submitters_new();
 	char text[4096];
 
-	add_file(narrowing, NARROWING_SASL_USERNAMES, "", NULL);
-	ok(!has(narrowing, "", "alice", ""), "an empty one has nobody in it");
-	add_file(narrowing, NARROWING_SASL_USERNAMES,
+	add_file(submitters, SUBMITTERS_SASL_USERNAMES, "", NULL);
+	ok(!has(submitters, "", "alice", ""), "an empty one has nobody in it");
+	add_file(submitters, SUBMITTERS_SASL_USERNAMES,
 		"# users\n\n  alice  \r\n;bob\ncarol\nalice\n\tdave", NULL);
-	ok(has(narrowing, "", "alice", "") && has(narrowing, "", "carol", "") &&
-			has(narrowing, "", "dave", ""),
+	ok(has(submitters, "", "alice", "") && has(submitters, "", "carol", "") &&
+			has(submitters, "", "dave", ""),
 		"those of the file");
-	ok(!has(narrowing, "", "bob", "") && !has(narrowing, "", ";bob", ""), "not a comment");
+	ok(!has(submitters, "", "bob", "") && !has(submitters, "", ";bob", ""), "not a comment");
 	add_file(
-		narrowing, NARROWING_SENDERS, "a@example.org\n\nb@\n", "list:3: 'b@' is no sender");
-	add_file(narrowing, NARROWING_CLIENTS, "192.0.2.1 OK\n", "list:1: one entry a line");
+		submitters, SUBMITTERS_SENDERS, "a@example.org\n\nb@\n", "list:3: 'b@' is no sender");
+	add_file(submitters, SUBMITTERS_CLIENTS, "192.0.2.1 OK\n", "list:1: one entry a line");
 	memset(text, 'x', sizeof text - 1);
 	text[sizeof text - 1] = '\0';
-	add_file(narrowing, NARROWING_SASL_USERNAMES, text, "list:1: the line is too long");
-	ok(!narrowing_add(narrowing, NARROWING_SENDERS, "file:/nonexistent/x", error) &&
+	add_file(submitters, SUBMITTERS_SASL_USERNAMES, text, "list:1: the line is too long");
+	ok(!submitters_add(submitters, SUBMITTERS_SENDERS, "file:/nonexistent/x", error) &&
 			strstr(error, "/nonexistent/x: cannot read it: No such") != NULL,
 		"none: %s", error);
-	ok(!narrowing_add(narrowing, NARROWING_SENDERS, "file:/", error) &&
+	ok(!submitters_add(submitters, SUBMITTERS_SENDERS, "file:/", error) &&
 			strstr(error, "/: cannot read it") != NULL,
 		"a directory: %s", error);
-	narrowing_free(narrowing);
+	submitters_free(submitters);
 }
 
 static void test_many(void)
 {
-	struct narrowing *narrowing = narrowing_new();
+	struct submitters *submitters = submitters_new();
 	char name[64];
 	unsigned missing = 0, strangers = 0;
 
 	for (unsigned i = 0; i < 100000; i++) {
 		snprintf(name, sizeof name, "user%u@d%u.example", i, i % 1000);
-		narrowing_add(narrowing, NARROWING_SENDERS, name, error);
+		submitters_add(submitters, SUBMITTERS_SENDERS, name, error);
 	}
 	for (unsigned i = 0; i < 100000; i++) {
 		snprintf(name, sizeof name, "user%u@d%u.example", i, i % 1000);
-		missing += !has(narrowing, name, "", "");
+		missing += !has(submitters, name, "", "");
 		snprintf(name, sizeof name, "user%u@d%u.example", i, (i + 1) % 1000);
-		strangers += has(narrowing, name, "", "");
+		strangers += has(submitters, name, "", "");
 	}
 	is_number(missing, 0, "100,000 senders are found");
 	is_number(strangers, 0, "and no others");
-	narrowing_free(narrowing);
+	submitters_free(submitters);
 }
 
 int main(void)

@@ -154,13 +154,13 @@ static const char *explain(const struct smtp_reply *reply)
 static void test_line_limit(void)
 {
 	static const char *const ends[] = {"\n", "\r\n"};
-	static char line[3 * SMTP_REPLY_LINE_LONGEST];
-	static const size_t more[] = {0, 1, 2, 3, 100, SMTP_REPLY_LINE_LONGEST};
+	static char line[3 * SMTP_REPLY_LINE_MAX];
+	static const size_t more[] = {0, 1, 2, 3, 100, SMTP_REPLY_LINE_MAX};
 
 	many_begin("lines around the longest, and behind them one that counts");
 	for (size_t i = 0; i < 2; i++) {
 		for (size_t j = 0; j < sizeof more / sizeof more[0]; j++) {
-			size_t size = SMTP_REPLY_LINE_LONGEST - 2 + more[j];
+			size_t size = SMTP_REPLY_LINE_MAX - 2 + more[j];
 			struct smtp_reply reply;
 
 			memset(line, 'x', sizeof line);
@@ -191,7 +191,7 @@ static void test_reply_limit(void)
 		smtp_reply_init(&reply, NULL);
 		while (reply.state == SMTP_REPLY_UNFINISHED && taken < 1000000)
 			taken += smtp_reply_feed(&reply, lines[i], strlen(lines[i]));
-		many(reply.state == SMTP_REPLY_TOO_LONG && taken == SMTP_REPLY_LONGEST + 1,
+		many(reply.state == SMTP_REPLY_TOO_LONG && taken == SMTP_REPLY_MAX + 1,
 			"ends after %zu bytes in state %d", taken, reply.state);
 		many(strstr(explain(&reply), "over 262144 bytes") != NULL, "%s", explain(&reply));
 		many(smtp_reply_feed(&reply, "220 x\n", 6) == 0, "and takes nothing any more");

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINES_MOST = 4, PATIENCE = 20 /* [s] that no test needs */ };
+enum { LINES_MAX = 4, PATIENCE = 20 /* [s] that no test needs */ };
 
 static struct event_base *base;
 static SSL_CTX *tls;
@@ -38,14 +38,14 @@ static struct server {
 
 static void server_speak(void)
 {
-	const char *line = server.next < LINES_MOST ? server.lines[server.next] : NULL;
+	const char *line = server.next < LINES_MAX ? server.lines[server.next] : NULL;
 
 	if (line != NULL) {
 		server.next++;
 		if (send(server.fd, line, strlen(line), MSG_NOSIGNAL) < 0)
 			diag("the server cannot speak: %s", strerror(errno));
 	}
-	if ((server.next < LINES_MOST && server.lines[server.next] != NULL) ||
+	if ((server.next < LINES_MAX && server.lines[server.next] != NULL) ||
 		server.ending == STAY)
 		return;
 	if (server.ending == RESET) {
@@ -201,7 +201,7 @@ static void attempt_run(const struct starttls_terms *terms)
 
 static const struct script {
 	const char *name;
-	const char *lines[LINES_MOST];
+	const char *lines[LINES_MAX];
 	enum ending ending;
 	enum starttls_outcome outcome;
 	enum starttls_stage stage;
@@ -299,7 +299,7 @@ static void test_scripts(void)
 
 static void test_no_connection(void)
 {
-	server_begin((const char *const[LINES_MOST]){NULL}, STAY);
+	server_begin((const char *const[LINES_MAX]){NULL}, STAY);
 	struct starttls_terms terms = server_terms();
 
 	event_del(server.accepting);
@@ -318,7 +318,7 @@ static void test_no_connection(void)
 }
 
 static const struct {
-	const char *lines[LINES_MOST];
+	const char *lines[LINES_MAX];
 	enum starttls_stage stage;
 	const char *detail;
 } silences[] = {
@@ -352,7 +352,7 @@ static void test_late_deadline(void)
 {
 	const struct timeval longer = {.tv_sec = 1, .tv_usec = 200000};
 
-	server_begin((const char *const[LINES_MOST]){"554 no\r\n"}, STAY);
+	server_begin((const char *const[LINES_MAX]){"554 no\r\n"}, STAY);
 	struct starttls_terms terms = server_terms();
 	terms.timeout = 1;
 	attempt_begin(&terms);
@@ -367,7 +367,7 @@ static void test_late_deadline(void)
 
 static void test_local(void)
 {
-	static const char *const lines[LINES_MOST] = {GREETING, OFFER, "220 go\r\n"};
+	static const char *const lines[LINES_MAX] = {GREETING, OFFER, "220 go\r\n"};
 	char long_name[600];
 
 	server_begin(lines, STAY);
@@ -399,7 +399,7 @@ static void test_local(void)
 
 static void test_free_early(void)
 {
-	static const char *const lines[LINES_MOST] = {GREETING, OFFER, "220 go\r\n"};
+	static const char *const lines[LINES_MAX] = {GREETING, OFFER, "220 go\r\n"};
 
 	many_begin("freed after so many turns of the loop");
 	for (int turns = 0; turns < 12; turns++) {

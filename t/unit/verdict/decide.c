@@ -163,7 +163,7 @@ static void set_hosts(struct decide_facts *facts, size_t count, unsigned n)
 		facts->hosts[i] = (enum host_status)(n % HOST_STATUS_COUNT);
 }
 
-enum { HOSTS_MOST = 4 };
+enum { HOSTS_MAX = 4 };
 
 static void test_domains(void)
 {
@@ -175,9 +175,9 @@ static void test_domains(void)
 		unsigned combinations = 1;
 
 		snprintf(group, sizeof group, "%s MX, all combinations of up to %d hosts",
-			dns_security_name(securities[s]), HOSTS_MOST);
+			dns_security_name(securities[s]), HOSTS_MAX);
 		many_begin(group);
-		for (size_t count = 0; count <= HOSTS_MOST; count++) {
+		for (size_t count = 0; count <= HOSTS_MAX; count++) {
 			for (unsigned n = 0; n < combinations; n++) {
 				struct decide_facts facts = {.kind = DESTINATION_DOMAIN,
 					.mx_status = MX_FOUND,
@@ -259,12 +259,12 @@ static void test_many_hosts(void)
 	many_begin("a hundred hosts, one of them different");
 	for (enum host_status most = 0; most < HOST_STATUS_COUNT; most++) {
 		for (enum host_status one = 0; one < HOST_STATUS_COUNT; one++) {
-			for (size_t place = 0; place < PART_HOSTS_MOST; place += 33) {
+			for (size_t place = 0; place < PART_HOSTS_MAX; place += 33) {
 				struct decide_facts facts = {.kind = DESTINATION_DOMAIN,
 					.mx_status = MX_FOUND,
 					.mx_security = DNS_SECURE,
-					.host_count = PART_HOSTS_MOST};
-				for (size_t i = 0; i < PART_HOSTS_MOST; i++)
+					.host_count = PART_HOSTS_MAX};
+				for (size_t i = 0; i < PART_HOSTS_MAX; i++)
 					facts.hosts[i] = i == place ? one : most;
 				check_by_law(&facts, SECURE);
 				facts.mx_security = DNS_INSECURE;

@@ -6,13 +6,13 @@
 
 #include "t/unit/parts.h"
 
-enum { PARTS_MOST = 8 };
+enum { PARTS_MAX = 8 };
 
 /* Evidence and the bytes that it points into. */
 struct sample {
 	struct destination destination;
 	struct evidence evidence;
-	uint8_t *bytes[PARTS_MOST];
+	uint8_t *bytes[PARTS_MAX];
 	size_t count;
 };
 
@@ -114,18 +114,18 @@ static void test_list(void)
 /* As many as there can be, and a part that was cut. */
 static void test_list_limits(void)
 {
-	static struct mx_host hosts[PART_HOSTS_MOST];
+	static struct mx_host hosts[PART_HOSTS_MAX];
 	struct part_times times = parts_times();
 	struct sample sample;
 
-	for (size_t i = 0; i < PART_HOSTS_MOST; i++) {
+	for (size_t i = 0; i < PART_HOSTS_MAX; i++) {
 		hosts[i].preference = (uint16_t)i;
 		snprintf(hosts[i].name, sizeof hosts[i].name, "mx%zu.example.com", i);
 	}
 	begin(&sample, "example.com");
-	add_mx(&sample, MX_FOUND, hosts, PART_HOSTS_MOST, &times);
+	add_mx(&sample, MX_FOUND, hosts, PART_HOSTS_MAX, &times);
 	evidence_list_hosts(&sample.evidence);
-	ok(sample.evidence.host_count == PART_HOSTS_MOST &&
+	ok(sample.evidence.host_count == PART_HOSTS_MAX &&
 			host_is(&sample.evidence, 0, 0, "mx0.example.com") &&
 			host_is(&sample.evidence, 99, 99, "mx99.example.com"),
 		"a hundred hosts");
@@ -137,7 +137,7 @@ static void test_list_limits(void)
 		if (!part_open(&sample.evidence.mx, PART_MX, piece, cut))
 			bail_out("a cut part does not open");
 		evidence_list_hosts(&sample.evidence);
-		many(sample.evidence.host_count < PART_HOSTS_MOST, "cut after %zu bytes: %zu hosts",
+		many(sample.evidence.host_count < PART_HOSTS_MAX, "cut after %zu bytes: %zu hosts",
 			cut, sample.evidence.host_count);
 		for (size_t i = 0; i < sample.evidence.host_count; i++) {
 			const struct evidence_host *host = &sample.evidence.hosts[i];

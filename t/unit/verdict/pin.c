@@ -31,7 +31,7 @@ static void check_record(const struct pin_settings *settings, unsigned usage, un
 	unsigned matching_type)
 {
 	static const size_t sizes[] = {200, 32, 64};
-	uint8_t data[200], digest[SHA512_DIGEST_LENGTH], entry[sizeof(struct pin_anchor)];
+	uint8_t data[200], digest[SHA512_DIGEST_LENGTH], entry[sizeof(struct pin_ta)];
 	struct tlsa_record record = {(uint8_t)usage, (uint8_t)selector, (uint8_t)matching_type,
 		data, sizes[matching_type]};
 	size_t size = 0;
@@ -47,7 +47,7 @@ static void check_record(const struct pin_settings *settings, unsigned usage, un
 		good = size == (settings->digest == TLSA_SHA256 ? 32 : 64) &&
 		       memcmp(entry, right, size) == 0;
 	} else if (good && expected == PIN_CLEAR) {
-		const struct pin_anchor *anchor = (const struct pin_anchor *)entry;
+		const struct pin_ta *anchor = (const struct pin_ta *)entry;
 		const uint8_t *right =
 			matching_type == TLSA_FULL ? SHA256(data, sizeof data, digest) : data;
 		good = size == sizeof *anchor && anchor->selector == selector &&
@@ -136,7 +136,7 @@ static const struct set_case set_cases[] = {
 		PIN_OTHER_DIGEST, ""},
 	{"another digest at another host", FULL, {{HOST_USABLE, "E", "a"}, {HOST_USABLE, "e", "b"}},
 		PIN_NOTHING, PIN_OTHER_DIGEST, ""},
-	{"trust anchors", FULL, {{HOST_USABLE, "TT", "ba"}, {HOST_USABLE, "T", "b"}}, PIN_ANCHORS,
+	{"trust anchors", FULL, {{HOST_USABLE, "TT", "ba"}, {HOST_USABLE, "T", "b"}}, PIN_TAS,
 		PIN_CLEAR, "ab"},
 	{"both usages at one host", FULL, {{HOST_USABLE, "ET", "ab"}}, PIN_NOTHING,
 		PIN_MIXED_USAGES, ""},
@@ -152,8 +152,8 @@ static const struct set_case set_cases[] = {
 
 static struct destination destination;
 static struct evidence evidence;
-static uint8_t *parts[PART_HOSTS_MOST];
-static uint8_t rdata[PART_HOSTS_MOST][16][3 + 64];
+static uint8_t *parts[PART_HOSTS_MAX];
+static uint8_t rdata[PART_HOSTS_MAX][16][3 + 64];
 
 static void begin(const char *key)
 {
@@ -228,7 +228,7 @@ static void test_sets(void)
 				       pins.count == strlen(expected->entries));
 			for (size_t j = 0; good && pins.form != PIN_NOTHING && j < pins.count;
 				j++) {
-				size_t at = pins.form == PIN_ANCHORS ? 2 : 0;
+				size_t at = pins.form == PIN_TAS ? 2 : 0;
 				good = pins.entries[j * pins.size + at] ==
 				       (uint8_t)expected->entries[j];
 			}
@@ -277,7 +277,7 @@ static void fingerprints(struct text *text)
 
 static void anchors(struct text *text)
 {
-	render_anchors(text, &evidence, "/t/tlsad-x.pem");
+	render_tas(text, &evidence, "/t/tlsad-x.pem");
 }
 
 static void records(struct text *text)
@@ -376,7 +376,7 @@ static void test_many(void)
 	static const struct verdict full = FULL;
 	struct pin_settings settings = {.digest = TLSA_SHA256};
 	struct part_times times = parts_times();
-	enum { MOST = PIN_OCTETS_MOST / 32 };
+	enum { MOST = PIN_OCTETS_MAX / 32 };
 	static uint8_t octets[MOST + 1][35];
 	static struct host_tlsa tlsa[MOST + 1];
 	static char bytes[99001];
