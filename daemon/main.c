@@ -2,23 +2,23 @@
  * tlsad: options, signals, and the order in which the daemon's parts come and go.
  */
 #include "common/base/clock.h"
-#include "common/conf/conf.h"
 #include "common/base/descriptors.h"
+#include "common/base/log.h"
+#include "common/conf/conf.h"
 #include "common/dns/dns.h"
 #include "common/site/minimum.h"
-#include "common/base/log.h"
-#include "daemon/process/privileges.h"
-#include "daemon/process/activation.h"
+#include "daemon/answer/exception_log.h"
 #include "daemon/cache/cache.h"
 #include "daemon/control/control.h"
-#include "daemon/answer/exception_log.h"
+#include "daemon/health/watchdog.h"
 #include "daemon/lookup/lookup.h"
+#include "daemon/loop/signals.h"
 #include "daemon/metrics/metrics.h"
+#include "daemon/process/activation.h"
 #include "daemon/process/notify.h"
 #include "daemon/process/pid_file.h"
+#include "daemon/process/privileges.h"
 #include "daemon/server/server.h"
-#include "daemon/loop/signals.h"
-#include "daemon/health/watchdog.h"
 
 #include <errno.h>
 #include <event2/event.h>

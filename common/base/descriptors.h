@@ -1,8 +1,8 @@
 /*
  * descriptors.h - how the files that this process may open are shared out
  *
- * libunbound ends the process when it cannot open its file of trust anchors, so what others may open
- * together must leave it enough: RLIMIT_NOFILE is divided before anything is accepted.
+ * libunbound ends the process when it cannot open its file of trust anchors, so what others may
+ * open together must leave it enough: RLIMIT_NOFILE is divided before anything is accepted.
  */
 #ifndef TLSAD_BASE_DESCRIPTORS_H
 #define TLSAD_BASE_DESCRIPTORS_H

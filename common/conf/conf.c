@@ -1,9 +1,9 @@
 #include "common/conf/conf.h"
 
-#include "common/site/action.h"
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/site/action.h"
 
 #include <errno.h>
 #include <ini.h>

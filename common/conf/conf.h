@@ -2,16 +2,16 @@
  * conf: the configuration, read with inih.
  *
  * Every setting stands once, in the table of conf.c, which parses, checks, prints and explains it.
- * The sections `minimum` and `exception` have domains for keys: they are rules (common/site/rules.h).
- * A struct conf does not change once it is loaded: a reload makes a new one. Threads that use one
- * hold a reference.
+ * The sections `minimum` and `exception` have domains for keys: they are rules
+ * (common/site/rules.h). A struct conf does not change once it is loaded: a reload makes a new one.
+ * Threads that use one hold a reference.
  */
 #ifndef TLSAD_CONF_CONF_H
 #define TLSAD_CONF_CONF_H
 
+#include "common/site/rules.h"
 #include "common/site/submitters.h"
 #include "common/verdict/render.h"
-#include "common/site/rules.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -20,7 +20,7 @@
 #include <stdio.h>
 
 enum {
-	CONF_LIST_MAX = 256,    /* entries of one list */
+	CONF_LIST_MAX = 256, /* entries of one list */
 	CONF_LINE_MAX = 198, /* what inih reads in one piece (INI_MAX_LINE less two) */
 	CONF_ERROR_SIZE = 512,
 	CONF_DIRECTORY_MAX = 200, /* of tafile_dir, which stands in answers */

@@ -245,8 +245,7 @@ static unsigned parse_labels(
 	return labels;
 }
 
-bool destination_name_to_ascii(
-	const char *name, size_t size, char ascii[DESTINATION_NAME_MAX + 1])
+bool destination_name_to_ascii(const char *name, size_t size, char ascii[DESTINATION_NAME_MAX + 1])
 {
 	struct destination destination;
 	bool address;

@@ -58,8 +58,7 @@ void destination_print(const struct destination *destination, char key[DESTINATI
  * A name by itself, as struct destination has it: lower case, A-labels, no dot at the end. One
  * label will do. False when it is no name.
  */
-bool destination_name_to_ascii(
-	const char *name, size_t size, char ascii[DESTINATION_NAME_MAX + 1]);
+bool destination_name_to_ascii(const char *name, size_t size, char ascii[DESTINATION_NAME_MAX + 1]);
 
 /*
  * Is this a name that Postfix's valid_hostname() takes, of at most 253 octets? One label will do:

@@ -17,11 +17,20 @@ enum {
 	TTL_LEAST_CEILING = 300,
 };
 
-static uint32_t udp_sockets(void) { return descriptors_share(UDP_MIN, UDP_MAX); }
+static uint32_t udp_sockets(void)
+{
+	return descriptors_share(UDP_MIN, UDP_MAX);
+}
 
-static uint32_t tcp_sockets(void) { return descriptors_share(TCP_MIN, TCP_MAX); }
+static uint32_t tcp_sockets(void)
+{
+	return descriptors_share(TCP_MIN, TCP_MAX);
+}
 
-uint32_t resolver_descriptors(void) { return VIEWS_ASKED * (udp_sockets() + tcp_sockets()); }
+uint32_t resolver_descriptors(void)
+{
+	return VIEWS_ASKED * (udp_sockets() + tcp_sockets());
+}
 
 static uint32_t ttl_ceiling(const struct conf *conf)
 {

@@ -2,15 +2,15 @@
  * resolver: the embedded resolver as the configuration wants it, with its trust anchors.
  *
  * What a struct dns is made from stands here once, for the daemon and for tlsactl. Nothing is
- * written to the state directory but by root_anchor_keep(), which is the daemon's to call: whoever only
- * reads the state of the root's key leaves it as it is.
+ * written to the state directory but by root_anchor_keep(), which is the daemon's to call: whoever
+ * only reads the state of the root's key leaves it as it is.
  */
 #ifndef TLSAD_DNS_RESOLVER_H
 #define TLSAD_DNS_RESOLVER_H
 
-#include "common/dns/root_anchor.h"
 #include "common/conf/conf.h"
 #include "common/dns/dns.h"
+#include "common/dns/root_anchor.h"
 
 struct resolver {
 	struct root_anchors *anchors;

@@ -127,7 +127,8 @@ static bool is_record(const char *line, size_t size)
 }
 
 /* The record's owner is its first word; a line without one goes on with the line before. */
-static bool sort_line(struct root_anchors *anchors, const char *line, size_t length, struct text *root)
+static bool sort_line(
+	struct root_anchors *anchors, const char *line, size_t length, struct text *root)
 {
 	const char *comment = memchr(line, ';', length);
 	size_t size = comment != NULL ? (size_t)(comment - line) : length;
@@ -152,8 +153,8 @@ static bool sort_line(struct root_anchors *anchors, const char *line, size_t len
 	return true;
 }
 
-static bool sort_seed(
-	struct root_anchors *anchors, const char *seed, const char *file, char *error, size_t error_size)
+static bool sort_seed(struct root_anchors *anchors, const char *seed, const char *file, char *error,
+	size_t error_size)
 {
 	struct text root;
 	unsigned number = 1;
@@ -241,8 +242,8 @@ static void load_state(struct root_anchors *anchors)
 		anchors->found = ROOT_ANCHOR_STATE_DAMAGED;
 	} else {
 		anchors->kept = strdup(learned);
-		anchors->found =
-			anchors->kept != NULL ? ROOT_ANCHOR_STATE_USED : ROOT_ANCHOR_STATE_UNREADABLE;
+		anchors->found = anchors->kept != NULL ? ROOT_ANCHOR_STATE_USED
+						       : ROOT_ANCHOR_STATE_UNREADABLE;
 	}
 	free(state);
 }
@@ -339,7 +340,8 @@ static bool write_working(struct root_anchors *anchors)
 		anchors->working, "", anchors->kept != NULL ? anchors->kept : anchors->root_seed);
 }
 
-static bool prepare(struct root_anchors *anchors, const char *seed_file, char *error, size_t error_size)
+static bool prepare(
+	struct root_anchors *anchors, const char *seed_file, char *error, size_t error_size)
 {
 	char *seed = read_file(seed_file);
 

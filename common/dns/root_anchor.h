@@ -5,8 +5,8 @@
  * the root zone libunbound follows rolls of the key (RFC 5011) and writes what it learns into a
  * file. It ends the whole process when that file cannot be written, so it never gets one on a
  * disk that may fill up: it works on a private copy in memory (the runtime directory or /dev/shm),
- * and root_anchor_keep() carries what it learned to `root.key` in the state directory, where the next
- * start finds it.
+ * and root_anchor_keep() carries what it learned to `root.key` in the state directory, where the
+ * next start finds it.
  */
 #ifndef TLSAD_DNS_ROOT_ANCHOR_H
 #define TLSAD_DNS_ROOT_ANCHOR_H
@@ -34,7 +34,8 @@ const char *const *root_anchor_others(const struct root_anchors *anchors, size_t
 
 /* What came of the stored state when it was looked for. */
 enum root_anchor_state {
-	ROOT_ANCHOR_STATE_NONE, /* there is none, or no anchor for the root that it could belong to */
+	ROOT_ANCHOR_STATE_NONE, /* there is none, or no anchor for the root that it could belong to
+				 */
 	ROOT_ANCHOR_STATE_USED,
 	ROOT_ANCHOR_STATE_UNREADABLE,
 	ROOT_ANCHOR_STATE_OLD,     /* it grew from another trust anchor */

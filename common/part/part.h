@@ -12,8 +12,8 @@
 #define TLSAD_PART_PART_H
 
 #include "common/dane/destination.h"
-#include "common/dns/dns_answer.h"
 #include "common/dane/tlsa.h"
+#include "common/dns/dns_answer.h"
 
 #include <stdbool.h>
 #include <stddef.h>

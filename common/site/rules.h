@@ -20,8 +20,8 @@
 #include <stdatomic.h>
 
 enum {
-	RULES_MAX = 4000000,      /* keys; more is a mistake in some tool */
-	RULES_SOURCES_MAX = 4,    /* files, and the command line */
+	RULES_MAX = 4000000,   /* keys; more is a mistake in some tool */
+	RULES_SOURCES_MAX = 4, /* files, and the command line */
 	RULES_LINE_MAX = 2000, /* of a file of rules, without its end [bytes] */
 	RULES_ERROR_SIZE = 512,
 };

@@ -1,8 +1,8 @@
 #include "common/site/submitters.h"
 
-#include "common/dane/destination.h"
 #include "common/base/endpoint.h"
 #include "common/base/text.h"
+#include "common/dane/destination.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -191,8 +191,7 @@ static size_t make_key(
 	size_t size = strlen(entry);
 
 	if (size == 0 || size >= ENTRY_MAX) {
-		snprintf(error, SUBMITTERS_ERROR_SIZE, "an entry has 1 to %d bytes",
-			ENTRY_MAX - 1);
+		snprintf(error, SUBMITTERS_ERROR_SIZE, "an entry has 1 to %d bytes", ENTRY_MAX - 1);
 		return 0;
 	}
 	switch (list) {
@@ -215,7 +214,8 @@ static size_t make_key(
 	}
 }
 
-bool submitters_check(enum submitters_list list, const char *entry, char error[SUBMITTERS_ERROR_SIZE])
+bool submitters_check(
+	enum submitters_list list, const char *entry, char error[SUBMITTERS_ERROR_SIZE])
 {
 	char key[ENTRY_MAX];
 
@@ -359,5 +359,6 @@ bool submitters_has(const struct submitters *submitters, const struct submitter 
 		       set_has(&submitters->sets[SUBMITTERS_SASL_USERNAMES], person->sasl_username,
 			       person->sasl_username_size)) ||
 	       has_client(submitters, person->client_address, person->client_address_size) ||
-	       has_sender(&submitters->sets[SUBMITTERS_SENDERS], person->sender, person->sender_size);
+	       has_sender(
+		       &submitters->sets[SUBMITTERS_SENDERS], person->sender, person->sender_size);
 }

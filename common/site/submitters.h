@@ -30,7 +30,8 @@ struct submitters *submitters_new(void);
 void submitters_free(struct submitters *submitters);
 
 /* Is that an entry of such a list, or `file:PATH`? Files are not looked at. */
-bool submitters_check(enum submitters_list list, const char *entry, char error[SUBMITTERS_ERROR_SIZE]);
+bool submitters_check(
+	enum submitters_list list, const char *entry, char error[SUBMITTERS_ERROR_SIZE]);
 
 /*
  * Add an entry, or all those of a file, one a line; empty lines and those that begin with `#` or

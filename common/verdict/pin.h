@@ -7,9 +7,9 @@
 #ifndef TLSAD_VERDICT_PIN_H
 #define TLSAD_VERDICT_PIN_H
 
+#include "common/base/text.h"
 #include "common/verdict/decide.h"
 #include "common/verdict/evidence.h"
-#include "common/base/text.h"
 
 enum {
 	/*
@@ -33,25 +33,25 @@ struct pin_settings {
 enum pin_form {
 	PIN_NOTHING,      /* the native answer: see `obstacle` */
 	PIN_FINGERPRINTS, /* entries are digests */
-	PIN_TAS,      /* entries are struct pin_ta */
+	PIN_TAS,          /* entries are struct pin_ta */
 	PIN_ENCRYPT,      /* TLS without authentication */
 };
 
 /* Why what DNS says cannot be put into an answer. */
 enum pin_obstacle {
-	PIN_CLEAR,          /* it can */
-	PIN_NO_DANE,        /* the answer is none of DANE */
-	PIN_INSECURE_MX,    /* and the site asks for more */
-	PIN_NOT_ALL_HOSTS,  /* some host has no usable record: it would be held to the others' */
-	PIN_MIXED_USAGES,   /* DANE-EE and DANE-TA: there is no such level in Postfix */
-	PIN_OTHER_DIGEST,   /* DANE-EE by another digest than Postfix compares */
-	PIN_NO_DIRECTORY,   /* DANE-TA without a place for trust anchors */
-	PIN_ONLY_DIGEST,    /* DANE-TA by a digest, and learning is off */
-	PIN_TOO_MANY,       /* they do not fit into a reply */
-	PIN_DAMAGED,        /* the part cannot be read */
-	PIN_TA_UNKNOWN, /* no server has shown the trust anchor that the digest names */
-	PIN_NOT_YET,        /* the file of trust anchors was not made in time */
-	PIN_NOT_WRITTEN,    /* it could not be written */
+	PIN_CLEAR,         /* it can */
+	PIN_NO_DANE,       /* the answer is none of DANE */
+	PIN_INSECURE_MX,   /* and the site asks for more */
+	PIN_NOT_ALL_HOSTS, /* some host has no usable record: it would be held to the others' */
+	PIN_MIXED_USAGES,  /* DANE-EE and DANE-TA: there is no such level in Postfix */
+	PIN_OTHER_DIGEST,  /* DANE-EE by another digest than Postfix compares */
+	PIN_NO_DIRECTORY,  /* DANE-TA without a place for trust anchors */
+	PIN_ONLY_DIGEST,   /* DANE-TA by a digest, and learning is off */
+	PIN_TOO_MANY,      /* they do not fit into a reply */
+	PIN_DAMAGED,       /* the part cannot be read */
+	PIN_TA_UNKNOWN,    /* no server has shown the trust anchor that the digest names */
+	PIN_NOT_YET,       /* the file of trust anchors was not made in time */
+	PIN_NOT_WRITTEN,   /* it could not be written */
 	PIN_OBSTACLE_COUNT,
 };
 
@@ -60,7 +60,7 @@ const char *pin_obstacle_text(enum pin_obstacle obstacle);
 /* A trust anchor by name: what a digest-only record says, or the SHA-256 of what another holds. */
 struct pin_ta {
 	uint8_t selector;
-	uint8_t matching_type;               /* TLSA_SHA256 or TLSA_SHA512 */
+	uint8_t matching_type;           /* TLSA_SHA256 or TLSA_SHA512 */
 	uint8_t digest[TLSA_DIGEST_MAX]; /* zeroes behind a shorter one */
 };
 

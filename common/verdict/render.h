@@ -5,9 +5,9 @@
 #ifndef TLSAD_VERDICT_RENDER_H
 #define TLSAD_VERDICT_RENDER_H
 
+#include "common/base/text.h"
 #include "common/verdict/decide.h"
 #include "common/verdict/pin.h"
-#include "common/base/text.h"
 
 /* Postfix's smtp_tls_security_level: what applies where the answer is NOTFOUND. */
 enum site_level {

@@ -1,8 +1,8 @@
 #include "daemon/answer/answer.h"
 
 #include "common/base/clock.h"
-#include "daemon/answer/explain.h"
 #include "common/site/minimum.h"
+#include "daemon/answer/explain.h"
 #include "daemon/lookup/ta_lookup.h"
 
 #include <stdlib.h>
@@ -248,7 +248,8 @@ void answer_no_destination(struct socketmap *socketmap, const struct socketmap_r
 
 	*reply = (struct reply){REPLY_NOTFOUND, NULL};
 	if (ruling != NULL)
-		*reply = minimum_hold(ruling->minimum, site_level(socketmap), NULL, verdict, *reply);
+		*reply =
+			minimum_hold(ruling->minimum, site_level(socketmap), NULL, verdict, *reply);
 	if (form != FORM_EXPLAIN) {
 		render_reply(out, reply, NULL);
 		return;

@@ -22,7 +22,7 @@ struct question {
 	enum answer_form form;
 	const struct evidence *evidence;
 	const struct ta_file_finding *file; /* from the lookup thread; NULL: find it */
-	const struct ruling *ruling;       /* NULL: no rule applies */
+	const struct ruling *ruling;        /* NULL: no rule applies */
 	bool cached; /* the evidence is what the cache has: it may be asked for more */
 	/* Set by answer(): */
 	struct decide_facts facts;

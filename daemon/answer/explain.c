@@ -1,8 +1,8 @@
 #include "daemon/answer/explain.h"
 
+#include "common/base/text.h"
 #include "common/site/minimum.h"
 #include "common/verdict/pin.h"
-#include "common/base/text.h"
 
 #include <arpa/inet.h>
 #include <jansson.h>
@@ -295,8 +295,7 @@ static void set_rules(json_t *object, const struct explanation *explanation)
 	enum reason reason = explanation->verdict.reason;
 	struct reply reply;
 
-	if (explanation->parsed == DESTINATION_OK &&
-		exception_reply(explanation->ruling, &reply))
+	if (explanation->parsed == DESTINATION_OK && exception_reply(explanation->ruling, &reply))
 		reason = REASON_EXCEPTION;
 	json_object_set_new(object, "reason", json_string(reason_name(reason)));
 	json_object_set_new(object, "rule", json_string(reason_rule(reason)));

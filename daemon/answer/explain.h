@@ -5,9 +5,9 @@
 #ifndef TLSAD_ANSWER_EXPLAIN_H
 #define TLSAD_ANSWER_EXPLAIN_H
 
+#include "common/site/rules.h"
 #include "common/verdict/evidence.h"
 #include "common/verdict/render.h"
-#include "common/site/rules.h"
 
 struct explanation {
 	const char *key; /* as it was asked */

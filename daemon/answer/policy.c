@@ -1,9 +1,9 @@
 #include "daemon/answer/policy.h"
 
-#include "common/site/action.h"
 #include "common/base/clock.h"
-#include "common/site/minimum.h"
 #include "common/base/log.h"
+#include "common/site/action.h"
+#include "common/site/minimum.h"
 #include "common/site/submitters.h"
 
 #include <stdatomic.h>
@@ -113,9 +113,9 @@ static struct demand find_demand(const struct policy *policy, const struct polic
 		rules_find(
 			rules, destination->name, destination->name_length, clock_wall(), ruling);
 	/* An exception that no minimum overrules is what the site wants all the same. */
-	bool excepted = ruling->exception != NULL &&
-			exception_effect(ruling->minimum, ruling->exception->level) !=
-				EXCEPTION_OVERRULED;
+	bool excepted =
+		ruling->exception != NULL &&
+		exception_effect(ruling->minimum, ruling->exception->level) != EXCEPTION_OVERRULED;
 	if (request->held && !excepted && !minimum_reached(ruling->minimum, nothing))
 		demand.minimum = ruling->minimum;
 	return demand;

@@ -9,11 +9,11 @@
 #ifndef TLSAD_ANSWER_POLICY_H
 #define TLSAD_ANSWER_POLICY_H
 
+#include "common/base/text.h"
 #include "common/conf/conf.h"
 #include "common/verdict/evidence.h"
-#include "common/base/text.h"
-#include "daemon/cache/cache.h"
 #include "daemon/answer/policy_request.h"
+#include "daemon/cache/cache.h"
 
 enum {
 	/* Without `action=`. Postfix reads at most 8192 bytes a line, SMTP shows fewer. */

@@ -14,7 +14,7 @@ enum {
 	/* Postfix reads lines of 4 times line_length_limit (2048), and sends none that are longer.
 	 */
 	POLICY_LINE_MAX = 10000, /* without its end [bytes] */
-	POLICY_LINES_MAX = 128,     /* Postfix 3.12 sends 32 */
+	POLICY_LINES_MAX = 128,  /* Postfix 3.12 sends 32 */
 	/* Postfix sends a few hundred. It must be less than READ_MAX of worker.h. [bytes] */
 	POLICY_REQUEST_MAX = 32768,
 };

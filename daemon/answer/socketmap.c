@@ -1,8 +1,8 @@
 #include "daemon/answer/socketmap.h"
 
 #include "common/base/clock.h"
-#include "common/site/minimum.h"
 #include "common/base/log.h"
+#include "common/site/minimum.h"
 #include "daemon/answer/answer.h"
 #include "daemon/answer/exception_log.h"
 
@@ -10,9 +10,9 @@
 #include <string.h>
 
 enum {
-	LOGGED_REPLY_SIZE = 601,    /* of a TEMP answer, which says what is wrong */
-	LOGGED_ANSWER_MAX = 60, /* of others: pinned ones are long, and explain shows them */
-	LOGGED_KEY_MAX = 200,   /* as it came */
+	LOGGED_REPLY_SIZE = 601, /* of a TEMP answer, which says what is wrong */
+	LOGGED_ANSWER_MAX = 60,  /* of others: pinned ones are long, and explain shows them */
+	LOGGED_KEY_MAX = 200,    /* as it came */
 };
 
 struct socketmap_map {
@@ -190,8 +190,7 @@ static void log_answer(struct socketmap *socketmap, const struct socketmap_reque
 	if (!socketmap->conf->log.answers)
 		return;
 	snprintf(sent, sizeof sent, "%.*s",
-		request->key_size < LOGGED_KEY_MAX ? (int)request->key_size
-						       : LOGGED_KEY_MAX,
+		request->key_size < LOGGED_KEY_MAX ? (int)request->key_size : LOGGED_KEY_MAX,
 		request->key != NULL ? request->key : "");
 	log_info("answered from the cache: key=\"%s\" map=%s reason=%s reply=\"%.*s\"",
 		log_quotable(key, sizeof key, sent),
@@ -332,8 +331,7 @@ static void log_lookup(const struct socketmap_request *request, const char *reas
 	log_info("looked up %s: map=%s reason=%s seconds=%.3f reply=\"%.*s\"%s%.*s%s", key,
 		request->map->name, reason, seconds, LOGGED_ANSWER_MAX,
 		loggable_reply(words, request, reply), would != NULL ? " would=\"" : "",
-		LOGGED_ANSWER_MAX,
-		would != NULL ? log_quotable(other, sizeof other, would) : "",
+		LOGGED_ANSWER_MAX, would != NULL ? log_quotable(other, sizeof other, would) : "",
 		would != NULL ? "\"" : "");
 }
 

@@ -7,12 +7,12 @@
 #ifndef TLSAD_ANSWER_SOCKETMAP_H
 #define TLSAD_ANSWER_SOCKETMAP_H
 
+#include "common/base/text.h"
 #include "common/conf/conf.h"
 #include "common/verdict/evidence.h"
-#include "common/base/text.h"
 #include "daemon/cache/cache.h"
-#include "daemon/loop/deferral.h"
 #include "daemon/cache/ta_file.h"
+#include "daemon/loop/deferral.h"
 
 enum {
 	SOCKETMAP_REQUEST_MAX = 10000, /* what Postfix takes, socketmap_table(5) */

@@ -203,9 +203,9 @@ static bool read_host(struct cache_reader *reader, const cache_place *place, uin
 	struct wanted wanted;
 
 	want_host(&wanted, host->name, host->name_size, evidence->destination->port);
-	hot_table_hash hash = place != NULL
-				  ? *place
-				  : hot_table_find(reader->cache->hosts, wanted.key, wanted.key_size);
+	hot_table_hash hash =
+		place != NULL ? *place
+			      : hot_table_find(reader->cache->hosts, wanted.key, wanted.key_size);
 	return read_front(reader->cache->hosts, hash, &wanted, now, most, &reader->host[index],
 		       &host->part) ||
 	       read_store(reader, reader->cache->hosts, &wanted, now, &host->part);
@@ -273,8 +273,8 @@ bool cache_has_ta(struct cache_reader *reader, const struct pin_ta *anchor)
 	return store_reader_get(reader->store, key, sizeof key, &bytes, &size);
 }
 
-bool cache_read_next(struct cache_reader *reader, char key[CACHE_KEY_MAX], size_t *key_size,
-	struct part *part)
+bool cache_read_next(
+	struct cache_reader *reader, char key[CACHE_KEY_MAX], size_t *key_size, struct part *part)
 {
 	const char *next;
 	const uint8_t *bytes;

@@ -71,8 +71,8 @@ bool cache_has_ta(struct cache_reader *reader, const struct pin_ta *anchor);
  * last one seen, or empty. False behind the last. The part stays until cache_read_end().
  */
 enum { CACHE_KEY_MAX = STORE_KEY_MAX };
-bool cache_read_next(struct cache_reader *reader, char key[CACHE_KEY_MAX], size_t *key_size,
-	struct part *part);
+bool cache_read_next(
+	struct cache_reader *reader, char key[CACHE_KEY_MAX], size_t *key_size, struct part *part);
 
 /* --- the lookup thread --------------------------------------------------------------------- */
 

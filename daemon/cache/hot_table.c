@@ -124,8 +124,8 @@ static bool read_slot(struct slot *slot, uint64_t head, size_t used, struct hot_
 	       atomic_load_explicit(&slot->sequence, memory_order_relaxed) == sequence;
 }
 
-bool hot_table_get(struct hot_table *front, hot_table_hash hash, const char *key, size_t key_size, size_t most,
-	struct hot_table_copy *copy)
+bool hot_table_get(struct hot_table *front, hot_table_hash hash, const char *key, size_t key_size,
+	size_t most, struct hot_table_copy *copy)
 {
 	uint32_t epoch = atomic_load_explicit(&front->epoch, memory_order_acquire);
 
@@ -173,8 +173,8 @@ static struct slot *choose_slot(
 	return empty != NULL ? empty : slot_at(front, hash, turn / 2 % PLACES);
 }
 
-void hot_table_put(
-	struct hot_table *front, const char *key, size_t key_size, const uint8_t *value, size_t size)
+void hot_table_put(struct hot_table *front, const char *key, size_t key_size, const uint8_t *value,
+	size_t size)
 {
 	uint32_t epoch = atomic_load_explicit(&front->epoch, memory_order_acquire);
 	uint8_t bytes[HOT_TABLE_SLOT_MAX - HOT_TABLE_SLOT_HEAD];

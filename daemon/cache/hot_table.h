@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 enum {
-	HOT_TABLE_SLOT_HEAD = 16,     /* of a slot, what it needs for itself */
+	HOT_TABLE_SLOT_HEAD = 16, /* of a slot, what it needs for itself */
 	HOT_TABLE_SLOT_MAX = 512, /* [bytes] */
 };
 
@@ -47,12 +47,12 @@ hot_table_hash hot_table_find(const struct hot_table *front, const char *key, si
 void hot_table_prefetch(const struct hot_table *front, hot_table_hash hash);
 
 /* Find the value of the key, whose hash this is, and copy no more than its first `most` bytes. */
-bool hot_table_get(struct hot_table *front, hot_table_hash hash, const char *key, size_t key_size, size_t most,
-	struct hot_table_copy *copy);
+bool hot_table_get(struct hot_table *front, hot_table_hash hash, const char *key, size_t key_size,
+	size_t most, struct hot_table_copy *copy);
 
 /* Keep a copy, in place of another one perhaps; not if there is no room for it. */
-void hot_table_put(
-	struct hot_table *front, const char *key, size_t key_size, const uint8_t *value, size_t size);
+void hot_table_put(struct hot_table *front, const char *key, size_t key_size, const uint8_t *value,
+	size_t size);
 
 void hot_table_clear(struct hot_table *front);
 

@@ -55,8 +55,9 @@ struct ta_file_finding {
 /* --- any thread ---------------------------------------------------------------------------- */
 
 /*
- * What is kept may be lost at any time, to other keys or while it is written anew: a TA_FILE_UNKNOWN
- * says only that the lookup thread must be asked, and what that has found goes with its answer.
+ * What is kept may be lost at any time, to other keys or while it is written anew: a
+ * TA_FILE_UNKNOWN says only that the lookup thread must be asked, and what that has found goes with
+ * its answer.
  */
 void ta_files_find(struct ta_files *tafiles, const struct ta_file_key *key, uint32_t now,
 	struct ta_file_finding *finding);

@@ -7,10 +7,10 @@
 
 #include "common/base/clock.h"
 #include "common/base/descriptors.h"
-#include "common/dns/dns.h"
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
 #include "common/base/netstring.h"
+#include "common/dns/dns.h"
 #include "daemon/health/health.h"
 #include "daemon/lookup/probe.h"
 
@@ -515,8 +515,8 @@ static bool handle_input(struct control_connection *connection)
 		const char *bytes = (const char *)evbuffer_pullup(input, (ev_ssize_t)size);
 		enum netstring_result found =
 			bytes == NULL ? NETSTRING_BAD
-				      : netstring_parse(bytes, size, CONTROL_REQUEST_MAX,
-						&payload, &payload_size, &used);
+				      : netstring_parse(bytes, size, CONTROL_REQUEST_MAX, &payload,
+						&payload_size, &used);
 		if (found == NETSTRING_PARTIAL)
 			break;
 		if (found != NETSTRING_COMPLETE) {

@@ -37,9 +37,9 @@
 
 #include "common/conf/conf.h"
 #include "daemon/cache/cache.h"
+#include "daemon/cache/ta_file.h"
 #include "daemon/lookup/lookup.h"
 #include "daemon/server/server.h"
-#include "daemon/cache/ta_file.h"
 
 #include <event2/event.h>
 #include <jansson.h>

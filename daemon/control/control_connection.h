@@ -4,9 +4,9 @@
 #ifndef TLSAD_CONTROL_CONTROL_CONNECTION_H
 #define TLSAD_CONTROL_CONTROL_CONNECTION_H
 
+#include "daemon/answer/socketmap.h"
 #include "daemon/control/control.h"
 #include "daemon/loop/mailbox.h"
-#include "daemon/answer/socketmap.h"
 
 #include <event2/bufferevent.h>
 #include <sys/queue.h>
@@ -14,9 +14,9 @@
 enum {
 	/* [bytes] A list goes on when no more than this waits to be written. */
 	CONTROL_OUTPUT_LOW = 16384,
-	CONTROL_OUTPUT_HIGH = 65536,   /* and pauses above */
+	CONTROL_OUTPUT_HIGH = 65536,  /* and pauses above */
 	CONTROL_UNREAD_MAX = 4 << 20, /* of other answers; then no request is read */
-	CONTROL_PAUSE = 1,             /* [s] until accepting is tried again */
+	CONTROL_PAUSE = 1,            /* [s] until accepting is tried again */
 };
 
 struct control_stream;

@@ -4,12 +4,12 @@
 #include "daemon/ctl/doctor/doctor.h"
 
 #include "common/base/log.h"
-#include "daemon/ctl/frame/arguments.h"
-#include "daemon/ctl/doctor/root_anchor.h"
 #include "daemon/ctl/doctor/dns.h"
 #include "daemon/ctl/doctor/postfix.h"
 #include "daemon/ctl/doctor/program.h"
+#include "daemon/ctl/doctor/root_anchor.h"
 #include "daemon/ctl/doctor/socket.h"
+#include "daemon/ctl/frame/arguments.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  */
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/exception/edit.h"
+#include "daemon/ctl/frame/arguments.h"
 
 #include <string.h>
 

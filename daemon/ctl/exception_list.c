@@ -2,9 +2,9 @@
  * exception list: the exceptions of the configuration and of its file, and which are in force.
  */
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/conf/conf.h"
 #include "common/site/minimum.h"
-#include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/screen.h"
 

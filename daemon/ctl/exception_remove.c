@@ -1,8 +1,8 @@
 /*
  * exception remove: a destination is as any other again.
  */
-#include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/exception/edit.h"
+#include "daemon/ctl/frame/arguments.h"
 
 int exception_remove_run(
 	struct ctl *ctl, const struct command *command, int count, char **arguments)

@@ -1,8 +1,8 @@
 /*
  * tlsactl: the options that stand before a command, and which command it is.
  */
-#include "common/dns/dns.h"
 #include "common/base/log.h"
+#include "common/dns/dns.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/command.h"
 

@@ -3,10 +3,10 @@
  */
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/name.h"
 #include "daemon/ctl/tlsa/association.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/facts.h"
-#include "daemon/ctl/frame/name.h"
 #include "daemon/ctl/tlsa/peer.h"
 #include "daemon/ctl/tlsa/pem.h"
 

@@ -5,14 +5,14 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/moment.h"
+#include "daemon/ctl/frame/name.h"
+#include "daemon/ctl/frame/screen.h"
 #include "daemon/ctl/tlsa/association.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/facts.h"
 #include "daemon/ctl/tlsa/judge.h"
-#include "daemon/ctl/frame/moment.h"
-#include "daemon/ctl/frame/name.h"
 #include "daemon/ctl/tlsa/pem.h"
-#include "daemon/ctl/frame/screen.h"
 #include "daemon/ctl/tlsa/session.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 #include "daemon/lookup/destination_lookup.h"
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/dane/dane.h"
 #include "daemon/cache/lifetime.h"
-#include "common/base/log.h"
 
 #include <search.h>
 #include <stdio.h>

@@ -11,12 +11,12 @@
 #include "common/conf/conf.h"
 #include "common/dns/dns_count.h"
 #include "common/verdict/evidence.h"
-#include "daemon/loop/histogram.h"
 #include "daemon/cache/cache.h"
-#include "daemon/loop/deferral.h"
-#include "daemon/loop/mailbox.h"
-#include "daemon/lookup/probe.h"
 #include "daemon/cache/ta_file.h"
+#include "daemon/lookup/probe.h"
+#include "daemon/loop/deferral.h"
+#include "daemon/loop/histogram.h"
+#include "daemon/loop/mailbox.h"
 
 struct lookup;
 
@@ -48,7 +48,7 @@ struct lookup_answer {
 	void *waiter;
 	struct destination destination;
 	struct evidence evidence;      /* into `destination` and `bytes` */
-	struct ta_file_finding file;    /* of trust anchors, with request->pin */
+	struct ta_file_finding file;   /* of trust anchors, with request->pin */
 	struct deferral_note deferral; /* of a TEMP answer */
 	uint8_t bytes[];
 };

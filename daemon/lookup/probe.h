@@ -10,8 +10,8 @@
 #ifndef TLSAD_LOOKUP_PROBE_H
 #define TLSAD_LOOKUP_PROBE_H
 
-#include "common/dns/root_anchor.h"
 #include "common/dns/dns.h"
+#include "common/dns/root_anchor.h"
 #include "common/dns/root_probe.h"
 
 struct probe;

@@ -100,8 +100,8 @@ static size_t anchor_key(char *key, const struct pin_ta *anchor)
 	return 1 + sizeof *anchor;
 }
 
-static size_t attempt_key(char key[ATTEMPT_KEY_MAX], const char *name, size_t size,
-	uint16_t port, const struct pin_ta *anchor)
+static size_t attempt_key(char key[ATTEMPT_KEY_MAX], const char *name, size_t size, uint16_t port,
+	const struct pin_ta *anchor)
 {
 	size_t used = part_host_key(key, name, size, port);
 
@@ -140,8 +140,7 @@ bool learn_tried(struct learn *learn, const struct evidence_host *host, uint16_t
  * Whether it has expired does not matter: it is what has that digest, today as then. It expires
  * only so that what is of no use any more goes, and is kept anew while it is of use.
  */
-bool learn_find(
-	struct learn *learn, const struct pin_ta *anchor, const uint8_t **der, size_t *size)
+bool learn_find(struct learn *learn, const struct pin_ta *anchor, const uint8_t **der, size_t *size)
 {
 	char key[1 + sizeof *anchor];
 	size_t part_size, key_size = anchor_key(key, anchor);

@@ -24,8 +24,8 @@ enum {
 	LEARN_AT_ONCE = 8,
 	LEARN_TIMEOUT = 10,        /* [s] for a host, all its addresses */
 	LEARN_ADDRESS_TIMEOUT = 5, /* [s] for one of them */
-	LEARN_ADDRESSES_MAX = 4,  /* Postfix itself tries 5 (smtp_mx_address_limit) */
-	LEARN_ANCHORS_MAX = 32,   /* of one host */
+	LEARN_ADDRESSES_MAX = 4,   /* Postfix itself tries 5 (smtp_mx_address_limit) */
+	LEARN_ANCHORS_MAX = 32,    /* of one host */
 };
 
 /* NULL and one line when that is not possible. */

@@ -92,7 +92,8 @@ static void anchors_clear(struct root_anchors *anchors)
 	free(anchors);
 }
 
-static bool anchors_add(struct root_anchors *anchors, uint8_t selector, const uint8_t *der, size_t size)
+static bool anchors_add(
+	struct root_anchors *anchors, uint8_t selector, const uint8_t *der, size_t size)
 {
 	uint8_t *copy = anchors->count < ANCHORS_MAX && size > 0 ? malloc(size) : NULL;
 
@@ -253,8 +254,8 @@ static bool needs_file(struct pinning_job *job)
 }
 
 struct pinning_job *pinning_start(struct pinning *pinning, const struct conf *conf,
-	const struct evidence *evidence, struct ta_file_finding *finding, pinning_callback *callback,
-	void *context)
+	const struct evidence *evidence, struct ta_file_finding *finding,
+	pinning_callback *callback, void *context)
 {
 	struct pinning_job *job = calloc(1, sizeof *job);
 

@@ -35,8 +35,8 @@ typedef void pinning_callback(void *context);
  * is done, `finding`, which begins as zeroes, tells of the file, where the answer needs one.
  */
 struct pinning_job *pinning_start(struct pinning *pinning, const struct conf *conf,
-	const struct evidence *evidence, struct ta_file_finding *finding, pinning_callback *callback,
-	void *context);
+	const struct evidence *evidence, struct ta_file_finding *finding,
+	pinning_callback *callback, void *context);
 void pinning_cancel(struct pinning_job *job);
 
 /* Now and then: remove files that are of no use any more. */

@@ -13,13 +13,13 @@
 #include <sys/queue.h>
 
 enum message_kind {
-	MESSAGE_LOOKUP,   /* struct lookup_request, to the lookup thread */
-	MESSAGE_ANSWER,   /* struct lookup_answer, to who has asked */
-	MESSAGE_FLUSH,    /* struct flush_request, to the lookup thread */
-	MESSAGE_FLUSHED,  /* struct flush_answer, to who has asked */
-	MESSAGE_CONF,     /* struct conf_message, to every thread */
+	MESSAGE_LOOKUP,     /* struct lookup_request, to the lookup thread */
+	MESSAGE_ANSWER,     /* struct lookup_answer, to who has asked */
+	MESSAGE_FLUSH,      /* struct flush_request, to the lookup thread */
+	MESSAGE_FLUSHED,    /* struct flush_answer, to who has asked */
+	MESSAGE_CONF,       /* struct conf_message, to every thread */
 	MESSAGE_EVICT_IDLE, /* struct message, to a serving thread: a connection too many */
-	MESSAGE_STOP,     /* struct message, to every thread */
+	MESSAGE_STOP,       /* struct message, to every thread */
 };
 
 /* The beginning of every message; malloc()ed as a whole by the sender. */

@@ -7,8 +7,8 @@
 #ifndef TLSAD_METRICS_EXPOSITION_H
 #define TLSAD_METRICS_EXPOSITION_H
 
-#include "daemon/loop/histogram.h"
 #include "common/base/text.h"
+#include "daemon/loop/histogram.h"
 
 #define EXPOSITION_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 

@@ -3,10 +3,10 @@
 #include "common/base/clock.h"
 #include "common/base/descriptors.h"
 #include "common/base/endpoint.h"
-#include "daemon/metrics/exposition.h"
 #include "common/base/log.h"
-#include "daemon/process/access.h"
 #include "daemon/health/health.h"
+#include "daemon/metrics/exposition.h"
+#include "daemon/process/access.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 enum {
-	TIDY_INTERVAL = 1,      /* [s] */
-	TIDY_CROWDED = 10000,   /* [us] while there are too many connections */
+	TIDY_INTERVAL = 1,    /* [s] */
+	TIDY_CROWDED = 10000, /* [us] while there are too many connections */
 };
 
 /*

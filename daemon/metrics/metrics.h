@@ -13,17 +13,17 @@
 
 #include "common/base/text.h"
 #include "daemon/cache/cache.h"
-#include "daemon/process/listeners.h"
 #include "daemon/lookup/lookup.h"
+#include "daemon/process/listeners.h"
 #include "daemon/server/server.h"
 
 enum {
-	METRICS_CONNECTIONS_MIN = 2, /* where descriptors are scarce */
-	METRICS_CONNECTIONS_MAX = 16, /* a site has a few scrapers, each with one connection */
+	METRICS_CONNECTIONS_MIN = 2,   /* where descriptors are scarce */
+	METRICS_CONNECTIONS_MAX = 16,  /* a site has a few scrapers, each with one connection */
 	METRICS_LIFETIME = 20,         /* [s] of a connection, whatever it does */
 	METRICS_IDLE = 10,             /* [s] that a client may be silent */
-	METRICS_HEADERS_MAX = 8192,   /* [bytes] of a request */
-	METRICS_BODY_MAX = 1024,      /* [bytes] that are read before a method is refused */
+	METRICS_HEADERS_MAX = 8192,    /* [bytes] of a request */
+	METRICS_BODY_MAX = 1024,       /* [bytes] that are read before a method is refused */
 	METRICS_PAGE_SIZE = 64 * 1024, /* a third of it is used */
 };
 
@@ -62,6 +62,7 @@ void metrics_set_conf(struct metrics *metrics, struct conf *conf);
 /* --- metrics_page.c ------------------------------------------------------------------------ */
 
 /* The page /metrics. */
-void metrics_page(const struct metrics_services *services, const struct conf *conf, struct text *out);
+void metrics_page(
+	const struct metrics_services *services, const struct conf *conf, struct text *out);
 
 #endif

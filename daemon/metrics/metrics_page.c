@@ -5,8 +5,8 @@
 #include "daemon/metrics/metrics.h"
 
 #include "common/dns/dns.h"
-#include "daemon/metrics/exposition.h"
 #include "daemon/health/health.h"
+#include "daemon/metrics/exposition.h"
 
 #include <event2/event.h>
 #include <openssl/crypto.h>
@@ -44,8 +44,8 @@ static void add_connections(struct text *out, const struct server_figures *figur
 		"Connections from outside [server] allow.", figures->refused);
 }
 
-static void add_cache(struct text *out, const struct metrics_services *services, const struct conf *conf,
-	const struct server_figures *figures)
+static void add_cache(struct text *out, const struct metrics_services *services,
+	const struct conf *conf, const struct server_figures *figures)
 {
 	static const char name[] = "tlsad_cache_lookups_total";
 	static const struct exposition_label hit = {"result", "hit"}, miss = {"result", "miss"};
@@ -148,7 +148,8 @@ static void add_build(struct text *out)
 	exposition_sample(out, "tlsad_build_info", labels, sizeof labels / sizeof labels[0], 1);
 }
 
-void metrics_page(const struct metrics_services *services, const struct conf *conf, struct text *out)
+void metrics_page(
+	const struct metrics_services *services, const struct conf *conf, struct text *out)
 {
 	struct server_figures figures;
 

@@ -18,7 +18,7 @@
 #include <stddef.h>
 
 enum {
-	ACTIVATION_MAX = 64,       /* sockets of all names */
+	ACTIVATION_MAX = 64,        /* sockets of all names */
 	ACTIVATION_NAME_SIZE = 256, /* systemd allows 255 bytes */
 };
 

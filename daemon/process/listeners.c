@@ -20,7 +20,8 @@ static int option_of(int fd, int option)
 	return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
 }
 
-static const char *find_fault(int fd, const struct listeners_settings *wish, struct endpoint *endpoint)
+static const char *find_fault(
+	int fd, const struct listeners_settings *wish, struct endpoint *endpoint)
 {
 	if (option_of(fd, SO_TYPE) != SOCK_STREAM || option_of(fd, SO_ACCEPTCONN) != 1)
 		return "it does not listen for connections; ListenStream= and Accept=no make one "
@@ -132,8 +133,8 @@ static bool open_one(struct listeners *listeners, const struct listeners_setting
 	return false;
 }
 
-struct listeners *listeners_open(const struct listeners_settings *wish, struct activation *activation,
-	char *error, size_t error_size)
+struct listeners *listeners_open(const struct listeners_settings *wish,
+	struct activation *activation, char *error, size_t error_size)
 {
 	struct listeners *listeners = calloc(1, sizeof *listeners);
 

@@ -2,8 +2,8 @@
  * listeners: the listening sockets of one setting in [server].
  *
  * They are those that a service manager has handed over under the setting's name
- * (daemon/process/activation.h), and if there are none, those of the setting itself. The former are the
- * manager's: their files stay when the daemon ends.
+ * (daemon/process/activation.h), and if there are none, those of the setting itself. The former are
+ * the manager's: their files stay when the daemon ends.
  *
  * Opened at the start, before there are other threads; then they do not change until they are
  * closed.
@@ -11,10 +11,10 @@
 #ifndef TLSAD_PROCESS_LISTENERS_H
 #define TLSAD_PROCESS_LISTENERS_H
 
-#include "common/conf/conf.h"
 #include "common/base/endpoint.h"
-#include "daemon/process/privileges.h"
+#include "common/conf/conf.h"
 #include "daemon/process/activation.h"
+#include "daemon/process/privileges.h"
 
 struct listeners {
 	size_t count;
@@ -39,8 +39,8 @@ struct listeners_settings {
  * NULL and one line that names the setting and the endpoint. Which sockets were handed over is told
  * in the log.
  */
-struct listeners *listeners_open(const struct listeners_settings *wish, struct activation *activation,
-	char *error, size_t error_size);
+struct listeners *listeners_open(const struct listeners_settings *wish,
+	struct activation *activation, char *error, size_t error_size);
 
 /*
  * Remove the files of unix sockets, once; a successor may make its own from then on. NULL will do.

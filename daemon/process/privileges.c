@@ -104,7 +104,8 @@ bool privileges_check(const struct conf *conf, char *error, size_t error_size)
 	return look_up(&account, conf, error, error_size) && check_root(conf, error, error_size);
 }
 
-bool privileges_find(struct privileges *account, const struct conf *conf, char *error, size_t error_size)
+bool privileges_find(
+	struct privileges *account, const struct conf *conf, char *error, size_t error_size)
 {
 	if (!look_up(account, conf, error, error_size) || !check_root(conf, error, error_size))
 		return false;

@@ -41,7 +41,8 @@ bool privileges_check(const struct conf *conf, char *error, size_t error_size);
  * The same, and what this process will have to do. There is nothing to change when it has that
  * account already. False and one line also when it may not become it.
  */
-bool privileges_find(struct privileges *account, const struct conf *conf, char *error, size_t error_size);
+bool privileges_find(
+	struct privileges *account, const struct conf *conf, char *error, size_t error_size);
 
 /*
  * For the account that is to come: make a directory, or the one that a path is in, with

@@ -5,9 +5,9 @@
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
 #include "common/dns/resolver.h"
-#include "daemon/process/access.h"
 #include "daemon/control/control.h"
 #include "daemon/metrics/metrics.h"
+#include "daemon/process/access.h"
 #include "daemon/server/worker.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 
 enum {
 	WORKERS_AUTO_MAX = 8, /* one thread answers some 300,000 requests a second */
-	ACCEPT_AT_ONCE = 16,   /* so that several threads share a burst */
+	ACCEPT_AT_ONCE = 16,  /* so that several threads share a burst */
 	/* [s] that the lookup thread may be late before a request is given up here. */
 	LOOKUP_GRACE = 5,
 	/* Descriptors of an idle daemon and some for files that it opens at times (counted). */
@@ -46,7 +46,7 @@ struct server {
 	struct worker **workers;
 	unsigned worker_count;
 	unsigned running;
-	_Atomic unsigned not_accepting;                /* workers that accept no more */
+	_Atomic unsigned not_accepting;       /* workers that accept no more */
 	uint32_t descriptors;                 /* that this process may have */
 	uint32_t descriptors_for_connections; /* of these */
 	_Atomic uint32_t connections;         /* of all workers */
@@ -147,7 +147,8 @@ static bool wait_for_others(struct worker *worker)
 
 	if (atomic_load_explicit(worker->all_connections, memory_order_relaxed) <
 			connections_most(worker) + OVERSHOOT_MAX ||
-		event_base_once(worker->base, -1, EV_TIMEOUT, resume_listeners, worker, &pause) != 0)
+		event_base_once(worker->base, -1, EV_TIMEOUT, resume_listeners, worker, &pause) !=
+			0)
 		return false;
 	pause_listeners(worker);
 	return true;

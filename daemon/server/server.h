@@ -10,11 +10,11 @@
 #define TLSAD_SERVER_SERVER_H
 
 #include "common/conf/conf.h"
-#include "daemon/cache/cache.h"
-#include "daemon/process/listeners.h"
-#include "daemon/lookup/lookup.h"
 #include "daemon/answer/policy.h"
 #include "daemon/answer/socketmap.h"
+#include "daemon/cache/cache.h"
+#include "daemon/lookup/lookup.h"
+#include "daemon/process/listeners.h"
 
 struct server;
 

@@ -6,8 +6,8 @@
 #ifndef TLSAD_SERVER_WORKER_H
 #define TLSAD_SERVER_WORKER_H
 
-#include "daemon/loop/heartbeat.h"
 #include "daemon/lookup/lookup.h"
+#include "daemon/loop/heartbeat.h"
 #include "daemon/server/protocol.h"
 
 #include <event2/event.h>

@@ -2,8 +2,8 @@
  * frame: reads netstrings from a stream, or lines that end with an empty one as the policy
  * delegation protocol has them, in pieces of any size, without keeping them.
  *
- * Unlike common/base/netstring.h it needs no buffer that holds a whole frame, so that the programs of
- * t/bench can go on with the next piece of memory that the kernel gives them.
+ * Unlike common/base/netstring.h it needs no buffer that holds a whole frame, so that the programs
+ * of t/bench can go on with the next piece of memory that the kernel gives them.
  */
 #ifndef TLSAD_BENCH_FRAME_H
 #define TLSAD_BENCH_FRAME_H

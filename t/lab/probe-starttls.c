@@ -11,8 +11,8 @@
  *
  * SIGPIPE is left as the system has it: common/smtp/starttls must not raise it.
  */
-#include "common/smtp/starttls.h"
 #include "common/base/text.h"
+#include "common/smtp/starttls.h"
 
 #include <arpa/inet.h>
 #include <getopt.h>

@@ -2,10 +2,10 @@
  * What check prints for programs. The members are listed in tlsactl(8).
  */
 #include "common/verdict/render.h"
-#include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/check/check.h"
-#include "daemon/ctl/tlsa/facts.h"
 #include "daemon/ctl/check/suggestion.h"
+#include "daemon/ctl/tlsa/certificate.h"
+#include "daemon/ctl/tlsa/facts.h"
 
 #include <jansson.h>
 

@@ -3,13 +3,13 @@
  * what will break next.
  */
 #include "common/verdict/render.h"
-#include "daemon/ctl/tlsa/association.h"
-#include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/check/check.h"
-#include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/check/suggestion.h"
 #include "daemon/ctl/frame/moment.h"
 #include "daemon/ctl/frame/screen.h"
-#include "daemon/ctl/check/suggestion.h"
+#include "daemon/ctl/tlsa/association.h"
+#include "daemon/ctl/tlsa/certificate.h"
+#include "daemon/ctl/tlsa/facts.h"
 
 #include <stdlib.h>
 #include <string.h>

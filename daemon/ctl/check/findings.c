@@ -1,9 +1,9 @@
 #include "daemon/ctl/check/findings.h"
 
+#include "daemon/ctl/frame/moment.h"
 #include "daemon/ctl/tlsa/association.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/facts.h"
-#include "daemon/ctl/frame/moment.h"
 
 #include <stdarg.h>
 #include <stdio.h>

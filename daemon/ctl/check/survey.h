@@ -1,9 +1,9 @@
 /*
  * survey: looks a destination up as the daemon does, and goes to all of its mail servers.
  *
- * The lookups are those of common/dane/dane, with the time of [resolver]; then every address of every
- * host is connected to at once, as far as there are descriptors, each with its own limit, and all
- * of it with three times that. What could not be had by then is told as such. What was found is
+ * The lookups are those of common/dane/dane, with the time of [resolver]; then every address of
+ * every host is connected to at once, as far as there are descriptors, each with its own limit, and
+ * all of it with three times that. What could not be had by then is told as such. What was found is
  * for findings.h to judge and for check.h to print.
  */
 #ifndef TLSAD_CTL_CHECK_SURVEY_H

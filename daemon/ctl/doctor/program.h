@@ -10,7 +10,7 @@
 enum {
 	PROGRAM_PATH_SIZE = 4096,
 	PROGRAM_OUTPUT_MAX = 256 * 1024, /* of each of both outputs; what is beyond is dropped */
-	PROGRAM_PATIENCE = 10,            /* [s] */
+	PROGRAM_PATIENCE = 10,           /* [s] */
 };
 
 struct program_result {

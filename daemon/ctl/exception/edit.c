@@ -1,9 +1,9 @@
 #include "daemon/ctl/exception/edit.h"
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/conf/conf.h"
 #include "common/site/minimum.h"
-#include "common/base/log.h"
 #include "daemon/ctl/frame/client.h"
 
 #include <string.h>

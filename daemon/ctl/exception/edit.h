@@ -5,8 +5,8 @@
 #ifndef TLSAD_CTL_EXCEPTION_EDIT_H
 #define TLSAD_CTL_EXCEPTION_EDIT_H
 
-#include "daemon/ctl/frame/command.h"
 #include "daemon/ctl/exception/file.h"
+#include "daemon/ctl/frame/command.h"
 
 #include <jansson.h>
 

@@ -1,9 +1,9 @@
 #include "daemon/ctl/frame/client.h"
 
-#include "common/conf/conf.h"
 #include "common/base/log.h"
 #include "common/base/netstring.h"
 #include "common/base/text.h"
+#include "common/conf/conf.h"
 #include "daemon/control/control.h"
 
 #include <errno.h>
@@ -196,8 +196,8 @@ unsigned client_send(struct client *client, json_t *request)
 	if (request == NULL)
 		return 0;
 	json_object_set_new_nocheck(request, "id", json_integer(id));
-	size_t size = json_dumpb(
-		request, payload, CONTROL_REQUEST_MAX, JSON_COMPACT | JSON_ENSURE_ASCII);
+	size_t size =
+		json_dumpb(request, payload, CONTROL_REQUEST_MAX, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(request);
 	if (size == 0 || size > CONTROL_REQUEST_MAX)
 		return 0;

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-bool name_read(const char *typed, unsigned port, const char *protocol,
-	char name[DESTINATION_NAME_MAX + 1])
+bool name_read(
+	const char *typed, unsigned port, const char *protocol, char name[DESTINATION_NAME_MAX + 1])
 {
 	struct destination destination;
 	size_t size = strlen(typed);

@@ -4,8 +4,8 @@
 #ifndef TLSAD_CTL_TLSA_FACTS_H
 #define TLSAD_CTL_TLSA_FACTS_H
 
-#include "common/part/part.h"
 #include "common/base/text.h"
+#include "common/part/part.h"
 
 #include <jansson.h>
 

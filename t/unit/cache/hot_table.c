@@ -72,7 +72,8 @@ static void beginning(void)
 			memcmp(copy.value, value, 10) == 0,
 		"of which no more is copied than was asked for");
 	hot_table_put(large, "kez", 3, value, 4);
-	ok(hot_table_get(large, hot_table_find(large, "kez", 3), "kez", 3, 10, &copy) && copy.size == 4,
+	ok(hot_table_get(large, hot_table_find(large, "kez", 3), "kez", 3, 10, &copy) &&
+			copy.size == 4,
 		"nor more than there is");
 	hot_table_free(large);
 }

@@ -568,8 +568,7 @@ static void test_long_lines(void)
 			i / 200, i % 200);
 	strcat(lines, "\n");
 	struct conf *conf = load(lines);
-	ok(conf != NULL && conf->server.allow.count == CONF_LIST_MAX,
-		"a list of the most entries");
+	ok(conf != NULL && conf->server.allow.count == CONF_LIST_MAX, "a list of the most entries");
 	conf_release(conf);
 	strcat(lines, "  10.9.9.9\n");
 	conf = load(lines);

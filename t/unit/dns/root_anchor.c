@@ -48,7 +48,8 @@ static const char *state_file(void)
 	return path;
 }
 
-static void expect_working(const struct root_anchors *anchors, const char *expected, const char *what)
+static void expect_working(
+	const struct root_anchors *anchors, const char *expected, const char *what)
 {
 	const char *file = anchors != NULL ? root_anchor_tracked_file(anchors) : NULL;
 	char *bytes = file != NULL ? scratch_read(file, NULL) : NULL;
@@ -359,7 +360,8 @@ static bool uses(const char *bytes, size_t size, bool *told)
 {
 	scratch_write(state_file(), bytes, size);
 	struct root_anchors *anchors = open_with(KEY_ONE "\n");
-	char *working = anchors != NULL ? scratch_read(root_anchor_tracked_file(anchors), NULL) : NULL;
+	char *working =
+		anchors != NULL ? scratch_read(root_anchor_tracked_file(anchors), NULL) : NULL;
 	bool used = working != NULL && strcmp(working, LEARNED) == 0;
 
 	many(used || (working != NULL && strcmp(working, KEY_ONE "\n") == 0),

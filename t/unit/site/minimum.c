@@ -226,8 +226,8 @@ static void check_nameless(void)
 	for (int minimum = 0; minimum < MINIMUM_COUNT; minimum++) {
 		for (int site = 0; site < SITES; site++) {
 			struct reply reply =
-				minimum_hold((enum minimum_level)minimum, (enum site_level)site, NULL,
-					verdict, (struct reply){REPLY_NOTFOUND, NULL});
+				minimum_hold((enum minimum_level)minimum, (enum site_level)site,
+					NULL, verdict, (struct reply){REPLY_NOTFOUND, NULL});
 			many(letter(reply) == answers[minimum][site], "minimum %s, site %s: %c",
 				minimum_names[minimum], site_names[site], letter(reply));
 		}

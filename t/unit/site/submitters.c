@@ -72,8 +72,8 @@ static void test_senders(void)
 				submitters_add(submitters, SUBMITTERS_SENDERS, senders[i], error),
 			"%s: %s", senders[i], error);
 	for (size_t i = 0; i < sizeof sender_rows / sizeof sender_rows[0]; i++)
-		many(has(submitters, sender_rows[i].sender, "", "") == sender_rows[i].expected, "%s",
-			sender_rows[i].sender);
+		many(has(submitters, sender_rows[i].sender, "", "") == sender_rows[i].expected,
+			"%s", sender_rows[i].sender);
 	memset(longest, 'a', sizeof longest - 1);
 	many(!has(submitters, longest, "", ""), "5,000 bytes without a domain");
 	memcpy(longest + sizeof longest - 13, "@example.net", 12);
@@ -122,7 +122,8 @@ static void test_clients(void)
 	many(!has(submitters, "", "", address), "a long one");
 	many_end();
 	ok(submitters_add(submitters, SUBMITTERS_CLIENTS, "0.0.0.0/0", error) &&
-			has(submitters, "", "", "203.0.113.1") && !has(submitters, "", "", "3fff::1"),
+			has(submitters, "", "", "203.0.113.1") &&
+			!has(submitters, "", "", "3fff::1"),
 		"all of IPv4");
 	ok(submitters_add(submitters, SUBMITTERS_CLIENTS, "::/0", error) &&
 			has(submitters, "", "", "3fff::1"),
@@ -179,8 +180,8 @@ static void test_mistakes(void)
 	many_end();
 }
 
-static void add_file(
-	struct submitters *submitters, enum submitters_list list, const char *text, const char *words)
+static void add_file(struct submitters *submitters, enum submitters_list list, const char *text,
+	const char *words)
 {
 	char entry[SCRATCH_PATH_SIZE + 8];
 
@@ -207,8 +208,8 @@ static void test_files(void)
 			has(submitters, "", "dave", ""),
 		"those of the file");
 	ok(!has(submitters, "", "bob", "") && !has(submitters, "", ";bob", ""), "not a comment");
-	add_file(
-		submitters, SUBMITTERS_SENDERS, "a@example.org\n\nb@\n", "list:3: 'b@' is no sender");
+	add_file(submitters, SUBMITTERS_SENDERS, "a@example.org\n\nb@\n",
+		"list:3: 'b@' is no sender");
 	add_file(submitters, SUBMITTERS_CLIENTS, "192.0.2.1 OK\n", "list:1: one entry a line");
 	memset(text, 'x', sizeof text - 1);
 	text[sizeof text - 1] = '\0';

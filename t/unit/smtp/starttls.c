@@ -45,8 +45,7 @@ static void server_speak(void)
 		if (send(server.fd, line, strlen(line), MSG_NOSIGNAL) < 0)
 			diag("the server cannot speak: %s", strerror(errno));
 	}
-	if ((server.next < LINES_MAX && server.lines[server.next] != NULL) ||
-		server.ending == STAY)
+	if ((server.next < LINES_MAX && server.lines[server.next] != NULL) || server.ending == STAY)
 		return;
 	if (server.ending == RESET) {
 		struct linger linger = {.l_onoff = 1};
