@@ -164,7 +164,7 @@ static void warn_of_rules(const struct conf *conf)
 				"%s:%u: the exception %s = %s is less than the minimum %s = %s: "
 				"the minimum wins",
 				exception->place.file, exception->place.line, exception->key,
-				exception_level_name(exception->level), ruling.minimum_key,
+				tls_level_names[exception->level], ruling.minimum_key,
 				minimum_names[ruling.minimum]);
 	}
 	if (overruled > OVERRULED_NAMED)

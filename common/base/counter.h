@@ -13,16 +13,16 @@
 typedef _Atomic uint64_t counter;
 
 /* By the writer. Negative numbers wrap, so a gauge can go down: counter_add(gauge, -1). */
-static inline void counter_add(counter *counter, uint64_t by)
+static inline void counter_add(counter *number, uint64_t by)
 {
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + by,
+	atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + by,
 		memory_order_relaxed);
 }
 
 /* By any thread. */
-static inline uint64_t counter_read(const counter *counter)
+static inline uint64_t counter_read(const counter *number)
 {
-	return atomic_load_explicit(counter, memory_order_relaxed);
+	return atomic_load_explicit(number, memory_order_relaxed);
 }
 
 #endif

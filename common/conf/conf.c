@@ -46,14 +46,14 @@ static const char *const mode_choices[] = {
 static const char *const digest_choices[] = {
 	[DIGEST_SHA256] = "sha256", [DIGEST_SHA512] = "sha512", NULL};
 const char *const conf_site_levels[] = {
-	[SITE_NONE] = "none",
-	[SITE_MAY] = "may",
-	[SITE_ENCRYPT] = "encrypt",
-	[SITE_DANE] = "dane",
-	[SITE_DANE_ONLY] = "dane-only",
-	[SITE_FINGERPRINT] = "fingerprint",
-	[SITE_VERIFY] = "verify",
-	[SITE_SECURE] = "secure",
+	[TLS_LEVEL_NONE] = "none",
+	[TLS_LEVEL_MAY] = "may",
+	[TLS_LEVEL_ENCRYPT] = "encrypt",
+	[TLS_LEVEL_DANE] = "dane",
+	[TLS_LEVEL_DANE_ONLY] = "dane-only",
+	[TLS_LEVEL_FINGERPRINT] = "fingerprint",
+	[TLS_LEVEL_VERIFY] = "verify",
+	[TLS_LEVEL_SECURE] = "secure",
 	NULL,
 };
 static const char *const log_target_choices[] = {

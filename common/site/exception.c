@@ -10,40 +10,28 @@ enum { DAY = 24 * 60 * 60 };
  * Words of smtp_tls_policy_maps that stand alone (postconf(5)). `fingerprint` is worth nothing
  * without digests, which are not for a rule to know.
  */
-static const struct {
-	const char *name;
-	enum site_level level;
-} levels[] = {
-	{"none", SITE_NONE},
-	{"may", SITE_MAY},
-	{"encrypt", SITE_ENCRYPT},
-	{"dane", SITE_DANE},
-	{"dane-only", SITE_DANE_ONLY},
-	{"verify", SITE_VERIFY},
-	{"secure", SITE_SECURE},
+static const enum tls_level levels[] = {
+	TLS_LEVEL_NONE,
+	TLS_LEVEL_MAY,
+	TLS_LEVEL_ENCRYPT,
+	TLS_LEVEL_DANE,
+	TLS_LEVEL_DANE_ONLY,
+	TLS_LEVEL_VERIFY,
+	TLS_LEVEL_SECURE,
 };
 
 enum { LEVEL_COUNT = sizeof levels / sizeof levels[0] };
 
 const char *exception_level(size_t n)
 {
-	return n < LEVEL_COUNT ? levels[n].name : NULL;
+	return n < LEVEL_COUNT ? tls_level_names[levels[n]] : NULL;
 }
 
-const char *exception_level_name(enum site_level level)
+bool exception_parse_level(const char *word, size_t size, enum tls_level *level)
 {
 	for (size_t i = 0; i < LEVEL_COUNT; i++) {
-		if (levels[i].level == level)
-			return levels[i].name;
-	}
-	return "unknown";
-}
-
-bool exception_parse_level(const char *word, size_t size, enum site_level *level)
-{
-	for (size_t i = 0; i < LEVEL_COUNT; i++) {
-		if (text_equal_nocase(word, size, levels[i].name)) {
-			*level = levels[i].level;
+		if (text_equal_nocase(word, size, tls_level_names[levels[i]])) {
+			*level = levels[i];
 			return true;
 		}
 	}
@@ -146,7 +134,7 @@ static bool refuse_level(const char *word, size_t size, char error[EXCEPTION_ERR
 	text_add_format(&text, "'%.*s' is no level of an exception; there are",
 		(int)(size < 60 ? size : 60), word);
 	for (size_t i = 0; i < LEVEL_COUNT; i++)
-		text_add_format(&text, "%s %s", i > 0 ? "," : "", levels[i].name);
+		text_add_format(&text, "%s %s", i > 0 ? "," : "", tls_level_names[levels[i]]);
 	return false;
 }
 
@@ -193,7 +181,7 @@ void exception_print(const struct exception_terms *terms, struct text *out)
 {
 	char date[EXCEPTION_DATE_SIZE];
 
-	text_add(out, exception_level_name(terms->level));
+	text_add(out, tls_level_names[terms->level]);
 	if (terms->until != EXCEPTION_FOREVER)
 		text_add_format(out, " until %s", exception_print_date(terms->until, date));
 	if (terms->reason[0] != '\0')

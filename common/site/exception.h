@@ -7,7 +7,12 @@
 #ifndef TLSAD_SITE_EXCEPTION_H
 #define TLSAD_SITE_EXCEPTION_H
 
-#include "common/verdict/render.h"
+#include "common/base/text.h"
+#include "common/verdict/level.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum {
 	EXCEPTION_REASON_MAX = 500, /* [bytes] */
@@ -19,7 +24,7 @@ enum {
 
 /* What the text says; `reason` points into it and may be empty. */
 struct exception_terms {
-	enum site_level level;
+	enum tls_level level;
 	uint32_t until; /* [s] wall clock, the first second without it, or EXCEPTION_FOREVER */
 	const char *reason;
 };
@@ -28,14 +33,11 @@ struct exception_terms {
 bool exception_parse(
 	const char *text, struct exception_terms *terms, char error[EXCEPTION_ERROR_SIZE]);
 
-bool exception_parse_level(const char *word, size_t size, enum site_level *level);
+bool exception_parse_level(const char *word, size_t size, enum tls_level *level);
 bool exception_parse_date(const char *word, size_t size, uint32_t *until);
 
 /* A reason is one line of UTF-8. */
 bool exception_check_reason(const char *reason, char error[EXCEPTION_ERROR_SIZE]);
-
-/* The level as Postfix calls it. */
-const char *exception_level_name(enum site_level level);
 
 /* The levels that an exception can have, NULL behind the last. */
 const char *exception_level(size_t n);

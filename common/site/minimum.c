@@ -1,10 +1,5 @@
 #include "common/site/minimum.h"
 
-static const struct reply encrypt = {REPLY_OK, "encrypt"};
-static const struct reply dane_only = {REPLY_OK, "dane-only"};
-/* The names are the default of smtp_tls_secure_cert_match, which the site may have changed. */
-static const struct reply secure_nexthop = {REPLY_OK, "secure match=nexthop:dot-nexthop"};
-
 /* Is there a host that does not reach `encrypt` at Postfix's level `dane`, or that may not? */
 static bool some_host_without_dane(const struct decide_facts *facts)
 {
@@ -16,16 +11,26 @@ static bool some_host_without_dane(const struct decide_facts *facts)
 	return false;
 }
 
-static struct reply hold_encrypted(enum site_level site, const struct decide_facts *facts,
+static bool is_dane(const struct reply *reply)
+{
+	return reply->kind == REPLY_OK && reply->content == REPLY_POLICY &&
+	       (reply->level == TLS_LEVEL_DANE || reply->level == TLS_LEVEL_DANE_ONLY);
+}
+
+static struct reply hold_encrypted(enum tls_level site, const struct decide_facts *facts,
 	struct verdict verdict, struct reply reply)
 {
+	struct reply encrypt = reply_level(TLS_LEVEL_ENCRYPT);
+
 	if (reply.kind == REPLY_NOTFOUND)
-		return site == SITE_NONE || site == SITE_MAY || site == SITE_DANE ? encrypt : reply;
-	if (verdict.level != VERDICT_DANE || reply.policy[0] != 'd')
+		return site == TLS_LEVEL_NONE || site == TLS_LEVEL_MAY || site == TLS_LEVEL_DANE
+			       ? encrypt
+			       : reply;
+	if (verdict.level != VERDICT_DANE || !is_dane(&reply))
 		return reply;
 	switch (verdict.reason) {
 	case REASON_DANE_PARTIAL:
-		return some_host_without_dane(facts) ? dane_only : reply;
+		return some_host_without_dane(facts) ? reply_level(TLS_LEVEL_DANE_ONLY) : reply;
 	case REASON_DANE_UNUSABLE:
 		return some_host_without_dane(facts) ? encrypt : reply;
 	default:
@@ -34,23 +39,24 @@ static struct reply hold_encrypted(enum site_level site, const struct decide_fac
 }
 
 static struct reply hold_authenticated(
-	enum site_level site, struct verdict verdict, struct reply reply)
+	enum tls_level site, struct verdict verdict, struct reply reply)
 {
 	if (reply.kind == REPLY_NOTFOUND &&
-		(site == SITE_DANE_ONLY || site == SITE_FINGERPRINT || site == SITE_SECURE))
+		(site == TLS_LEVEL_DANE_ONLY || site == TLS_LEVEL_FINGERPRINT ||
+			site == TLS_LEVEL_SECURE))
 		return reply;
 	switch (verdict.reason) {
 	case REASON_DANE_FULL:
 	case REASON_STS_ENFORCE:
 		return reply;
 	case REASON_DANE_PARTIAL:
-		return dane_only;
+		return reply_level(TLS_LEVEL_DANE_ONLY);
 	default:
-		return secure_nexthop;
+		return reply_secure_nexthop();
 	}
 }
 
-struct reply minimum_hold(enum minimum_level minimum, enum site_level site,
+struct reply minimum_hold(enum minimum_level minimum, enum tls_level site,
 	const struct decide_facts *facts, struct verdict verdict, struct reply reply)
 {
 	if (verdict.level == VERDICT_TEMP)
@@ -61,7 +67,7 @@ struct reply minimum_hold(enum minimum_level minimum, enum site_level site,
 	case MINIMUM_AUTHENTICATED:
 		return hold_authenticated(site, verdict, reply);
 	case MINIMUM_DANE:
-		return dane_only;
+		return reply_level(TLS_LEVEL_DANE_ONLY);
 	default:
 		return reply;
 	}
@@ -72,20 +78,21 @@ bool minimum_keeps_pins(enum minimum_level minimum, struct verdict verdict)
 	return minimum <= MINIMUM_ENCRYPTED || verdict.reason == REASON_DANE_FULL;
 }
 
-enum exception_effect exception_effect(enum minimum_level minimum, enum site_level level)
+enum exception_effect exception_effect(enum minimum_level minimum, enum tls_level level)
 {
 	/* Of an exception `verify` checks the name of a host that an MX record names. */
 	switch (minimum) {
 	case MINIMUM_ENCRYPTED:
-		if (level == SITE_NONE || level == SITE_MAY)
+		if (level == TLS_LEVEL_NONE || level == TLS_LEVEL_MAY)
 			return EXCEPTION_RAISED;
 		/* It ends at `may` for hosts without DANE, and only a lookup tells. */
-		return level == SITE_DANE ? EXCEPTION_OVERRULED : EXCEPTION_HOLDS;
+		return level == TLS_LEVEL_DANE ? EXCEPTION_OVERRULED : EXCEPTION_HOLDS;
 	case MINIMUM_AUTHENTICATED:
-		return level == SITE_DANE_ONLY || level == SITE_SECURE ? EXCEPTION_HOLDS
-								       : EXCEPTION_OVERRULED;
+		return level == TLS_LEVEL_DANE_ONLY || level == TLS_LEVEL_SECURE
+			       ? EXCEPTION_HOLDS
+			       : EXCEPTION_OVERRULED;
 	case MINIMUM_DANE:
-		return level == SITE_DANE_ONLY ? EXCEPTION_HOLDS : EXCEPTION_OVERRULED;
+		return level == TLS_LEVEL_DANE_ONLY ? EXCEPTION_HOLDS : EXCEPTION_OVERRULED;
 	default:
 		return EXCEPTION_HOLDS;
 	}
@@ -105,13 +112,13 @@ bool exception_reply(const struct ruling *ruling, struct reply *reply)
 {
 	if (ruling == NULL || ruling->exception == NULL)
 		return false;
-	enum site_level level = ruling->exception->level;
+	enum tls_level level = ruling->exception->level;
 	switch (exception_effect(ruling->minimum, level)) {
 	case EXCEPTION_HOLDS:
-		*reply = (struct reply){REPLY_OK, exception_level_name(level)};
+		*reply = reply_level(level);
 		return true;
 	case EXCEPTION_RAISED:
-		*reply = encrypt;
+		*reply = reply_level(TLS_LEVEL_ENCRYPT);
 		return true;
 	default:
 		return false;

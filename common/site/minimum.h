@@ -1,5 +1,5 @@
 /*
- * floor: a reply that holds a site's minimum level, and whether a destination reaches it.
+ * minimum: a reply that holds a site's minimum level, and whether a destination reaches it.
  *
  * Nothing here makes an answer weaker than it would be without a minimum, and TEMP stays TEMP:
  * what is not known is not guaranteed. Pure, by table.
@@ -8,10 +8,11 @@
 #define TLSAD_SITE_MINIMUM_H
 
 #include "common/site/rules.h"
+#include "common/verdict/reply.h"
 
 /*
- * The reply that holds the minimum, from the one that is given without it (render_native(),
- * render_encrypt()). `facts` is NULL for what is no name, which has no DANE.
+ * The reply that holds the minimum, from the one that is given without it (reply_from_verdict(),
+ * reply_encrypt()). `facts` is NULL for what is no name, which has no DANE.
  *
  *   encrypted       `encrypt` or better for every host that Postfix may use: `dane` would end at
  *                   `may` for a host without TLSA records, so it becomes `dane-only` where some
@@ -21,7 +22,7 @@
  *                   the domain's own name: an MX record that can be forged names nobody
  *   dane            `dane-only`
  */
-struct reply minimum_hold(enum minimum_level minimum, enum site_level site,
+struct reply minimum_hold(enum minimum_level minimum, enum tls_level site,
 	const struct decide_facts *facts, struct verdict verdict, struct reply reply);
 
 /* Does a reply with TLSA data of this destination in it (`fingerprint`, `secure`) hold it? */
@@ -34,7 +35,7 @@ enum exception_effect {
 	EXCEPTION_OVERRULED, /* the answer is the one without it */
 };
 
-enum exception_effect exception_effect(enum minimum_level minimum, enum site_level level);
+enum exception_effect exception_effect(enum minimum_level minimum, enum tls_level level);
 
 /* Words for an exception in force: "in force", "raised by the minimum". */
 const char *exception_effect_text(enum exception_effect state);

@@ -15,6 +15,7 @@
 #ifndef TLSAD_SITE_RULES_H
 #define TLSAD_SITE_RULES_H
 
+#include "common/dane/destination.h"
 #include "common/site/exception.h"
 
 #include <stdatomic.h>
@@ -46,7 +47,7 @@ struct rule_place {
 
 struct exception {
 	const char *key;
-	enum site_level level; /* the answer */
+	enum tls_level level; /* the answer */
 	uint32_t until;     /* [s] wall clock, the first second without it, or EXCEPTION_FOREVER */
 	const char *reason; /* UTF-8, may be empty */
 	struct rule_place place;

@@ -3,53 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* At `dane` a host without DANE is reached at `may`: is that less than the site asks for? */
-static bool site_is_above_may(enum site_level site)
-{
-	return site == SITE_ENCRYPT || site >= SITE_DANE_ONLY;
-}
+/* --- names and digests --------------------------------------------------------------------- */
 
-struct reply render_native(struct verdict verdict, enum site_level site)
+static void add_digests(struct text *out, const struct pins *pins)
 {
-	switch (verdict.level) {
-	case VERDICT_TEMP:
-		return (struct reply){REPLY_TEMP, NULL};
-	case VERDICT_DANE_ONLY:
-		return (struct reply){REPLY_OK, "dane-only"};
-	case VERDICT_DANE:
-		if (!site_is_above_may(site))
-			return (struct reply){REPLY_OK, "dane"};
-		/* Unusable records make TLS mandatory: a site that asks for that gets it. */
-		if (verdict.reason == REASON_DANE_UNUSABLE && site == SITE_ENCRYPT)
-			return (struct reply){REPLY_OK, "encrypt"};
-		return (struct reply){REPLY_NOTFOUND, NULL};
-	case VERDICT_NOTFOUND:
-		break;
-	}
-	return (struct reply){REPLY_NOTFOUND, NULL};
-}
-
-struct reply render_encrypt(enum site_level site)
-{
-	if (site >= SITE_DANE_ONLY)
-		return (struct reply){REPLY_NOTFOUND, NULL};
-	return (struct reply){REPLY_OK, "encrypt"};
-}
-
-bool render_fingerprints(struct text *out, const struct pins *pins)
-{
-	text_add(out, "OK fingerprint match=");
 	for (size_t i = 0; i < pins->count; i++) {
 		if (i > 0)
 			text_add(out, "|");
 		text_add_fingerprint(out, pins->entries + i * pins->size, pins->size);
 	}
-	return !out->cut;
 }
 
 /* Names of a `match` that is being written. */
 struct names {
-	struct text *out;
+	struct text *out; /* NULL: they are only counted */
 	size_t count;
 	struct {
 		const char *bytes;
@@ -71,19 +38,20 @@ static void add_name(struct names *names, const char *name, size_t size)
 		if (names->names[i].size == size && memcmp(names->names[i].bytes, name, size) == 0)
 			return;
 	}
-	if (names->count > 0)
-		text_add(names->out, ":");
-	text_add_bytes(names->out, name, size);
+	if (names->out != NULL) {
+		if (names->count > 0)
+			text_add(names->out, ":");
+		text_add_bytes(names->out, name, size);
+	}
 	names->names[names->count].bytes = name;
 	names->names[names->count++].size = size;
 }
 
-bool render_tas(struct text *out, const struct evidence *evidence, const char *file)
+size_t render_match_names(struct text *out, const struct evidence *evidence)
 {
 	const struct destination *destination = evidence->destination;
 	struct names names = {.out = out, .count = 0};
 
-	text_add(out, "OK secure match=");
 	for (size_t i = 0; i < evidence->host_count; i++) {
 		const struct evidence_host *host = &evidence->hosts[i];
 		struct part_cursor cursor;
@@ -97,10 +65,10 @@ bool render_tas(struct text *out, const struct evidence *evidence, const char *f
 	}
 	if (destination->kind == DESTINATION_DOMAIN)
 		add_name(&names, destination->name, destination->name_length);
-	text_add(out, " tafile=");
-	text_add(out, file);
-	return names.count > 0 && !out->cut;
+	return names.count;
 }
+
+/* --- TLSA records -------------------------------------------------------------------------- */
 
 static int compare_records(const void *one, const void *other)
 {
@@ -115,30 +83,54 @@ static int compare_records(const void *one, const void *other)
 	return order != 0 ? order : (a->data_size > b->data_size) - (a->data_size < b->data_size);
 }
 
-bool render_tlsa(struct text *out, const struct part *host, size_t *count)
+bool render_measure_tlsa(const struct part *host, size_t *count, size_t *size)
+{
+	/* Usable records have three numbers of one digit, a blank after each. */
+	enum { NUMBERS = sizeof "3 1 1 " - 1, SEPARATOR = sizeof ", " - 1 };
+	struct pin_walk walk;
+	struct tlsa_record record;
+
+	*count = *size = 0;
+	pin_walk_start(&walk, host);
+	while (pin_walk_next(&walk, &record)) {
+		*size += (*count > 0 ? SEPARATOR : 0) + NUMBERS + 2 * record.data_size;
+		(*count)++;
+	}
+	return !walk.cursor.damaged;
+}
+
+static void add_record(struct text *out, const struct tlsa_record *record, bool first)
+{
+	text_add_format(out, "%s%u %u %u ", first ? "" : ", ", record->usage, record->selector,
+		record->matching_type);
+	text_add_hex(out, record->data, record->data_size);
+}
+
+/* Sorted, so that the same records make the same reply; out of memory, in the order of DNS. */
+static void add_tlsa(struct text *out, const struct part *host)
 {
 	struct tlsa_record *records = NULL, record;
+	size_t count = 0;
 	struct pin_walk walk;
 
-	*count = 0;
 	pin_walk_start(&walk, host);
-	if (walk.left > 0) {
+	if (walk.left > 0)
 		records = calloc(walk.left, sizeof *records);
-		if (records == NULL)
-			return false;
+	for (; pin_walk_next(&walk, &record); count++) {
+		if (records != NULL)
+			records[count] = record;
+		else
+			add_record(out, &record, count == 0);
 	}
-	while (pin_walk_next(&walk, &record))
-		records[(*count)++] = record;
-	if (*count > 0)
-		qsort(records, *count, sizeof *records, compare_records);
-	for (size_t i = 0; i < *count; i++) {
-		text_add_format(out, "%s%u %u %u ", i > 0 ? ", " : "", records[i].usage,
-			records[i].selector, records[i].matching_type);
-		text_add_hex(out, records[i].data, records[i].data_size);
-	}
+	if (records == NULL)
+		return;
+	qsort(records, count, sizeof *records, compare_records);
+	for (size_t i = 0; i < count; i++)
+		add_record(out, &records[i], i == 0);
 	free(records);
-	return !out->cut && !walk.cursor.damaged;
 }
+
+/* --- replies ------------------------------------------------------------------------------- */
 
 void render_failure(struct text *out, const struct part_failure *failure)
 {
@@ -153,22 +145,70 @@ void render_failure(struct text *out, const struct part_failure *failure)
 	}
 }
 
-void render_reply(struct text *out, const struct reply *reply, const struct part_failure *failure)
+static void add_policy(struct text *out, const struct reply *reply)
+{
+	text_add(out, tls_level_names[reply->level]);
+	switch (reply->match) {
+	case MATCH_NONE:
+		return;
+	case MATCH_NEXTHOP:
+		text_add(out, " match=nexthop:dot-nexthop");
+		return;
+	case MATCH_DIGESTS:
+		text_add(out, " match=");
+		add_digests(out, reply->pins);
+		return;
+	case MATCH_HOSTS:
+		text_add(out, " match=");
+		render_match_names(out, reply->evidence);
+		text_add(out, " tafile=");
+		text_add(out, reply->ta_file);
+		return;
+	}
+}
+
+void render_value(struct text *out, const struct reply *reply)
+{
+	switch (reply->content) {
+	case REPLY_POLICY:
+		add_policy(out, reply);
+		return;
+	case REPLY_TLSA:
+		add_tlsa(out, &reply->evidence->hosts[0].part);
+		return;
+	case REPLY_TEXT:
+		text_add(out, reply->text);
+		return;
+	}
+}
+
+static void add_why(struct text *out, const struct reply *reply)
+{
+	struct part_failure failure;
+
+	if (reply->text != NULL)
+		text_add(out, reply->text);
+	else if (reply->evidence != NULL && evidence_failure(reply->evidence, &failure))
+		render_failure(out, &failure);
+	else
+		text_add(out, "lookup failed");
+}
+
+void render_reply(struct text *out, const struct reply *reply)
 {
 	switch (reply->kind) {
 	case REPLY_OK:
 		text_add(out, "OK ");
-		text_add(out, reply->policy);
+		render_value(out, reply);
 		return;
 	case REPLY_TEMP:
 		text_add(out, "TEMP ");
-		if (failure != NULL)
-			render_failure(out, failure);
-		else
-			text_add(out, "lookup failed");
+		add_why(out, reply);
 		return;
 	case REPLY_PERM:
 		text_add(out, "PERM ");
+		if (reply->text != NULL)
+			text_add(out, reply->text);
 		return;
 	default:
 		/* The blank is part of the reply (socketmap_table(5)). */

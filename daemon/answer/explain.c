@@ -1,11 +1,12 @@
 #include "daemon/answer/explain.h"
+#include "daemon/lookup/ta_lookup.h"
 
+#include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/site/minimum.h"
-#include "common/verdict/pin.h"
+#include "common/verdict/render.h"
 
 #include <arpa/inet.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,15 +31,20 @@ static uint32_t seconds_left(uint32_t expires, uint32_t now)
 	return expires > now ? expires - now : 0;
 }
 
-static void set_reply(json_t *object, const char *member, const char *reply)
+static void set_reply(json_t *object, const char *member, const struct reply *reply)
 {
+	char *whole = malloc(RENDER_REPLY_MAX + 1);
 	char shown[REPLY_SHOWN + sizeof "..."];
 	struct text text;
 
-	text_init(&text, shown, sizeof shown);
-	text_add_format(
-		&text, "%.*s%s", REPLY_SHOWN, reply, strlen(reply) > REPLY_SHOWN ? "..." : "");
+	if (whole == NULL)
+		return;
+	text_init(&text, whole, RENDER_REPLY_MAX + 1);
+	render_reply(&text, reply);
+	snprintf(shown, sizeof shown, "%.*s%s", REPLY_SHOWN, whole,
+		text.used > REPLY_SHOWN ? "..." : "");
 	json_object_set_new(object, member, json_string(shown));
+	free(whole);
 }
 
 static void set_failure(json_t *object, const struct part *part)
@@ -129,7 +135,7 @@ static void set_pin(
 	enum pin_obstacle obstacle = pin_record(explanation->pin, &record, entry, &size);
 	if (record.usage == TLSA_DANE_TA) {
 		bool known = record.matching_type != TLSA_FULL &&
-			     explanation->anchor_known(explanation->context, &record);
+			     explanation->ta_known(explanation->context, &record);
 		if (obstacle == PIN_CLEAR && !known && record.matching_type != TLSA_FULL)
 			obstacle = PIN_TA_UNKNOWN;
 		json_object_set_new(object, "trust_anchor",
@@ -277,7 +283,7 @@ static json_t *exception_object(const struct explanation *explanation)
 	bool forever = exception->until == EXCEPTION_FOREVER;
 	object = json_object();
 	json_object_set_new(object, "domain", json_string(exception->key));
-	json_object_set_new(object, "level", json_string(exception_level_name(exception->level)));
+	json_object_set_new(object, "level", json_string(tls_level_names[exception->level]));
 	json_object_set_new(object, "until",
 		forever ? json_null() : json_string(exception_print_date(exception->until, date)));
 	json_object_set_new(object, "why", json_string(exception->reason));
@@ -301,13 +307,14 @@ static void set_rules(json_t *object, const struct explanation *explanation)
 	json_object_set_new(object, "rule", json_string(reason_rule(reason)));
 	json_object_set_new(object, "minimum", minimum_object(explanation));
 	json_object_set_new(object, "exception", exception_object(explanation));
-	json_object_set_new(object, "monitor", json_boolean(explanation->would != NULL));
-	if (explanation->would != NULL)
-		set_reply(object, "would", explanation->would);
+	json_object_set_new(object, "monitor", json_boolean(explanation->monitored));
+	if (explanation->monitored)
+		set_reply(object, "would", &explanation->reply);
 }
 
-static char *dump(const struct explanation *explanation, size_t hosts)
+static json_t *make_object(const struct explanation *explanation, size_t hosts)
 {
+	static const struct reply notfound = {.kind = REPLY_NOTFOUND};
 	char key[4 * 256 + 1];
 	struct text text;
 	json_t *object = json_object();
@@ -320,9 +327,9 @@ static char *dump(const struct explanation *explanation, size_t hosts)
 			explanation->key_size < 256 ? explanation->key_size : 256);
 	}
 	json_object_set_new(object, "destination", json_string(key));
-	set_reply(object, "reply", explanation->reply);
-	set_reply(object, "native", explanation->native);
-	set_reply(object, "pinned", explanation->pinned);
+	set_reply(object, "reply", explanation->monitored ? &notfound : &explanation->reply);
+	set_reply(object, "native", &explanation->native);
+	set_reply(object, "pinned", &explanation->pinned);
 	if (explanation->not_pinned[0] != '\0')
 		json_object_set_new(object, "not_pinned", json_string(explanation->not_pinned));
 	set_rules(object, explanation);
@@ -336,24 +343,78 @@ static char *dump(const struct explanation *explanation, size_t hosts)
 		json_object_set_new(object, "mx", json_null());
 		json_object_set_new(object, "hosts", json_array());
 	}
-	char *line = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
-	json_decref(object);
-	return line;
+	return object;
 }
 
-char *explain_json(const struct explanation *explanation, size_t limit)
+/* Its size as text, without the text; 0 when it is none. */
+static size_t size_of(const json_t *object)
+{
+	return json_dumpb(object, NULL, 0, JSON_COMPACT | JSON_ENSURE_ASCII);
+}
+
+json_t *explain_object(const struct explanation *explanation, size_t limit)
 {
 	size_t hosts = PART_HOSTS_MAX;
-	char *line = dump(explanation, hosts);
+	json_t *object = make_object(explanation, hosts);
 
-	while (line != NULL && strlen(line) > limit && hosts > 0) {
-		free(line);
+	while (object != NULL && size_of(object) > limit && hosts > 0) {
+		json_decref(object);
 		hosts /= 2;
-		line = dump(explanation, hosts);
+		object = make_object(explanation, hosts);
 	}
-	if (line != NULL && strlen(line) > limit) {
-		free(line);
-		line = NULL;
-	}
-	return line;
+	if (object != NULL && size_of(object) <= limit)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+/* --- from an assessment -------------------------------------------------------------------- */
+
+/* Has some server shown the trust anchor of a record that has only its digest? */
+static bool ta_known(void *reader, const struct tlsa_record *record)
+{
+	struct pin_settings settings = {.anchors = true, .learn = true};
+	struct pin_ta ta;
+	size_t size;
+
+	return pin_record(&settings, record, (uint8_t *)&ta, &size) == PIN_CLEAR &&
+	       cache_has_ta(reader, &ta);
+}
+
+json_t *explain_assessment(struct reply_context *context, const char *key, size_t key_size,
+	enum destination_result parsed, const struct assessment *assessment,
+	const struct ta_file_finding *finding, bool *missing)
+{
+	const struct conf *conf = context->conf;
+	struct pin_settings settings = pinning_settings(conf);
+	char not_pinned[512] = "";
+	struct text why;
+	struct explanation explanation = {
+		.key = key,
+		.key_size = key_size,
+		.parsed = parsed,
+		.evidence = assessment->evidence,
+		.verdict = assessment->verdict,
+		.ruling = assessment->ruling,
+		.monitored = conf->dane.mode == MODE_MONITOR,
+		.native = reply_make_native(context, assessment),
+		.pinned = reply_make_pinned(context, assessment, finding, missing),
+		.not_pinned = not_pinned,
+		.pin = &settings,
+		.ta_known = ta_known,
+		.context = context->reader,
+		.cached = assessment->cached,
+		.now = clock_wall(),
+	};
+
+	if (*missing && assessment->cached)
+		return NULL;
+	text_init(&why, not_pinned, sizeof not_pinned);
+	if (assessment->evidence != NULL && context->pins.form == PIN_NOTHING &&
+		context->pins.obstacle != PIN_NO_DANE)
+		pin_explain(&context->pins, assessment->evidence, &why);
+	explanation.reply = parsed == DESTINATION_OK && conf->dane.enforce == ENFORCE_PINNED
+				    ? explanation.pinned
+				    : explanation.native;
+	return explain_object(&explanation, RENDER_REPLY_MAX - sizeof "OK ");
 }

@@ -1,13 +1,13 @@
 /*
- * explain: how an answer comes about, as one line of JSON: every part with its DNSSEC status, the
- * time it has left and its reason, and the rule that decided. The members are listed in tlsad(8).
+ * explain: how a reply comes about, as a JSON object: every part with its DNSSEC status, the time
+ * it has left and its reason, and the rule that decided. The members are listed in tlsad(8).
  */
 #ifndef TLSAD_ANSWER_EXPLAIN_H
 #define TLSAD_ANSWER_EXPLAIN_H
 
-#include "common/site/rules.h"
-#include "common/verdict/evidence.h"
-#include "common/verdict/render.h"
+#include "daemon/answer/reply.h"
+
+#include <jansson.h>
 
 struct explanation {
 	const char *key; /* as it was asked */
@@ -16,21 +16,32 @@ struct explanation {
 	const struct evidence *evidence; /* with DESTINATION_OK */
 	struct verdict verdict;
 	const struct ruling *ruling;    /* the site's own rules for it, or NULL */
-	const char *reply;              /* what Postfix gets */
-	const char *would;              /* what it would get but for the mode monitor, or NULL */
-	const char *native;             /* what it gets with enforce = native */
-	const char *pinned;             /* and with enforce = pinned */
+	bool monitored;                 /* nothing is enforced: Postfix gets NOTFOUND */
+	struct reply reply;             /* what Postfix gets, or would get but for that */
+	struct reply native;            /* what it gets with enforce = native */
+	struct reply pinned;            /* and with enforce = pinned */
 	const char *not_pinned;         /* why these are the same where there is DANE, or empty */
 	const struct pin_settings *pin; /* with DESTINATION_OK, like the next two */
 	/* Is the trust anchor known of which this record has a digest? */
-	bool (*anchor_known)(void *context, const struct tlsa_record *record);
+	bool (*ta_known)(void *context, const struct tlsa_record *record);
 	void *context;
 	bool cached;
 	uint32_t now;
 };
 
-/* malloc()ed, at most `limit` bytes: beyond it details go, hosts first; NULL: no room, or no
- * memory. */
-char *explain_json(const struct explanation *explanation, size_t limit);
+/*
+ * An object that is at most `limit` bytes long as compact text: where it would be longer, hosts are
+ * left out. NULL: no room, or no memory.
+ */
+json_t *explain_object(const struct explanation *explanation, size_t limit);
+
+/*
+ * The same from an assessment, whose question asked for all there is; `finding` is as for
+ * reply_make_pinned(). When `*missing` is set and the assessment is from the cache there is no
+ * object: the lookup thread has to make something first.
+ */
+json_t *explain_assessment(struct reply_context *context, const char *key, size_t key_size,
+	enum destination_result parsed, const struct assessment *assessment,
+	const struct ta_file_finding *finding, bool *missing);
 
 #endif

@@ -5,8 +5,8 @@
 #include "common/site/action.h"
 #include "common/site/minimum.h"
 #include "common/site/submitters.h"
+#include "common/verdict/render.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 enum { SHOWN_MAX = 300 }; /* of the words of a failure [bytes]: they end in an SMTP reply */
@@ -21,13 +21,6 @@ static const char *const action_names[POLICY_ACTIONS] = {
 const char *policy_action_name(enum policy_action action)
 {
 	return action_names[action];
-}
-
-static void count(_Atomic uint64_t *counter)
-{
-	/* One writer: no locked instruction is needed. */
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
-		memory_order_relaxed);
 }
 
 /* --- the request --------------------------------------------------------------------------- */
@@ -73,7 +66,7 @@ static bool is_held(const struct conf *conf, const struct policy_attributes *att
 	return conf->rules != NULL && submitters_has(conf->policy.submitters, &person);
 }
 
-void policy_read(const struct policy *policy, const struct policy_attributes *attributes,
+void policy_read(const struct policy_service *service, const struct policy_attributes *attributes,
 	struct policy_request *request)
 {
 	struct policy_value recipient = attributes->values[POLICY_RECIPIENT];
@@ -83,110 +76,108 @@ void policy_read(const struct policy *policy, const struct policy_attributes *at
 	if (!request->asks)
 		return;
 	request->may_prepend = policy_request_may_prepend(attributes);
-	request->held = is_held(policy->conf, attributes);
+	request->held = is_held(service->context->conf, attributes);
 	if (!request->is_address)
-		request->place = cache_prefetch(policy->reader, &request->destination);
+		request->place = cache_prefetch(service->context->reader, &request->destination);
 }
 
-/* --- the answer ---------------------------------------------------------------------------- */
+/* --- the reply ----------------------------------------------------------------------------- */
 
-/* What applies to one request. */
-struct demand {
-	struct ruling ruling;
-	/* What the destination may fall short of; MINIMUM_NONE when it cannot. */
-	enum minimum_level minimum;
-};
+static struct assess_question question_of(const struct policy_request *request, bool held)
+{
+	return (struct assess_question){
+		.parsed = request->is_address ? DESTINATION_ADDRESS : DESTINATION_OK,
+		.destination = &request->destination,
+		.place = request->place,
+		.ruled = true,
+		/* What is known is told even where an exception decides. */
+		.thorough = true,
+		.depth = held ? ASSESS_FAILURES : ASSESS_STATUS,
+		.now = clock_wall(),
+	};
+}
 
-static struct demand find_demand(const struct policy *policy, const struct policy_request *request)
+/* What the destination may fall short of; MINIMUM_NONE when it cannot. */
+static enum minimum_level find_demand(
+	const struct policy_request *request, const struct ruling *ruling)
 {
 	static const struct verdict nothing = {VERDICT_NOTFOUND, REASON_NO_TLSA};
-	const struct rules *rules = policy->conf->rules;
-	const struct destination *destination = &request->destination;
-	struct demand demand = {.minimum = MINIMUM_NONE};
-	struct ruling *ruling = &demand.ruling;
 
-	if (rules == NULL)
-		return demand;
-	if (request->is_address)
-		rules_find_nameless(rules, ruling);
-	else
-		rules_find(
-			rules, destination->name, destination->name_length, clock_wall(), ruling);
+	if (ruling == NULL || !request->held || minimum_reached(ruling->minimum, nothing))
+		return MINIMUM_NONE;
 	/* An exception that no minimum overrules is what the site wants all the same. */
 	bool excepted =
 		ruling->exception != NULL &&
 		exception_effect(ruling->minimum, ruling->exception->level) != EXCEPTION_OVERRULED;
-	if (request->held && !excepted && !minimum_reached(ruling->minimum, nothing))
-		demand.minimum = ruling->minimum;
-	return demand;
+	return excepted ? MINIMUM_NONE : ruling->minimum;
 }
 
 /*
- * `out` has what is answered; in monitor mode it is told to the log and nothing is done. So an
+ * `out` has what is replied; in monitor mode it is told to the log and nothing is done. So an
  * administrator sees beforehand whose mail would not be taken.
  */
-static void settle(struct policy *policy, const struct policy_request *request,
+static void settle(struct policy_service *service, const struct policy_request *request,
 	enum policy_action action, struct text *out)
 {
-	bool monitored = policy->conf->dane.mode == MODE_MONITOR &&
+	struct policy_counters *counters = service->counters;
+	bool monitored = service->context->conf->dane.mode == MODE_MONITOR &&
 			 (action == POLICY_LACKING || action == POLICY_DEFER);
 
-	count(&policy->counters->replies[monitored ? POLICY_DUNNO : action]);
+	counter_add(&counters->replies[monitored ? POLICY_DUNNO : action], 1);
 	if (!monitored)
 		return;
-	count(&policy->counters->monitored);
+	counter_add(&counters->monitored, 1);
 	log_info("monitor: a recipient at %s would have been answered \"%.700s\"",
 		request->destination.name, out->bytes);
 	text_cut(out, 0);
 	text_add(out, "DUNNO");
 }
 
-static void answer_dunno(
-	struct policy *policy, const struct policy_request *request, struct text *out)
+static void reply_dunno(
+	struct policy_service *service, const struct policy_request *request, struct text *out)
 {
 	text_add(out, "DUNNO");
-	settle(policy, request, POLICY_DUNNO, out);
+	settle(service, request, POLICY_DUNNO, out);
 }
 
-static void answer_lacking(struct policy *policy, const struct policy_request *request,
-	const struct demand *demand, struct verdict verdict, struct text *out)
+static void reply_lacking(struct policy_service *service, const struct policy_request *request,
+	enum minimum_level minimum, struct verdict verdict, struct text *out)
 {
 	struct action_words words = {
 		.destination = request->destination.name,
-		.required = minimum_names[demand->minimum],
+		.required = minimum_names[minimum],
 		.offered = minimum_offer(verdict),
 		.reason = reason_name(verdict.reason),
 	};
 
-	action_render(policy->conf->policy.lacking, &words, out);
-	settle(policy, request, POLICY_LACKING, out);
+	action_render(service->context->conf->policy.lacking, &words, out);
+	settle(service, request, POLICY_LACKING, out);
 }
 
 /* A temporary failure, so that Postfix goes on where another restriction rejects for good. */
-static void answer_defer(struct policy *policy, const struct policy_request *request,
-	const struct demand *demand, const char *why, struct text *out)
+static void reply_defer(struct policy_service *service, const struct policy_request *request,
+	enum minimum_level minimum, const char *why, struct text *out)
 {
 	text_add_format(out,
 		"DEFER_IF_PERMIT 4.7.5 %s must be reached with TLS level %s, and whether it can be "
 		"is not known: %.*s",
-		request->destination.name, minimum_names[demand->minimum], SHOWN_MAX, why);
-	settle(policy, request, POLICY_DEFER, out);
+		request->destination.name, minimum_names[minimum], SHOWN_MAX, why);
+	settle(service, request, POLICY_DEFER, out);
 }
 
-static void answer_failure(struct policy *policy, const struct policy_request *request,
-	const struct demand *demand, const struct evidence *evidence, struct verdict verdict,
-	struct text *out)
+static void reply_failure(struct policy_service *service, const struct policy_request *request,
+	enum minimum_level minimum, const struct assessment *assessment, struct text *out)
 {
 	struct part_failure failure;
 	char words[SHOWN_MAX + 1];
 	struct text why;
 
 	text_init(&why, words, sizeof words);
-	if (evidence_failure(evidence, &failure))
+	if (evidence_failure(assessment->evidence, &failure))
 		render_failure(&why, &failure);
 	else
-		text_add(&why, reason_name(verdict.reason));
-	answer_defer(policy, request, demand, words, out);
+		text_add(&why, reason_name(assessment->verdict.reason));
+	reply_defer(service, request, minimum, words, out);
 }
 
 /* Mail to these comes back by itself: Postfix finds no host to send it to. */
@@ -196,146 +187,134 @@ static bool leads_nowhere(struct verdict verdict)
 	       verdict.reason == REASON_NXDOMAIN;
 }
 
-/* What the map native answers, rules included: `*reason` too. */
-static struct reply find_reply(const struct policy *policy, const struct demand *demand,
-	const struct decide_facts *facts, struct verdict verdict, enum reason *reason)
+/*
+ * What the map native replies. All of it is a name of DNS or a word from a table: nobody else's
+ * bytes get into a header.
+ */
+static void announce(struct policy_service *service, const struct policy_request *request,
+	const struct assessment *assessment, struct text *out)
 {
-	enum site_level site = (enum site_level)policy->conf->dane.site_level;
-	const struct ruling *ruling = &demand->ruling;
-	struct reply reply = {REPLY_NOTFOUND, NULL};
+	const struct conf *conf = service->context->conf;
+	struct reply reply = reply_make_native(service->context, assessment), excepted;
+	enum reason reason = assessment->verdict.reason;
 
-	*reason = verdict.reason;
-	if (policy->conf->dane.mode == MODE_MONITOR)
-		return reply;
-	if (!exception_reply(ruling, &reply))
-		return minimum_hold(
-			ruling->minimum, site, facts, verdict, render_native(verdict, site));
-	*reason = REASON_EXCEPTION;
-	return reply;
+	if (conf->dane.mode == MODE_MONITOR)
+		reply = reply_notfound();
+	else if (exception_reply(assessment->ruling, &excepted))
+		reason = REASON_EXCEPTION;
+	text_add_format(out, "PREPEND %s: destination=%s level=%s reason=%s",
+		conf->policy.announce_header, request->destination.name,
+		reply.kind == REPLY_OK ? tls_level_names[reply.level] : "site",
+		reason_name(reason));
+	settle(service, request, POLICY_PREPEND, out);
 }
 
-/* All of it is a name of DNS or a word from a table: nobody else's bytes get into a header. */
-static void announce(struct policy *policy, const struct policy_request *request,
-	const struct demand *demand, const struct decide_facts *facts, struct verdict verdict,
-	struct text *out)
+static void reply_from(struct policy_service *service, const struct policy_request *request,
+	enum minimum_level minimum, const struct assessment *assessment, struct text *out)
 {
-	enum reason reason;
-	struct reply reply = find_reply(policy, demand, facts, verdict, &reason);
-	const char *level = reply.kind == REPLY_OK ? reply.policy : "site";
+	struct verdict verdict = assessment->verdict;
+	bool lost = verdict.level == VERDICT_TEMP, held = minimum != MINIMUM_NONE;
 
-	text_add_format(out, "PREPEND %s: destination=%s level=%.*s reason=%s",
-		policy->conf->policy.announce_header, request->destination.name,
-		(int)strcspn(level, " "), level, reason_name(reason));
-	settle(policy, request, POLICY_PREPEND, out);
-}
-
-static struct verdict answer(struct policy *policy, const struct policy_request *request,
-	const struct demand *demand, const struct evidence *evidence, struct text *out)
-{
-	struct decide_facts facts;
-
-	evidence_facts(evidence, &facts);
-	struct verdict verdict = decide(&facts);
-	bool lost = verdict.level == VERDICT_TEMP, held = demand->minimum != MINIMUM_NONE;
 	if (lost && held)
-		answer_failure(policy, request, demand, evidence, verdict, out);
+		reply_failure(service, request, minimum, assessment, out);
 	else if (lost || leads_nowhere(verdict))
-		answer_dunno(policy, request, out);
-	else if (held && !minimum_reached(demand->minimum, verdict))
-		answer_lacking(policy, request, demand, verdict, out);
-	else if (policy->conf->policy.announce && request->may_prepend)
-		announce(policy, request, demand, &facts, verdict, out);
+		reply_dunno(service, request, out);
+	else if (held && !minimum_reached(minimum, verdict))
+		reply_lacking(service, request, minimum, verdict, out);
+	else if (service->context->conf->policy.announce && request->may_prepend)
+		announce(service, request, assessment, out);
 	else
-		answer_dunno(policy, request, out);
-	return verdict;
+		reply_dunno(service, request, out);
 }
 
-static enum cache_result answer_from_cache(struct policy *policy,
-	const struct policy_request *request, const struct demand *demand, struct text *out)
+/* With the cache; ASSESS_MISS when it has not everything. */
+static enum assess_state reply_from_cache(struct policy_service *service,
+	const struct policy_request *request, enum minimum_level minimum,
+	struct assessment *assessment, struct text *out)
 {
-	struct evidence evidence;
-	uint32_t now = clock_wall();
+	bool held = minimum != MINIMUM_NONE;
+	struct assess_question question = question_of(request, held);
 
-	evidence.destination = &request->destination;
-	enum cache_result cached =
-		cache_read(policy->reader, request->place, now, CACHE_STATUS, &evidence);
-
-	/* A failure is told in its own words, and these are not in the header. */
-	if (cached != CACHE_MISS && demand->minimum != MINIMUM_NONE &&
-		evidence_has_failure(&evidence)) {
-		cache_read_end(policy->reader);
-		cached = cache_read(policy->reader, request->place, now, CACHE_WHOLE, &evidence);
-	}
-	if (cached != CACHE_MISS)
-		answer(policy, request, demand, &evidence, out);
-	cache_read_end(policy->reader);
-	return cached;
+	assess_cache(assessment, &question, service->context->reader);
+	bool missed = assessment->state == ASSESS_MISS;
+	if (!missed)
+		reply_from(service, request, minimum, assessment, out);
+	else if (!held)
+		reply_dunno(service, request, out);
+	assess_end(service->context->reader);
+	counter_add(missed ? &service->counters->misses : &service->counters->hits, 1);
+	return assessment->state;
 }
 
-/* An address has no records, whatever DNS says. */
-static void answer_for_address(struct policy *policy, const struct policy_request *request,
-	const struct demand *demand, struct text *out)
+enum policy_state policy_reply(
+	struct policy_service *service, const struct policy_request *request, struct text *out)
 {
-	static const struct verdict none = {VERDICT_NOTFOUND, REASON_NOT_A_DESTINATION};
-
-	if (demand->minimum != MINIMUM_NONE)
-		answer_lacking(policy, request, demand, none, out);
-	else
-		answer_dunno(policy, request, out);
-}
-
-enum policy_result policy_answer(
-	struct policy *policy, const struct policy_request *request, struct text *out)
-{
-	const struct conf *conf = policy->conf;
+	const struct conf *conf = service->context->conf;
+	struct assessment assessment;
 
 	if (!request->asks) {
-		answer_dunno(policy, request, out);
-		return POLICY_ANSWERED;
+		reply_dunno(service, request, out);
+		return POLICY_REPLIED;
 	}
-	struct demand demand = find_demand(policy, request);
-	bool held = demand.minimum != MINIMUM_NONE;
-	if (request->is_address) {
-		answer_for_address(policy, request, &demand, out);
-		return POLICY_ANSWERED;
+	struct assess_question question = question_of(request, true);
+	assess_rules(&assessment, &question, conf);
+	enum minimum_level minimum = find_demand(request, assessment.ruling);
+	bool held = minimum != MINIMUM_NONE;
+	/* An address has no records, whatever DNS says. */
+	if (request->is_address && held) {
+		reply_lacking(service, request, minimum, assessment.verdict, out);
+		return POLICY_REPLIED;
 	}
-	if (!held && !conf->policy.warm && !conf->policy.announce) {
-		answer_dunno(policy, request, out);
-		return POLICY_ANSWERED;
+	if (request->is_address || (!held && !conf->policy.warm && !conf->policy.announce)) {
+		reply_dunno(service, request, out);
+		return POLICY_REPLIED;
 	}
-	enum cache_result cached = answer_from_cache(policy, request, &demand, out);
-	count(cached == CACHE_MISS ? &policy->counters->misses : &policy->counters->hits);
-	if (cached == CACHE_MISS && held)
+	enum assess_state state = reply_from_cache(service, request, minimum, &assessment, out);
+	if (state == ASSESS_MISS && held)
 		return POLICY_LOOKUP;
-	if (cached == CACHE_MISS)
-		answer_dunno(policy, request, out);
-	return cached != CACHE_HIT && (conf->policy.warm || held) ? POLICY_WARM : POLICY_ANSWERED;
+	return state != ASSESS_HIT && (conf->policy.warm || held) ? POLICY_WARM : POLICY_REPLIED;
 }
 
-void policy_finish(struct policy *policy, const struct policy_request *request,
-	const struct evidence *evidence, double seconds, struct text *out)
+void policy_finish(struct policy_service *service, const struct policy_request *request,
+	const struct lookup_answer *answer, double seconds, struct text *out)
 {
-	struct demand demand = find_demand(policy, request);
-	struct verdict verdict = answer(policy, request, &demand, evidence, out);
-	const char *key = request->destination.name, *reason = reason_name(verdict.reason);
+	struct assess_question question = question_of(request, true);
+	const char *key = request->destination.name;
+	struct assessment assessment;
 
-	if (verdict.level == VERDICT_TEMP)
-		log_warning("cannot tell what %s offers: reason=%s seconds=%.3f action=\"%.600s\"",
-			key, reason, seconds, out->bytes);
+	/* The rules once more: a reload may have come in between. */
+	assess_result(&assessment, &question, service->context->conf, &answer->evidence);
+	reply_from(service, request, find_demand(request, assessment.ruling), &assessment, out);
+	const char *reason = reason_name(assessment.verdict.reason);
+	if (assessment.verdict.level == VERDICT_TEMP)
+		(answer->deferral.quiet ? log_debug : log_warning)(
+			"cannot tell what %s offers: reason=%s seconds=%.3f deferred=%u "
+			"left_out=%u action=\"%.600s\"",
+			key, reason, seconds, answer->deferral.seconds, answer->deferral.left_out,
+			out->bytes);
 	else
 		log_info("looked up %s for a recipient: reason=%s seconds=%.3f action=\"%.200s\"",
 			key, reason, seconds, out->bytes);
 }
 
-void policy_give_up(struct policy *policy, const struct policy_request *request, const char *why,
-	struct text *out)
+void policy_give_up(struct policy_service *service, const struct policy_request *request,
+	const char *why, struct text *out)
 {
-	struct demand demand = find_demand(policy, request);
+	struct assess_question question = question_of(request, true);
+	struct deferral_note note = {.quiet = false};
+	const char *key = request->destination.name;
+	struct assessment assessment;
 
+	assess_rules(&assessment, &question, service->context->conf);
+	enum minimum_level minimum = find_demand(request, assessment.ruling);
 	/* A reload may have dropped the rule meanwhile. */
-	if (demand.minimum == MINIMUM_NONE)
-		answer_dunno(policy, request, out);
+	if (minimum == MINIMUM_NONE)
+		reply_dunno(service, request, out);
 	else
-		answer_defer(policy, request, &demand, why, out);
-	log_warning("cannot tell what %s offers: %s", request->destination.name, why);
+		reply_defer(service, request, minimum, why, out);
+	if (service->given_up != NULL)
+		note = deferral_note(service->given_up, key, clock_steady());
+	(note.quiet ? log_debug : log_warning)(
+		"cannot tell what %s offers: %s: deferred=%u left_out=%u", key, why, note.seconds,
+		note.left_out);
 }

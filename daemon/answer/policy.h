@@ -9,11 +9,12 @@
 #ifndef TLSAD_ANSWER_POLICY_H
 #define TLSAD_ANSWER_POLICY_H
 
+#include "common/base/counter.h"
 #include "common/base/text.h"
-#include "common/conf/conf.h"
-#include "common/verdict/evidence.h"
 #include "daemon/answer/policy_request.h"
-#include "daemon/cache/cache.h"
+#include "daemon/answer/reply.h"
+#include "daemon/lookup/lookup.h"
+#include "daemon/loop/deferral.h"
 
 enum {
 	/* Without `action=`. Postfix reads at most 8192 bytes a line, SMTP shows fewer. */
@@ -30,18 +31,18 @@ enum policy_action {
 
 /* Written by one serving thread alone; read by anybody. */
 struct policy_counters {
-	_Atomic uint64_t replies[POLICY_ACTIONS];
-	_Atomic uint64_t unreadable; /* requests that ended their connection */
-	_Atomic uint64_t monitored;  /* DUNNO instead of something else, [dane] mode = monitor */
-	_Atomic uint64_t hits;       /* destinations that the cache had, where it was asked */
-	_Atomic uint64_t misses;
+	counter replies[POLICY_ACTIONS];
+	counter unreadable; /* requests that ended their connection */
+	counter monitored;  /* DUNNO instead of something else, [dane] mode = monitor */
+	counter hits;       /* destinations that the cache had, where it was asked */
+	counter misses;
 };
 
-/* What one serving thread answers with; all of it belongs to the worker. */
-struct policy {
-	struct cache_reader *reader;
-	const struct conf *conf;
+/* What one serving thread replies with; what it points to belongs to the thread. */
+struct policy_service {
+	struct reply_context *context;
 	struct policy_counters *counters;
+	struct deferrals *given_up; /* replies without a lookup; NULL: each one has a log line */
 };
 
 /* A request as it was understood. Nothing points into its bytes. */
@@ -56,29 +57,29 @@ struct policy_request {
 };
 
 /*
- * Understand a request. What the answer needs is on its way from memory when this returns, so other
+ * Understand a request. What the reply needs is on its way from memory when this returns, so other
  * work may well come in between.
  */
-void policy_read(const struct policy *policy, const struct policy_attributes *attributes,
+void policy_read(const struct policy_service *service, const struct policy_attributes *attributes,
 	struct policy_request *request);
 
-enum policy_result {
-	POLICY_ANSWERED,
-	POLICY_WARM,   /* answered, and the destination should be looked up or refreshed */
-	POLICY_LOOKUP, /* not answered: look the destination up, then policy_finish() */
+enum policy_state {
+	POLICY_REPLIED,
+	POLICY_WARM,   /* replied, and the destination should be looked up or refreshed */
+	POLICY_LOOKUP, /* no reply yet: look the destination up, then policy_finish() */
 };
 
-/* Answer into `out` (at least POLICY_REPLY_MAX + 1 bytes) what can be answered at once. */
-enum policy_result policy_answer(
-	struct policy *policy, const struct policy_request *request, struct text *out);
+/* Reply into `out` (at least POLICY_REPLY_MAX + 1 bytes) what can be replied at once. */
+enum policy_state policy_reply(
+	struct policy_service *service, const struct policy_request *request, struct text *out);
 
-/* Answer with what a lookup has found, `seconds` after the request came. */
-void policy_finish(struct policy *policy, const struct policy_request *request,
-	const struct evidence *evidence, double seconds, struct text *out);
+/* Reply with what a lookup has found, `seconds` after the request came. */
+void policy_finish(struct policy_service *service, const struct policy_request *request,
+	const struct lookup_answer *answer, double seconds, struct text *out);
 
-/* Answer that nothing was found out, with these words. */
-void policy_give_up(struct policy *policy, const struct policy_request *request, const char *why,
-	struct text *out);
+/* Reply that nothing was found out, with these words. */
+void policy_give_up(struct policy_service *service, const struct policy_request *request,
+	const char *why, struct text *out);
 
 /* What an action is called where it is counted. */
 const char *policy_action_name(enum policy_action action);

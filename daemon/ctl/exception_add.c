@@ -68,7 +68,7 @@ int exception_add_run(struct ctl *ctl, const struct command *command, int count,
 	text_init(&text, value, sizeof value);
 	exception_print(&terms, &text);
 	json_t *object = json_object();
-	json_object_set_new(object, "level", json_string(exception_level_name(terms.level)));
+	json_object_set_new(object, "level", json_string(tls_level_names[terms.level]));
 	json_object_set_new(object, "until",
 		until == NULL ? json_null() : json_string(exception_print_date(terms.until, date)));
 	json_object_set_new(object, "why", json_string(terms.reason));

@@ -42,7 +42,7 @@ static void print_text(const struct conf *conf, uint32_t now)
 			: in_force ? SCREEN_WARNING
 				   : SCREEN_PLAIN,
 			exception->key, (unsigned)width, "%s%s%s, %s, %s:%u%s%s",
-			exception_level_name(exception->level), date[0] != '\0' ? " until " : "",
+			tls_level_names[exception->level], date[0] != '\0' ? " until " : "",
 			date, state, exception->place.file, exception->place.line,
 			exception->reason[0] != '\0' ? "; " : "", exception->reason);
 	}
@@ -55,7 +55,7 @@ static json_t *exception_object(
 	char date[EXCEPTION_DATE_SIZE];
 
 	json_object_set_new(object, "domain", json_string(exception->key));
-	json_object_set_new(object, "level", json_string(exception_level_name(exception->level)));
+	json_object_set_new(object, "level", json_string(tls_level_names[exception->level]));
 	json_object_set_new(object, "until",
 		exception->until == EXCEPTION_FOREVER
 			? json_null()

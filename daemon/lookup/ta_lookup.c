@@ -44,7 +44,7 @@ struct pin_settings pinning_settings(const struct conf *conf)
 			conf->dane.fingerprint_digest == DIGEST_SHA512 ? TLSA_SHA512 : TLSA_SHA256,
 		.anchors = conf->dane.tafile_dir[0] != '\0',
 		.learn = conf->dane.learn_trust_anchors,
-		.strict_site = conf->dane.site_level >= SITE_DANE_ONLY,
+		.strict_site = conf->dane.site_level >= TLS_LEVEL_DANE_ONLY,
 	};
 }
 

@@ -24,8 +24,8 @@ static void add_requests(struct text *out, const struct server_figures *figures)
 
 	exposition_family(
 		out, name, EXPOSITION_COUNTER, "Requests of socketmap clients, by map and answer.");
-	for (size_t map = 0; map <= SOCKETMAP_MAPS; map++) {
-		const char *map_name = map < SOCKETMAP_MAPS ? socketmap_map_name(map) : "unknown";
+	for (size_t map = 0; map <= MAP_COUNT; map++) {
+		const char *map_name = map < MAP_COUNT ? maps[map].name : "unknown";
 		for (size_t kind = 0; kind < REPLY_KIND_COUNT; kind++) {
 			struct exposition_label labels[] = {
 				{"map", map_name}, {"result", result_names[kind]}};
@@ -66,11 +66,6 @@ static void add_cache(struct text *out, const struct metrics_services *services,
 		"Entries that had to make room before they expired.", stored.evicted);
 }
 
-static uint64_t read_counter(const _Atomic uint64_t *counter)
-{
-	return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
 static void add_lookups(struct text *out, const struct lookup *lookup)
 {
 	static const char name[] = "tlsad_lookups_total";
@@ -81,16 +76,16 @@ static void add_lookups(struct text *out, const struct lookup *lookup)
 		out, name, EXPOSITION_COUNTER, "Destinations that were looked up, by reason.");
 	for (size_t reason = 0; reason < REASON_COUNT; reason++) {
 		struct exposition_label label = {"reason", reason_name((enum reason)reason)};
-		exposition_sample(out, name, &label, 1, read_counter(&counters->reasons[reason]));
+		exposition_sample(out, name, &label, 1, counter_read(&counters->reasons[reason]));
 	}
 	histogram_read(&counters->seconds, &seconds);
 	exposition_histogram(out, "tlsad_lookup_seconds",
 		"Time that it took to look a destination up.", &seconds);
 	exposition_number(out, "tlsad_lookups_inflight", EXPOSITION_GAUGE,
-		"Destinations that are being looked up.", read_counter(&counters->in_flight));
+		"Destinations that are being looked up.", counter_read(&counters->in_flight));
 	exposition_number(out, "tlsad_deferred_destinations", EXPOSITION_GAUGE,
 		"Destinations whose last answer was TEMP, and that are still asked for.",
-		read_counter(&counters->deferred));
+		counter_read(&counters->deferred));
 	exposition_number(out, "tlsad_deferred_longest_seconds", EXPOSITION_GAUGE,
 		"Time since the first TEMP answer of that which is deferred for longest.",
 		lookup_deferred_seconds(lookup));
@@ -109,7 +104,7 @@ static void add_dns(struct text *out, const struct lookup *lookup)
 				{"type", dns_counted_type_name((enum dns_counted_type)type)},
 				{"status", dns_status_name((enum dns_status)status)}};
 			exposition_sample(out, name, labels, 2,
-				read_counter(&counters->queries[type][status]));
+				counter_read(&counters->queries[type][status]));
 		}
 	}
 }

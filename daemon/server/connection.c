@@ -16,12 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void count(_Atomic uint64_t *counter)
-{
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
-		memory_order_relaxed);
-}
-
 /* It has done something at that time: to the end of the list of those that may have to go. */
 static void touch(struct connection *connection, uint64_t now)
 {
@@ -315,7 +309,7 @@ void connection_open(struct worker *worker, int fd, const struct protocol *proto
 	TAILQ_INSERT_TAIL(&worker->idle, connection, link);
 	worker->connection_count++;
 	atomic_fetch_add_explicit(worker->all_connections, 1, memory_order_relaxed);
-	count(&worker->counters.accepted);
+	counter_add(&worker->counters.accepted, 1);
 	event_assign(&connection->event, worker->base, fd, EV_READ | EV_PERSIST, handle_event,
 		connection);
 	if (event_add(&connection->event, NULL) != 0)

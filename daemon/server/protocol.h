@@ -22,7 +22,7 @@ struct batch {
 
 /* A request as its protocol understood it. */
 union request {
-	struct socketmap_request socketmap;
+	struct map_request map;
 	struct policy_request policy;
 };
 

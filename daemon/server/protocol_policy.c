@@ -50,7 +50,7 @@ static enum frame read_request(const struct worker *worker, const char *bytes, s
 /* The mail will be sent with the map policy's answer, so it is warmed with what that one needs. */
 static bool wants_pins(const struct worker *worker)
 {
-	return worker->socketmap.tafiles != NULL && worker->conf->dane.enforce == ENFORCE_PINNED;
+	return worker->context.ta_files != NULL && worker->conf->dane.enforce == ENFORCE_PINNED;
 }
 
 static enum request_result answer(
@@ -61,7 +61,7 @@ static enum request_result answer(
 	struct text text;
 
 	start_reply(worker, batch, &text);
-	switch (policy_answer(&worker->policy, request, &text)) {
+	switch (policy_reply(&worker->policy, request, &text)) {
 	case POLICY_LOOKUP:
 		if (wait_begin(connection, any, &request->destination, wants_pins(worker),
 			    worker->conf->policy.wait))
@@ -71,7 +71,7 @@ static enum request_result answer(
 	case POLICY_WARM:
 		worker_warm(worker, &request->destination, wants_pins(worker));
 		break;
-	case POLICY_ANSWERED:
+	case POLICY_REPLIED:
 		break;
 	}
 	end_reply(batch, &text);
@@ -86,8 +86,7 @@ static void finish(struct worker *worker, struct batch *batch, const struct wait
 
 	start_reply(worker, batch, &text);
 	if (answer != NULL)
-		policy_finish(
-			&worker->policy, request, &answer->evidence, wait_seconds(wait), &text);
+		policy_finish(&worker->policy, request, answer, wait_seconds(wait), &text);
 	else
 		policy_give_up(&worker->policy, request, why, &text);
 	end_reply(batch, &text);

@@ -1,12 +1,14 @@
 #include "common/base/clock.h"
 #include "common/base/netstring.h"
+#include "common/verdict/render.h"
+#include "daemon/answer/socketmap.h"
 #include "daemon/server/worker.h"
 
 #include <string.h>
 
 static void start_reply(struct worker *worker, const struct batch *batch, struct text *text)
 {
-	text_init(text, worker->output + batch->end + NETSTRING_HEAD, SOCKETMAP_REPLY_MAX);
+	text_init(text, worker->output + batch->end + NETSTRING_HEAD, RENDER_REPLY_MAX);
 }
 
 static void end_reply(struct worker *worker, struct batch *batch, const struct text *text)
@@ -33,7 +35,7 @@ static enum frame read_request(const struct worker *worker, const char *bytes, s
 	switch (netstring_parse(
 		bytes, size, SOCKETMAP_REQUEST_MAX, &payload, &payload_size, used)) {
 	case NETSTRING_COMPLETE:
-		socketmap_read(&worker->socketmap, payload, payload_size, &request->socketmap);
+		socketmap_read(&worker->maps, payload, payload_size, &request->map);
 		return FRAME_WHOLE;
 	case NETSTRING_PARTIAL:
 		return FRAME_PARTIAL;
@@ -42,30 +44,30 @@ static enum frame read_request(const struct worker *worker, const char *bytes, s
 	}
 }
 
-static bool wants_pins(const struct worker *worker, const struct socketmap_request *request)
+static bool wants_pins(const struct worker *worker, const struct map_request *request)
 {
-	return socketmap_wants_pins(&worker->socketmap, request);
+	return map_wants_pins(&worker->maps, request);
 }
 
 static enum request_result answer(
 	struct connection *connection, struct batch *batch, const union request *any)
 {
 	struct worker *worker = connection->worker;
-	const struct socketmap_request *request = &any->socketmap;
+	const struct map_request *request = &any->map;
 	struct text text;
 
 	start_reply(worker, batch, &text);
-	switch (socketmap_answer(&worker->socketmap, request, &text)) {
-	case SOCKETMAP_LOOKUP:
+	switch (map_reply(&worker->maps, request, &text)) {
+	case MAP_LOOKUP:
 		if (wait_begin(
 			    connection, any, &request->destination, wants_pins(worker, request), 0))
 			return REQUEST_WAITS;
-		socketmap_give_up(&worker->socketmap, request, "out of memory", 0, &text);
+		map_give_up(&worker->maps, request, "out of memory", 0, &text);
 		break;
-	case SOCKETMAP_REFRESH:
+	case MAP_REFRESH:
 		worker_warm(worker, &request->destination, wants_pins(worker, request));
 		break;
-	case SOCKETMAP_ANSWERED:
+	case MAP_REPLIED:
 		break;
 	}
 	end_reply(worker, batch, &text);
@@ -76,7 +78,7 @@ static enum request_result answer(
 static void finish(struct worker *worker, struct batch *batch, const struct wait *wait,
 	const struct lookup_answer *answer, const char *why)
 {
-	const struct socketmap_request *request = &wait->request.socketmap;
+	const struct map_request *request = &wait->request.map;
 	struct text text;
 
 	uint64_t took = clock_exact_us() - wait->since;
@@ -84,10 +86,9 @@ static void finish(struct worker *worker, struct batch *batch, const struct wait
 
 	start_reply(worker, batch, &text);
 	if (answer != NULL)
-		socketmap_finish(&worker->socketmap, request, &answer->evidence, &answer->file,
-			&answer->deferral, seconds, &text);
+		map_finish(&worker->maps, request, answer, seconds, &text);
 	else
-		socketmap_give_up(&worker->socketmap, request, why, seconds, &text);
+		map_give_up(&worker->maps, request, why, seconds, &text);
 	end_reply(worker, batch, &text);
 	histogram_add(&worker->counters.seconds, took, 1);
 }

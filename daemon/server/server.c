@@ -54,12 +54,6 @@ struct server {
 
 /* --- accepting ----------------------------------------------------------------------------- */
 
-static void count(_Atomic uint64_t *counter)
-{
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
-		memory_order_relaxed);
-}
-
 static bool close_longest_idle(struct worker *worker)
 {
 	struct connection *oldest = TAILQ_FIRST(&worker->idle);
@@ -162,7 +156,7 @@ static void take_connection(
 
 	if (listener->inet) {
 		if (!access_allowed(worker->conf, peer)) {
-			count(&worker->counters.refused);
+			counter_add(&worker->counters.refused, 1);
 			access_log_refusal(peer, size);
 			close(fd);
 			return;
@@ -266,8 +260,7 @@ static void take_message(void *context, struct message *message)
 	case MESSAGE_CONF:
 		conf_release(worker->conf);
 		worker->conf = ((struct conf_message *)message)->conf;
-		worker->socketmap.conf = worker->conf;
-		worker->policy.conf = worker->conf;
+		worker->context.conf = worker->conf;
 		break;
 	case MESSAGE_EVICT_IDLE:
 		if (over_limit(worker))
@@ -327,8 +320,8 @@ static void worker_free(struct worker *worker)
 	heartbeat_free(worker->heartbeat);
 	if (worker->mailbox.wake >= 0)
 		mailbox_clear(&worker->mailbox);
-	cache_reader_free(worker->socketmap.reader);
-	deferrals_free(worker->socketmap.given_up);
+	cache_reader_free(worker->context.reader);
+	deferrals_free(worker->maps.given_up);
 	if (worker->base != NULL)
 		event_base_free(worker->base);
 	conf_release(worker->conf);
@@ -394,16 +387,15 @@ static struct worker *worker_new(
 	worker->lookup = lookup;
 	worker->cache = cache;
 	worker->conf = conf_hold(server->conf);
-	worker->socketmap.conf = worker->conf;
-	worker->socketmap.tafiles = tafiles;
-	worker->socketmap.counters = &worker->counters.socketmap;
-	worker->socketmap.reader = cache_reader_new(cache);
-	worker->policy.conf = worker->conf;
+	worker->context.conf = worker->conf;
+	worker->context.ta_files = tafiles;
+	worker->context.reader = cache_reader_new(cache);
+	worker->maps.context = worker->policy.context = &worker->context;
+	worker->maps.counters = &worker->counters.maps;
 	worker->policy.counters = &worker->counters.policy;
-	worker->policy.reader = worker->socketmap.reader;
-	worker->socketmap.given_up = deferrals_new();
+	worker->maps.given_up = worker->policy.given_up = deferrals_new();
 	worker->base = make_base();
-	if (worker->socketmap.reader != NULL && worker->socketmap.given_up != NULL &&
+	if (worker->context.reader != NULL && worker->maps.given_up != NULL &&
 		worker->base != NULL &&
 		mailbox_init(&worker->mailbox, worker->base, take_message, worker)) {
 		worker->tick = event_new(worker->base, -1, EV_PERSIST, tick, worker);
@@ -590,22 +582,17 @@ uint32_t server_heartbeat_age(const struct server *server)
 	return oldest;
 }
 
-static uint64_t read_counter(const _Atomic uint64_t *counter)
-{
-	return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
 static void add_policy(struct policy_figures *figures, const struct policy_counters *counters)
 {
 	for (size_t action = 0; action < POLICY_ACTIONS; action++) {
-		uint64_t replies = read_counter(&counters->replies[action]);
+		uint64_t replies = counter_read(&counters->replies[action]);
 		figures->replies[action] += replies;
 		figures->requests += replies;
 	}
-	figures->unreadable += read_counter(&counters->unreadable);
-	figures->monitored += read_counter(&counters->monitored);
-	figures->hits += read_counter(&counters->hits);
-	figures->misses += read_counter(&counters->misses);
+	figures->unreadable += counter_read(&counters->unreadable);
+	figures->monitored += counter_read(&counters->monitored);
+	figures->hits += counter_read(&counters->hits);
+	figures->misses += counter_read(&counters->misses);
 }
 
 void server_figures(const struct server *server, struct server_figures *figures)
@@ -615,19 +602,18 @@ void server_figures(const struct server *server, struct server_figures *figures)
 	figures->connections = atomic_load(&server->connections);
 	for (unsigned i = 0; i < server->worker_count; i++) {
 		const struct worker_counters *counters = &server->workers[i]->counters;
-		figures->accepted += read_counter(&counters->accepted);
-		figures->refused += read_counter(&counters->refused);
-		figures->hits += read_counter(&counters->socketmap.hits);
-		figures->misses += read_counter(&counters->socketmap.misses);
-		figures->invalid += read_counter(&counters->socketmap.invalid);
+		figures->accepted += counter_read(&counters->accepted);
+		figures->refused += counter_read(&counters->refused);
+		figures->hits += counter_read(&counters->maps.hits);
+		figures->misses += counter_read(&counters->maps.misses);
+		figures->invalid += counter_read(&counters->maps.invalid);
 		for (size_t kind = 0; kind < REPLY_KIND_COUNT; kind++)
-			figures->would[kind] += read_counter(&counters->socketmap.would[kind]);
+			figures->would[kind] += counter_read(&counters->maps.would[kind]);
 		add_policy(&figures->policy, &counters->policy);
 		histogram_read(&counters->seconds, &figures->seconds);
-		for (size_t map = 0; map <= SOCKETMAP_MAPS; map++) {
+		for (size_t map = 0; map <= MAP_COUNT; map++) {
 			for (size_t kind = 0; kind < REPLY_KIND_COUNT; kind++) {
-				uint64_t replies =
-					read_counter(&counters->socketmap.replies[map][kind]);
+				uint64_t replies = counter_read(&counters->maps.replies[map][kind]);
 				figures->by_map[map][kind] += replies;
 				figures->replies[kind] += replies;
 				figures->requests += replies;

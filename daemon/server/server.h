@@ -65,7 +65,7 @@ struct server_figures {
 	uint64_t
 		would[REPLY_KIND_COUNT]; /* with [dane] mode = monitor, what they would have been */
 	struct policy_figures policy;
-	uint64_t by_map[SOCKETMAP_MAPS + 1][REPLY_KIND_COUNT]; /* last: unknown maps */
+	uint64_t by_map[MAP_COUNT + 1][REPLY_KIND_COUNT]; /* last: unknown maps */
 	struct histogram_figures seconds;
 };
 

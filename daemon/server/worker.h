@@ -24,14 +24,14 @@ enum {
 	LISTENERS_MAX = 2 * CONF_LIST_MAX,
 	/* Replies of one read(2)'s requests; the longest one always fits behind OUTPUT_FLUSH. */
 	OUTPUT_FLUSH = 65536,
-	OUTPUT_SIZE = OUTPUT_FLUSH + SOCKETMAP_REPLY_MAX + 16,
+	OUTPUT_SIZE = OUTPUT_FLUSH + RENDER_REPLY_MAX + 16,
 };
 
 /* Written by one thread alone; read by anybody. */
 struct worker_counters {
 	_Atomic uint64_t accepted;
 	_Atomic uint64_t refused;
-	struct socketmap_counters socketmap;
+	struct map_counters maps;
 	struct policy_counters policy;
 	struct histogram seconds; /* of all requests */
 };
@@ -106,8 +106,9 @@ struct worker {
 	struct lookup *lookup;
 	struct cache *cache;
 	struct conf *conf;
-	struct socketmap socketmap;
-	struct policy policy;
+	struct reply_context context; /* of both services */
+	struct map_service maps;
+	struct policy_service policy;
 	struct complaints complaints;
 	struct listener listeners[LISTENERS_MAX];
 	size_t listener_count;

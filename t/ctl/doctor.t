@@ -634,7 +634,7 @@ sub several
 sub maps
 {
 	my $source = Tlsad::Process::source_directory();
-	my @daemon = Namespace::read_file("$source/daemon/answer/socketmap.c") =~ /^\t\{"([\w-]+)", FORM_/mg;
+	my @daemon = Namespace::read_file("$source/daemon/answer/maps.c") =~ /^\t\{"([\w-]+)", MAP_/mg;
 	my ($table) = Namespace::read_file("$source/daemon/ctl/doctor/tables.c") =~ /maps\[\] = \{\n(.*?)\n\};/s;
 	is(join(' ', sort($table =~ /\{"([\w-]+)"/g)), join(' ', sort @daemon), 'the same maps');
 }

@@ -188,8 +188,8 @@ sub check_daemon_page
 {
 	my $page = read_file("$source/daemon/tlsad.8");
 	my %tagged = map { $_ => 1 } $page =~ /^\.It Cm (\S+)/mg;
-	my ($maps) = read_file("$source/daemon/answer/socketmap.c") =~
-		/struct socketmap_map maps\[.*?\] = \{\n(.*?)\n\};/s;
+	my ($maps) = read_file("$source/daemon/answer/maps.c") =~
+		/struct map maps\[.*?\] = \{\n(.*?)\n\};/s;
 	my @maps = ($maps // '') =~ /\{"(\w+)",/g;
 	cmp_ok(scalar(@maps), '>', 3, 'the table of maps can be read');
 	ok($tagged{$_}, "map $_") for @maps;

@@ -81,7 +81,7 @@ static int find_level(const char *name)
 /* No answer of tlsad's is weaker than these. */
 static bool is_at_most_dane(int level)
 {
-	return level == SITE_NONE || level == SITE_MAY || level == SITE_DANE;
+	return level == TLS_LEVEL_NONE || level == TLS_LEVEL_MAY || level == TLS_LEVEL_DANE;
 }
 
 static void examine_level(const struct examination *examination)
@@ -89,7 +89,7 @@ static void examine_level(const struct examination *examination)
 	const char *name = security_level(examination);
 	int site = examination->doctor->conf->dane.site_level, level = find_level(name);
 
-	if (level == SITE_NONE) {
+	if (level == TLS_LEVEL_NONE) {
 		examination_add(examination, DOCTOR_SECURITY_LEVEL, MAIL_SECURITY_LEVEL,
 			DOCTOR_WARNING,
 			"smtp_tls_security_level is none: no TLS where tlsad has no opinion");

@@ -28,11 +28,20 @@ static void end(void)
 		free(bytes[--byte_count]);
 }
 
+static char *line_of(const struct explanation *explanation, size_t limit)
+{
+	json_t *object = explain_object(explanation, limit);
+	char *line = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+
+	json_decref(object);
+	return line;
+}
+
 /* The line, checked for what every line must be, parsed. */
 static json_t *explain(const char *what, const struct explanation *explanation, size_t limit)
 {
 	json_error_t error;
-	char *line = explain_json(explanation, limit);
+	char *line = line_of(explanation, limit);
 
 	ok(line != NULL && strlen(line) <= limit, "%s: %zu bytes, the limit is %zu", what,
 		line != NULL ? strlen(line) : 0, limit);
@@ -63,24 +72,31 @@ static json_int_t number_of(const json_t *object, const char *member)
 
 static struct pin_settings pin = {.digest = TLSA_SHA256, .anchors = true, .learn = true};
 
-static bool anchor_known(void *context, const struct tlsa_record *record)
+static bool ta_known(void *context, const struct tlsa_record *record)
 {
 	return context == &pin && record->data[0] == 0xde;
 }
 
+static struct pins pins = {
+	.form = PIN_FINGERPRINTS, .count = 1, .size = 2, .entries = {0xde, 0xad}};
+
 static struct explanation explanation_of(
-	enum verdict_level level, enum reason reason, const char *reply)
+	enum verdict_level level, enum reason reason, struct reply reply)
 {
+	struct reply pinned = reply_level(TLS_LEVEL_FINGERPRINT);
+
+	pinned.match = MATCH_DIGESTS;
+	pinned.pins = &pins;
 	return (struct explanation){
 		.parsed = DESTINATION_OK,
 		.evidence = &evidence,
 		.verdict = {level, reason},
 		.reply = reply,
 		.native = reply,
-		.pinned = "OK fingerprint match=DE:AD",
+		.pinned = pinned,
 		.not_pinned = "because",
 		.pin = &pin,
-		.anchor_known = anchor_known,
+		.ta_known = ta_known,
 		.context = &pin,
 		.cached = true,
 		.now = PARTS_NOW + 100,
@@ -134,8 +150,8 @@ static void test_domain(void)
 {
 	static struct mx_host hosts[] = {{10, "mx1.example.com"}, {20, "mx2.example.com"}};
 	struct part_times times = parts_times(), stale = parts_times();
-	struct explanation explanation =
-		explanation_of(VERDICT_DANE_ONLY, REASON_DANE_FULL, "OK dane-only");
+	struct explanation explanation = explanation_of(
+		VERDICT_DANE_ONLY, REASON_DANE_FULL, reply_level(TLS_LEVEL_DANE_ONLY));
 
 	stale.flags = PART_STALE;
 	stale.expires = PARTS_NOW + 130;
@@ -227,14 +243,15 @@ static void test_pins(void)
 		{TLSA_USABLE, sizeof other, other}};
 	static const char *const anchors[] = {"learned", "unknown", "published", "(none)"};
 	struct part_times times = parts_times();
-	struct explanation explanation =
-		explanation_of(VERDICT_DANE_ONLY, REASON_DANE_FULL, "OK dane-only");
+	struct explanation explanation = explanation_of(
+		VERDICT_DANE_ONLY, REASON_DANE_FULL, reply_level(TLS_LEVEL_DANE_ONLY));
 	struct host_facts facts;
 	char long_reply[20000];
 
 	memset(long_reply, 'x', sizeof long_reply - 1);
 	long_reply[sizeof long_reply - 1] = '\0';
-	explanation.pinned = long_reply;
+	explanation.pinned =
+		(struct reply){.kind = REPLY_OK, .content = REPLY_TEXT, .text = long_reply};
 	begin("[mx.example.com]");
 	evidence_list_hosts(&evidence);
 	parts_host_facts(&facts, HOST_USABLE, "mx.example.com", tlsa, 4);
@@ -264,7 +281,7 @@ static void test_others(void)
 {
 	struct part_times times = parts_times();
 	struct explanation explanation =
-		explanation_of(VERDICT_TEMP, REASON_TIMEOUT, "TEMP example.com MX: timeout");
+		explanation_of(VERDICT_TEMP, REASON_TIMEOUT, reply_temp("example.com MX: timeout"));
 
 	begin("example.com");
 	add_mx(MX_FAILED, NULL, 0, &times);
@@ -298,9 +315,9 @@ static void test_no_destination(void)
 		.key = key,
 		.parsed = DESTINATION_INVALID,
 		.verdict = {VERDICT_NOTFOUND, REASON_NOT_A_DESTINATION},
-		.reply = "NOTFOUND ",
-		.native = "NOTFOUND ",
-		.pinned = "NOTFOUND ",
+		.reply = reply_notfound(),
+		.native = reply_notfound(),
+		.pinned = reply_notfound(),
 		.not_pinned = "",
 	};
 
@@ -331,8 +348,8 @@ static void test_limits(void)
 	static struct mx_host hosts[PART_HOSTS_MAX];
 	static const size_t limits[] = {1000000, 99000, 50000, 20000, 10000, 5000, 2500};
 	struct part_times times = parts_times();
-	struct explanation explanation =
-		explanation_of(VERDICT_DANE_ONLY, REASON_DANE_FULL, "OK dane-only");
+	struct explanation explanation = explanation_of(
+		VERDICT_DANE_ONLY, REASON_DANE_FULL, reply_level(TLS_LEVEL_DANE_ONLY));
 
 	for (size_t i = 0; i < PART_HOSTS_MAX; i++) {
 		hosts[i].preference = (uint16_t)i;
@@ -359,7 +376,7 @@ static void test_limits(void)
 	/* Not even the frame fits: then there is no line, and never one over the limit. */
 	many_begin("limits that nothing fits in");
 	for (size_t limit = 0; limit < 300; limit += 50) {
-		char *line = explain_json(&explanation, limit);
+		char *line = line_of(&explanation, limit);
 		many(line == NULL || strlen(line) <= limit, "limit %zu: %zu bytes", limit,
 			line != NULL ? strlen(line) : 0);
 		free(line);
@@ -373,7 +390,7 @@ static void test_damaged(void)
 {
 	struct part_times times = parts_times();
 	struct explanation explanation =
-		explanation_of(VERDICT_DANE_ONLY, REASON_DANE_FULL, "OK dane");
+		explanation_of(VERDICT_DANE_ONLY, REASON_DANE_FULL, reply_level(TLS_LEVEL_DANE));
 	uint64_t state = 0xabcdef;
 
 	begin("[mx.example.com]");
@@ -391,7 +408,7 @@ static void test_damaged(void)
 				(uint8_t)tap_random(&state);
 		if (!part_open(&evidence.hosts[0].part, PART_HOST, piece, size))
 			bail_out("a changed part does not open");
-		char *line = explain_json(&explanation, LIMIT);
+		char *line = line_of(&explanation, LIMIT);
 		json_t *object = line != NULL ? json_loads(line, JSON_ALLOW_NUL, NULL) : NULL;
 		many(object != NULL, "round %zu: %.100s", round, line != NULL ? line : "no line");
 		json_decref(object);

@@ -172,7 +172,7 @@ static void test_defaults(void)
 			!conf->resolver.query_localhost && conf->resolver.timeout == 20 &&
 			conf->resolver.options[0] == '\0',
 		"[resolver] in its struct");
-	ok(conf->dane.site_level == SITE_DANE && !conf->sts.enable &&
+	ok(conf->dane.site_level == TLS_LEVEL_DANE && !conf->sts.enable &&
 			conf->cache.max_size == UINT64_C(1) << 30 && conf->cache.min_ttl == 30 &&
 			conf->cache.max_ttl == 86400 && conf->cache.failure_ttl == 30 &&
 			conf->cache.prefetch == 10 && conf->cache.serve_stale == 3600 &&
@@ -839,7 +839,7 @@ static void test_rules(void)
 	rules_find(conf->rules, "example.org", 11, 0, &ruling);
 	is_number(ruling.minimum, MINIMUM_NONE, "an override replaces a rule");
 	exception = find_exception(conf, "example.com");
-	ok(exception->level == SITE_ENCRYPT && exception->place.line == 0, "or is a new one");
+	ok(exception->level == TLS_LEVEL_ENCRYPT && exception->place.line == 0, "or is a new one");
 	is_string(exception->reason, "of the command line", "with its reason");
 	conf_release(conf);
 

@@ -11,30 +11,30 @@
 
 static const struct {
 	const char *text;
-	enum site_level level;
+	enum tls_level level;
 	uint32_t until;
 	const char *reason;
 } good[] = {
-	{"none", SITE_NONE, EXCEPTION_FOREVER, ""},
-	{"may", SITE_MAY, EXCEPTION_FOREVER, ""},
-	{"encrypt", SITE_ENCRYPT, EXCEPTION_FOREVER, ""},
-	{"dane", SITE_DANE, EXCEPTION_FOREVER, ""},
-	{"dane-only", SITE_DANE_ONLY, EXCEPTION_FOREVER, ""},
-	{"verify", SITE_VERIFY, EXCEPTION_FOREVER, ""},
-	{"secure", SITE_SECURE, EXCEPTION_FOREVER, ""},
-	{"  MAY  ", SITE_MAY, EXCEPTION_FOREVER, ""},
-	{"may until 2026-12-31", SITE_MAY, NEW_YEARS_EVE + DAY, ""},
-	{"may UNTIL\t2026-12-31", SITE_MAY, NEW_YEARS_EVE + DAY, ""},
-	{"may until 2026-12-31T18:00Z", SITE_MAY, NEW_YEARS_EVE + 18 * 3600, ""},
-	{"may until 2026-12-31T18:00:07Z", SITE_MAY, NEW_YEARS_EVE + 18 * 3600 + 7, ""},
-	{"may until 2028-02-29", SITE_MAY, 1835481600u, ""},
-	{"may until 1970-01-01", SITE_MAY, DAY, ""},
-	{"may until 2106-02-06", SITE_MAY, 4294944000u, ""},
-	{"may;broken", SITE_MAY, EXCEPTION_FOREVER, "broken"},
-	{"may ; ticket 4711; until spring ; k\xc3\xbcrzer", SITE_MAY, EXCEPTION_FOREVER,
+	{"none", TLS_LEVEL_NONE, EXCEPTION_FOREVER, ""},
+	{"may", TLS_LEVEL_MAY, EXCEPTION_FOREVER, ""},
+	{"encrypt", TLS_LEVEL_ENCRYPT, EXCEPTION_FOREVER, ""},
+	{"dane", TLS_LEVEL_DANE, EXCEPTION_FOREVER, ""},
+	{"dane-only", TLS_LEVEL_DANE_ONLY, EXCEPTION_FOREVER, ""},
+	{"verify", TLS_LEVEL_VERIFY, EXCEPTION_FOREVER, ""},
+	{"secure", TLS_LEVEL_SECURE, EXCEPTION_FOREVER, ""},
+	{"  MAY  ", TLS_LEVEL_MAY, EXCEPTION_FOREVER, ""},
+	{"may until 2026-12-31", TLS_LEVEL_MAY, NEW_YEARS_EVE + DAY, ""},
+	{"may UNTIL\t2026-12-31", TLS_LEVEL_MAY, NEW_YEARS_EVE + DAY, ""},
+	{"may until 2026-12-31T18:00Z", TLS_LEVEL_MAY, NEW_YEARS_EVE + 18 * 3600, ""},
+	{"may until 2026-12-31T18:00:07Z", TLS_LEVEL_MAY, NEW_YEARS_EVE + 18 * 3600 + 7, ""},
+	{"may until 2028-02-29", TLS_LEVEL_MAY, 1835481600u, ""},
+	{"may until 1970-01-01", TLS_LEVEL_MAY, DAY, ""},
+	{"may until 2106-02-06", TLS_LEVEL_MAY, 4294944000u, ""},
+	{"may;broken", TLS_LEVEL_MAY, EXCEPTION_FOREVER, "broken"},
+	{"may ; ticket 4711; until spring ; k\xc3\xbcrzer", TLS_LEVEL_MAY, EXCEPTION_FOREVER,
 		"ticket 4711; until spring ; k\xc3\xbcrzer"},
-	{"encrypt until 2026-12-31;", SITE_ENCRYPT, NEW_YEARS_EVE + DAY, ""},
-	{"encrypt until 2026-12-31 ; x", SITE_ENCRYPT, NEW_YEARS_EVE + DAY, "x"},
+	{"encrypt until 2026-12-31;", TLS_LEVEL_ENCRYPT, NEW_YEARS_EVE + DAY, ""},
+	{"encrypt until 2026-12-31 ; x", TLS_LEVEL_ENCRYPT, NEW_YEARS_EVE + DAY, "x"},
 };
 
 static const struct {
@@ -86,7 +86,7 @@ static void check_good(void)
 		many(read && terms.level == good[i].level && terms.until == good[i].until &&
 				strcmp(terms.reason, good[i].reason) == 0,
 			"%s: %s, until %u (expected %u), %s", good[i].text,
-			read ? exception_level_name(terms.level) : error, terms.until,
+			read ? tls_level_names[terms.level] : error, terms.until,
 			good[i].until, read ? terms.reason : "");
 		text_init(&text, printed, sizeof printed);
 		exception_print(&terms, &text);

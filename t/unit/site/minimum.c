@@ -1,5 +1,6 @@
 /*
- * floor: the whole table, every minimum with every kind of destination and every level of the site.
+ * minimum: the whole table, every minimum with every kind of destination and every level of the
+ * site.
  */
 #include "common/site/minimum.h"
 
@@ -38,7 +39,7 @@ static const struct sort sorts[] = {
 	{"bogus", DESTINATION_DOMAIN, MX_FAILED, DNS_SECURE, "", REASON_BOGUS},
 };
 
-enum { SORTS = sizeof sorts / sizeof sorts[0], SITES = SITE_SECURE + 1 };
+enum { SORTS = sizeof sorts / sizeof sorts[0], SITES = TLS_LEVEL_SECURE + 1 };
 
 static const char *const site_names[SITES] = {
 	"none", "may", "encrypt", "dane", "dane-only", "fingerprint", "verify", "secure"};
@@ -58,7 +59,7 @@ static struct decide_facts facts_of(const struct sort *sort)
 	return facts;
 }
 
-/* --- the law ------------------------------------------------------------------------------- */
+/* --- the table ------------------------------------------------------------------------------- */
 
 /*
  * Answers by site level, in the order none, may, encrypt, dane, dane-only, fingerprint, verify,
@@ -67,7 +68,7 @@ static struct decide_facts facts_of(const struct sort *sort)
 static const struct {
 	const char *sort;
 	const char *answers[MINIMUM_COUNT];
-} law[] = {
+} table[] = {
 	/*                    none        encrypted   authenticated dane */
 	{"full", {"DDDDDDDD", "DDDDDDDD", "DDDDDDDD", "DDDDDDDD"}},
 	{"full, one failed", {"DDDDDDDD", "DDDDDDDD", "DDDDDDDD", "DDDDDDDD"}},
@@ -96,11 +97,9 @@ static char letter(struct reply reply)
 		return 'N';
 	if (reply.kind == REPLY_TEMP)
 		return 'T';
-	if (strcmp(reply.policy, "dane-only") == 0)
-		return 'D';
-	if (strcmp(reply.policy, "secure match=nexthop:dot-nexthop") == 0)
-		return 's';
-	return reply.policy[0];
+	if (reply.match == MATCH_NEXTHOP)
+		return reply.level == TLS_LEVEL_SECURE ? 's' : '?';
+	return reply.level == TLS_LEVEL_DANE_ONLY ? 'D' : tls_level_names[reply.level][0];
 }
 
 static void check_native(void)
@@ -110,17 +109,17 @@ static void check_native(void)
 		struct decide_facts facts = facts_of(&sorts[i]);
 		struct verdict verdict = decide(&facts);
 
-		many(verdict.reason == sorts[i].reason && strcmp(sorts[i].name, law[i].sort) == 0,
+		many(verdict.reason == sorts[i].reason && strcmp(sorts[i].name, table[i].sort) == 0,
 			"%s: %s", sorts[i].name, reason_name(verdict.reason));
 		for (int minimum = 0; minimum < MINIMUM_COUNT; minimum++) {
 			for (int site = 0; site < SITES; site++) {
 				struct reply reply = minimum_hold((enum minimum_level)minimum,
-					(enum site_level)site, &facts, verdict,
-					render_native(verdict, (enum site_level)site));
-				many(letter(reply) == law[i].answers[minimum][site],
+					(enum tls_level)site, &facts, verdict,
+					reply_from_verdict(verdict, (enum tls_level)site, NULL));
+				many(letter(reply) == table[i].answers[minimum][site],
 					"%s, minimum %s, site %s: %c, expected %c", sorts[i].name,
 					minimum_names[minimum], site_names[site], letter(reply),
-					law[i].answers[minimum][site]);
+					table[i].answers[minimum][site]);
 			}
 		}
 	}
@@ -133,7 +132,7 @@ static void check_native(void)
  * How strong an answer is for the weakest host that Postfix may use, said once more and in another
  * way: 0 nothing, 1 TLS, 2 TLS with somebody whose name the domain vouches for, 3 DANE.
  */
-static int strength(char answer, enum site_level site, const struct sort *sort)
+static int strength(char answer, enum tls_level site, const struct sort *sort)
 {
 	static const int of_site[SITES] = {0, 0, 1, 0, 3, 2, 1, 2};
 	bool signed_mx = sort->reason != REASON_DANE_INSECURE_MX && sort->reason != REASON_INSECURE;
@@ -150,7 +149,7 @@ static int strength(char answer, enum site_level site, const struct sort *sort)
 			       ? 1
 			       : 0;
 	case 'N':
-		return site == SITE_DANE ? strength('d', SITE_NONE, sort) : of_site[site];
+		return site == TLS_LEVEL_DANE ? strength('d', TLS_LEVEL_NONE, sort) : of_site[site];
 	default:
 		return 3; /* nothing is sent */
 	}
@@ -165,8 +164,8 @@ static void check_strength(void)
 
 		for (int minimum = 0; minimum < MINIMUM_COUNT; minimum++) {
 			for (int level = 0; level < SITES; level++) {
-				enum site_level site = (enum site_level)level;
-				struct reply before = render_native(verdict, site);
+				enum tls_level site = (enum tls_level)level;
+				struct reply before = reply_from_verdict(verdict, site, NULL);
 				struct reply after = minimum_hold(
 					(enum minimum_level)minimum, site, &facts, verdict, before);
 				int reached = strength(letter(after), site, &sorts[i]);
@@ -202,8 +201,8 @@ static void check_pinned(void)
 		for (int minimum = 0; minimum < MINIMUM_COUNT; minimum++) {
 			for (int site = 0; site < SITES; site++) {
 				struct reply reply = minimum_hold((enum minimum_level)minimum,
-					(enum site_level)site, &facts, verdict,
-					render_encrypt((enum site_level)site));
+					(enum tls_level)site, &facts, verdict,
+					reply_encrypt((enum tls_level)site));
 				many(letter(reply) == answers[minimum][site],
 					"%s, minimum %s, site %s: %c, expected %c", sorts[i].name,
 					minimum_names[minimum], site_names[site], letter(reply),
@@ -225,9 +224,8 @@ static void check_nameless(void)
 	many_begin("what is no name");
 	for (int minimum = 0; minimum < MINIMUM_COUNT; minimum++) {
 		for (int site = 0; site < SITES; site++) {
-			struct reply reply =
-				minimum_hold((enum minimum_level)minimum, (enum site_level)site,
-					NULL, verdict, (struct reply){REPLY_NOTFOUND, NULL});
+			struct reply reply = minimum_hold((enum minimum_level)minimum,
+				(enum tls_level)site, NULL, verdict, reply_notfound());
 			many(letter(reply) == answers[minimum][site], "minimum %s, site %s: %c",
 				minimum_names[minimum], site_names[site], letter(reply));
 		}
@@ -258,17 +256,17 @@ static void check_reached(void)
 static void check_exception(void)
 {
 	/* By level none, may, encrypt, dane, dane-only, (fingerprint), verify, secure. */
-	static const char *const table[MINIMUM_COUNT] = {
+	static const char *const effects[MINIMUM_COUNT] = {
 		"hhhhh-hh", "rrhoh-hh", "ooooh-oh", "ooooh-oo"};
 
 	many_begin("exceptions: minimum x level");
 	for (int minimum = 0; minimum < MINIMUM_COUNT; minimum++) {
-		const char *row = table[minimum];
+		const char *row = effects[minimum];
 		for (int level = 0; level < SITES; level++) {
 			if (row[level] == '-')
 				continue;
 			char got = "hro"[exception_effect(
-				(enum minimum_level)minimum, (enum site_level)level)];
+				(enum minimum_level)minimum, (enum tls_level)level)];
 			many(got == row[level], "minimum %s, exception %s: %c, expected %c",
 				minimum_names[minimum], site_names[level], got, row[level]);
 		}

@@ -142,7 +142,7 @@ static void check_exceptions(void)
 	minimum(rules, 5, ".org", "dane");
 
 	ruling = find(rules, "example.org", NOW);
-	ok(ruling.exception != NULL && ruling.exception->level == SITE_MAY &&
+	ok(ruling.exception != NULL && ruling.exception->level == TLS_LEVEL_MAY &&
 			ruling.exception->place.line == 1 && ruling.ended == NULL,
 		"in force in its last second");
 	is_string(ruling.exception != NULL ? ruling.exception->reason : NULL, "a ticket",

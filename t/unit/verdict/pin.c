@@ -272,18 +272,32 @@ static void explain(struct text *text)
 
 static void fingerprints(struct text *text)
 {
-	render_fingerprints(text, &pins);
+	struct reply reply = reply_level(TLS_LEVEL_FINGERPRINT);
+
+	reply.match = MATCH_DIGESTS;
+	reply.pins = &pins;
+	render_reply(text, &reply);
 }
 
 static void anchors(struct text *text)
 {
-	render_tas(text, &evidence, "/t/tlsad-x.pem");
+	struct reply reply = reply_level(TLS_LEVEL_SECURE);
+
+	reply.match = MATCH_HOSTS;
+	reply.evidence = &evidence;
+	reply.ta_file = "/t/tlsad-x.pem";
+	render_reply(text, &reply);
 }
 
 static void records(struct text *text)
 {
-	size_t count;
-	render_tlsa(text, &evidence.hosts[0].part, &count);
+	struct reply reply = {.kind = REPLY_OK, .content = REPLY_TLSA, .evidence = &evidence};
+	size_t count, size, begin = text->used;
+
+	render_value(text, &reply);
+	if (!render_measure_tlsa(&evidence.hosts[0].part, &count, &size) ||
+		size != text->used - begin)
+		bail_out("the records are not as long as was measured");
 }
 
 #define A                                                                                          \
@@ -353,19 +367,19 @@ static void test_words(void)
 static void test_encrypt(void)
 {
 	static const bool encrypts[] = {
-		[SITE_NONE] = true,
-		[SITE_MAY] = true,
-		[SITE_ENCRYPT] = true,
-		[SITE_DANE] = true,
-		[SITE_DANE_ONLY] = false,
-		[SITE_FINGERPRINT] = false,
-		[SITE_VERIFY] = false,
-		[SITE_SECURE] = false,
+		[TLS_LEVEL_NONE] = true,
+		[TLS_LEVEL_MAY] = true,
+		[TLS_LEVEL_ENCRYPT] = true,
+		[TLS_LEVEL_DANE] = true,
+		[TLS_LEVEL_DANE_ONLY] = false,
+		[TLS_LEVEL_FINGERPRINT] = false,
+		[TLS_LEVEL_VERIFY] = false,
+		[TLS_LEVEL_SECURE] = false,
 	};
 
-	for (unsigned site = SITE_NONE; site <= SITE_SECURE; site++)
-		ok((render_encrypt(site).kind == REPLY_OK) == encrypts[site] &&
-				(render_encrypt(site).kind == REPLY_NOTFOUND) == !encrypts[site],
+	for (unsigned site = TLS_LEVEL_NONE; site <= TLS_LEVEL_SECURE; site++)
+		ok((reply_encrypt(site).kind == REPLY_OK) == encrypts[site] &&
+				(reply_encrypt(site).kind == REPLY_NOTFOUND) == !encrypts[site],
 			"encrypt at level %u of the site: %s", site,
 			encrypts[site] ? "yes" : "that would be weaker");
 }
@@ -404,7 +418,8 @@ static void test_many(void)
 				: pins.form == PIN_FINGERPRINTS && pins.count == MOST,
 			"%zu digests", count);
 		text_init(&text, bytes, sizeof bytes);
-		ok(count > MOST || (render_fingerprints(&text, &pins) && text.used <= 99000),
+		fingerprints(&text);
+		ok(count > MOST || (!text.cut && text.used <= RENDER_REPLY_MAX),
 			"what fits makes a whole reply");
 		bool sorted = true;
 		for (size_t i = 1; i < pins.count; i++)

@@ -1,7 +1,7 @@
 /*
- * render: all verdicts at all of Postfix's own levels, as the law has it, and that none of them is
- * weaker than what the site has already; the words of replies; a failure in one printable line
- * that names the name, the type and the reason.
+ * render: all verdicts at all of Postfix's own levels, as t/lab/dane-cases has it, and that none of
+ * them is weaker than what the site has already; the words of replies; a failure in one printable
+ * line that names the name, the type and the reason.
  */
 #include "common/verdict/render.h"
 
@@ -28,15 +28,35 @@ static const struct {
 		{"dane", "dane", "encrypt", "dane", NULL, NULL, NULL, NULL}},
 };
 
+/* The words of a reply. */
+static const char *words_of(struct reply reply)
+{
+	static char bytes[8192];
+	struct text text;
+
+	text_init(&text, bytes, sizeof bytes);
+	render_reply(&text, &reply);
+	return text.cut ? "(cut)" : bytes;
+}
+
+/* Those after OK; NULL for NOTFOUND. */
+static const char *policy_of(struct reply reply)
+{
+	const char *words = words_of(reply);
+	return strncmp(words, "OK ", 3) == 0 ? words + 3 : NULL;
+}
+
 static void test_dane(void)
 {
 	for (size_t i = 0; i < sizeof dane / sizeof dane[0]; i++) {
 		for (unsigned site = 0; site < SITES; site++) {
-			struct reply reply = render_native(dane[i].verdict, site);
-			const char *expected = dane[i].policy[site];
-			ok(expected != NULL ? reply.kind == REPLY_OK && reply.policy != NULL &&
-						      strcmp(reply.policy, expected) == 0
-					    : reply.kind == REPLY_NOTFOUND && reply.policy == NULL,
+			struct reply reply = reply_from_verdict(dane[i].verdict, site, NULL);
+			const char *expected = dane[i].policy[site], *policy = policy_of(reply);
+			ok(expected != NULL ? reply.kind == REPLY_OK && policy != NULL &&
+						      strcmp(policy, expected) == 0 &&
+						      strcmp(tls_level_names[reply.level],
+							      expected) == 0
+					    : reply.kind == REPLY_NOTFOUND && policy == NULL,
 				"%s where the site is at %s: %s",
 				reason_name(dane[i].verdict.reason), site_names[site],
 				expected != NULL ? expected : "NOTFOUND");
@@ -49,11 +69,12 @@ static void test_others(void)
 	many_begin("no level changes NOTFOUND and TEMP");
 	for (enum reason reason = 0; reason < REASON_COUNT; reason++) {
 		for (unsigned site = 0; site < SITES; site++) {
-			struct reply reply =
-				render_native((struct verdict){VERDICT_NOTFOUND, reason}, site);
+			struct reply reply = reply_from_verdict(
+				(struct verdict){VERDICT_NOTFOUND, reason}, site, NULL);
 			many(reply.kind == REPLY_NOTFOUND, "%s at %s", reason_name(reason),
 				site_names[site]);
-			reply = render_native((struct verdict){VERDICT_TEMP, reason}, site);
+			reply = reply_from_verdict(
+				(struct verdict){VERDICT_TEMP, reason}, site, NULL);
 			many(reply.kind == REPLY_TEMP, "%s at %s", reason_name(reason),
 				site_names[site]);
 		}
@@ -65,17 +86,17 @@ static void test_others(void)
  * The least that a connection gets at each level: 0 is plain text, 1 is TLS, 2 is TLS with its
  * peer known. At `dane` a host without DANE is reached at `may` (postconf(5)).
  */
-static int least_of(const char *policy, enum site_level site)
+static int least_of(const char *policy, enum tls_level site)
 {
 	static const int of_site[SITES] = {
-		[SITE_NONE] = 0,
-		[SITE_MAY] = 0,
-		[SITE_ENCRYPT] = 1,
-		[SITE_DANE] = 0,
-		[SITE_DANE_ONLY] = 2,
-		[SITE_FINGERPRINT] = 2,
-		[SITE_VERIFY] = 2,
-		[SITE_SECURE] = 2,
+		[TLS_LEVEL_NONE] = 0,
+		[TLS_LEVEL_MAY] = 0,
+		[TLS_LEVEL_ENCRYPT] = 1,
+		[TLS_LEVEL_DANE] = 0,
+		[TLS_LEVEL_DANE_ONLY] = 2,
+		[TLS_LEVEL_FINGERPRINT] = 2,
+		[TLS_LEVEL_VERIFY] = 2,
+		[TLS_LEVEL_SECURE] = 2,
 	};
 
 	if (policy == NULL)
@@ -89,57 +110,76 @@ static void test_never_weaker(void)
 	for (enum verdict_level level = VERDICT_NOTFOUND; level <= VERDICT_DANE_ONLY; level++) {
 		for (enum reason reason = 0; reason < REASON_COUNT; reason++) {
 			for (unsigned site = 0; site < SITES; site++) {
-				struct reply reply =
-					render_native((struct verdict){level, reason}, site);
+				struct reply reply = reply_from_verdict(
+					(struct verdict){level, reason}, site, NULL);
 				if (reply.kind == REPLY_TEMP)
 					continue;
-				many(least_of(reply.policy, site) >= least_of(NULL, site),
+				many(least_of(policy_of(reply), site) >= least_of(NULL, site),
 					"level %d, %s at %s: %s", level, reason_name(reason),
-					site_names[site],
-					reply.policy != NULL ? reply.policy : "NOTFOUND");
+					site_names[site], words_of(reply));
 			}
 		}
 	}
 	many_end();
 }
 
-static const char *words_of(struct reply reply, const struct part_failure *failure)
+/* Evidence of a host whose lookup failed like that. */
+static const struct evidence *failed_host(const struct part_failure *failure)
 {
-	static char bytes[8192];
-	struct text text;
+	static struct evidence evidence;
+	static struct destination destination;
+	static uint8_t *bytes;
+	struct host_facts facts = {.status = HOST_FAILED, .failure = *failure};
+	struct part_times times = parts_times();
 
-	text_init(&text, bytes, sizeof bytes);
-	render_reply(&text, &reply, failure);
-	return text.cut ? "(cut)" : bytes;
+	free(bytes);
+	destination_parse("[mx.example.com]", strlen("[mx.example.com]"), &destination);
+	evidence.destination = &destination;
+	evidence_list_hosts(&evidence);
+	bytes = parts_host(&evidence.hosts[0].part, &facts, &times, "mx.example.com", 25);
+	return &evidence;
 }
 
 static void test_words(void)
 {
 	struct part_failure failure;
 
-	is_string(
-		words_of((struct reply){REPLY_OK, "dane-only"}, NULL), "OK dane-only", "a policy");
-	is_string(words_of((struct reply){REPLY_NOTFOUND, NULL}, NULL), "NOTFOUND ",
+	is_string(words_of(reply_level(TLS_LEVEL_DANE_ONLY)), "OK dane-only", "a policy");
+	for (int level = 0; level < TLS_LEVEL_COUNT; level++)
+		is_string(policy_of(reply_level((enum tls_level)level)), tls_level_names[level],
+			"every level");
+	is_string(words_of(reply_secure_nexthop()), "OK secure match=nexthop:dot-nexthop",
+		"a certificate for the domain's own name");
+	is_string(words_of((struct reply){
+			  .kind = REPLY_OK, .content = REPLY_TEXT, .text = "{\"a\":1}"}),
+		"OK {\"a\":1}", "text as it is");
+	is_string(words_of(reply_notfound()), "NOTFOUND ",
 		"not found, with the blank that belongs to it");
-	is_string(words_of((struct reply){REPLY_TEMP, NULL}, NULL), "TEMP lookup failed",
+	is_string(words_of(reply_temp_of(NULL)), "TEMP lookup failed",
 		"a failure of which nothing is known");
-	ok(strncmp(words_of((struct reply){REPLY_PERM, NULL}, NULL), "PERM ", 5) == 0,
-		"a refusal begins with its word");
+	is_string(
+		words_of(reply_temp("out of memory")), "TEMP out of memory", "a failure in words");
+	is_string(words_of((struct reply){.kind = REPLY_PERM, .text = "no such map"}),
+		"PERM no such map", "a refusal");
 	parts_fail(&failure, DNS_FAILURE_BOGUS, DNS_TYPE_TLSA, "_25._tcp.mx.example.com",
 		"signature expired");
-	is_string(words_of((struct reply){REPLY_TEMP, NULL}, &failure),
+	is_string(words_of(reply_temp_of(failed_host(&failure))),
 		"TEMP _25._tcp.mx.example.com TLSA: bogus: signature expired",
 		"a failure: name, type, reason and the validator's words");
-	is_string(words_of((struct reply){REPLY_OK, "dane"}, &failure), "OK dane",
-		"a failure beside a policy is not told");
-	is_string(words_of((struct reply){REPLY_NOTFOUND, NULL}, &failure), "NOTFOUND ",
-		"nor beside not found");
+	is_string(words_of(reply_from_verdict((struct verdict){VERDICT_TEMP, REASON_BOGUS},
+			  TLS_LEVEL_DANE, failed_host(&failure))),
+		"TEMP _25._tcp.mx.example.com TLSA: bogus: signature expired",
+		"a verdict takes its evidence along");
+	struct reply policy = reply_level(TLS_LEVEL_DANE), notfound = reply_notfound();
+	policy.evidence = notfound.evidence = failed_host(&failure);
+	is_string(words_of(policy), "OK dane", "a failure beside a policy is not told");
+	is_string(words_of(notfound), "NOTFOUND ", "nor beside not found");
 	parts_fail(&failure, DNS_FAILURE_TIMEOUT, DNS_TYPE_MX, "example.com", "");
-	is_string(words_of((struct reply){REPLY_TEMP, NULL}, &failure),
-		"TEMP example.com MX: timeout", "without words of the validator");
+	is_string(words_of(reply_temp_of(failed_host(&failure))), "TEMP example.com MX: timeout",
+		"without words of the validator");
 	parts_fail(&failure, DNS_FAILURE_SERVFAIL, DNS_TYPE_AAAA, "mx.example.com",
 		"a\nb\\c\x1b[2J\x80");
-	is_string(words_of((struct reply){REPLY_TEMP, NULL}, &failure),
+	is_string(words_of(reply_temp_of(failed_host(&failure))),
 		"TEMP mx.example.com AAAA: servfail: a\\x0ab\\x5cc\\x1b[2J\\x80",
 		"what servers said is escaped");
 }
@@ -157,8 +197,7 @@ static void test_any_failure(void)
 				struct part_failure failure = {.failure = kind, .type = types[t]};
 				memset(failure.name, byte, sizeof failure.name - 1);
 				memset(failure.detail, byte, sizeof failure.detail - 1);
-				const char *words =
-					words_of((struct reply){REPLY_TEMP, NULL}, &failure);
+				const char *words = words_of(reply_temp_of(failed_host(&failure)));
 				bool printable = true;
 				for (const char *at = words; *at != '\0'; at++)
 					printable = printable && *at >= ' ' && *at <= '~';
@@ -179,7 +218,7 @@ static void test_any_failure(void)
 		char *bytes = malloc(size);
 		struct text text;
 		text_init(&text, bytes, size);
-		render_reply(&text, &(struct reply){REPLY_TEMP, NULL}, &failure);
+		render_failure(&text, &failure);
 		many(strlen(bytes) == text.used && text.used < size, "%zu bytes", size);
 		free(bytes);
 	}

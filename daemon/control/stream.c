@@ -1,11 +1,7 @@
-/*
- * Lists of the cache, some entries at a time, as fast as they are read. Between two times nothing
- * of the cache is held: the next entry is looked for behind the key of the last one. So a slow
- * reader costs the daemon one key, and what changes meanwhile is seen or not.
- */
-#include "daemon/control/control_connection.h"
+#include "daemon/control/stream.h"
 
 #include "common/base/clock.h"
+#include "common/verdict/render.h"
 
 #include <event2/buffer.h>
 #include <stdlib.h>
@@ -13,8 +9,7 @@
 
 struct control_stream {
 	json_t *id;
-	bool export; /* answers of domains, or else all parts */
-	char map[16];
+	const struct map *map; /* replies for mail domains; NULL: all parts */
 	uint64_t count;
 	size_t key_size;
 	char key[CACHE_KEY_MAX]; /* of the last part seen */
@@ -90,48 +85,49 @@ static void send_part(struct control_connection *connection, const struct part *
 	json_object_set_new(entry, "ttl", json_integer(expires > now ? expires - now : 0));
 	json_object_set_new(entry, "expires", json_integer(expires));
 	json_object_set_new(entry, "stale", json_boolean((part->header.flags & PART_STALE) != 0));
-	control_entry(connection, stream->id, entry);
+	control_send_entry(connection, stream->id, entry);
 	stream->count++;
 }
 
-/* The answer of a domain whose parts are all there. */
-static void send_answer(struct control_connection *connection)
+/* The reply for a mail domain whose parts are all there, if it is OK. */
+static void send_reply(struct control_connection *connection)
 {
 	struct control_stream *stream = connection->stream;
 	struct control *control = connection->control;
-	struct socketmap_request request;
-	char payload[sizeof stream->map + CACHE_KEY_MAX];
+	const char *key = stream->key + 1;
+	size_t key_size = stream->key_size - 1;
+	struct map_request request;
+	struct map_result result;
 	struct text text;
 
-	int size = snprintf(payload, sizeof payload, "%s %.*s", stream->map,
-		(int)(stream->key_size - 1), stream->key + 1);
-	text_init(&text, control->reply, sizeof control->reply);
-	socketmap_read(&control->socketmap, payload, (size_t)size, &request);
-	if (socketmap_answer(&control->socketmap, &request, &text) == SOCKETMAP_LOOKUP ||
-		strncmp(text.bytes, "OK ", 3) != 0)
-		return;
-	control_entry(connection, stream->id,
-		json_pack("{s:s, s:s}", "key", payload + strlen(stream->map) + 1, "value",
-			text.bytes + 3));
-	stream->count++;
+	map_request_read(&control->maps, stream->map, key, key_size, &request);
+	enum map_state state = map_ask(&control->maps, &request, &result);
+	if (state != MAP_LOOKUP && result.reply.kind == REPLY_OK) {
+		text_init(&text, control->reply, sizeof control->reply);
+		render_value(&text, &result.reply);
+		control_send_entry(connection, stream->id,
+			json_pack("{s:s%, s:s}", "key", key, key_size, "value", text.bytes));
+		stream->count++;
+	}
+	map_end(&control->maps, &result);
 }
 
 static bool send_next(struct control_connection *connection)
 {
-	struct cache_reader *reader = connection->control->socketmap.reader;
+	struct cache_reader *reader = connection->control->context.reader;
 	struct control_stream *stream = connection->stream;
 	struct part part;
 	bool found = cache_read_next(reader, stream->key, &stream->key_size, &part);
 
-	if (found && !stream->export)
+	if (found && stream->map == NULL)
 		send_part(connection, &part, clock_wall());
 	cache_read_end(reader);
-	if (found && stream->export && part.header.kind == PART_MX)
-		send_answer(connection);
+	if (found && stream->map != NULL && part.header.kind == PART_MX)
+		send_reply(connection);
 	return found;
 }
 
-void control_end_stream(struct control_connection *connection)
+void control_stream_end(struct control_connection *connection)
 {
 	if (connection->stream == NULL)
 		return;
@@ -141,7 +137,7 @@ void control_end_stream(struct control_connection *connection)
 }
 
 /* A bounded number at a time: much of the cache may have nothing to say in an export. */
-void control_continue_stream(struct control_connection *connection)
+void control_stream_continue(struct control_connection *connection)
 {
 	enum { AT_ONCE = 1000 };
 	struct control_stream *stream = connection->stream;
@@ -152,9 +148,9 @@ void control_continue_stream(struct control_connection *connection)
 			return;
 		if (send_next(connection))
 			continue;
-		control_answer(connection, stream->id,
+		control_respond(connection, stream->id,
 			json_pack("{s:I}", "count", (json_int_t)stream->count));
-		control_end_stream(connection);
+		control_stream_end(connection);
 		return;
 	}
 	/* Others have their turn; then the callback comes, whether or not something was sent. */
@@ -162,39 +158,38 @@ void control_continue_stream(struct control_connection *connection)
 		BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 }
 
-static void start(struct control_connection *connection, json_t *id, bool export, const char *map)
+static void start(struct control_connection *connection, json_t *id, const struct map *map)
 {
 	struct control_stream *stream = calloc(1, sizeof *stream);
 
 	if (stream == NULL) {
-		control_refuse(connection, id, "out of memory");
+		control_send_error(connection, id, "out of memory");
 		return;
 	}
 	stream->id = id != NULL ? json_incref(id) : NULL;
-	stream->export = export;
-	snprintf(stream->map, sizeof stream->map, "%s", map);
+	stream->map = map;
 	connection->stream = stream;
-	control_continue_stream(connection);
+	control_stream_continue(connection);
 }
 
 void control_list(struct control_connection *connection, json_t *id, json_t *request)
 {
 	(void)request;
-	start(connection, id, false, "");
+	start(connection, id, NULL);
 }
 
 void control_export(struct control_connection *connection, json_t *id, json_t *request)
 {
-	static const char *const maps[] = {"policy", "native", "pinned"};
-	const char *map = json_string_value(json_object_get(request, "map"));
+	static const char *const names[] = {"policy", "native", "pinned"};
+	const char *name = json_string_value(json_object_get(request, "map"));
 
-	if (map == NULL)
-		map = maps[0];
-	for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
-		if (strcmp(map, maps[i]) == 0) {
-			start(connection, id, true, map);
+	if (name == NULL)
+		name = names[0];
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (strcmp(name, names[i]) == 0) {
+			start(connection, id, map_find(name, strlen(name)));
 			return;
 		}
 	}
-	control_refuse(connection, id, "the map must be policy, native or pinned");
+	control_send_error(connection, id, "the map must be policy, native or pinned");
 }

@@ -1,0 +1,82 @@
+/*
+ * reply: what Postfix is told, as data. render.h turns it into the words that Postfix reads;
+ * nothing reads these words to find out what they mean.
+ *
+ * A reply owns nothing: what it points to belongs to whoever made it, and must stay until the reply
+ * is rendered. Pure.
+ */
+#ifndef TLSAD_VERDICT_REPLY_H
+#define TLSAD_VERDICT_REPLY_H
+
+#include "common/verdict/decide.h"
+#include "common/verdict/evidence.h"
+#include "common/verdict/level.h"
+#include "common/verdict/pin.h"
+
+/* The status words of socketmap_table(5). */
+enum reply_kind {
+	REPLY_OK,
+	REPLY_NOTFOUND,
+	REPLY_TEMP,
+	REPLY_PERM,
+	REPLY_KIND_COUNT,
+};
+
+/* Their names in lower case, for metrics and JSON. */
+const char *reply_kind_name(enum reply_kind kind);
+
+/* What stands after OK. */
+enum reply_content {
+	REPLY_POLICY, /* a value of smtp_tls_policy_maps: level, match and attributes */
+	REPLY_TLSA,   /* the usable TLSA records of `evidence`, a host */
+	REPLY_TEXT,   /* `text` as it is */
+};
+
+/* What a policy's `match=` lists. */
+enum reply_match {
+	MATCH_NONE,    /* there is no match= */
+	MATCH_NEXTHOP, /* nexthop:dot-nexthop, the default of smtp_tls_secure_cert_match */
+	MATCH_DIGESTS, /* the digests in `pins`, for the level fingerprint */
+	/*
+	 * TLSA base domains, MX hosts and the mail domain of `evidence` (RFC 7672 3.2.2), for the
+	 * level secure with the trust anchors in `ta_file`.
+	 */
+	MATCH_HOSTS,
+};
+
+struct reply {
+	enum reply_kind kind;
+	enum reply_content content;      /* with REPLY_OK, like the next five */
+	enum tls_level level;            /* of a policy */
+	enum reply_match match;          /* of a policy */
+	const struct pins *pins;         /* with MATCH_DIGESTS */
+	const char *ta_file;             /* with MATCH_HOSTS: a path as Postfix sees it */
+	const char *text;                /* with REPLY_TEXT; with REPLY_TEMP and REPLY_PERM: why */
+	const struct evidence *evidence; /* see above; with REPLY_TEMP: what failed, or NULL */
+};
+
+/* A policy that is a level and nothing else. */
+struct reply reply_level(enum tls_level level);
+
+/* `secure match=nexthop:dot-nexthop`: a certificate for the mail domain's own name. */
+struct reply reply_secure_nexthop(void);
+
+struct reply reply_notfound(void);
+
+/* `why` is one line of printable ASCII. */
+struct reply reply_temp(const char *why);
+
+/* What failed is told from the evidence, which may be NULL. */
+struct reply reply_temp_of(const struct evidence *evidence);
+
+/*
+ * The verdict as Postfix gets it with `[dane] enforce = native`, where it looks up the TLSA records
+ * itself. Never weaker than the site's own level, smtp_tls_security_level.
+ */
+struct reply reply_from_verdict(
+	struct verdict verdict, enum tls_level site, const struct evidence *evidence);
+
+/* TLS without authentication, unless the site asks for more. */
+struct reply reply_encrypt(enum tls_level site);
+
+#endif

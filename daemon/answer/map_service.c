@@ -1,0 +1,368 @@
+#include "daemon/answer/map_service.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/site/minimum.h"
+#include "common/verdict/render.h"
+#include "daemon/answer/exception_log.h"
+#include "daemon/answer/explain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	LOGGED_REPLY_SIZE = 601, /* of a TEMP reply, which says what is wrong */
+	LOGGED_VALUE_MAX = 60,   /* of others: pinned ones are long, and explain shows them */
+	LOGGED_KEY_MAX = 200,    /* as it came */
+};
+
+static bool is_pinned(const struct map_service *service, const struct map *map)
+{
+	return map->form == MAP_PINNED ||
+	       (map->form == MAP_CONFIGURED &&
+		       service->context->conf->dane.enforce == ENFORCE_PINNED);
+}
+
+bool map_wants_pins(const struct map_service *service, const struct map_request *request)
+{
+	return service->context->ta_files != NULL &&
+	       (request->map->form == MAP_EXPLAIN || is_pinned(service, request->map));
+}
+
+void map_request_read(const struct map_service *service, const struct map *map, const char *key,
+	size_t key_size, struct map_request *request)
+{
+	const struct rules *rules = service->context->conf->rules;
+	struct destination *destination = &request->destination;
+
+	request->map = map;
+	request->key = key;
+	request->key_size = key_size;
+	if (map == NULL || key == NULL)
+		return;
+	request->parsed = map->form == MAP_TLSA ? destination_parse_host(key, key_size, destination)
+						: destination_parse(key, key_size, destination);
+	if (request->parsed != DESTINATION_OK)
+		return;
+	request->place = cache_prefetch(service->context->reader, destination);
+	if (rules != NULL)
+		rules_look_ahead(
+			rules, destination->name, destination->name_length, &request->hint);
+	else
+		request->hint.generation = 0;
+}
+
+/* --- from a request to a result ------------------------------------------------------------ */
+
+/* Nothing is sent to a parent domain (`.example.com`) nor, through TLS, to a socket. */
+static bool is_ruled(const struct map_request *request)
+{
+	if (request->map->form == MAP_TLSA)
+		return false;
+	return request->parsed == DESTINATION_OK ||
+	       (request->parsed != DESTINATION_PARENT && request->key_size > 0 &&
+		       request->key[0] != '/');
+}
+
+static struct assess_question question_of(
+	const struct map_service *service, const struct map_request *request)
+{
+	enum map_form form = request->map->form;
+	bool explained = form == MAP_EXPLAIN;
+	bool whole = explained || form == MAP_TLSA || is_pinned(service, request->map);
+
+	return (struct assess_question){
+		.parsed = request->parsed,
+		.destination = &request->destination,
+		.place = request->place,
+		.hint = &request->hint,
+		.ruled = is_ruled(request),
+		.thorough = explained,
+		.depth = whole ? ASSESS_WHOLE : ASSESS_FAILURES,
+		.now = clock_wall(),
+	};
+}
+
+/* Is nothing enforced here? */
+static bool is_monitored(const struct map_service *service, const struct map *map)
+{
+	const struct conf *conf = service->context->conf;
+
+	return conf->rules != NULL && conf->dane.mode == MODE_MONITOR && map_is_policy_table(map);
+}
+
+static void count_reply(
+	const struct map_service *service, const struct map *map, enum reply_kind kind)
+{
+	size_t index = map != NULL ? (size_t)(map - maps) : MAP_COUNT;
+	counter_add(&service->counters->replies[index][kind], 1);
+}
+
+/* The reply is made: in monitor mode the client is told nothing. Counted here, once. */
+static void settle(
+	const struct map_service *service, const struct map *map, struct map_result *result)
+{
+	result->monitored = map != NULL && is_monitored(service, map);
+	if (result->monitored) {
+		result->would = result->reply;
+		result->reply = reply_notfound();
+		counter_add(&service->counters->would[result->would.kind], 1);
+	}
+	count_reply(service, map, result->reply.kind);
+}
+
+static struct reply make_explanation(struct map_service *service, const struct map_request *request,
+	const struct ta_file_finding *finding, bool *missing, struct map_result *result)
+{
+	result->explanation = explain_assessment(service->context, request->key, request->key_size,
+		request->parsed, &result->assessment, finding, missing);
+	if (result->explanation == NULL)
+		return reply_temp("out of memory");
+	return (struct reply){.kind = REPLY_OK, .content = REPLY_TEXT};
+}
+
+/* From result->assessment. False when the lookup thread has to make something first. */
+static bool make_reply(struct map_service *service, const struct map_request *request,
+	const struct ta_file_finding *finding, struct map_result *result)
+{
+	struct reply_context *context = service->context;
+	const struct assessment *assessment = &result->assessment;
+	bool missing = false;
+
+	if (request->map->form == MAP_TLSA)
+		result->reply = reply_make_tlsa(context, assessment);
+	else if (request->map->form == MAP_EXPLAIN)
+		result->reply = make_explanation(service, request, finding, &missing, result);
+	else if (is_pinned(service, request->map))
+		result->reply = reply_make_pinned(context, assessment, finding, &missing);
+	else
+		result->reply = reply_make_native(context, assessment);
+	return !missing;
+}
+
+/* PERM for what names no map or no key. */
+static void refuse(
+	struct map_service *service, const struct map_request *request, struct map_result *result)
+{
+	struct text words;
+
+	text_init(&words, service->context->words, sizeof service->context->words);
+	if (request->key == NULL) {
+		text_add(&words, "expected a map, a blank and a key");
+	} else {
+		text_add(&words, "no such map; there are");
+		for (size_t i = 0; i < MAP_COUNT; i++)
+			text_add_format(&words, "%s %s", i > 0 ? "," : "", maps[i].name);
+	}
+	result->reply = (struct reply){.kind = REPLY_PERM, .text = words.bytes};
+	settle(service, NULL, result);
+}
+
+/* What is noted of an exception: each use once a day, and its end. */
+static void note_exception(const struct map_service *service, const struct map_request *request,
+	const struct assessment *assessment)
+{
+	const struct ruling *ruling = assessment->ruling;
+
+	if (ruling == NULL)
+		return;
+	if (ruling->ended != NULL)
+		exception_log_note_end(ruling->ended);
+	if (assessment->state == ASSESS_EXCEPTION && !is_monitored(service, request->map))
+		exception_log_note_use(ruling->exception, &request->destination);
+}
+
+static void begin_result(struct map_result *result)
+{
+	result->explanation = NULL;
+	result->dump = NULL;
+}
+
+enum map_state map_ask(
+	struct map_service *service, const struct map_request *request, struct map_result *result)
+{
+	const struct reply_context *context = service->context;
+	struct map_counters *counters = service->counters;
+	struct assessment *assessment = &result->assessment;
+
+	begin_result(result);
+	if (request->key == NULL || request->map == NULL) {
+		refuse(service, request, result);
+		return MAP_REPLIED;
+	}
+	struct assess_question question = question_of(service, request);
+	assess(assessment, &question, context->conf, context->reader);
+	note_exception(service, request, assessment);
+	bool made = assessment->state != ASSESS_MISS && make_reply(service, request, NULL, result);
+	if (made)
+		settle(service, request->map, result);
+	switch (assessment->state) {
+	case ASSESS_NO_DESTINATION:
+		if (request->parsed == DESTINATION_INVALID)
+			counter_add(&counters->invalid, 1);
+		return MAP_REPLIED;
+	case ASSESS_EXCEPTION:
+		return MAP_REPLIED;
+	case ASSESS_REFRESH:
+	case ASSESS_HIT:
+	case ASSESS_MISS:
+		break;
+	}
+	counter_add(made ? &counters->hits : &counters->misses, 1);
+	if (!made)
+		return MAP_LOOKUP;
+	return assessment->state == ASSESS_REFRESH ? MAP_REFRESH : MAP_REPLIED;
+}
+
+void map_take(struct map_service *service, const struct map_request *request,
+	const struct evidence *evidence, const struct ta_file_finding *finding,
+	struct map_result *result)
+{
+	struct assess_question question = question_of(service, request);
+
+	begin_result(result);
+	/* The rules once more: a reload may have come in between. */
+	assess_result(&result->assessment, &question, service->context->conf, evidence);
+	make_reply(service, request, finding, result);
+	settle(service, request->map, result);
+}
+
+void map_end(struct map_service *service, struct map_result *result)
+{
+	assess_end(service->context->reader);
+	if (result->explanation == NULL)
+		return;
+	json_decref(result->explanation);
+	free(result->dump);
+}
+
+/* --- the log ------------------------------------------------------------------------------- */
+
+/* An explanation is long and was asked for by somebody who reads it. */
+static const char *loggable_reply(
+	char out[LOGGED_REPLY_SIZE], const struct map_request *request, const char *rendered)
+{
+	bool whole = request->map == NULL || request->map->form != MAP_EXPLAIN;
+	return whole ? log_quotable(out, LOGGED_REPLY_SIZE, rendered) : "...";
+}
+
+void map_log_cached(const struct map_service *service, const struct map_request *request,
+	const struct map_result *result, const char *rendered)
+{
+	char key[LOGGED_KEY_MAX + 1], sent[LOGGED_KEY_MAX + 1], words[LOGGED_REPLY_SIZE];
+
+	if (!service->context->conf->log.answers)
+		return;
+	const char *reason = request->key == NULL   ? "no-key"
+			     : request->map == NULL ? "no-map"
+			     : result->assessment.state == ASSESS_EXCEPTION
+				     ? reason_name(REASON_EXCEPTION)
+				     : reason_name(result->assessment.verdict.reason);
+
+	snprintf(sent, sizeof sent, "%.*s",
+		request->key_size < LOGGED_KEY_MAX ? (int)request->key_size : LOGGED_KEY_MAX,
+		request->key != NULL ? request->key : "");
+	log_info("answered from the cache: key=\"%s\" map=%s reason=%s reply=\"%.*s\"",
+		log_quotable(key, sizeof key, sent),
+		request->map != NULL ? request->map->name : "none", reason, LOGGED_VALUE_MAX,
+		loggable_reply(words, request, rendered));
+}
+
+/* What the reply would have been where nothing is enforced, else NULL. */
+static const char *loggable_would(char out[LOGGED_REPLY_SIZE], const struct map_result *result)
+{
+	char bytes[LOGGED_REPLY_SIZE];
+	struct text text;
+
+	if (!result->monitored)
+		return NULL;
+	text_init(&text, bytes, sizeof bytes);
+	render_reply(&text, &result->would);
+	return log_quotable(out, LOGGED_REPLY_SIZE, bytes);
+}
+
+static void log_temp(const struct map_request *request, const char *reason,
+	const struct deferral_note *deferral, double seconds, const char *rendered,
+	const char *would)
+{
+	char key[DESTINATION_KEY_SIZE], words[LOGGED_REPLY_SIZE];
+
+	destination_print(&request->destination, key);
+	(deferral->quiet ? log_debug : log_warning)(
+		"cannot tell how %s must be reached: map=%s "
+		"reason=%s seconds=%.3f deferred=%u left_out=%u reply=\"%s\"%s%s%s",
+		key, request->map->name, reason, seconds, deferral->seconds, deferral->left_out,
+		loggable_reply(words, request, rendered), would != NULL ? " would=\"" : "",
+		would != NULL ? would : "", would != NULL ? "\"" : "");
+}
+
+void map_log_result(const struct map_request *request, const struct map_result *result,
+	const struct deferral_note *deferral, double seconds, const char *rendered)
+{
+	char key[DESTINATION_KEY_SIZE], words[LOGGED_REPLY_SIZE], other[LOGGED_REPLY_SIZE];
+	struct verdict verdict = result->assessment.verdict;
+	const char *would = loggable_would(other, result);
+
+	if (verdict.level == VERDICT_TEMP) {
+		log_temp(request, reason_name(verdict.reason), deferral, seconds, rendered, would);
+		return;
+	}
+	destination_print(&request->destination, key);
+	log_info("looked up %s: map=%s reason=%s seconds=%.3f reply=\"%.*s\"%s%.*s%s", key,
+		request->map->name, reason_name(verdict.reason), seconds, LOGGED_VALUE_MAX,
+		loggable_reply(words, request, rendered), would != NULL ? " would=\"" : "",
+		LOGGED_VALUE_MAX, would != NULL ? would : "", would != NULL ? "\"" : "");
+}
+
+/* --- replies as text ----------------------------------------------------------------------- */
+
+static void render(struct map_result *result, struct text *out)
+{
+	if (result->explanation != NULL) {
+		result->dump = json_dumps(result->explanation, JSON_COMPACT | JSON_ENSURE_ASCII);
+		result->reply.text = result->dump;
+		if (result->dump == NULL)
+			result->reply = reply_temp("out of memory");
+	}
+	render_reply(out, &result->reply);
+}
+
+enum map_state map_reply(
+	struct map_service *service, const struct map_request *request, struct text *out)
+{
+	struct map_result result;
+	enum map_state state = map_ask(service, request, &result);
+
+	if (state != MAP_LOOKUP) {
+		render(&result, out);
+		map_log_cached(service, request, &result, out->bytes);
+	}
+	map_end(service, &result);
+	return state;
+}
+
+void map_finish(struct map_service *service, const struct map_request *request,
+	const struct lookup_answer *answer, double seconds, struct text *out)
+{
+	struct map_result result;
+
+	map_take(service, request, &answer->evidence, &answer->file, &result);
+	render(&result, out);
+	map_log_result(request, &result, &answer->deferral, seconds, out->bytes);
+	map_end(service, &result);
+}
+
+void map_give_up(struct map_service *service, const struct map_request *request, const char *why,
+	double seconds, struct text *out)
+{
+	struct map_result result = {.reply = reply_temp(why)};
+	struct deferral_note note = {.quiet = false};
+	char key[DESTINATION_KEY_SIZE], words[LOGGED_REPLY_SIZE];
+
+	destination_print(&request->destination, key);
+	settle(service, request->map, &result);
+	render_reply(out, &result.reply);
+	if (service->given_up != NULL)
+		note = deferral_note(service->given_up, key, clock_steady());
+	log_temp(request, "given-up", &note, seconds, out->bytes, loggable_would(words, &result));
+}

@@ -1,0 +1,35 @@
+#include "daemon/answer/maps.h"
+
+#include "common/base/text.h"
+
+#include <string.h>
+
+/* The last two names are those of postfix-tlspol and postfix-mta-sts-resolver. */
+const struct map maps[MAP_COUNT] = {
+	{"policy", MAP_CONFIGURED},
+	{"native", MAP_NATIVE},
+	{"pinned", MAP_PINNED},
+	{"tlsa", MAP_TLSA},
+	{"explain", MAP_EXPLAIN},
+	{"QUERY", MAP_CONFIGURED},
+	{"postfix", MAP_CONFIGURED},
+};
+
+const struct map *map_find(const char *name, size_t size)
+{
+	/* What nearly everybody asks, as everybody writes it. */
+	static const char usual[] = "policy";
+
+	if (size == sizeof usual - 1 && memcmp(name, usual, size) == 0)
+		return &maps[0];
+	for (size_t i = 0; i < MAP_COUNT; i++) {
+		if (text_equal_nocase(name, size, maps[i].name))
+			return &maps[i];
+	}
+	return NULL;
+}
+
+bool map_is_policy_table(const struct map *map)
+{
+	return map->form == MAP_CONFIGURED || map->form == MAP_NATIVE || map->form == MAP_PINNED;
+}

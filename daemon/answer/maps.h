@@ -1,0 +1,34 @@
+/*
+ * maps: the maps that socketmap clients may ask, in one table. socketmap, the control socket, the
+ * doctor and the test of tlsad(8) all read it: a new map is a row.
+ */
+#ifndef TLSAD_ANSWER_MAPS_H
+#define TLSAD_ANSWER_MAPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum map_form {
+	MAP_CONFIGURED, /* native or pinned, as [dane] enforce says */
+	MAP_NATIVE,     /* Postfix looks up the TLSA records itself */
+	MAP_PINNED,     /* the reply carries what the TLSA records say */
+	MAP_TLSA,       /* the TLSA records of a host, whatever the site's rules are */
+	MAP_EXPLAIN,    /* how the reply comes about, as JSON */
+};
+
+struct map {
+	const char *name;
+	enum map_form form;
+};
+
+enum { MAP_COUNT = 7 };
+
+extern const struct map maps[MAP_COUNT];
+
+/* Without regard to case; NULL when there is no such map. */
+const struct map *map_find(const char *name, size_t size);
+
+/* May smtp_tls_policy_maps name it? */
+bool map_is_policy_table(const struct map *map);
+
+#endif
