@@ -316,7 +316,7 @@ void map_log_result(const struct map_request *request, const struct map_result *
 
 /* --- replies as text ----------------------------------------------------------------------- */
 
-static void render(struct map_result *result, struct text *out)
+void map_render(struct map_result *result, struct text *out)
 {
 	if (result->explanation != NULL) {
 		result->dump = json_dumps(result->explanation, JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -334,7 +334,7 @@ enum map_state map_reply(
 	enum map_state state = map_ask(service, request, &result);
 
 	if (state != MAP_LOOKUP) {
-		render(&result, out);
+		map_render(&result, out);
 		map_log_cached(service, request, &result, out->bytes);
 	}
 	map_end(service, &result);
@@ -347,7 +347,7 @@ void map_finish(struct map_service *service, const struct map_request *request,
 	struct map_result result;
 
 	map_take(service, request, &answer->evidence, &answer->file, &result);
-	render(&result, out);
+	map_render(&result, out);
 	map_log_result(request, &result, &answer->deferral, seconds, out->bytes);
 	map_end(service, &result);
 }

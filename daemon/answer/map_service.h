@@ -86,6 +86,9 @@ void map_take(struct map_service *service, const struct map_request *request,
 /* After the last use of a result, also with MAP_LOOKUP. */
 void map_end(struct map_service *service, struct map_result *result);
 
+/* The reply as the client reads it. An explanation is dumped here. */
+void map_render(struct map_result *result, struct text *out);
+
 /* After map_ask(), `[log] answers`: the reply, which was sent as `rendered`, has a line as well. */
 void map_log_cached(const struct map_service *service, const struct map_request *request,
 	const struct map_result *result, const char *rendered);

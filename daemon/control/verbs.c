@@ -1,7 +1,6 @@
 #include "daemon/control/verbs.h"
 
 #include "common/base/clock.h"
-#include "common/verdict/render.h"
 #include "daemon/control/stream.h"
 
 #include <stdlib.h>
@@ -14,6 +13,7 @@ struct control_wait {
 	TAILQ_ENTRY(control_wait) link;        /* in control->waits */
 	struct control_connection *connection; /* NULL when it has gone */
 	json_t *id;
+	bool explain;
 	struct map_request request; /* of a lookup */
 	uint64_t since;             /* [us], clock_exact_us() */
 };
@@ -62,34 +62,34 @@ void control_verbs_clear(struct control *control)
 
 /* --- lookups ------------------------------------------------------------------------------- */
 
-/* The reply as Postfix would read it, or the object that explains it. */
-static void respond(struct control_connection *connection, json_t *id,
-	const struct map_request *request, const struct map_result *result)
+/* The reply as Postfix would read it or, for verbs that explain, the object that explains it. */
+static void respond(
+	struct control_connection *connection, json_t *id, bool explain, struct map_result *result)
 {
 	struct control *control = connection->control;
 	struct text text;
 
-	if (request->map != NULL && request->map->form == MAP_EXPLAIN &&
-		result->explanation != NULL) {
+	if (explain && result->explanation != NULL) {
 		control_respond(
 			connection, id, json_pack("{s:O}", "explanation", result->explanation));
 		return;
 	}
 	text_init(&text, control->reply, sizeof control->reply);
-	render_reply(&text, &result->reply);
-	if (request->map != NULL && request->map->form == MAP_EXPLAIN)
+	map_render(result, &text);
+	if (explain)
 		control_send_error(connection, id, text.bytes);
 	else
 		control_respond(connection, id, json_pack("{s:s}", "reply", text.bytes));
 }
 
-static void look_up(
-	struct control_connection *connection, json_t *id, const struct map_request *request)
+static void look_up(struct control_connection *connection, json_t *id, bool explain,
+	const struct map_request *request)
 {
 	struct control *control = connection->control;
 	struct control_wait *wait = wait_new(connection, id);
 
 	if (wait != NULL) {
+		wait->explain = explain;
 		wait->request = *request;
 		/* It belongs to the client's request, which goes. */
 		wait->request.key = NULL;
@@ -101,25 +101,20 @@ static void look_up(
 	control_send_error(connection, id, "out of memory");
 }
 
-/* Ask a map as Postfix does. `missing`: what to do when the cache has not everything. */
-static void ask_map(struct control_connection *connection, json_t *id, const struct map *map,
-	const char *key,
-	void (*missing)(struct control_connection *connection, json_t *id,
-		const struct map_request *request))
+static enum map_state ask_map(struct control_connection *connection, json_t *id,
+	const struct map *map, const char *key, bool explain, struct map_request *request)
 {
 	struct control *control = connection->control;
-	struct map_request request;
 	struct map_result result;
 
-	map_request_read(&control->maps, map, key, strlen(key), &request);
-	enum map_state state = map_ask(&control->maps, &request, &result);
+	map_request_read(&control->maps, map, key, strlen(key), request);
+	enum map_state state = map_ask(&control->maps, request, &result);
 	if (state != MAP_LOOKUP) {
-		respond(connection, id, &request, &result);
-		map_log_cached(&control->maps, &request, &result, control->reply);
+		respond(connection, id, explain, &result);
+		map_log_cached(&control->maps, request, &result, control->reply);
 	}
 	map_end(&control->maps, &result);
-	if (state == MAP_LOOKUP)
-		missing(connection, id, &request);
+	return state;
 }
 
 /* A member that is a string; NULL and an error if it is missing or something else. */
@@ -136,15 +131,18 @@ static const char *need_string(
 	return NULL;
 }
 
+/* Ask a map as Postfix does. */
 static void do_lookup(struct control_connection *connection, json_t *id, json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "map"));
 	const char *key = need_string(connection, id, request, "key");
+	struct map_request asked;
 
 	if (name == NULL)
 		name = "policy";
-	if (key != NULL)
-		ask_map(connection, id, map_find(name, strlen(name)), key, look_up);
+	if (key != NULL && ask_map(connection, id, map_find(name, strlen(name)), key, false,
+				   &asked) == MAP_LOOKUP)
+		look_up(connection, id, false, &asked);
 }
 
 static const struct map *explain_map(void)
@@ -156,25 +154,20 @@ static const struct map *explain_map(void)
 static void do_explain(struct control_connection *connection, json_t *id, json_t *request)
 {
 	const char *key = need_string(connection, id, request, "key");
+	struct map_request asked;
 
-	if (key != NULL)
-		ask_map(connection, id, explain_map(), key, look_up);
-}
-
-static void respond_nothing(
-	struct control_connection *connection, json_t *id, const struct map_request *request)
-{
-	(void)request;
-	control_respond(connection, id, json_pack("{s:n}", "explanation"));
+	if (key != NULL && ask_map(connection, id, explain_map(), key, true, &asked) == MAP_LOOKUP)
+		look_up(connection, id, true, &asked);
 }
 
 /* From the cache alone. */
 static void do_show(struct control_connection *connection, json_t *id, json_t *request)
 {
 	const char *key = need_string(connection, id, request, "key");
+	struct map_request asked;
 
-	if (key != NULL)
-		ask_map(connection, id, explain_map(), key, respond_nothing);
+	if (key != NULL && ask_map(connection, id, explain_map(), key, true, &asked) == MAP_LOOKUP)
+		control_respond(connection, id, json_pack("{s:n}", "explanation"));
 }
 
 static void take_answer(struct control *control, const struct lookup_answer *answer)
@@ -185,7 +178,7 @@ static void take_answer(struct control *control, const struct lookup_answer *ans
 
 	if (connection != NULL) {
 		map_take(&control->maps, &wait->request, &answer->evidence, &answer->file, &result);
-		respond(connection, wait->id, &wait->request, &result);
+		respond(connection, wait->id, wait->explain, &result);
 		map_log_result(&wait->request, &result, &answer->deferral,
 			(double)(clock_exact_us() - wait->since) / 1e6, control->reply);
 		map_end(&control->maps, &result);
