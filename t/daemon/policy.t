@@ -41,6 +41,7 @@ subtest('announce' => \&announce);
 subtest('minimums' => \&minimums);
 subtest('actions' => \&actions);
 subtest('lookups that fail' => \&failures);
+subtest('one line about a destination' => \&one_line);
 subtest('wait' => \&waiting);
 subtest('exceptions' => \&exceptions);
 subtest('monitor' => \&monitor);
@@ -295,6 +296,26 @@ sub failures
 	finish($daemon);
 	$daemon = start();
 	is(ask($daemon, 'a@bogus-mx.dane.lab'), 'DUNNO', 'without a minimum it does not matter');
+	finish($daemon);
+}
+
+# As of the maps: a destination that fails again and again has one line in ten minutes.
+sub one_line
+{
+	my $daemon = start(minimum => { '*' => 'dane' }, cache => { failure_ttl => '1s' });
+	my @lines;
+	for my $round (1 .. 3) {
+		like(ask($daemon, 'a@servfail.lab'), qr/^DEFER_IF_PERMIT 4\.7\.5 servfail\.lab /, 'deferred');
+		Time::HiRes::sleep(1.2);
+	}
+	@lines = grep { /cannot tell what servfail\.lab offers/ } split(/\n/, $daemon->log_text);
+	is(scalar(@lines), 1, 'three lookups, one warning') or diag("@lines");
+	like($lines[0] // '', qr/warning: .* reason=lookup-failed .* deferred=0 left_out=0 action="DEFER_IF_PERMIT /,
+		'with its reason');
+	cmp_ok(status($daemon)->{lookups}{failures}, '>=', 3, 'they were looked up each time');
+	# It is the same destination to whoever asks for it.
+	map_reply($daemon, 'servfail.lab');
+	unlike($daemon->log_text, qr/warning: cannot tell how servfail\.lab/, 'the maps say no more of it');
 	finish($daemon);
 }
 
