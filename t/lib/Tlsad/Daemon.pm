@@ -87,13 +87,14 @@ sub _default_config
 sub _new
 {
 	my ($class, %options) = @_;
-	my $binary = binary();
+	my $binary = $options{binary} // binary();
 	die "$binary is missing: build tlsad, or set TLSAD_BUILD to its directory\n"
 		unless -x $binary;
 	my $directory = $options{directory} // Tlsad::Process::private_directory();
 	mkdir("$directory/cache");
 	my $self = bless {
 		owner => $$,
+		binary => $binary,
 		directory => $directory,
 		lab => $options{lab},
 		args => $options{args} // [],
@@ -193,7 +194,7 @@ sub _spawn
 {
 	my ($self) = @_;
 	$self->{process} = Tlsad::Process::spawn(
-		command => [ @{$self->{wrapper}}, $self->_held, binary(), '-c', $self->config_file,
+		command => [ @{$self->{wrapper}}, $self->_held, $self->{binary}, '-c', $self->config_file,
 			@{$self->{args}} ],
 		log => $self->log_file, env => $self->{env});
 }

@@ -17,6 +17,8 @@ package Bench::Programs;
 #                       environment
 #   start_tlsad_with(NSD, CONNECTIONS, 'SECTION.KEY=VALUE'...)
 #                       the same with these settings
+#   start_other_tlsad(BINARY, NSD, CONNECTIONS)
+#                       the same of another build, without settings of its own
 #   start_null(REPLY[, OPTION...])
 #                       (process, endpoint) of t/bench/null, which answers so
 
@@ -30,7 +32,7 @@ use Tlsad::Daemon;
 use Tlsad::Process ();
 
 our @EXPORT_OK = qw(program pin_server pin_load run_json load start_tlsad
-	start_tlsad_with start_null);
+	start_tlsad_with start_other_tlsad start_null);
 
 use constant SETTLE => 1;	# [s] for threads and probes after a start
 
@@ -80,19 +82,26 @@ sub load
 sub start_tlsad
 {
 	my ($nsd, $connections, %environment) = @_;
-	return start($nsd, $connections, \%environment);
+	return start(undef, $nsd, $connections, \%environment);
 }
 
 sub start_tlsad_with
 {
 	my ($nsd, $connections, @settings) = @_;
-	return start($nsd, $connections, {}, @settings);
+	return start(undef, $nsd, $connections, {}, @settings);
+}
+
+sub start_other_tlsad
+{
+	my ($binary, $nsd, $connections) = @_;
+	return start($binary, $nsd, $connections, {});
 }
 
 sub start
 {
-	my ($nsd, $connections, $environment, @settings) = @_;
+	my ($binary, $nsd, $connections, $environment, @settings) = @_;
 	my $daemon = Tlsad::Daemon->start(
+		binary => $binary,
 		wrapper => [ pin_server() ],
 		env => $environment,
 		args => [ map { ('-o', $_) } 'server.workers=1', @settings ],
