@@ -609,6 +609,9 @@ sub vanishing
 sub never_reads
 {
 	my $daemon = start(server => { idle_timeout => '4s' });
+	# The resolver takes some 5 MB when it begins to work, a moment after the start.
+	ok(wait_until(PROMPT, sub { status($daemon)->{healthy} }), 'the resolver works');
+	served($daemon, 'before');
 	my $before = resident($daemon);
 	my @clients = map { $daemon->policy_client(timeout => 0.5) } 1 .. 3;
 	my $requests = "protocol_state=CONNECT\n\n" x 400_000;
