@@ -1,0 +1,227 @@
+#!/usr/bin/perl
+# contrib/lint: it accepts this tree, and it refuses each kind of error that is added to a
+# copy of a part of it, with the file and the line, and nothing else.
+
+use strict;
+use warnings;
+use Cwd ();
+use File::Basename qw(dirname);
+use File::Path qw(make_path remove_tree);
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Test::More;
+use Tlsad::Process qw(slurp);
+
+my $source = Tlsad::Process::source_directory();
+my $copy = Tlsad::Process::private_directory() . '/tree';
+my @copied = ((map { "$source/$_" } qw(.clang-format contrib/lint contrib/floors t/unit/tap.h)),
+	glob("$source/common/base/*.[ch]"));
+my $formatter = find_formatter();
+if (!defined $formatter && ($ENV{CI} // '') eq 'true') {
+	plan(tests => 1);
+	fail('clang-format 14 is installed (CI=true)');
+	exit 1;
+}
+# What it says without clang-format must not depend on how this test is run.
+delete @ENV{qw(CI CLANG_FORMAT)};
+
+subtest('this tree' => sub {
+	my ($status, @lines) = lint($source);
+	is($status, 0, 'exit status');
+	is("@{[errors(@lines)]}", '', 'no error');
+	like($lines[-1], qr/^lint: \d{3,} files, errors: 0$/, 'the last line has the numbers');
+});
+subtest('a part of it' => sub {
+	new_copy();
+	my ($status, @lines) = lint($copy);
+	is($status, 0, 'exit status');
+	is("@{[errors(@lines)]}", '', 'no error');
+	is($lines[-1], 'lint: ' . (grep { /\.[ch]$/ } @copied) . ' files, errors: 0', 'the last line');
+});
+
+# Two folders that are used below, with a header each.
+my %low = ('common/dns/low.h' => "#define LOW 1\n");
+my %high = ('common/conf/high.h' => "#define HIGH 1\n");
+
+refused('an include that runs up',
+	{ %high, 'common/dns/low.h' => qq(/* up */\n#include "common/conf/high.h"\n) },
+	[ 'common/dns/low.h:2', qr{common/conf/high\.h .* comes after common/dns in contrib/floors} ]);
+refused('one in a C file, written in another way',
+	{ %high, 'common/dns/low.c' => qq(# include "common/conf/high.h"\n) },
+	[ 'common/dns/low.c:1', qr{comes after common/dns} ]);
+refused('an include that runs down', { %low, 'common/conf/high.h' => qq(#include "common/dns/low.h"\n) });
+my %daemon = ('daemon/loop/loop.h' => "#define LOOP 1\n");
+refused('common includes daemon',
+	{ %daemon, 'common/base/added.c' => qq(#include "daemon/loop/loop.h"\n) },
+	[ 'common/base/added.c:1', qr{common never includes daemon} ]);
+refused('common includes daemon, and contrib/floors allows it',
+	{ %daemon, 'contrib/floors' => "daemon/loop\ncommon/base\n",
+		'common/base/added.h' => qq(\n#include "daemon/loop/loop.h"\n) },
+	[ 'common/base/added.h:2', qr{common never includes daemon} ]);
+refused('the program includes a test', { 'common/base/added.c' => qq(#include "t/unit/tap.h"\n) },
+	[ 'common/base/added.c:1', qr{only tests may} ]);
+refused('a test includes what it wants',
+	{ %low, %high, 't/unit/base/added.c' => qq(#include "common/conf/high.h"\n#include "common/dns/low.h"\n) });
+
+my %both = ('common/dns/low.h' => qq(#include "common/conf/high.h"\n),
+	'common/conf/high.h' => qq(\n#include "common/dns/low.h"\n));
+refused('a cycle of two folders', \%both,
+	[ 'common/dns/low.h:1', qr{comes after} ],
+	[ 'common/conf/high.h:2', qr{a cycle of folders: common/conf includes common/dns .*low\.h:1} ]);
+refused('a cycle of two folders on one line of contrib/floors',
+	{ %both, 'contrib/floors' => "common/base\ncommon/dns common/conf\n" },
+	[ 'common/conf/high.h:2', qr{a cycle of folders} ]);
+refused('a cycle of three, through different files',
+	{ 'common/conf/one.h' => qq(#include "common/dns/low.h"\n), %low,
+		'common/dns/two.c' => qq(#include "common/smtp/three.h"\n),
+		'common/smtp/three.h' => qq(#include "common/conf/one.h"\n),
+		'contrib/floors' => "common/base\ncommon/conf common/dns common/smtp\n" },
+	[ 'common/conf/one.h:1', qr{a cycle of folders: .*one\.h:1.*two\.c:1.*three\.h:1} ]);
+refused('headers of one folder that include each other make no cycle of folders',
+	{ 'common/base/one.h' => qq(#include "common/base/two.h"\n),
+		'common/base/two.h' => qq(#include "common/base/one.h"\n) });
+
+refused('a folder that is not in contrib/floors', { 'common/new/file.c' => "int new_number;\n",
+		'common/new/other.c' => "int new_other;\n" },
+	[ 'common/new/file.c:1', qr{common/new is not in contrib/floors: add it} ]);
+refused('nor is one inside a folder that is there', { 'daemon/loop/new/file.h' => "#define NEW 1\n" },
+	[ 'daemon/loop/new/file.h:1', qr{daemon/loop/new is not in contrib/floors} ]);
+refused('a folder that is in contrib/floors twice',
+	{ 'contrib/floors' => "common/base\n# no folder\ndaemon/loop\ncommon/base\n" },
+	[ 'contrib/floors:4', qr{common/base is here twice} ]);
+refused('a unit test of no folder', { 't/unit/new/file.c' => qq(#include "t/unit/tap.h"\n) },
+	[ 't/unit/new/file.c:1', qr{no folder new in common, daemon or daemon/ctl} ]);
+refused('a unit test of a folder in daemon', { %daemon, 't/unit/loop/file.c' => qq(#include "t/unit/tap.h"\n) });
+
+refused('a header that does not exist', { 'common/base/added.c' => qq(#include "common/base/none.h"\n) },
+	[ 'common/base/added.c:1', qr{"common/base/none\.h" does not exist} ]);
+refused('a header without its path', { 'common/base/added.c' => qq(#include "text.h"\n) },
+	[ 'common/base/added.c:1', qr{"text\.h" does not start at the top of the tree} ]);
+refused('a header with a path that goes up',
+	{ 'common/base/added.c' => qq(#include "../base/text.h"\n) },
+	[ 'common/base/added.c:1', qr{does not start at the top} ]);
+refused('a header of the tree in angle brackets',
+	{ 'common/base/added.c' => qq(#include <common/base/text.h>\n#include <sys/types.h>\n) },
+	[ 'common/base/added.c:1', qr{write "common/base/text\.h"} ]);
+refused('a header that a macro names', { 'common/base/added.c' => qq(#include HEADER\n) },
+	[ 'common/base/added.c:1', qr{macro} ]);
+refused('a header beside the file in t/bench',
+	{ 't/bench/added.c' => qq(#include "beside.h"\n), 't/bench/beside.h' => "#define BESIDE 1\n" });
+
+SKIP: {
+	skip('clang-format 14 is not installed', 1) unless defined $formatter;
+	local $ENV{CLANG_FORMAT} = $formatter;
+	refused('a file that clang-format would change',
+		{ 'common/base/added.c' => "int right;\nint  wrong;\nint  wrong_too;\n",
+			't/unit/base/added.c' => "int main(void) {\n\treturn 0;\n}\n" },
+		[ 'common/base/added.c:2', qr{clang-format} ],
+		[ 't/unit/base/added.c:1', qr{clang-format} ]);
+}
+subtest('no clang-format' => sub {
+	new_copy('common/base/added.c' => "int  wrong;\n");
+	local $ENV{CLANG_FORMAT} = "$copy/none";
+	my ($status, @lines) = lint($copy);
+	is($status, 0, 'that is no error');
+	like($lines[0], qr/^lint: formatting is not checked: clang-format 14 is not installed$/, 'it says so');
+	local $ENV{CI} = 'true';
+	($status, @lines) = lint($copy);
+	is($status, 1, 'with CI=true it is one');
+	like($lines[0], qr/^\.clang-format:1: clang-format 14 is not installed/, 'it says what is missing');
+});
+subtest('another version of clang-format' => sub {
+	new_copy('another' => "#!/bin/sh\necho 'Debian clang-format version 19.1.7'\n");
+	chmod(0755, "$copy/another");
+	local $ENV{CLANG_FORMAT} = "$copy/another";
+	my ($status, @lines) = lint($copy);
+	is($status, 0, 'that is no error');
+	like($lines[0], qr/not checked: clang-format 14 is not installed, \S+ is version 19$/, 'it says so');
+	local $ENV{CI} = 'true';
+	is((lint($copy))[0], 1, 'with CI=true it is one');
+});
+subtest('a clang-format that fails' => sub {
+	new_copy('failing' => "#!/bin/sh\n[ \"\$1\" = --version ] && echo version 14.0.6 || exit 1\n");
+	chmod(0755, "$copy/failing");
+	local $ENV{CLANG_FORMAT} = "$copy/failing";
+	is((lint($copy))[0], 1, 'is an error');
+});
+subtest('--help' => sub {
+	new_copy();
+	my ($status, @lines) = run("$copy/contrib/lint", '--help');
+	is($status, 0, 'exit status');
+	like($lines[0], qr/^lint - /, 'it says what it is');
+});
+done_testing();
+
+sub find_formatter
+{
+	for my $name (qw(clang-format-14 clang-format)) {
+		my $program = Tlsad::Process::find_program($name) // next;
+		return $program if qx($program --version) =~ /version 14\b/;
+	}
+	return undef;
+}
+
+sub write_file
+{
+	my ($file, $text) = @_;
+	make_path(dirname($file));
+	open(my $handle, '>', $file) or die "$file: $!\n";
+	print {$handle} $text;
+	close($handle) or die "$file: $!\n";
+}
+
+# A copy with these files added or replaced: PATH => TEXT.
+sub new_copy
+{
+	my (%files) = @_;
+	remove_tree($copy);
+	write_file($copy . substr($_, length($source)), slurp($_)) for @copied;
+	chmod(0755, "$copy/contrib/lint");
+	write_file("$copy/$_", $files{$_}) for keys %files;
+}
+
+# The exit status of a program and its lines.
+sub run
+{
+	my (@command) = @_;
+	open(my $pipe, '-|', @command) or die "$command[0]: $!\n";
+	chomp(my @lines = <$pipe>);
+	close($pipe);
+	return ($? >> 8, @lines);
+}
+
+# Started elsewhere, as from a build directory.
+sub lint
+{
+	my ($tree) = @_;
+	my $before = Cwd::getcwd();
+	chdir('/') or die "/: $!\n";
+	my @result = run($^X, "$tree/contrib/lint");
+	chdir($before) or die "$before: $!\n";
+	return @result;
+}
+
+sub errors { return grep { !/^lint: / } @_ }
+
+# Are these files refused with exactly these errors? Each is [PLACE, PATTERN]. Without any the
+# files are accepted.
+sub refused
+{
+	my ($name, $files, @wanted) = @_;
+	subtest($name => sub {
+		new_copy(%$files);
+		# Where it is not about formatting, any will do.
+		local $ENV{CLANG_FORMAT} = $ENV{CLANG_FORMAT} // "$copy/none";
+		my ($status, @lines) = lint($copy);
+		is($status, @wanted ? 1 : 0, 'exit status');
+		my @errors = errors(@lines);
+		like($lines[-1], qr/, errors: @{[scalar @errors]}$/, 'the last line has their number');
+		for my $wanted (@wanted) {
+			my ($place, $text) = @$wanted;
+			my ($found) = grep { /^\Q$place\E: (.*)/ && $1 =~ $text } @errors;
+			ok(defined $found, "$place: refused") or diag(map { "$_\n" } @lines);
+			@errors = grep { $_ ne ($found // '') } @errors;
+		}
+		is("@errors", '', @wanted ? 'nothing else is refused' : 'nothing is refused');
+	});
+}
