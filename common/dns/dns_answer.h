@@ -42,7 +42,7 @@ enum dns_outcome {
 
 const char *dns_outcome_name(enum dns_outcome outcome);
 
-/* The words of dane-cases.md: "secure" is validated up to a trust anchor by this program itself. */
+/* As in RFC 4035 4.3; "secure" is validated up to a trust anchor, and by this program itself. */
 enum dns_security { DNS_SECURE, DNS_INSECURE, DNS_BOGUS, DNS_UNKNOWN, DNS_SECURITY_COUNT };
 
 const char *dns_security_name(enum dns_security security);

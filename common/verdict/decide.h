@@ -1,6 +1,6 @@
 /*
- * decide: from the parts to a verdict, by the tables of RFC 7672 as dane-cases puts them. Pure: no
- * I/O, no clock, no memory of earlier calls.
+ * decide: from the parts to a verdict, by RFC 7672 as in t/lab/dane-cases, "From hosts to the
+ * answer (native)". Pure: no I/O, no clock, no memory of earlier calls.
  */
 #ifndef TLSAD_VERDICT_DECIDE_H
 #define TLSAD_VERDICT_DECIDE_H

@@ -1,8 +1,8 @@
 /*
  * pin: what an answer can carry so that Postfix need not look up TLSA records itself: the digests
  * of DANE-EE records (`fingerprint`), or the trust anchors of DANE-TA records (`secure` with a
- * tafile). Decides by dane-cases, "From hosts to the answer (pinned)". Pure, thread-safe; what a
- * record holds whole is digested with OpenSSL, nothing else costs an allocation.
+ * tafile). Decides by t/lab/dane-cases, "From hosts to the answer (pinned)". Pure, thread-safe;
+ * what a record holds whole is digested with OpenSSL, nothing else costs an allocation.
  */
 #ifndef TLSAD_VERDICT_PIN_H
 #define TLSAD_VERDICT_PIN_H

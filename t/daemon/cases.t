@@ -15,6 +15,7 @@ use POSIX ();
 use Storable ();
 use Test::More;
 use Time::HiRes ();
+use Tlsad::CaseTables;
 use Tlsad::Daemon;
 use Tlsad::Lab;
 use Tlsad::Process;
@@ -63,26 +64,21 @@ done_testing();
 sub read_cases
 {
 	my ($file) = @_;
-	open(my $handle, '<:raw', $file) or die "$file: $!\n";
-	my @cases;
-	while (my $line = <$handle>) {
-		chomp $line;
-		next if $line =~ /^#/ || $line !~ /\S/;
-		my ($key, $reply, $reason, $ttl, $option) = split(/\s*\|\s*/, $line);
-		die "$file line $.: $line\n" unless defined $reason;
-		s/^\s+|\s+$//g for grep { defined } $key, $reply, $reason, $ttl, $option;
-		my $text = $key;
+	my @cases = Tlsad::CaseTables::cases($file);
+	for my $number (0 .. $#cases) {
+		my $case = $cases[$number];
+		my $key = $case->{key};
+		@$case{qw(number text)} = ($number, $key);
 		$key = '' if $key eq '""';
 		$key =~ s/<(.)\*(\d+)>/$1 x $2/ge;
 		$key =~ s/\\x([0-9A-F]{2})/chr(hex($1))/ge;
-		my $case = { number => scalar(@cases), text => $text, key => $key,
-			reply => $reply, reason => $reason, ttl => $ttl // '-' };
-		for ($option // '') {
+		$case->{key} = $key;
+		$case->{ttl} //= '-';
+		for ($case->{option} // '') {
 			if (/^no-postmap$/) { $case->{no_postmap} = 1 }
 			elsif (/^site_level=(\S+)$/) { $case->{site_level} = $1 }
-			elsif (/./) { die "$file line $.: no such option: $_\n" }
+			elsif (/./) { die "$file line $case->{line}: no such option: $_\n" }
 		}
-		push @cases, $case;
 	}
 	return @cases;
 }

@@ -2,7 +2,8 @@
 # What is written about tlsad against tlsad itself: the settings' table of
 # common/conf/conf.c, "tlsad -n -v", conf/tlsad.conf and tlsad.conf(5) name the same
 # settings with the same defaults and bounds; README and the manual pages have what a
-# reader looks for there, what they name exists, and their examples work.
+# reader looks for there, what they name exists, and their examples work; the rules of
+# t/lab/dane-cases are those that the tables of t/lab test, and comments cite what exists.
 
 use strict;
 use warnings;
@@ -10,6 +11,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use File::Temp ();
 use Test::More;
+use Tlsad::CaseTables;
 use Tlsad::Daemon;
 use Tlsad::Process;
 
@@ -41,6 +43,8 @@ subtest('tlsad.conf(5)' => \&check_conf_page);
 subtest('tlsad(8)' => \&check_daemon_page);
 subtest('tlsactl(8)' => \&check_ctl_page);
 subtest('README' => \&check_readme);
+subtest('t/lab/dane-cases' => \&check_cases);
+subtest('what comments cite' => \&check_citations);
 subtest('bounds in tlsad.conf(5)' => \&check_bounds);
 subtest('examples of tlsad.conf(5)' => \&check_examples);
 subtest('every manual page' => \&check_pages);
@@ -280,6 +284,50 @@ sub check_readme
 	for my $path ($readme =~ m{(?<![\w/.])((?:common|conf|contrib|daemon|systemd|t)/[\w./-]*\w)}g) {
 		ok(-e "$source/$path", "$path is there");
 	}
+}
+
+sub check_cases
+{
+	my @rules = Tlsad::CaseTables::rules("$source/t/lab/dane-cases");
+	my @cases = Tlsad::CaseTables::cases("$source/t/lab/cases");
+	my @headings = Tlsad::CaseTables::headings("$source/t/lab/pinned-cases");
+	cmp_ok(scalar(map { @{$_->{rows}} } @rules), '>', 60, 'the rules can be read');
+	cmp_ok(scalar(@cases), '>', 300, 'the cases can be read');
+	my @differences = Tlsad::CaseTables::differences(\@rules, \@cases, \@headings);
+	is(join("\n", @differences), '', 'they agree');
+	my ($row) = grep { ($_->{answer} // '') eq 'dane-only' } map { @{$_->{rows}} } @rules;
+	my $differs = sub {
+		my ($what, @arguments) = @_;
+		isnt(join('', Tlsad::CaseTables::differences(@arguments)), '', "seen: $what");
+	};
+	for my $change ([ answer => 'dane' ], [ reason => 'no-tlsa' ], [ case => 'new' ]) {
+		local @$row{$change->[0]} = $change->[1];
+		$differs->("another $change->[0] of a rule", \@rules, \@cases, \@headings);
+	}
+	$differs->('cases that a rule has lost', \@rules, [ @cases[0 .. $#cases - 1] ], \@headings);
+	$differs->('cases without a rule', [ @rules[1 .. $#rules] ], \@cases, \@headings);
+	$differs->('another heading of pinned-cases', \@rules, \@cases,
+		[ [ 'new', 1 ], @headings[1 .. $#headings] ]);
+	$differs->('a heading of pinned-cases without cases', \@rules, \@cases,
+		[ [ $headings[0][0], 0 ], @headings[1 .. $#headings] ]);
+}
+
+# t/lab/dane-cases, "HEADING", also over the end of a line of a comment. Documents that
+# end in .md are not in this tree.
+sub check_citations
+{
+	my %headings = map { ($_->{heading} => 1) } Tlsad::CaseTables::rules("$source/t/lab/dane-cases");
+	my ($found, @wrong) = (0);
+	for my $file (glob("$source/{common,daemon,t}/{,*/,*/*/}{*.[cht],*.pm,*[es]}")) {
+		next if !-f $file || $file =~ m{/t/host/docs\.t\z};
+		my $text = read_file($file) =~ s{\n[\t ]*[*#][\t ]}{ }gr;
+		my @cited = $text =~ m{\bdane-cases,? "([^"]+)"}g;
+		$found += @cited;
+		push @wrong, map { "$file: $_" } grep { !$headings{$_} } @cited;
+		push @wrong, map { "$file: $_" } $text =~ m{\b([\w-]+\.md|the law|sts-cases)\b}g;
+	}
+	cmp_ok($found, '>=', 5, 'there are citations');
+	is("@wrong", '', 'all of them are of what is in this tree');
 }
 
 # A number of the page as tlsad takes it: "1 day" is 1d.

@@ -1,8 +1,8 @@
 /*
- * destination: every row of the law's table of lookup keys and its hostile neighbours: each byte
- * in each place, lengths at their limits, ports, literals, internationalised names. What is
- * accepted prints in one form that parses to itself, and a name is valid when Postfix's
- * valid_hostname() would take it.
+ * destination: every case of t/lab/dane-cases, "From a lookup key to a destination", and its
+ * hostile neighbours: each byte in each place, lengths at their limits, ports, literals,
+ * internationalised names. What is accepted prints in one form that parses to itself, and a name
+ * is valid when Postfix's valid_hostname() would take it.
  */
 #include "common/dane/destination.h"
 
@@ -51,7 +51,7 @@ static const struct {
 	const char *name;
 	uint16_t port;
 } good[] = {
-	/* the law's rows */
+	/* the cases of t/lab/dane-cases */
 	{"example.com", D, "example.com", 25},
 	{"EXAMPLE.com", D, "example.com", 25},
 	{"example.com.", D, "example.com", 25},
@@ -118,7 +118,7 @@ static const struct {
 	const char *key;
 	enum destination_result expected;
 } bad[] = {
-	/* the law's rows */
+	/* the cases of t/lab/dane-cases */
 	{".example.com", DESTINATION_PARENT}, {"[192.0.2.1]", DESTINATION_ADDRESS},
 	{"[IPv6:2001:db8::1]", DESTINATION_ADDRESS}, {"[2001:db8::1]:25", DESTINATION_ADDRESS},
 	{"192.0.2.1", DESTINATION_ADDRESS}, {"/path/to/socket", DESTINATION_INVALID},

@@ -1,66 +1,67 @@
 /*
- * decide: the law's table of verdicts, whole: up to four hosts of every status, every kind of MX
- * answer, stale and not, each held against the rows of the table as they are written there.
+ * decide: the whole table of t/lab/dane-cases, "From hosts to the answer (native)": up to four
+ * hosts of every status, every kind of MX answer, stale and not, each held against the cases as
+ * they are written there.
  */
 #include "common/verdict/decide.h"
 
 #include "t/unit/tap.h"
 
-/* --- the law ------------------------------------------------------------------------------- */
+/* --- the rules ----------------------------------------------------------------------------- */
 
-/* One row of "From hosts to the answer": who it is for, what is asked of the hosts, the answer. */
-enum law_mx { ANY = 7, SECURE = 1, INSECURE = 2, HOST_KEY = 4 };
+/* One case of the table: who it is for, what is asked of the hosts, the answer. */
+enum rule_mx { ANY = 7, SECURE = 1, INSECURE = 2, HOST_KEY = 4 };
 
-struct law_hosts {
+struct rule_hosts {
 	unsigned usable, unusable, none, failed; /* unreachable hosts do not count */
 };
 
-static bool no_host_left(const struct law_hosts *hosts)
+static bool no_host_left(const struct rule_hosts *hosts)
 {
 	return hosts->usable == 0 && hosts->unusable == 0 && hosts->none == 0 && hosts->failed == 0;
 }
 
-static bool all_failed(const struct law_hosts *hosts)
+static bool all_failed(const struct rule_hosts *hosts)
 {
 	return hosts->failed > 0 && hosts->usable == 0 && hosts->unusable == 0 && hosts->none == 0;
 }
 
-static bool all_that_answered_usable(const struct law_hosts *hosts)
+static bool all_that_answered_usable(const struct rule_hosts *hosts)
 {
 	return hosts->usable > 0 && hosts->unusable == 0 && hosts->none == 0;
 }
 
-static bool some_usable_others_not(const struct law_hosts *hosts)
+static bool some_usable_others_not(const struct rule_hosts *hosts)
 {
 	return hosts->usable > 0 && (hosts->unusable > 0 || hosts->none > 0);
 }
 
-static bool none_usable_one_unusable(const struct law_hosts *hosts)
+static bool none_usable_one_unusable(const struct rule_hosts *hosts)
 {
 	return hosts->usable == 0 && hosts->unusable > 0;
 }
 
-static bool usable_or_unusable(const struct law_hosts *hosts)
+static bool usable_or_unusable(const struct rule_hosts *hosts)
 {
 	return hosts->usable > 0 || hosts->unusable > 0;
 }
 
-static bool nothing_and_one_failed(const struct law_hosts *hosts)
+static bool nothing_and_one_failed(const struct rule_hosts *hosts)
 {
 	return hosts->usable == 0 && hosts->unusable == 0 && hosts->failed > 0;
 }
 
-static bool all_without_dane(const struct law_hosts *hosts)
+static bool all_without_dane(const struct rule_hosts *hosts)
 {
 	return hosts->none > 0 && hosts->usable == 0 && hosts->unusable == 0 && hosts->failed == 0;
 }
 
 static const struct {
-	enum law_mx mx;
-	bool (*hosts)(const struct law_hosts *);
+	enum rule_mx mx;
+	bool (*hosts)(const struct rule_hosts *);
 	enum verdict_level level;
 	enum reason reason;
-} law[] = {
+} rules[] = {
 	{ANY, all_failed, VERDICT_TEMP, REASON_LOOKUP_FAILED},
 	{SECURE, all_that_answered_usable, VERDICT_DANE_ONLY, REASON_DANE_FULL},
 	{SECURE, some_usable_others_not, VERDICT_DANE, REASON_DANE_PARTIAL},
@@ -76,19 +77,19 @@ static const struct {
 	{HOST_KEY, all_without_dane, VERDICT_NOTFOUND, REASON_NO_TLSA},
 };
 
-/* The one answer that the law has; -1 rows that agree are fine, rows that differ are not. */
-static bool ask_law(enum law_mx mx, const struct law_hosts *hosts, struct verdict *verdict)
+/* False if there is no rule for it, or if there are two that differ. */
+static bool ask_rules(enum rule_mx mx, const struct rule_hosts *hosts, struct verdict *verdict)
 {
 	unsigned found = 0;
 
-	for (size_t i = 0; i < sizeof law / sizeof law[0]; i++) {
-		if ((law[i].mx & mx) == 0 || !law[i].hosts(hosts))
+	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+		if ((rules[i].mx & mx) == 0 || !rules[i].hosts(hosts))
 			continue;
 		if (found > 0 &&
-			(verdict->level != law[i].level || verdict->reason != law[i].reason))
+			(verdict->level != rules[i].level || verdict->reason != rules[i].reason))
 			return false;
-		verdict->level = law[i].level;
-		verdict->reason = law[i].reason;
+		verdict->level = rules[i].level;
+		verdict->reason = rules[i].reason;
 		found++;
 	}
 	return found > 0;
@@ -132,7 +133,7 @@ static void check(struct decide_facts *facts, struct verdict expected)
 	}
 }
 
-static void count_hosts(const struct decide_facts *facts, struct law_hosts *hosts)
+static void count_hosts(const struct decide_facts *facts, struct rule_hosts *hosts)
 {
 	memset(hosts, 0, sizeof *hosts);
 	for (size_t i = 0; i < facts->host_count; i++) {
@@ -143,15 +144,15 @@ static void count_hosts(const struct decide_facts *facts, struct law_hosts *host
 	}
 }
 
-static void check_by_law(struct decide_facts *facts, enum law_mx mx)
+static void check_by_rules(struct decide_facts *facts, enum rule_mx mx)
 {
-	struct law_hosts hosts;
+	struct rule_hosts hosts;
 	struct verdict expected = {VERDICT_NOTFOUND, REASON_COUNT};
 	char words[256];
 
 	count_hosts(facts, &hosts);
 	describe(facts, words, sizeof words);
-	if (many(ask_law(mx, &hosts, &expected), "%s: the law has no one answer", words))
+	if (many(ask_rules(mx, &hosts, &expected), "%s: there is not one rule for it", words))
 		check(facts, expected);
 }
 
@@ -183,7 +184,7 @@ static void test_domains(void)
 					.mx_status = MX_FOUND,
 					.mx_security = securities[s]};
 				set_hosts(&facts, count, n);
-				check_by_law(
+				check_by_rules(
 					&facts, securities[s] == DNS_SECURE ? SECURE : INSECURE);
 			}
 			combinations *= HOST_STATUS_COUNT;
@@ -203,10 +204,10 @@ static void test_single_hosts(void)
 				.mx_security = security,
 				.host_count = 1,
 				.hosts = {status}};
-			check_by_law(&facts, HOST_KEY);
+			check_by_rules(&facts, HOST_KEY);
 			facts.kind = DESTINATION_DOMAIN;
 			facts.mx_status = MX_ABSENT;
-			check_by_law(&facts, HOST_KEY);
+			check_by_rules(&facts, HOST_KEY);
 		}
 	}
 	/* What a caller left in the MX members of a `[host]` says nothing. */
@@ -217,7 +218,7 @@ static void test_single_hosts(void)
 			.mx_failure = DNS_FAILURE_BOGUS,
 			.host_count = 1,
 			.hosts = {HOST_USABLE}};
-		check_by_law(&facts, HOST_KEY);
+		check_by_rules(&facts, HOST_KEY);
 	}
 	many_end();
 }
@@ -266,9 +267,9 @@ static void test_many_hosts(void)
 					.host_count = PART_HOSTS_MAX};
 				for (size_t i = 0; i < PART_HOSTS_MAX; i++)
 					facts.hosts[i] = i == place ? one : most;
-				check_by_law(&facts, SECURE);
+				check_by_rules(&facts, SECURE);
 				facts.mx_security = DNS_INSECURE;
-				check_by_law(&facts, INSECURE);
+				check_by_rules(&facts, INSECURE);
 			}
 		}
 	}

@@ -14,7 +14,7 @@ static struct pins pins;
 
 /* --- one record ---------------------------------------------------------------------------- */
 
-/* By dane-cases, "From hosts to the answer (pinned)", as words of its own. */
+/* By t/lab/dane-cases, "From hosts to the answer (pinned)", as words of its own. */
 static enum pin_obstacle expected_of(
 	const struct pin_settings *settings, unsigned usage, unsigned matching_type)
 {

@@ -1,7 +1,7 @@
 /*
- * render: all verdicts at all of Postfix's own levels, as t/lab/dane-cases has it, and that none of
- * them is weaker than what the site has already; the words of replies; a failure in one printable
- * line that names the name, the type and the reason.
+ * render: all verdicts at all of Postfix's own levels, by t/lab/dane-cases, "Where the site's own
+ * level is stronger", and that none of them is weaker than what the site has already; the words of
+ * replies; a failure in one printable line that names the name, the type and the reason.
  */
 #include "common/verdict/render.h"
 
