@@ -280,6 +280,11 @@ sub check_readme
 		my ($section, $key) = $name =~ /(\w+)\] (\w+)/;
 		ok($settings{"$section.$key"}, "$name is a setting");
 	}
+	my ($tree) = $readme =~ /^The tree\n=+\n(.*)/ms;
+	for my $folder (grep { -d "$source/$_" } read_file("$source/contrib/floors") =~ /^(\w[\w\/]*)$/mg) {
+		my ($name) = $folder =~ /(\w+)$/;
+		like($tree, qr{^ +(?:\w+/ )*(?:\w+/)*$name/ }m, "it has the folder $folder");
+	}
 	# Whatever it names in this tree is there.
 	for my $path ($readme =~ m{(?<![\w/.])((?:common|conf|contrib|daemon|systemd|t)/[\w./-]*\w)}g) {
 		ok(-e "$source/$path", "$path is there");

@@ -112,12 +112,12 @@ sub differences
 		my $is_pinned = $section->{heading} =~ /\(pinned\)$/;
 		for my $row (@{$section->{rows}}) {
 			my $name = "$section->{heading} / $row->{case}";
-			push @differences, "dane-cases line $row->{line}: $name is there twice" if $row{$name};
+			push @differences, "t/lab/dane-cases line $row->{line}: $name is there twice" if $row{$name};
 			$row{$name} = $row;
 			if ($is_pinned) { push @pinned, $row->{case} }
 			else { push @rows, $name }
 		}
-		push @differences, "dane-cases line $section->{line}: no table" unless @{$section->{rows}};
+		push @differences, "t/lab/dane-cases line $section->{line}: no table" unless @{$section->{rows}};
 	}
 	for (map { "$_->{section} / $_->{case}" } @$cases) {
 		push @tested, $_ if !@tested || $tested[-1] ne $_;
@@ -129,9 +129,9 @@ sub differences
 		my ($answer, $reason) = map { $_ // '-' } @$row{qw(answer reason)};
 		my %reasons = map { ($_ => 1) } split(m{/}, $reason);
 		my $what = "cases line $case->{line}: $case->{key}";
-		push @differences, "$what: the answer is $answer in line $row->{line} of dane-cases"
+		push @differences, "$what: the answer is $answer in line $row->{line} of t/lab/dane-cases"
 			if $answer ne '-' && $answer ne _answer($case->{reply});
-		push @differences, "$what: the reason is $reason in line $row->{line} of dane-cases"
+		push @differences, "$what: the reason is $reason in line $row->{line} of t/lab/dane-cases"
 			if $reason ne '-' && grep { !$reasons{$_} } split(m{/}, $case->{reason});
 	}
 	return grep { $_ ne '' } @differences;
