@@ -5,8 +5,8 @@
 #include "common/base/text.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
-#include "daemon/ctl/frame/moment.h"
 #include "daemon/ctl/frame/spool.h"
+#include "daemon/ctl/frame/time_text.h"
 
 #include <string.h>
 
@@ -18,7 +18,7 @@ static bool take_line(void *context, const json_t *entry)
 	size_t *lines = context;
 	const char *dnssec = client_string(entry, "dnssec");
 	json_int_t port = client_integer(entry, "port");
-	char left[MOMENT_SIZE], name[400];
+	char left[TIME_TEXT_SIZE], name[400];
 	struct text text;
 
 	text_init(&text, name, sizeof name);
@@ -32,8 +32,8 @@ static bool take_line(void *context, const json_t *entry)
 	printf(COLUMNS, client_string(entry, "kind"),
 		strcmp(client_string(entry, "status"), "") != 0 ? client_string(entry, "status")
 								: "-",
-		dnssec[0] != '\0' ? dnssec : "-", moment_brief(left, client_integer(entry, "ttl")),
-		name);
+		dnssec[0] != '\0' ? dnssec : "-",
+		time_text_duration_short(left, client_integer(entry, "ttl")), name);
 	/* Who reads no further, as head(1), wants no more. */
 	return ferror(stdout) == 0;
 }

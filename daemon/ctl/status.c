@@ -5,8 +5,8 @@
 #include "common/base/text.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
-#include "daemon/ctl/frame/moment.h"
 #include "daemon/ctl/frame/screen.h"
+#include "daemon/ctl/frame/time_text.h"
 
 #include <string.h>
 
@@ -61,12 +61,12 @@ static unsigned widest(const json_t *object)
 /* What is known better than a number shows: how long it runs, and since when. */
 static void add_known(struct text *text, const char *member, const json_t *value)
 {
-	char words[MOMENT_SIZE];
+	char words[TIME_TEXT_SIZE];
 
 	if (json_is_integer(value) && strcmp(member, "uptime") == 0)
-		text_add(text, moment_duration(words, json_integer_value(value)));
+		text_add(text, time_text_duration(words, json_integer_value(value)));
 	else if (json_is_integer(value) && strcmp(member, "started") == 0)
-		text_add(text, moment_date(words, json_integer_value(value)));
+		text_add(text, time_text_date(words, json_integer_value(value)));
 	else
 		add_value(text, value);
 }

@@ -5,9 +5,9 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
-#include "daemon/ctl/frame/moment.h"
 #include "daemon/ctl/frame/name.h"
 #include "daemon/ctl/frame/screen.h"
+#include "daemon/ctl/frame/time_text.h"
 #include "daemon/ctl/tlsa/association.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/facts.h"
@@ -206,10 +206,10 @@ static char *missing_line(const struct verification *verification)
 static void add_advice(const struct verification *verification, struct text *text)
 {
 	uint32_t held = facts_tlsa_held(verification->facts);
-	char duration[MOMENT_SIZE], date[MOMENT_SIZE];
+	char duration[TIME_TEXT_SIZE], date[TIME_TEXT_SIZE];
 
-	moment_duration(duration, held);
-	moment_date(date, (int64_t)verification->now + held);
+	time_text_duration(duration, held);
+	time_text_date(date, (int64_t)verification->now + held);
 	if (verification->status == CTL_YES)
 		text_add_format(text,
 			"caches may hold older records for up to %u more seconds (%s, the TTL): "
@@ -231,7 +231,7 @@ static void add_advice(const struct verification *verification, struct text *tex
 
 static void print_material(const struct verification *verification, const struct screen *screen)
 {
-	char subject[CERTIFICATE_NAME_SIZE], date[MOMENT_SIZE];
+	char subject[CERTIFICATE_NAME_SIZE], date[TIME_TEXT_SIZE];
 	struct text text;
 
 	if (verification->key != NULL) {
@@ -244,7 +244,8 @@ static void print_material(const struct verification *verification, const struct
 	certificate_subject(&text, certificate);
 	int64_t ends = certificate_not_after(certificate);
 	screen_row(screen, INDENT, SCREEN_PLAIN, "certificate", LABEL_WIDTH, "%s, %s %s", subject,
-		ends > verification->now ? "valid until" : "EXPIRED on", moment_date(date, ends));
+		ends > verification->now ? "valid until" : "EXPIRED on",
+		time_text_date(date, ends));
 }
 
 static void print_records(const struct verification *verification, const struct screen *screen)

@@ -9,10 +9,10 @@
 #include "common/base/text.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
-#include "daemon/ctl/frame/moment.h"
 #include "daemon/ctl/frame/reply.h"
 #include "daemon/ctl/frame/screen.h"
 #include "daemon/ctl/frame/spool.h"
+#include "daemon/ctl/frame/time_text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -65,13 +65,13 @@ static void add_time_left(struct text *text, const struct warm *warm, double sec
 {
 	off_t at = warm->size > 0 ? ftello(warm->list) : 0;
 	double finished = (double)done(warm), begun = finished + (double)warm->in_flight;
-	char words[MOMENT_SIZE];
+	char words[TIME_TEXT_SIZE];
 
 	if (at <= 0 || at > warm->size || finished < 1 || seconds <= 1)
 		return;
 	double all = begun * (double)warm->size / (double)at;
 	text_add_format(text, ", %s left",
-		moment_duration(words, (int64_t)(seconds * (all - finished) / finished)));
+		time_text_duration(words, (int64_t)(seconds * (all - finished) / finished)));
 }
 
 static void show_progress(struct warm *warm)
@@ -267,14 +267,14 @@ static bool run(struct warm *warm)
 
 static void print_summary(const struct warm *warm)
 {
-	char words[MOMENT_SIZE];
+	char words[TIME_TEXT_SIZE];
 
 	screen_row(&warm->screen, 0, warm->failed > 0 ? SCREEN_WARNING : SCREEN_GOOD, "done",
 		LABEL_WIDTH,
 		"%" PRIu64 " in %s: %" PRIu64 " with a policy, %" PRIu64 " without, %" PRIu64
 		" failed",
 		done(warm),
-		moment_duration(words, (int64_t)((clock_exact_us() - warm->begin) / 1000000)),
+		time_text_duration(words, (int64_t)((clock_exact_us() - warm->begin) / 1000000)),
 		warm->found, warm->not_found, warm->failed);
 }
 

@@ -5,8 +5,8 @@
 #include "common/verdict/render.h"
 #include "daemon/ctl/check/check.h"
 #include "daemon/ctl/check/suggestion.h"
-#include "daemon/ctl/frame/moment.h"
 #include "daemon/ctl/frame/screen.h"
+#include "daemon/ctl/frame/time_text.h"
 #include "daemon/ctl/tlsa/association.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/facts.h"
@@ -60,7 +60,7 @@ static const struct survey_address *find_same(const struct survey_address *addre
 static void print_certificate(const struct screen *screen, const X509 *certificate, int depth)
 {
 	char subject[CERTIFICATE_NAME_SIZE], issuer[CERTIFICATE_NAME_SIZE];
-	char names[WORDS_SIZE], label[32], begins[MOMENT_SIZE], ends[MOMENT_SIZE];
+	char names[WORDS_SIZE], label[32], begins[TIME_TEXT_SIZE], ends[TIME_TEXT_SIZE];
 	struct text text;
 
 	text_init(&text, label, sizeof label);
@@ -73,8 +73,8 @@ static void print_certificate(const struct screen *screen, const X509 *certifica
 	certificate_names(&text, certificate, NAMES_SHOWN);
 	screen_row(screen, DEEP, SCREEN_PLAIN, label, LABEL_WIDTH - INDENT,
 		"%s; names: %s; issuer: %s; valid %s to %s", subject, names, issuer,
-		moment_date(begins, certificate_not_before(certificate)),
-		moment_date(ends, certificate_not_after(certificate)));
+		time_text_date(begins, certificate_not_before(certificate)),
+		time_text_date(ends, certificate_not_after(certificate)));
 }
 
 static void print_chain(const struct screen *screen, const struct survey_address *address)

@@ -1,6 +1,6 @@
 #include "daemon/ctl/check/findings.h"
 
-#include "daemon/ctl/frame/moment.h"
+#include "daemon/ctl/frame/time_text.h"
 #include "daemon/ctl/tlsa/association.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/facts.h"
@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIGITS_SHOWN = 16 };
+enum {
+	DIGITS_SHOWN = 16,
+	TLSA_TTL_MAX = 24 * 60 * 60, /* [s] */
+};
 
 static const char *const kind_names[FINDING_KIND_COUNT] = {
 	[FINDING_MX_INSECURE] = "mx-insecure",
@@ -60,7 +63,7 @@ static void add(struct findings *findings, enum finding_kind kind, const struct 
 static void look_at_signature(struct findings *findings, const struct survey *survey,
 	const struct survey_host *host, const char *name, uint16_t type, uint32_t expires)
 {
-	char date[MOMENT_SIZE], left[MOMENT_SIZE];
+	char date[TIME_TEXT_SIZE], left[TIME_TEXT_SIZE];
 	uint32_t now = survey->now;
 
 	if (expires == 0 || expires > (uint64_t)now + FINDING_SOON)
@@ -69,8 +72,8 @@ static void look_at_signature(struct findings *findings, const struct survey *su
 		"the DNSSEC signature of %s %s ends in %s (%s): if it is not renewed by then, mail "
 		"is deferred",
 		name, dns_type_name(type),
-		moment_duration(left, expires > now ? (int64_t)expires - now : 0),
-		moment_date(date, expires));
+		time_text_duration(left, expires > now ? (int64_t)expires - now : 0),
+		time_text_date(date, expires));
 }
 
 static void look_at_mx(struct findings *findings, const struct survey *survey)
@@ -114,7 +117,7 @@ static void look_at_lookups(struct findings *findings, const struct survey_host 
 		if (lookup->outcome == DNS_FAILED && facts->status != HOST_FAILED)
 			add(findings, FINDING_LOOKUP_FAILED, host, "the lookup of %s %s failed: %s",
 				lookup->name, dns_type_name(lookup->type), lookup->detail);
-		if (lookup->type == DNS_TYPE_TLSA && lookup->original_ttl > MOMENT_DAY)
+		if (lookup->type == DNS_TYPE_TLSA && lookup->original_ttl > TLSA_TTL_MAX)
 			add(findings, FINDING_LONG_TTL, host,
 				"the TTL of the TLSA records is %u s, over a day: a key that is "
 				"lost cannot be replaced for so long",
@@ -246,14 +249,14 @@ static const char *date_words(const struct survey_host *host)
 static void look_at_certificate(
 	struct findings *findings, const struct survey_host *host, const X509 *certificate)
 {
-	char subject[CERTIFICATE_NAME_SIZE], date[MOMENT_SIZE], left[MOMENT_SIZE];
+	char subject[CERTIFICATE_NAME_SIZE], date[TIME_TEXT_SIZE], left[TIME_TEXT_SIZE];
 	int64_t now = host->survey->now, ends = certificate_not_after(certificate);
 	int64_t begins = certificate_not_before(certificate);
 	struct text text;
 
 	text_init(&text, subject, sizeof subject);
 	certificate_subject(&text, certificate);
-	moment_date(date, begins > now ? begins : ends);
+	time_text_date(date, begins > now ? begins : ends);
 	if (begins > now)
 		add(findings, FINDING_CERTIFICATE_EARLY, host,
 			"the certificate %.300s is not valid before %s: %s", subject, date,
@@ -265,7 +268,7 @@ static void look_at_certificate(
 	else if (ends <= now + FINDING_SOON)
 		add(findings, FINDING_CERTIFICATE_EXPIRES, host,
 			"the certificate %.300s expires in %s (%s): %s", subject,
-			moment_duration(left, ends - now), date, date_words(host));
+			time_text_duration(left, ends - now), date, date_words(host));
 }
 
 static void look_at_certificates(struct findings *findings, const struct survey_host *host)

@@ -3,7 +3,7 @@
  */
 #include "common/dns/root_probe.h"
 #include "daemon/ctl/doctor/dns.h"
-#include "daemon/ctl/frame/moment.h"
+#include "daemon/ctl/frame/time_text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -215,7 +215,8 @@ static const struct question_answer *find_witness(
 
 static void examine_clock(struct doctor *doctor, const struct doctor_dns *dns)
 {
-	char from[MOMENT_SIZE], until[MOMENT_SIZE], now_words[MOMENT_SIZE], off[MOMENT_SIZE];
+	char from[TIME_TEXT_SIZE], until[TIME_TEXT_SIZE], now_words[TIME_TEXT_SIZE],
+		off[TIME_TEXT_SIZE];
 	int64_t now = (int64_t)time(NULL);
 	int32_t distance = 0;
 	const struct question_answer *witness = find_witness(dns, (uint32_t)now, &distance);
@@ -223,20 +224,20 @@ static void examine_clock(struct doctor *doctor, const struct doctor_dns *dns)
 	if (witness == NULL) {
 		doctor_add(doctor, DOCTOR_CLOCK, "", DOCTOR_UNKNOWN,
 			"no signature of the root was had to hold this clock against: %s",
-			moment_date(now_words, now));
+			time_text_date(now_words, now));
 		doctor_remedy(doctor, "see name-server");
 		return;
 	}
 	/* What is near enough in serial numbers is so in seconds since 1970. */
-	moment_date(from, now + (int32_t)(witness->inception - (uint32_t)now));
-	moment_date(until, now + (int32_t)(witness->expiration - (uint32_t)now));
-	moment_date(now_words, now);
+	time_text_date(from, now + (int32_t)(witness->inception - (uint32_t)now));
+	time_text_date(until, now + (int32_t)(witness->expiration - (uint32_t)now));
+	time_text_date(now_words, now);
 	if (distance == 0) {
 		doctor_add(doctor, DOCTOR_CLOCK, "", DOCTOR_OK,
 			"%s is within the root's signatures, %s to %s", now_words, from, until);
 		return;
 	}
-	moment_duration(off, distance < 0 ? -(int64_t)distance : distance);
+	time_text_duration(off, distance < 0 ? -(int64_t)distance : distance);
 	doctor_add(doctor, DOCTOR_CLOCK, "", DOCTOR_FAULT,
 		"%s is %s %s the root's signatures, %s to %s: the clock is %s by that or more",
 		now_words, off, distance < 0 ? "before" : "after", from, until,

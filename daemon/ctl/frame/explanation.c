@@ -3,9 +3,9 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "daemon/ctl/frame/client.h"
-#include "daemon/ctl/frame/moment.h"
 #include "daemon/ctl/frame/reply.h"
 #include "daemon/ctl/frame/screen.h"
+#include "daemon/ctl/frame/time_text.h"
 
 #include <string.h>
 #include <time.h>
@@ -67,22 +67,22 @@ static const char *trust_of(const json_t *object)
 static void print_line(const struct screen *screen, unsigned depth, const char *word,
 	const json_t *times, const char *what, const char *words)
 {
-	char left[MOMENT_SIZE] = "";
+	char left[TIME_TEXT_SIZE] = "";
 	unsigned indent = depth * INDENT;
 
 	if (json_object_get(times, "ttl") != NULL)
-		moment_brief(left, client_integer(times, "ttl"));
+		time_text_duration_short(left, client_integer(times, "ttl"));
 	screen_row(screen, indent, style_of(word), word, TEXT_COLUMN - indent, "%4s  %-4s  %s",
 		left, what, words);
 }
 
 static void add_stale(struct text *text, const json_t *part)
 {
-	char until[MOMENT_SIZE];
+	char until[TIME_TEXT_SIZE];
 
 	if (json_is_true(json_object_get(part, "stale")))
 		text_add_format(text, "; expired, in use until %s since refreshing it failed",
-			moment_date(until, client_integer(part, "stale_until")));
+			time_text_date(until, client_integer(part, "stale_until")));
 }
 
 /* --- the tree ------------------------------------------------------------------------------ */
@@ -210,14 +210,14 @@ static void print_times(const struct screen *screen, const json_t *explanation)
 {
 	bool cached = json_is_true(json_object_get(explanation, "cached"));
 	json_int_t ttl = client_integer(explanation, "ttl");
-	char left[MOMENT_SIZE], date[MOMENT_SIZE];
+	char left[TIME_TEXT_SIZE], date[TIME_TEXT_SIZE];
 
 	if (json_is_null(json_object_get(explanation, "kind")))
 		return;
 	screen_row(screen, 0, SCREEN_PLAIN, "cached", TEXT_COLUMN,
 		"%s; the first of its parts expires in %s, %s",
 		cached ? "all of it was there" : "not all of it was there",
-		moment_duration(left, ttl), moment_date(date, (int64_t)time(NULL) + ttl));
+		time_text_duration(left, ttl), time_text_date(date, (int64_t)time(NULL) + ttl));
 }
 
 static void add_place(struct text *text, const json_t *rule)

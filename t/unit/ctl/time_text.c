@@ -1,7 +1,7 @@
 /*
- * moment: durations in the largest unit that is exact enough, and dates, on both sides of 2038.
+ * time_text: durations in the largest unit that is exact enough, and dates, on both sides of 2038.
  */
-#include "daemon/ctl/frame/moment.h"
+#include "daemon/ctl/frame/time_text.h"
 
 #include "t/unit/tap.h"
 
@@ -36,17 +36,17 @@ static const struct {
 
 int main(void)
 {
-	char words[MOMENT_SIZE];
+	char words[TIME_TEXT_SIZE];
 
 	for (size_t i = 0; i < sizeof durations / sizeof durations[0]; i++) {
-		is_string(moment_duration(words, durations[i].seconds), durations[i].expected,
+		is_string(time_text_duration(words, durations[i].seconds), durations[i].expected,
 			"%jd s", (intmax_t)durations[i].seconds);
-		is_string(moment_brief(words, durations[i].seconds), durations[i].brief,
+		is_string(time_text_duration_short(words, durations[i].seconds), durations[i].brief,
 			"%jd s in brief", (intmax_t)durations[i].seconds);
 	}
 	for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++)
-		is_string(moment_date(words, dates[i].seconds), dates[i].expected, "%jd",
+		is_string(time_text_date(words, dates[i].seconds), dates[i].expected, "%jd",
 			(intmax_t)dates[i].seconds);
-	ok(strlen(moment_date(words, INT64_MAX)) < MOMENT_SIZE, "a date that is none fits");
+	ok(strlen(time_text_date(words, INT64_MAX)) < TIME_TEXT_SIZE, "a date that is none fits");
 	return done_testing();
 }
