@@ -6,7 +6,7 @@
 #include "common/conf/conf.h"
 #include "common/site/minimum.h"
 #include "daemon/ctl/frame/arguments.h"
-#include "daemon/ctl/frame/screen.h"
+#include "daemon/ctl/frame/terminal.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -25,10 +25,10 @@ static const char *state_of(
 static void print_text(const struct conf *conf, uint32_t now)
 {
 	const struct exception *exception;
-	struct screen screen;
+	struct terminal terminal;
 	size_t width = 0;
 
-	screen_open(&screen, stdout);
+	terminal_open(&terminal, stdout);
 	for (size_t i = 0; (exception = rules_exception(conf->rules, i)) != NULL; i++)
 		width = strlen(exception->key) > width ? strlen(exception->key) : width;
 	for (size_t i = 0; (exception = rules_exception(conf->rules, i)) != NULL; i++) {
@@ -37,10 +37,10 @@ static void print_text(const struct conf *conf, uint32_t now)
 		char date[EXCEPTION_DATE_SIZE];
 
 		exception_print_date(exception->until, date);
-		screen_row(&screen, 0,
-			ended      ? SCREEN_FAINT
-			: in_force ? SCREEN_WARNING
-				   : SCREEN_PLAIN,
+		terminal_print_row(&terminal, 0,
+			ended      ? TERMINAL_FAINT
+			: in_force ? TERMINAL_WARNING
+				   : TERMINAL_PLAIN,
 			exception->key, (unsigned)width, "%s%s%s, %s, %s:%u%s%s",
 			tls_level_names[exception->level], date[0] != '\0' ? " until " : "",
 			date, state, exception->place.file, exception->place.line,

@@ -4,12 +4,12 @@
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
-#include "daemon/ctl/frame/screen.h"
+#include "daemon/ctl/frame/terminal.h"
 
 enum { LABEL_WIDTH = 8 };
 
-static size_t print_settings(const struct screen *screen, const json_t *settings,
-	enum screen_style style, const char *label, const char *words)
+static size_t print_settings(const struct terminal *terminal, const json_t *settings,
+	enum terminal_style style, const char *label, const char *words)
 {
 	const json_t *setting;
 	size_t i;
@@ -17,19 +17,19 @@ static size_t print_settings(const struct screen *screen, const json_t *settings
 	json_array_foreach(settings, i, setting)
 	{
 		const char *name = json_string_value(setting);
-		screen_row(screen, 0, style, label, LABEL_WIDTH, "%s%s", name != NULL ? name : "",
-			words);
+		terminal_print_row(terminal, 0, style, label, LABEL_WIDTH, "%s%s",
+			name != NULL ? name : "", words);
 	}
 	return json_array_size(settings);
 }
 
 static void print_text(const json_t *changed, const json_t *restart)
 {
-	struct screen screen;
+	struct terminal terminal;
 
-	screen_open(&screen, stdout);
-	if (print_settings(&screen, changed, SCREEN_GOOD, "changed", "") +
-			print_settings(&screen, restart, SCREEN_WARNING, "restart",
+	terminal_open(&terminal, stdout);
+	if (print_settings(&terminal, changed, TERMINAL_GOOD, "changed", "") +
+			print_settings(&terminal, restart, TERMINAL_WARNING, "restart",
 				": taken over when tlsad is started again") ==
 		0)
 		puts("nothing has changed");

@@ -5,7 +5,7 @@
 #include "common/base/text.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
-#include "daemon/ctl/frame/screen.h"
+#include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
 
 #include <string.h>
@@ -72,7 +72,7 @@ static void add_known(struct text *text, const char *member, const json_t *value
 }
 
 /* Values first, then what has members of its own, under a heading. */
-static void print_object(const struct screen *screen, const json_t *object, unsigned indent)
+static void print_object(const struct terminal *terminal, const json_t *object, unsigned indent)
 {
 	char label[LABEL_SIZE], words[WORDS_SIZE];
 	unsigned width = widest(object);
@@ -86,23 +86,24 @@ static void print_object(const struct screen *screen, const json_t *object, unsi
 			continue;
 		text_init(&text, words, sizeof words);
 		add_known(&text, member, value);
-		screen_row(
-			screen, indent, SCREEN_PLAIN, label_of(label, member), width, "%s", words);
+		terminal_print_row(terminal, indent, TERMINAL_PLAIN, label_of(label, member), width,
+			"%s", words);
 	}
 	json_object_foreach((json_t *)object, member, value)
 	{
 		if (!json_is_object(value))
 			continue;
 		if (indent == 0)
-			screen_blank(screen);
-		screen_row(screen, indent, SCREEN_STRONG, label_of(label, member), 0, "%s", "");
-		print_object(screen, value, indent + INDENT);
+			terminal_print_blank(terminal);
+		terminal_print_row(
+			terminal, indent, TERMINAL_STRONG, label_of(label, member), 0, "%s", "");
+		print_object(terminal, value, indent + INDENT);
 	}
 }
 
 static int report(const struct ctl *ctl, const json_t *status)
 {
-	struct screen screen;
+	struct terminal terminal;
 
 	if (!json_is_object(status)) {
 		log_error("tlsad answered without a status");
@@ -112,8 +113,8 @@ static int report(const struct ctl *ctl, const json_t *status)
 		json_dumpf(status, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 		putchar('\n');
 	} else {
-		screen_open(&screen, stdout);
-		print_object(&screen, status, 0);
+		terminal_open(&terminal, stdout);
+		print_object(&terminal, status, 0);
 	}
 	return CTL_YES;
 }

@@ -6,7 +6,7 @@
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/name.h"
-#include "daemon/ctl/frame/screen.h"
+#include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
 #include "daemon/ctl/tlsa/association.h"
 #include "daemon/ctl/tlsa/certificate.h"
@@ -229,31 +229,32 @@ static void add_advice(const struct verification *verification, struct text *tex
 
 /* --- output -------------------------------------------------------------------------------- */
 
-static void print_material(const struct verification *verification, const struct screen *screen)
+static void print_material(const struct verification *verification, const struct terminal *terminal)
 {
 	char subject[CERTIFICATE_NAME_SIZE], date[TIME_TEXT_SIZE];
 	struct text text;
 
 	if (verification->key != NULL) {
-		screen_row(screen, INDENT, SCREEN_PLAIN, "key", LABEL_WIDTH, "%s, from %s",
-			EVP_PKEY_get0_type_name(verification->key), verification->key_file);
+		terminal_print_row(terminal, INDENT, TERMINAL_PLAIN, "key", LABEL_WIDTH,
+			"%s, from %s", EVP_PKEY_get0_type_name(verification->key),
+			verification->key_file);
 		return;
 	}
 	const X509 *certificate = sk_X509_value(verification->chain, 0);
 	text_init(&text, subject, sizeof subject);
 	certificate_subject(&text, certificate);
 	int64_t ends = certificate_not_after(certificate);
-	screen_row(screen, INDENT, SCREEN_PLAIN, "certificate", LABEL_WIDTH, "%s, %s %s", subject,
-		ends > verification->now ? "valid until" : "EXPIRED on",
+	terminal_print_row(terminal, INDENT, TERMINAL_PLAIN, "certificate", LABEL_WIDTH,
+		"%s, %s %s", subject, ends > verification->now ? "valid until" : "EXPIRED on",
 		time_text_date(date, ends));
 }
 
-static void print_records(const struct verification *verification, const struct screen *screen)
+static void print_records(const struct verification *verification, const struct terminal *terminal)
 {
-	static const enum screen_style styles[JUDGE_MATCH_COUNT] = {
-		[JUDGE_MATCHES] = SCREEN_GOOD,
-		[JUDGE_REJECTED] = SCREEN_BAD,
-		[JUDGE_UNUSABLE] = SCREEN_WARNING,
+	static const enum terminal_style styles[JUDGE_MATCH_COUNT] = {
+		[JUDGE_MATCHES] = TERMINAL_GOOD,
+		[JUDGE_REJECTED] = TERMINAL_BAD,
+		[JUDGE_UNUSABLE] = TERMINAL_WARNING,
 	};
 
 	for (size_t i = 0; i < verification->facts->tlsa_count; i++) {
@@ -267,7 +268,7 @@ static void print_records(const struct verification *verification, const struct 
 		add_record_words(verification, i, &text);
 		tlsa_parse(tlsa->rdata, tlsa->size, &record);
 		char *data = association_words(&record, DIGITS_SHOWN);
-		screen_row(screen, RECORD_INDENT, styles[match], judge_match_name(match),
+		terminal_print_row(terminal, RECORD_INDENT, styles[match], judge_match_name(match),
 			LABEL_WIDTH - INDENT, "%s: %s", data != NULL ? data : "", words);
 		free(data);
 	}
@@ -275,24 +276,25 @@ static void print_records(const struct verification *verification, const struct 
 
 static void print_text(const struct verification *verification)
 {
-	struct screen screen;
+	struct terminal terminal;
 	char words[WORDS_SIZE];
 	struct text text;
 	char *line = verification->status == CTL_NO ? missing_line(verification) : NULL;
 
-	screen_open(&screen, stdout);
-	screen_row(&screen, 0, verification->status == CTL_YES ? SCREEN_GOOD : SCREEN_BAD,
+	terminal_open(&terminal, stdout);
+	terminal_print_row(&terminal, 0,
+		verification->status == CTL_YES ? TERMINAL_GOOD : TERMINAL_BAD,
 		conclusion(verification), 0, "%s port %u", verification->name, verification->port);
-	print_material(verification, &screen);
+	print_material(verification, &terminal);
 	text_init(&text, words, sizeof words);
 	facts_words(&text, verification->facts);
-	screen_row(&screen, INDENT, SCREEN_PLAIN, "DNS", LABEL_WIDTH, "%s", words);
-	print_records(verification, &screen);
+	terminal_print_row(&terminal, INDENT, TERMINAL_PLAIN, "DNS", LABEL_WIDTH, "%s", words);
+	print_records(verification, &terminal);
 	text_init(&text, words, sizeof words);
 	add_advice(verification, &text);
-	screen_row(&screen, INDENT, SCREEN_PLAIN, "switch", LABEL_WIDTH, "%s", words);
+	terminal_print_row(&terminal, INDENT, TERMINAL_PLAIN, "switch", LABEL_WIDTH, "%s", words);
 	if (line != NULL)
-		screen_verbatim(&screen, RECORD_INDENT, line);
+		terminal_print_line(&terminal, RECORD_INDENT, line);
 	free(line);
 }
 

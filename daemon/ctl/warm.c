@@ -10,8 +10,8 @@
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
 #include "daemon/ctl/frame/reply.h"
-#include "daemon/ctl/frame/screen.h"
 #include "daemon/ctl/frame/spool.h"
+#include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
 
 #include <ctype.h>
@@ -47,8 +47,8 @@ struct warm {
 	struct flight *flights;
 	size_t parallel, in_flight;
 	uint64_t begin, last_answer, last_progress; /* [us] */
-	bool terminal;                              /* there is somebody to look at progress */
-	struct screen screen, progress;             /* standard output, and error */
+	bool progress_shown;                        /* there is somebody to look at progress */
+	struct terminal output, progress;           /* standard output, and error */
 	struct spool failures;                      /* with --json */
 	uint64_t found, not_found, failed;
 };
@@ -81,7 +81,7 @@ static void show_progress(struct warm *warm)
 	char line[160];
 	struct text text;
 
-	if (!warm->terminal || now - warm->last_progress < TICK * 1000)
+	if (!warm->progress_shown || now - warm->last_progress < TICK * 1000)
 		return;
 	warm->last_progress = now;
 	text_init(&text, line, sizeof line);
@@ -94,7 +94,7 @@ static void show_progress(struct warm *warm)
 
 static void wipe_progress(const struct warm *warm)
 {
-	if (warm->terminal && warm->last_progress != warm->begin)
+	if (warm->progress_shown && warm->last_progress != warm->begin)
 		fputs("\r\033[K", stderr);
 }
 
@@ -117,7 +117,8 @@ static void fail(struct warm *warm, const char *key, const char *why)
 		return;
 	}
 	wipe_progress(warm);
-	screen_row(&warm->screen, 0, SCREEN_BAD, "failed", LABEL_WIDTH, "%s: %s", shown, why);
+	terminal_print_row(
+		&warm->output, 0, TERMINAL_BAD, "failed", LABEL_WIDTH, "%s: %s", shown, why);
 }
 
 static void take_reply(struct warm *warm, const char *key, const struct answer *answer)
@@ -269,8 +270,8 @@ static void print_summary(const struct warm *warm)
 {
 	char words[TIME_TEXT_SIZE];
 
-	screen_row(&warm->screen, 0, warm->failed > 0 ? SCREEN_WARNING : SCREEN_GOOD, "done",
-		LABEL_WIDTH,
+	terminal_print_row(&warm->output, 0, warm->failed > 0 ? TERMINAL_WARNING : TERMINAL_GOOD,
+		"done", LABEL_WIDTH,
 		"%" PRIu64 " in %s: %" PRIu64 " with a policy, %" PRIu64 " without, %" PRIu64
 		" failed",
 		done(warm),
@@ -337,9 +338,9 @@ static int warm_up(struct warm *warm, const char *file)
 	warm->client = client_open(warm->ctl, &status);
 	if (warm->client == NULL)
 		return status;
-	screen_open(&warm->screen, stdout);
-	screen_open(&warm->progress, stderr);
-	warm->terminal = isatty(STDERR_FILENO) == 1;
+	terminal_open(&warm->output, stdout);
+	terminal_open(&warm->progress, stderr);
+	warm->progress_shown = isatty(STDERR_FILENO) == 1;
 	warm->begin = warm->last_answer = warm->last_progress = clock_exact_us();
 	if (!run(warm))
 		return EX_UNAVAILABLE;

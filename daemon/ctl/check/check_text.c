@@ -5,7 +5,7 @@
 #include "common/verdict/render.h"
 #include "daemon/ctl/check/check.h"
 #include "daemon/ctl/check/suggestion.h"
-#include "daemon/ctl/frame/screen.h"
+#include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
 #include "daemon/ctl/tlsa/association.h"
 #include "daemon/ctl/tlsa/certificate.h"
@@ -23,12 +23,12 @@ enum {
 	WORDS_SIZE = 1024,
 };
 
-static const enum screen_style styles[CHECK_VERDICT_COUNT] = {
-	[CHECK_VERIFIED] = SCREEN_GOOD,
-	[CHECK_FAILED] = SCREEN_BAD,
-	[CHECK_UNKNOWN] = SCREEN_WARNING,
-	[CHECK_NO_DANE] = SCREEN_WARNING,
-	[CHECK_PASSED_OVER] = SCREEN_FAINT,
+static const enum terminal_style styles[CHECK_VERDICT_COUNT] = {
+	[CHECK_VERIFIED] = TERMINAL_GOOD,
+	[CHECK_FAILED] = TERMINAL_BAD,
+	[CHECK_UNKNOWN] = TERMINAL_WARNING,
+	[CHECK_NO_DANE] = TERMINAL_WARNING,
+	[CHECK_PASSED_OVER] = TERMINAL_FAINT,
 };
 
 /* --- certificates -------------------------------------------------------------------------- */
@@ -57,7 +57,7 @@ static const struct survey_address *find_same(const struct survey_address *addre
 	return NULL;
 }
 
-static void print_certificate(const struct screen *screen, const X509 *certificate, int depth)
+static void print_certificate(const struct terminal *terminal, const X509 *certificate, int depth)
 {
 	char subject[CERTIFICATE_NAME_SIZE], issuer[CERTIFICATE_NAME_SIZE];
 	char names[WORDS_SIZE], label[32], begins[TIME_TEXT_SIZE], ends[TIME_TEXT_SIZE];
@@ -71,26 +71,26 @@ static void print_certificate(const struct screen *screen, const X509 *certifica
 	certificate_issuer(&text, certificate);
 	text_init(&text, names, sizeof names);
 	certificate_names(&text, certificate, NAMES_SHOWN);
-	screen_row(screen, DEEP, SCREEN_PLAIN, label, LABEL_WIDTH - INDENT,
+	terminal_print_row(terminal, DEEP, TERMINAL_PLAIN, label, LABEL_WIDTH - INDENT,
 		"%s; names: %s; issuer: %s; valid %s to %s", subject, names, issuer,
 		time_text_date(begins, certificate_not_before(certificate)),
 		time_text_date(ends, certificate_not_after(certificate)));
 }
 
-static void print_chain(const struct screen *screen, const struct survey_address *address)
+static void print_chain(const struct terminal *terminal, const struct survey_address *address)
 {
 	const struct survey_address *same = find_same(address);
 
 	if (same != NULL) {
-		screen_row(screen, DEEP, SCREEN_PLAIN, "certs", LABEL_WIDTH - INDENT,
+		terminal_print_row(terminal, DEEP, TERMINAL_PLAIN, "certs", LABEL_WIDTH - INDENT,
 			"the same as at %s", same->text);
 		return;
 	}
 	for (int depth = 0; depth < sk_X509_num(address->chain); depth++)
-		print_certificate(screen, sk_X509_value(address->chain, depth), depth);
+		print_certificate(terminal, sk_X509_value(address->chain, depth), depth);
 }
 
-static void print_match(const struct screen *screen, const struct survey_address *address)
+static void print_match(const struct terminal *terminal, const struct survey_address *address)
 {
 	const struct host_facts *facts = address->host->facts;
 	struct tlsa_record record;
@@ -101,18 +101,18 @@ static void print_match(const struct screen *screen, const struct survey_address
 	tlsa_parse(tlsa->rdata, tlsa->size, &record);
 	char *words = association_words(&record, DIGITS_SHOWN);
 	if (address->verdict.place >= 0)
-		screen_row(screen, DEEP, SCREEN_GOOD, "match", LABEL_WIDTH - INDENT,
+		terminal_print_row(terminal, DEEP, TERMINAL_GOOD, "match", LABEL_WIDTH - INDENT,
 			"%s is cert %d, depth %d", words != NULL ? words : "",
 			address->verdict.place, address->verdict.depth);
 	else
-		screen_row(screen, DEEP, SCREEN_GOOD, "match", LABEL_WIDTH - INDENT,
+		terminal_print_row(terminal, DEEP, TERMINAL_GOOD, "match", LABEL_WIDTH - INDENT,
 			"%s is the trust anchor, which was not sent, depth %d",
 			words != NULL ? words : "", address->verdict.depth);
 	free(words);
 }
 
 /* A record whose certificate is there and that does not verify all the same: the reason. */
-static void print_rejected(const struct screen *screen, const struct survey_address *address)
+static void print_rejected(const struct terminal *terminal, const struct survey_address *address)
 {
 	const struct host_facts *facts = address->host->facts;
 
@@ -122,14 +122,14 @@ static void print_rejected(const struct screen *screen, const struct survey_addr
 			continue;
 		tlsa_parse(facts->tlsa[i].rdata, facts->tlsa[i].size, &record);
 		char *words = association_words(&record, DIGITS_SHOWN);
-		screen_row(screen, DEEP, SCREEN_BAD, "reject", LABEL_WIDTH - INDENT,
+		terminal_print_row(terminal, DEEP, TERMINAL_BAD, "reject", LABEL_WIDTH - INDENT,
 			"%s is cert %d, but: %s", words != NULL ? words : "",
 			address->record_verdicts[i].place, address->record_verdicts[i].words);
 		free(words);
 	}
 }
 
-static void print_suggestions(const struct screen *screen, const struct survey_address *address)
+static void print_suggestions(const struct terminal *terminal, const struct survey_address *address)
 {
 	struct suggestion suggestions[SUGGESTIONS_MAX];
 	size_t count = suggestion_make(address, suggestions);
@@ -137,24 +137,25 @@ static void print_suggestions(const struct screen *screen, const struct survey_a
 
 	for (size_t i = 0; i < count; i++) {
 		if (suggestions[i].verifies && !told) {
-			screen_row(screen, DEEP, SCREEN_STRONG, "publish", LABEL_WIDTH - INDENT,
-				"one of these records would match:");
+			terminal_print_row(terminal, DEEP, TERMINAL_STRONG, "publish",
+				LABEL_WIDTH - INDENT, "one of these records would match:");
 			told = true;
 		}
 		if (suggestions[i].verifies)
-			screen_verbatim(screen, DEEP + INDENT, suggestions[i].line);
+			terminal_print_line(terminal, DEEP + INDENT, suggestions[i].line);
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (!suggestions[i].verifies)
-			screen_row(screen, DEEP, SCREEN_FAINT, "but not", LABEL_WIDTH - INDENT,
-				"one of cert %d: %s", suggestions[i].depth, suggestions[i].words);
+			terminal_print_row(terminal, DEEP, TERMINAL_FAINT, "but not",
+				LABEL_WIDTH - INDENT, "one of cert %d: %s", suggestions[i].depth,
+				suggestions[i].words);
 		suggestion_clear(&suggestions[i]);
 	}
 }
 
 /* --- addresses and hosts ------------------------------------------------------------------- */
 
-static void print_address(const struct screen *screen, const struct survey_address *address)
+static void print_address(const struct terminal *terminal, const struct survey_address *address)
 {
 	enum check_verdict verdict = check_address(address);
 	char words[WORDS_SIZE];
@@ -162,45 +163,45 @@ static void print_address(const struct screen *screen, const struct survey_addre
 
 	text_init(&text, words, sizeof words);
 	check_address_words(&text, address);
-	screen_row(screen, INDENT, styles[verdict], check_verdict_name(verdict), LABEL_WIDTH,
-		"%s: %s", address->text, words);
+	terminal_print_row(terminal, INDENT, styles[verdict], check_verdict_name(verdict),
+		LABEL_WIDTH, "%s: %s", address->text, words);
 	if (address->outcome != STARTTLS_DONE)
 		return;
-	print_chain(screen, address);
-	print_match(screen, address);
-	print_rejected(screen, address);
+	print_chain(terminal, address);
+	print_match(terminal, address);
+	print_rejected(terminal, address);
 	if (verdict != CHECK_VERIFIED && find_same(address) == NULL)
-		print_suggestions(screen, address);
+		print_suggestions(terminal, address);
 }
 
-static void print_host(const struct screen *screen, const struct survey_host *host)
+static void print_host(const struct terminal *terminal, const struct survey_host *host)
 {
 	const struct survey *survey = host->survey;
 	enum check_verdict verdict = check_host(host);
 	char words[WORDS_SIZE];
 	struct text text;
 
-	screen_blank(screen);
+	terminal_print_blank(terminal);
 	text_init(&text, words, sizeof words);
 	text_add(&text, host->name);
 	if (survey->destination.kind == DESTINATION_DOMAIN && survey->mx.status == MX_FOUND)
 		text_add_format(&text, ", preference %u", host->preference);
-	screen_row(screen, 0, styles[verdict], check_label(survey, verdict), LABEL_WIDTH + INDENT,
-		"%s", words);
+	terminal_print_row(terminal, 0, styles[verdict], check_label(survey, verdict),
+		LABEL_WIDTH + INDENT, "%s", words);
 	text_init(&text, words, sizeof words);
 	facts_words(&text, host->facts);
-	screen_row(screen, INDENT, SCREEN_PLAIN, "DNS", LABEL_WIDTH, "%s", words);
+	terminal_print_row(terminal, INDENT, TERMINAL_PLAIN, "DNS", LABEL_WIDTH, "%s", words);
 	if (host->address_count == 0 && !survey->options.mx_only &&
 		(host->facts->status == HOST_USABLE || host->facts->status == HOST_NONE))
-		screen_row(screen, INDENT, SCREEN_WARNING, "unknown", LABEL_WIDTH,
+		terminal_print_row(terminal, INDENT, TERMINAL_WARNING, "unknown", LABEL_WIDTH,
 			"it has no IPv%d address", survey->options.ipv4_only ? 4 : 6);
 	for (size_t i = 0; i < host->address_count; i++)
-		print_address(screen, &host->addresses[i]);
+		print_address(terminal, &host->addresses[i]);
 }
 
 /* --- all of it ----------------------------------------------------------------------------- */
 
-static void print_mx(const struct screen *screen, const struct survey *survey)
+static void print_mx(const struct terminal *terminal, const struct survey *survey)
 {
 	const struct mx_set *mx = &survey->mx;
 	char words[WORDS_SIZE];
@@ -226,17 +227,17 @@ static void print_mx(const struct screen *screen, const struct survey *survey)
 	default:
 		render_failure(&text, &mx->failure);
 	}
-	screen_row(screen, INDENT, SCREEN_PLAIN, "MX", LABEL_WIDTH, "%s", words);
+	terminal_print_row(terminal, INDENT, TERMINAL_PLAIN, "MX", LABEL_WIDTH, "%s", words);
 }
 
-static void print_findings(const struct screen *screen, const struct findings *findings)
+static void print_findings(const struct terminal *terminal, const struct findings *findings)
 {
 	if (findings->count > 0)
-		screen_blank(screen);
+		terminal_print_blank(terminal);
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct finding *finding = &findings->list[i];
-		screen_row(screen, 0, SCREEN_WARNING, "warning", LABEL_WIDTH + INDENT, "%s%s%s",
-			finding->host != NULL ? finding->host->name : "",
+		terminal_print_row(terminal, 0, TERMINAL_WARNING, "warning", LABEL_WIDTH + INDENT,
+			"%s%s%s", finding->host != NULL ? finding->host->name : "",
 			finding->host != NULL ? ": " : "", finding->words);
 	}
 }
@@ -246,16 +247,16 @@ void check_print_text(const struct survey *survey, const struct findings *findin
 	enum check_verdict verdict = check_survey(survey);
 	struct verdict decided = check_decide(survey);
 	char key[DESTINATION_KEY_SIZE];
-	struct screen screen;
+	struct terminal terminal;
 
-	screen_open(&screen, stdout);
+	terminal_open(&terminal, stdout);
 	destination_print(&survey->destination, key);
-	screen_row(&screen, 0, styles[verdict], check_label(survey, verdict), LABEL_WIDTH + INDENT,
-		"%s", key);
-	print_mx(&screen, survey);
-	screen_row(&screen, INDENT, SCREEN_PLAIN, "senders", LABEL_WIDTH, "%s: %s",
+	terminal_print_row(&terminal, 0, styles[verdict], check_label(survey, verdict),
+		LABEL_WIDTH + INDENT, "%s", key);
+	print_mx(&terminal, survey);
+	terminal_print_row(&terminal, INDENT, TERMINAL_PLAIN, "senders", LABEL_WIDTH, "%s: %s",
 		reason_name(decided.reason), reason_rule(decided.reason));
 	for (size_t i = 0; i < survey->host_count; i++)
-		print_host(&screen, &survey->hosts[i]);
-	print_findings(&screen, findings);
+		print_host(&terminal, &survey->hosts[i]);
+	print_findings(&terminal, findings);
 }

@@ -3,7 +3,7 @@
  */
 #include "common/base/text.h"
 #include "daemon/ctl/doctor/doctor.h"
-#include "daemon/ctl/frame/screen.h"
+#include "daemon/ctl/frame/terminal.h"
 
 #include <jansson.h>
 #include <stdarg.h>
@@ -12,13 +12,13 @@
 
 static const struct {
 	const char *name;
-	enum screen_style style;
+	enum terminal_style style;
 } states[DOCTOR_STATE_COUNT] = {
-	[DOCTOR_OK] = {"ok", SCREEN_GOOD},
-	[DOCTOR_NOTE] = {"note", SCREEN_STRONG},
-	[DOCTOR_UNKNOWN] = {"unknown", SCREEN_WARNING},
-	[DOCTOR_WARNING] = {"warning", SCREEN_WARNING},
-	[DOCTOR_FAULT] = {"fault", SCREEN_BAD},
+	[DOCTOR_OK] = {"ok", TERMINAL_GOOD},
+	[DOCTOR_NOTE] = {"note", TERMINAL_STRONG},
+	[DOCTOR_UNKNOWN] = {"unknown", TERMINAL_WARNING},
+	[DOCTOR_WARNING] = {"warning", TERMINAL_WARNING},
+	[DOCTOR_FAULT] = {"fault", TERMINAL_BAD},
 };
 
 static const char *const check_names[DOCTOR_CHECK_COUNT] = {
@@ -141,15 +141,15 @@ void doctor_clear(struct doctor *doctor)
 
 enum { LABEL_WIDTH = 8 };
 
-static void print_finding(const struct screen *screen, const struct doctor_finding *finding)
+static void print_finding(const struct terminal *terminal, const struct doctor_finding *finding)
 {
-	screen_row(screen, 0, states[finding->state].style, states[finding->state].name,
+	terminal_print_row(terminal, 0, states[finding->state].style, states[finding->state].name,
 		LABEL_WIDTH, "%s%s%s: %s%s%s", doctor_check_name(finding->check),
 		finding->object[0] != '\0' ? " " : "", finding->object, finding->words,
 		finding->remedy[0] != '\0' ? " -> " : "", finding->remedy);
 }
 
-static void print_sum(const struct screen *screen, const struct doctor *doctor)
+static void print_sum(const struct terminal *terminal, const struct doctor *doctor)
 {
 	char words[256];
 	struct text text;
@@ -164,21 +164,21 @@ static void print_sum(const struct screen *screen, const struct doctor *doctor)
 			count > 1 && state != DOCTOR_UNKNOWN ? "s" : "");
 		wrong = true;
 	}
-	screen_row(screen, 0, wrong ? SCREEN_STRONG : SCREEN_GOOD, "in all", LABEL_WIDTH,
-		"%s%zu fine", wrong ? words : "nothing wrong, ",
+	terminal_print_row(terminal, 0, wrong ? TERMINAL_STRONG : TERMINAL_GOOD, "in all",
+		LABEL_WIDTH, "%s%zu fine", wrong ? words : "nothing wrong, ",
 		doctor_count(doctor, DOCTOR_OK) + doctor_count(doctor, DOCTOR_NOTE));
 }
 
 void doctor_print_text(const struct doctor *doctor, bool all)
 {
-	struct screen screen;
+	struct terminal terminal;
 
-	screen_open(&screen, stdout);
+	terminal_open(&terminal, stdout);
 	for (size_t i = 0; i < doctor->count; i++) {
 		if (all || doctor->list[i].state != DOCTOR_OK)
-			print_finding(&screen, &doctor->list[i]);
+			print_finding(&terminal, &doctor->list[i]);
 	}
-	print_sum(&screen, doctor);
+	print_sum(&terminal, doctor);
 }
 
 /* --- for programs -------------------------------------------------------------------------- */

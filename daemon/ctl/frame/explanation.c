@@ -4,7 +4,7 @@
 #include "common/base/text.h"
 #include "daemon/ctl/frame/client.h"
 #include "daemon/ctl/frame/reply.h"
-#include "daemon/ctl/frame/screen.h"
+#include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
 
 #include <string.h>
@@ -21,30 +21,30 @@ enum {
 
 static const struct {
 	const char *word;
-	enum screen_style style;
+	enum terminal_style style;
 } styles[] = {
-	{"secure", SCREEN_GOOD},
-	{"usable", SCREEN_GOOD},
-	{"insecure", SCREEN_WARNING},
-	{"unusable", SCREEN_WARNING},
-	{"none", SCREEN_WARNING},
-	{"unreachable", SCREEN_FAINT},
-	{"bogus", SCREEN_BAD},
-	{"failed", SCREEN_BAD},
-	{"NOTFOUND", SCREEN_WARNING},
-	{"TEMP", SCREEN_BAD},
-	{"TIMEOUT", SCREEN_BAD},
-	{"PERM", SCREEN_BAD},
+	{"secure", TERMINAL_GOOD},
+	{"usable", TERMINAL_GOOD},
+	{"insecure", TERMINAL_WARNING},
+	{"unusable", TERMINAL_WARNING},
+	{"none", TERMINAL_WARNING},
+	{"unreachable", TERMINAL_FAINT},
+	{"bogus", TERMINAL_BAD},
+	{"failed", TERMINAL_BAD},
+	{"NOTFOUND", TERMINAL_WARNING},
+	{"TEMP", TERMINAL_BAD},
+	{"TIMEOUT", TERMINAL_BAD},
+	{"PERM", TERMINAL_BAD},
 };
 
-static enum screen_style style_of(const char *word)
+static enum terminal_style style_of(const char *word)
 {
 	for (size_t i = 0; i < sizeof styles / sizeof styles[0]; i++) {
 		if (strcmp(styles[i].word, word) == 0)
 			return styles[i].style;
 	}
 	/* A level of TLS. */
-	return SCREEN_GOOD;
+	return TERMINAL_GOOD;
 }
 
 static bool is(const json_t *object, const char *member, const char *word)
@@ -64,7 +64,7 @@ static const char *trust_of(const json_t *object)
  * A line of the tree: a word, the time that is left, what it is, and more. The word alone is
  * indented.
  */
-static void print_line(const struct screen *screen, unsigned depth, const char *word,
+static void print_line(const struct terminal *terminal, unsigned depth, const char *word,
 	const json_t *times, const char *what, const char *words)
 {
 	char left[TIME_TEXT_SIZE] = "";
@@ -72,8 +72,8 @@ static void print_line(const struct screen *screen, unsigned depth, const char *
 
 	if (json_object_get(times, "ttl") != NULL)
 		time_text_duration_short(left, client_integer(times, "ttl"));
-	screen_row(screen, indent, style_of(word), word, TEXT_COLUMN - indent, "%4s  %-4s  %s",
-		left, what, words);
+	terminal_print_row(terminal, indent, style_of(word), word, TEXT_COLUMN - indent,
+		"%4s  %-4s  %s", left, what, words);
 }
 
 static void add_stale(struct text *text, const json_t *part)
@@ -87,7 +87,7 @@ static void add_stale(struct text *text, const json_t *part)
 
 /* --- the tree ------------------------------------------------------------------------------ */
 
-static void print_record(const struct screen *screen, const json_t *record)
+static void print_record(const struct terminal *terminal, const json_t *record)
 {
 	bool usable = json_is_true(json_object_get(record, "usable"));
 	const char *data = client_string(record, "data");
@@ -108,7 +108,7 @@ static void print_record(const struct screen *screen, const json_t *record)
 		text_add_format(&text, "; trust anchor %s", client_string(record, "trust_anchor"));
 	if (client_string(record, "not_pinned")[0] != '\0')
 		text_add_format(&text, "; not pinned: %s", client_string(record, "not_pinned"));
-	print_line(screen, 3, usable ? "usable" : "unusable", NULL, "", words);
+	print_line(terminal, 3, usable ? "usable" : "unusable", NULL, "", words);
 }
 
 static void add_outcome(struct text *text, const json_t *lookup)
@@ -131,7 +131,7 @@ static void add_outcome(struct text *text, const json_t *lookup)
 		text_add_format(text, "%s%s", i == 0 ? ": " : ", ", json_string_value(address));
 }
 
-static void print_lookup(const struct screen *screen, const json_t *lookup)
+static void print_lookup(const struct terminal *terminal, const json_t *lookup)
 {
 	char words[WORDS_SIZE];
 	struct text text;
@@ -139,10 +139,10 @@ static void print_lookup(const struct screen *screen, const json_t *lookup)
 	text_init(&text, words, sizeof words);
 	text_add(&text, client_string(lookup, "name"));
 	add_outcome(&text, lookup);
-	print_line(screen, 2, trust_of(lookup), lookup, client_string(lookup, "type"), words);
+	print_line(terminal, 2, trust_of(lookup), lookup, client_string(lookup, "type"), words);
 }
 
-static void print_host(const struct screen *screen, const json_t *host, bool in_set)
+static void print_host(const struct terminal *terminal, const json_t *host, bool in_set)
 {
 	const json_t *element;
 	char words[WORDS_SIZE];
@@ -156,13 +156,14 @@ static void print_host(const struct screen *screen, const json_t *host, bool in_
 		text_add_format(&text, ", preference %" JSON_INTEGER_FORMAT,
 			client_integer(host, "preference"));
 	add_stale(&text, host);
-	print_line(screen, 1, client_string(host, "status"), host, "host", words);
+	print_line(terminal, 1, client_string(host, "status"), host, "host", words);
 	json_array_foreach(json_object_get(host, "lookups"), i, element)
-		print_lookup(screen, element);
-	json_array_foreach(json_object_get(host, "tlsa"), i, element) print_record(screen, element);
+		print_lookup(terminal, element);
+	json_array_foreach(json_object_get(host, "tlsa"), i, element)
+		print_record(terminal, element);
 }
 
-static void print_mx(const struct screen *screen, const json_t *mx, size_t hosts)
+static void print_mx(const struct terminal *terminal, const json_t *mx, size_t hosts)
 {
 	char words[WORDS_SIZE];
 	struct text text;
@@ -182,10 +183,10 @@ static void print_mx(const struct screen *screen, const json_t *mx, size_t hosts
 	else
 		text_add(&text, client_string(mx, "failure"));
 	add_stale(&text, mx);
-	print_line(screen, 0, trust_of(mx), mx, "MX", words);
+	print_line(terminal, 0, trust_of(mx), mx, "MX", words);
 }
 
-static void print_tree(const struct screen *screen, const json_t *explanation)
+static void print_tree(const struct terminal *terminal, const json_t *explanation)
 {
 	const json_t *mx = json_object_get(explanation, "mx"), *host;
 	const json_t *hosts = json_object_get(explanation, "hosts");
@@ -194,19 +195,19 @@ static void print_tree(const struct screen *screen, const json_t *explanation)
 
 	if (!json_is_object(mx) && json_array_size(hosts) == 0)
 		return;
-	screen_blank(screen);
+	terminal_print_blank(terminal);
 	if (json_is_object(mx))
-		print_mx(screen, mx, json_array_size(hosts) + (size_t)not_shown);
+		print_mx(terminal, mx, json_array_size(hosts) + (size_t)not_shown);
 	json_array_foreach(hosts, i, host)
-		print_host(screen, host, json_is_object(mx) && is(mx, "status", "found"));
+		print_host(terminal, host, json_is_object(mx) && is(mx, "status", "found"));
 	if (not_shown > 0)
-		screen_row(screen, INDENT, SCREEN_FAINT, "...", TEXT_COLUMN - INDENT,
+		terminal_print_row(terminal, INDENT, TERMINAL_FAINT, "...", TEXT_COLUMN - INDENT,
 			"and %" JSON_INTEGER_FORMAT " more hosts", not_shown);
 }
 
 /* --- what came of it ----------------------------------------------------------------------- */
 
-static void print_times(const struct screen *screen, const json_t *explanation)
+static void print_times(const struct terminal *terminal, const json_t *explanation)
 {
 	bool cached = json_is_true(json_object_get(explanation, "cached"));
 	json_int_t ttl = client_integer(explanation, "ttl");
@@ -214,7 +215,7 @@ static void print_times(const struct screen *screen, const json_t *explanation)
 
 	if (json_is_null(json_object_get(explanation, "kind")))
 		return;
-	screen_row(screen, 0, SCREEN_PLAIN, "cached", TEXT_COLUMN,
+	terminal_print_row(terminal, 0, TERMINAL_PLAIN, "cached", TEXT_COLUMN,
 		"%s; the first of its parts expires in %s, %s",
 		cached ? "all of it was there" : "not all of it was there",
 		time_text_duration(left, ttl), time_text_date(date, (int64_t)time(NULL) + ttl));
@@ -227,7 +228,7 @@ static void add_place(struct text *text, const json_t *rule)
 			client_integer(rule, "line"));
 }
 
-static void print_minimum(const struct screen *screen, const json_t *minimum)
+static void print_minimum(const struct terminal *terminal, const json_t *minimum)
 {
 	const json_t *reached = json_object_get(minimum, "reached");
 	char words[WORDS_SIZE];
@@ -241,11 +242,11 @@ static void print_minimum(const struct screen *screen, const json_t *minimum)
 	add_place(&text, minimum);
 	if (json_is_false(reached))
 		text_add_format(&text, ": it offers %s", client_string(minimum, "offered"));
-	screen_row(screen, 0, json_is_false(reached) ? SCREEN_WARNING : SCREEN_PLAIN, "minimum",
-		TEXT_COLUMN, "%s", words);
+	terminal_print_row(terminal, 0, json_is_false(reached) ? TERMINAL_WARNING : TERMINAL_PLAIN,
+		"minimum", TEXT_COLUMN, "%s", words);
 }
 
-static void print_exception(const struct screen *screen, const json_t *exception)
+static void print_exception(const struct terminal *terminal, const json_t *exception)
 {
 	bool in_force = is(exception, "state", "in force");
 	char words[WORDS_SIZE];
@@ -264,65 +265,66 @@ static void print_exception(const struct screen *screen, const json_t *exception
 		text_add_format(&text, ", instead of %s", client_string(exception, "instead_of"));
 	if (client_string(exception, "why")[0] != '\0')
 		text_add_format(&text, "; %s", client_string(exception, "why"));
-	screen_row(screen, 0, in_force ? SCREEN_WARNING : SCREEN_PLAIN, "exception", TEXT_COLUMN,
-		"%s", words);
+	terminal_print_row(terminal, 0, in_force ? TERMINAL_WARNING : TERMINAL_PLAIN, "exception",
+		TEXT_COLUMN, "%s", words);
 }
 
 /* This site's own part in the answer. */
-static void print_rules(const struct screen *screen, const json_t *explanation)
+static void print_rules(const struct terminal *terminal, const json_t *explanation)
 {
-	print_minimum(screen, json_object_get(explanation, "minimum"));
-	print_exception(screen, json_object_get(explanation, "exception"));
+	print_minimum(terminal, json_object_get(explanation, "minimum"));
+	print_exception(terminal, json_object_get(explanation, "exception"));
 	if (json_is_true(json_object_get(explanation, "monitor")))
-		screen_row(screen, 0, SCREEN_WARNING, "monitor", TEXT_COLUMN,
+		terminal_print_row(terminal, 0, TERMINAL_WARNING, "monitor", TEXT_COLUMN,
 			"nothing is enforced; else the answer would be %s",
 			client_string(explanation, "would"));
 }
 
 /* A reply without words, `NOTFOUND `, ends in a blank. */
-static void print_answer(const struct screen *screen, const char *map, const char *reply)
+static void print_answer(const struct terminal *terminal, const char *map, const char *reply)
 {
 	size_t size = strlen(reply);
 
 	if (size > 0 && reply[size - 1] == ' ')
 		size--;
-	screen_row(screen, 0, SCREEN_PLAIN, map, TEXT_COLUMN, "%.*s", (int)size, reply);
+	terminal_print_row(terminal, 0, TERMINAL_PLAIN, map, TEXT_COLUMN, "%.*s", (int)size, reply);
 }
 
-static void print_answers(const struct screen *screen, const json_t *explanation)
+static void print_answers(const struct terminal *terminal, const json_t *explanation)
 {
 	static const char *const maps[][2] = {
 		{"reply", "policy"}, {"native", "native"}, {"pinned", "pinned"}};
 	const char *not_pinned = client_string(explanation, "not_pinned");
 
-	screen_blank(screen);
-	screen_row(screen, 0, SCREEN_PLAIN, "rule", TEXT_COLUMN, "%s: %s",
+	terminal_print_blank(terminal);
+	terminal_print_row(terminal, 0, TERMINAL_PLAIN, "rule", TEXT_COLUMN, "%s: %s",
 		client_string(explanation, "reason"), client_string(explanation, "rule"));
-	print_rules(screen, explanation);
+	print_rules(terminal, explanation);
 	for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
-		print_answer(screen, maps[i][1], client_string(explanation, maps[i][0]));
+		print_answer(terminal, maps[i][1], client_string(explanation, maps[i][0]));
 	if (not_pinned[0] != '\0')
-		screen_row(screen, 0, SCREEN_WARNING, "not pinned", TEXT_COLUMN, "%s", not_pinned);
-	print_times(screen, explanation);
+		terminal_print_row(
+			terminal, 0, TERMINAL_WARNING, "not pinned", TEXT_COLUMN, "%s", not_pinned);
+	print_times(terminal, explanation);
 }
 
 void explanation_print_text(const json_t *explanation)
 {
 	struct reply_words reply = {.status = ""};
 	char label[32];
-	struct screen screen;
+	struct terminal terminal;
 
-	screen_open(&screen, stdout);
+	terminal_open(&terminal, stdout);
 	reply_read(&reply, client_string(explanation, "reply"));
 	/* Of an answer the level alone; all of it stands below. */
 	snprintf(label, sizeof label, "%.*s",
 		reply.exit_status == CTL_YES ? (int)strcspn(reply.text, " ")
 					     : (int)strlen(reply.status),
 		reply.exit_status == CTL_YES ? reply.text : reply.status);
-	screen_row(&screen, 0, style_of(label), label, TEXT_COLUMN, "%s",
+	terminal_print_row(&terminal, 0, style_of(label), label, TEXT_COLUMN, "%s",
 		client_string(explanation, "destination"));
-	print_tree(&screen, explanation);
-	print_answers(&screen, explanation);
+	print_tree(&terminal, explanation);
+	print_answers(&terminal, explanation);
 }
 
 void explanation_print_json(const json_t *explanation)

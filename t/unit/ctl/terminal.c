@@ -1,8 +1,8 @@
 /*
- * screen: rows by table, narrow, wide and without a width: nothing is lost, no line is longer than
- * the screen but for a word that is, and what goes on stands under the text's beginning.
+ * terminal: rows by table, narrow, wide and without a width: nothing is lost, no line is longer
+ * than the terminal but for a word that is, and what goes on stands under the text's beginning.
  */
-#include "daemon/ctl/frame/screen.h"
+#include "daemon/ctl/frame/terminal.h"
 
 #include "t/unit/tap.h"
 
@@ -33,10 +33,10 @@ static const struct {
 	{"colour", 0, 0, 5, true, "bad", "words", "\033[1;31mbad\033[0m   words\n"},
 };
 
-static void print_row(const struct screen *screen, size_t row)
+static void print_row(const struct terminal *terminal, size_t row)
 {
-	screen_row(screen, rows[row].indent, SCREEN_BAD, rows[row].label, rows[row].label_width,
-		"%s", rows[row].text);
+	terminal_print_row(terminal, rows[row].indent, TERMINAL_BAD, rows[row].label,
+		rows[row].label_width, "%s", rows[row].text);
 }
 
 static void test_rows(void)
@@ -44,11 +44,11 @@ static void test_rows(void)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		char *bytes = NULL;
 		size_t size = 0;
-		struct screen screen = {.width = rows[i].width, .colour = rows[i].colour};
+		struct terminal terminal = {.width = rows[i].width, .colour = rows[i].colour};
 
-		screen.out = open_memstream(&bytes, &size);
-		print_row(&screen, i);
-		fclose(screen.out);
+		terminal.out = open_memstream(&bytes, &size);
+		print_row(&terminal, i);
+		fclose(terminal.out);
 		is_string(bytes, rows[i].expected, "%s", rows[i].name);
 		free(bytes);
 	}
@@ -59,11 +59,12 @@ static void test_files(void)
 	char *bytes = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&bytes, &size);
-	struct screen screen;
+	struct terminal terminal;
 
 	setenv("TERM", "xterm", 1);
-	screen_open(&screen, out);
-	ok(!screen.colour && screen.width == 0, "what is no terminal has no colour and no width");
+	terminal_open(&terminal, out);
+	ok(!terminal.colour && terminal.width == 0,
+		"what is no terminal has no colour and no width");
 	fclose(out);
 	free(bytes);
 }
