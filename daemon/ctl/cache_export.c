@@ -5,19 +5,19 @@
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
-#include "daemon/ctl/frame/spool.h"
+#include "daemon/ctl/frame/temp_file.h"
 
 #include <string.h>
 
 struct table {
-	struct spool spool;
+	struct temp_file temp;
 	bool odd; /* a key that is none has come */
 };
 
 static bool take_line(void *context, const json_t *entry)
 {
 	struct table *table = context;
-	struct spool *spool = &table->spool;
+	struct temp_file *temp = &table->temp;
 	const char *key = client_string(entry, "key"), *value = client_string(entry, "value");
 
 	/* What would not be a line with a key and a value to postmap(1). */
@@ -26,9 +26,9 @@ static bool take_line(void *context, const json_t *entry)
 		table->odd = true;
 		return false;
 	}
-	if (spool->json)
-		return spool_add(spool, entry);
-	return fprintf(spool->file, "%s %s\n", key, value) > 0;
+	if (temp->json)
+		return temp_file_add(temp, entry);
+	return fprintf(temp->file, "%s %s\n", key, value) > 0;
 }
 
 int cache_export_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
@@ -44,16 +44,16 @@ int cache_export_run(struct ctl *ctl, const struct command *command, int count, 
 	if (status != ARGUMENTS_GO_ON)
 		return status;
 	status = EX_IOERR;
-	if (spool_open(&lines.spool, ctl->json)) {
+	if (temp_file_open(&lines.temp, ctl->json)) {
 		status = client_stream(ctl, json_pack("{s:s, s:s}", "verb", "export", "map", map),
 			take_line, &lines);
 		if (lines.odd)
 			status = EX_UNAVAILABLE;
-		/* When writing to the spool failed, its words. */
-		else if ((status == CTL_YES || ferror(lines.spool.file) != 0) &&
-			 !spool_print(&lines.spool, ""))
+		/* If writing to the file failed, temp_file_print() logs that. */
+		else if ((status == CTL_YES || ferror(lines.temp.file) != 0) &&
+			 !temp_file_print(&lines.temp, ""))
 			status = EX_IOERR;
 	}
-	spool_close(&lines.spool);
+	temp_file_close(&lines.temp);
 	return status;
 }

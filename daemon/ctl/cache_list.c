@@ -5,7 +5,7 @@
 #include "common/base/text.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
-#include "daemon/ctl/frame/spool.h"
+#include "daemon/ctl/frame/temp_file.h"
 #include "daemon/ctl/frame/time_text.h"
 
 #include <string.h>
@@ -40,22 +40,22 @@ static bool take_line(void *context, const json_t *entry)
 
 static bool take_element(void *context, const json_t *entry)
 {
-	return spool_add(context, entry);
+	return temp_file_add(context, entry);
 }
 
 static int list_json(const struct ctl *ctl, json_t *request)
 {
-	struct spool spool;
+	struct temp_file temp;
 	int status = EX_IOERR;
 
-	if (spool_open(&spool, true)) {
-		status = client_stream(ctl, request, take_element, &spool);
-		if ((status == CTL_YES || ferror(spool.file) != 0) && !spool_print(&spool, ""))
+	if (temp_file_open(&temp, true)) {
+		status = client_stream(ctl, request, take_element, &temp);
+		if ((status == CTL_YES || ferror(temp.file) != 0) && !temp_file_print(&temp, ""))
 			status = EX_IOERR;
 	} else {
 		json_decref(request);
 	}
-	spool_close(&spool);
+	temp_file_close(&temp);
 	return status;
 }
 

@@ -10,7 +10,7 @@
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
 #include "daemon/ctl/frame/reply.h"
-#include "daemon/ctl/frame/spool.h"
+#include "daemon/ctl/frame/temp_file.h"
 #include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
 
@@ -49,7 +49,7 @@ struct warm {
 	uint64_t begin, last_answer, last_progress; /* [us] */
 	bool progress_shown;                        /* there is somebody to look at progress */
 	struct terminal output, progress;           /* standard output, and error */
-	struct spool failures;                      /* with --json */
+	struct temp_file failures;                  /* with --json */
 	uint64_t found, not_found, failed;
 };
 
@@ -112,7 +112,7 @@ static void fail(struct warm *warm, const char *key, const char *why)
 		json_t *failure = json_object();
 		json_object_set_new(failure, "key", json_string(shown));
 		json_object_set_new(failure, "detail", json_string(why));
-		spool_add(&warm->failures, failure);
+		temp_file_add(&warm->failures, failure);
 		json_decref(failure);
 		return;
 	}
@@ -282,7 +282,7 @@ static void print_summary(const struct warm *warm)
 /* The failures first: their number is not known before the end. */
 static bool print_json(struct warm *warm)
 {
-	if (!spool_print(&warm->failures, "{\n\"failures\": "))
+	if (!temp_file_print(&warm->failures, "{\n\"failures\": "))
 		return false;
 	printf(",\n\"done\": %" PRIu64 ",\n\"found\": %" PRIu64 ",\n\"not_found\": %" PRIu64
 	       ",\n\"failed\": %" PRIu64 ",\n\"seconds\": %.3f\n}\n",
@@ -328,7 +328,7 @@ static int warm_up(struct warm *warm, const char *file)
 
 	if (!open_list(warm, file))
 		return status;
-	if (warm->ctl->json && !spool_open(&warm->failures, true))
+	if (warm->ctl->json && !temp_file_open(&warm->failures, true))
 		return EX_IOERR;
 	warm->flights = calloc(warm->parallel, sizeof *warm->flights);
 	if (warm->flights == NULL) {
@@ -363,7 +363,7 @@ int warm_run(struct ctl *ctl, const struct command *command, int count, char **a
 	warm.parallel = parallel;
 	status = warm_up(&warm, file);
 	client_close(warm.client);
-	spool_close(&warm.failures);
+	temp_file_close(&warm.failures);
 	free(warm.flights);
 	if (warm.list != NULL && warm.list != stdin)
 		fclose(warm.list);

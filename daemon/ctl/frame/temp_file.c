@@ -1,4 +1,4 @@
-#include "daemon/ctl/frame/spool.h"
+#include "daemon/ctl/frame/temp_file.h"
 
 #include "common/base/log.h"
 
@@ -9,21 +9,21 @@
 
 enum { PATH_SIZE = 512, COPY_SIZE = 65536 };
 
-bool spool_open(struct spool *spool, bool json)
+bool temp_file_open(struct temp_file *temp, bool json)
 {
 	const char *directory = getenv("TMPDIR");
 	char path[PATH_SIZE];
 
-	memset(spool, 0, sizeof *spool);
-	spool->json = json;
+	memset(temp, 0, sizeof *temp);
+	temp->json = json;
 	if (directory == NULL || directory[0] == '\0')
 		directory = "/tmp";
 	snprintf(path, sizeof path, "%.480s/tlsactl-XXXXXX", directory);
 	int fd = mkstemp(path);
 	if (fd >= 0)
 		unlink(path);
-	spool->file = fd >= 0 ? fdopen(fd, "w+") : NULL;
-	if (spool->file == NULL) {
+	temp->file = fd >= 0 ? fdopen(fd, "w+") : NULL;
+	if (temp->file == NULL) {
 		log_error("%.480s: cannot write a temporary file: %s", directory, strerror(errno));
 		if (fd >= 0)
 			close(fd);
@@ -32,10 +32,10 @@ bool spool_open(struct spool *spool, bool json)
 	return true;
 }
 
-bool spool_add(struct spool *spool, const json_t *element)
+bool temp_file_add(struct temp_file *temp, const json_t *element)
 {
-	fputs(spool->count++ == 0 ? "[\n" : ",\n", spool->file);
-	return json_dumpf(element, spool->file, JSON_COMPACT | JSON_ENSURE_ASCII) == 0;
+	fputs(temp->count++ == 0 ? "[\n" : ",\n", temp->file);
+	return json_dumpf(element, temp->file, JSON_COMPACT | JSON_ENSURE_ASCII) == 0;
 }
 
 static bool copy(FILE *from, FILE *to)
@@ -50,14 +50,14 @@ static bool copy(FILE *from, FILE *to)
 	return ferror(from) == 0;
 }
 
-bool spool_print(struct spool *spool, const char *before)
+bool temp_file_print(struct temp_file *temp, const char *before)
 {
-	if (spool->json)
-		fputs(spool->count == 0 ? "[]\n" : "\n]\n", spool->file);
-	if (fflush(spool->file) == 0 && ferror(spool->file) == 0 &&
-		fseek(spool->file, 0, SEEK_SET) == 0) {
+	if (temp->json)
+		fputs(temp->count == 0 ? "[]\n" : "\n]\n", temp->file);
+	if (fflush(temp->file) == 0 && ferror(temp->file) == 0 &&
+		fseek(temp->file, 0, SEEK_SET) == 0) {
 		fputs(before, stdout);
-		if (copy(spool->file, stdout))
+		if (copy(temp->file, stdout))
 			return true;
 	}
 	log_error("cannot write a temporary file: %s; TMPDIR names another directory for it",
@@ -65,9 +65,9 @@ bool spool_print(struct spool *spool, const char *before)
 	return false;
 }
 
-void spool_close(struct spool *spool)
+void temp_file_close(struct temp_file *temp)
 {
-	if (spool->file != NULL)
-		fclose(spool->file);
-	spool->file = NULL;
+	if (temp->file != NULL)
+		fclose(temp->file);
+	temp->file = NULL;
 }
