@@ -3,10 +3,10 @@
  */
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
-#include "daemon/ctl/frame/name.h"
 #include "daemon/ctl/tlsa/association.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/tlsa/host_name.h"
 #include "daemon/ctl/tlsa/peer.h"
 #include "daemon/ctl/tlsa/pem.h"
 
@@ -358,7 +358,7 @@ int tlsa_create_run(struct ctl *ctl, const struct command *command, int count, c
 		arguments_print_usage(command);
 		return EX_USAGE;
 	}
-	if (!name_read(name, creation.options.port, protocols[creation.options.protocol],
+	if (!host_name_parse(name, creation.options.port, protocols[creation.options.protocol],
 		    creation.name))
 		return CTL_NO;
 	bool good = creation.options.connect.given         ? take_server(&creation)

@@ -5,12 +5,12 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
-#include "daemon/ctl/frame/name.h"
 #include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
 #include "daemon/ctl/tlsa/association.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/tlsa/host_name.h"
 #include "daemon/ctl/tlsa/judge.h"
 #include "daemon/ctl/tlsa/pem.h"
 #include "daemon/ctl/tlsa/session.h"
@@ -380,7 +380,7 @@ int tlsa_verify_run(struct ctl *ctl, const struct command *command, int count, c
 		arguments_print_usage(command);
 		return EX_USAGE;
 	}
-	if (!name_read(name, verification.port, "tcp", verification.name))
+	if (!host_name_parse(name, verification.port, "tcp", verification.name))
 		return CTL_NO;
 	status = run(&verification);
 	sk_X509_pop_free(verification.chain, X509_free);

@@ -1,18 +1,18 @@
-#include "daemon/ctl/frame/name.h"
+#include "daemon/ctl/tlsa/host_name.h"
 
 #include "common/base/log.h"
 
 #include <stdio.h>
 #include <string.h>
 
-bool name_read(
+bool host_name_parse(
 	const char *typed, unsigned port, const char *protocol, char name[DESTINATION_NAME_MAX + 1])
 {
 	struct destination destination;
 	size_t size = strlen(typed);
 	enum destination_result result = DESTINATION_INVALID;
 
-	/* A port has an option of its own here; brackets are nobody's name. */
+	/* A port has an option of its own here; brackets are in no host name. */
 	if (strpbrk(typed, "[]:/") == NULL)
 		result = destination_parse(typed, size, &destination);
 	if (result == DESTINATION_ADDRESS) {
