@@ -4,39 +4,39 @@
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
-#include "daemon/ctl/frame/reply.h"
+#include "daemon/ctl/frame/socketmap_reply.h"
 
-static void print_json(const char *key, const char *map, const struct reply_words *words)
+static void print_json(const char *key, const char *map, const struct socketmap_reply *reply)
 {
 	json_t *object = json_object();
-	bool found = words->exit_status == CTL_YES;
+	bool found = reply->exit_status == CTL_YES;
 
 	json_object_set_new(object, "key", json_string(key));
 	json_object_set_new(object, "map", json_string(map));
-	json_object_set_new(object, "status", json_string(words->status));
-	json_object_set_new(object, "value", found ? json_string(words->text) : json_null());
+	json_object_set_new(object, "status", json_string(reply->status));
+	json_object_set_new(object, "value", found ? json_string(reply->text) : json_null());
 	json_object_set_new(object, "detail",
-		found || words->text[0] == '\0' ? json_null() : json_string(words->text));
+		found || reply->text[0] == '\0' ? json_null() : json_string(reply->text));
 	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(object);
 }
 
-static int report(const struct ctl *ctl, const char *key, const char *map, const char *reply)
+static int report(const struct ctl *ctl, const char *key, const char *map, const char *line)
 {
-	struct reply_words words;
+	struct socketmap_reply reply;
 
-	if (!reply_read(&words, reply)) {
-		log_error("tlsad answered '%.100s', which is no reply", reply);
+	if (!socketmap_reply_parse(&reply, line)) {
+		log_error("tlsad answered '%.100s', which is no reply", line);
 		return EX_UNAVAILABLE;
 	}
 	if (ctl->json)
-		print_json(key, map, &words);
-	else if (words.exit_status == CTL_YES)
-		puts(words.text);
-	else if (words.text[0] != '\0')
-		log_error("%s: %s", words.status, words.text);
-	return words.exit_status;
+		print_json(key, map, &reply);
+	else if (reply.exit_status == CTL_YES)
+		puts(reply.text);
+	else if (reply.text[0] != '\0')
+		log_error("%s: %s", reply.status, reply.text);
+	return reply.exit_status;
 }
 
 int lookup_run(struct ctl *ctl, const struct command *command, int count, char **arguments)

@@ -9,7 +9,7 @@
 #include "common/base/text.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
-#include "daemon/ctl/frame/reply.h"
+#include "daemon/ctl/frame/socketmap_reply.h"
 #include "daemon/ctl/frame/temp_file.h"
 #include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
@@ -123,14 +123,14 @@ static void fail(struct warm *warm, const char *key, const char *why)
 
 static void take_reply(struct warm *warm, const char *key, const struct answer *answer)
 {
-	struct reply_words reply = {.exit_status = EX_TEMPFAIL, .text = "no reply"};
+	struct socketmap_reply reply = {.exit_status = EX_TEMPFAIL, .text = "no reply"};
 	char why[LOG_LINE_SIZE];
 	struct text text;
 
 	if (answer->kind == ANSWER_ERROR)
 		reply.text = answer->error;
 	else
-		reply_read(&reply, client_string(answer->object, "reply"));
+		socketmap_reply_parse(&reply, client_string(answer->object, "reply"));
 	if (reply.exit_status == CTL_YES) {
 		warm->found++;
 	} else if (reply.exit_status == CTL_NO && strcmp(reply.status, "NOTFOUND") == 0) {

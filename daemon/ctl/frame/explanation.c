@@ -3,7 +3,7 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "daemon/ctl/frame/client.h"
-#include "daemon/ctl/frame/reply.h"
+#include "daemon/ctl/frame/socketmap_reply.h"
 #include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
 
@@ -310,12 +310,12 @@ static void print_answers(const struct terminal *terminal, const json_t *explana
 
 void explanation_print_text(const json_t *explanation)
 {
-	struct reply_words reply = {.status = ""};
+	struct socketmap_reply reply = {.status = ""};
 	char label[32];
 	struct terminal terminal;
 
 	terminal_open(&terminal, stdout);
-	reply_read(&reply, client_string(explanation, "reply"));
+	socketmap_reply_parse(&reply, client_string(explanation, "reply"));
 	/* Of an answer the level alone; all of it stands below. */
 	snprintf(label, sizeof label, "%.*s",
 		reply.exit_status == CTL_YES ? (int)strcspn(reply.text, " ")
@@ -335,9 +335,9 @@ void explanation_print_json(const json_t *explanation)
 
 int explanation_exit_status(const json_t *explanation)
 {
-	struct reply_words reply;
+	struct socketmap_reply reply;
 
-	if (reply_read(&reply, client_string(explanation, "reply")))
+	if (socketmap_reply_parse(&reply, client_string(explanation, "reply")))
 		return reply.exit_status;
 	log_error("tlsad answered without an explanation");
 	return EX_UNAVAILABLE;

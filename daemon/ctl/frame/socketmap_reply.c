@@ -1,4 +1,4 @@
-#include "daemon/ctl/frame/reply.h"
+#include "daemon/ctl/frame/socketmap_reply.h"
 
 #include "daemon/ctl/frame/command.h"
 
@@ -15,14 +15,14 @@ static const struct {
 	{"PERM", CTL_NO},
 };
 
-bool reply_read(struct reply_words *words, const char *reply)
+bool socketmap_reply_parse(struct socketmap_reply *reply, const char *line)
 {
 	for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
 		size_t length = strlen(statuses[i].status);
-		if (strncmp(reply, statuses[i].status, length) != 0 || reply[length] != ' ')
+		if (strncmp(line, statuses[i].status, length) != 0 || line[length] != ' ')
 			continue;
-		*words = (struct reply_words){
-			statuses[i].status, reply + length + 1, statuses[i].exit_status};
+		*reply = (struct socketmap_reply){
+			statuses[i].status, line + length + 1, statuses[i].exit_status};
 		return true;
 	}
 	return false;
