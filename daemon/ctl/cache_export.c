@@ -1,6 +1,7 @@
 /*
- * cache export: the answers that are in the cache as a table for postmap(1). Nothing of it is
- * shown before all of it is there: destinations that are missing from a table go out without DANE.
+ * cache export: the replies that the cache alone gives, as a table for postmap(1). Nothing is
+ * printed before all of it is there: destinations that are missing from a table go out without
+ * DANE.
  */
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"

@@ -5,11 +5,11 @@
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
 
-static int report(const struct ctl *ctl, const json_t *answer)
+static int report(const struct ctl *ctl, const json_t *response)
 {
-	json_int_t flushed = client_integer(answer, "flushed");
+	json_int_t flushed = client_integer(response, "flushed");
 
-	if (!json_is_integer(json_object_get(answer, "flushed"))) {
+	if (!json_is_integer(json_object_get(response, "flushed"))) {
 		log_error("tlsad did not say what it has deleted");
 		return EX_UNAVAILABLE;
 	}
@@ -28,7 +28,7 @@ int cache_flush_run(struct ctl *ctl, const struct command *command, int count, c
 	const struct argument table[] = {
 		{"all", 'a', ARGUMENT_FLAG, NULL, "forget everything", &all, 0, 0, NULL},
 	};
-	struct answer answer;
+	struct response response;
 	int status = arguments_parse_optional(ctl, command, table, 1, count, arguments, &key);
 
 	if (status != ARGUMENTS_GO_ON)
@@ -42,9 +42,9 @@ int cache_flush_run(struct ctl *ctl, const struct command *command, int count, c
 	}
 	json_t *request = all ? json_pack("{s:s, s:b}", "verb", "flush", "all", 1)
 			      : json_pack("{s:s, s:s}", "verb", "flush", "key", key);
-	if (client_ask(ctl, request, CTL_NO, &answer, &status)) {
-		status = report(ctl, answer.object);
-		answer_clear(&answer);
+	if (client_ask(ctl, request, CTL_NO, &response, &status)) {
+		status = report(ctl, response.object);
+		response_clear(&response);
 	}
 	return status;
 }

@@ -12,7 +12,7 @@ static int report(const struct ctl *ctl, const char *key, const json_t *explanat
 		log_error("%.300s: not all of it is in the cache", key);
 		return CTL_NO;
 	}
-	/* Whatever the answer is, it is there. */
+	/* Whatever the reply is, it is in the cache. */
 	if (explanation_exit_status(explanation) == EX_UNAVAILABLE)
 		return EX_UNAVAILABLE;
 	if (ctl->json)
@@ -25,15 +25,15 @@ static int report(const struct ctl *ctl, const char *key, const json_t *explanat
 int cache_show_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
 {
 	const char *key = NULL;
-	struct answer answer;
+	struct response response;
 	int status = arguments_parse(ctl, command, NULL, 0, count, arguments, &key);
 
 	if (status != ARGUMENTS_GO_ON)
 		return status;
 	json_t *request = json_pack("{s:s, s:s}", "verb", "show", "key", key);
-	if (client_ask(ctl, request, CTL_NO, &answer, &status)) {
-		status = report(ctl, key, json_object_get(answer.object, "explanation"));
-		answer_clear(&answer);
+	if (client_ask(ctl, request, CTL_NO, &response, &status)) {
+		status = report(ctl, key, json_object_get(response.object, "explanation"));
+		response_clear(&response);
 	}
 	return status;
 }

@@ -1,5 +1,5 @@
 /*
- * explain: how the daemon's answer comes about.
+ * explain: how the daemon's reply comes about.
  */
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
@@ -8,20 +8,20 @@
 int explain_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
 {
 	const char *key = NULL;
-	struct answer answer;
+	struct response response;
 	int status = arguments_parse(ctl, command, NULL, 0, count, arguments, &key);
 
 	if (status != ARGUMENTS_GO_ON)
 		return status;
 	json_t *request = json_pack("{s:s, s:s}", "verb", "explain", "key", key);
-	if (!client_ask(ctl, request, EX_TEMPFAIL, &answer, &status))
+	if (!client_ask(ctl, request, EX_TEMPFAIL, &response, &status))
 		return status;
-	const json_t *explanation = json_object_get(answer.object, "explanation");
+	const json_t *explanation = json_object_get(response.object, "explanation");
 	status = explanation_exit_status(explanation);
 	if (status != EX_UNAVAILABLE && ctl->json)
 		explanation_print_json(explanation);
 	else if (status != EX_UNAVAILABLE)
 		explanation_print_text(explanation);
-	answer_clear(&answer);
+	response_clear(&response);
 	return status;
 }

@@ -46,15 +46,15 @@ int lookup_run(struct ctl *ctl, const struct command *command, int count, char *
 		{"map", 'm', ARGUMENT_TEXT, "NAME", "ask this map, default policy", &map, 0, 0,
 			NULL},
 	};
-	struct answer answer;
+	struct response response;
 	int status = arguments_parse(ctl, command, table, 1, count, arguments, &key);
 
 	if (status != ARGUMENTS_GO_ON)
 		return status;
 	json_t *request = json_pack("{s:s, s:s, s:s}", "verb", "lookup", "map", map, "key", key);
-	if (client_ask(ctl, request, EX_TEMPFAIL, &answer, &status)) {
-		status = report(ctl, key, map, client_string(answer.object, "reply"));
-		answer_clear(&answer);
+	if (client_ask(ctl, request, EX_TEMPFAIL, &response, &status)) {
+		status = report(ctl, key, map, client_string(response.object, "reply"));
+		response_clear(&response);
 	}
 	return status;
 }

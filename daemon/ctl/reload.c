@@ -48,16 +48,16 @@ static void print_json(json_t *changed, json_t *restart)
 
 int reload_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
 {
-	struct answer answer;
+	struct response response;
 	int status = arguments_parse(ctl, command, NULL, 0, count, arguments, NULL);
 
 	if (status != ARGUMENTS_GO_ON)
 		return status;
-	if (!client_ask(ctl, json_pack("{s:s}", "verb", "reload"), CTL_NO, &answer, &status))
+	if (!client_ask(ctl, json_pack("{s:s}", "verb", "reload"), CTL_NO, &response, &status))
 		return status;
 	status = CTL_YES;
-	json_t *changed = json_object_get(answer.object, "changed");
-	json_t *restart = json_object_get(answer.object, "restart");
+	json_t *changed = json_object_get(response.object, "changed");
+	json_t *restart = json_object_get(response.object, "restart");
 	if (!json_is_array(changed) || !json_is_array(restart)) {
 		log_error("tlsad did not say what has changed");
 		status = EX_UNAVAILABLE;
@@ -66,6 +66,6 @@ int reload_run(struct ctl *ctl, const struct command *command, int count, char *
 	} else {
 		print_text(changed, restart);
 	}
-	answer_clear(&answer);
+	response_clear(&response);
 	return status;
 }

@@ -121,15 +121,15 @@ static int report(const struct ctl *ctl, const json_t *status)
 
 int status_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
 {
-	struct answer answer;
+	struct response response;
 	int status = arguments_parse(ctl, command, NULL, 0, count, arguments, NULL);
 
 	if (status != ARGUMENTS_GO_ON)
 		return status;
 	json_t *request = json_pack("{s:s}", "verb", "status");
-	if (client_ask(ctl, request, EX_UNAVAILABLE, &answer, &status)) {
-		status = report(ctl, json_object_get(answer.object, "status"));
-		answer_clear(&answer);
+	if (client_ask(ctl, request, EX_UNAVAILABLE, &response, &status)) {
+		status = report(ctl, json_object_get(response.object, "status"));
+		response_clear(&response);
 	}
 	return status;
 }

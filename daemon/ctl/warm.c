@@ -1,6 +1,6 @@
 /*
  * warm: has every destination of a list looked up, so that the first mail to each of them finds
- * its answer in the cache.
+ * its parts in the cache.
  *
  * Whatever its length, no more of the list is in memory than the destinations in flight.
  */
@@ -46,10 +46,10 @@ struct warm {
 	int list_error; /* that ended it: errno, or 0 */
 	struct flight *flights;
 	size_t parallel, in_flight;
-	uint64_t begin, last_answer, last_progress; /* [us] */
-	bool progress_shown;                        /* there is somebody to look at progress */
-	struct terminal output, progress;           /* standard output, and error */
-	struct temp_file failures;                  /* with --json */
+	uint64_t begin, last_response, last_progress; /* [us] */
+	bool progress_shown;                          /* there is somebody to look at progress */
+	struct terminal output, progress;             /* standard output, and error */
+	struct temp_file failures;                    /* with --json */
 	uint64_t found, not_found, failed;
 };
 
@@ -121,16 +121,16 @@ static void fail(struct warm *warm, const char *key, const char *why)
 		&warm->output, 0, TERMINAL_BAD, "failed", LABEL_WIDTH, "%s: %s", shown, why);
 }
 
-static void take_reply(struct warm *warm, const char *key, const struct answer *answer)
+static void take_reply(struct warm *warm, const char *key, const struct response *response)
 {
 	struct socketmap_reply reply = {.exit_status = EX_TEMPFAIL, .text = "no reply"};
 	char why[LOG_LINE_SIZE];
 	struct text text;
 
-	if (answer->kind == ANSWER_ERROR)
-		reply.text = answer->error;
+	if (response->kind == RESPONSE_ERROR)
+		reply.text = response->error;
 	else
-		socketmap_reply_parse(&reply, client_string(answer->object, "reply"));
+		socketmap_reply_parse(&reply, client_string(response->object, "reply"));
 	if (reply.exit_status == CTL_YES) {
 		warm->found++;
 	} else if (reply.exit_status == CTL_NO && strcmp(reply.status, "NOTFOUND") == 0) {
@@ -142,22 +142,22 @@ static void take_reply(struct warm *warm, const char *key, const struct answer *
 	}
 }
 
-static void take_answer(struct warm *warm, const struct answer *answer)
+static void take_response(struct warm *warm, const struct response *response)
 {
-	warm->last_answer = clock_exact_us();
+	warm->last_response = clock_exact_us();
 	for (size_t i = 0; i < warm->parallel; i++) {
 		struct flight *flight = &warm->flights[i];
-		if (flight->id != answer->id || answer->id == 0)
+		if (flight->id != response->id || response->id == 0)
 			continue;
 		flight->id = 0;
 		warm->in_flight--;
-		take_reply(warm, flight->key, answer);
+		take_reply(warm, flight->key, response);
 		return;
 	}
 	/* Of one that was given up: it comes too late. */
 }
 
-/* A daemon that answers others has forgotten these. */
+/* The daemon answers other requests, but has lost these. */
 static void give_up_overdue(struct warm *warm, uint64_t limit)
 {
 	uint64_t now = clock_exact_us();
@@ -229,7 +229,7 @@ static void fill(struct warm *warm)
 
 	while (!warm->ended && warm->in_flight < warm->parallel) {
 		if (warm->in_flight == 0)
-			warm->last_answer = clock_exact_us();
+			warm->last_response = clock_exact_us();
 		if (read_key(warm, key))
 			start(warm, key);
 		else
@@ -240,21 +240,21 @@ static void fill(struct warm *warm)
 /* False when the daemon is gone, which has been said. */
 static bool run(struct warm *warm)
 {
-	uint64_t limit = (uint64_t)client_lookup_limit(warm->client) * 1000000;
-	struct answer answer;
+	uint64_t limit = (uint64_t)client_lookup_timeout(warm->client) * 1000000;
+	struct response response;
 
 	for (fill(warm); warm->in_flight > 0; fill(warm)) {
-		switch (client_receive(warm->client, TICK, &answer)) {
-		case CLIENT_ANSWER:
-			take_answer(warm, &answer);
-			answer_clear(&answer);
+		switch (client_receive(warm->client, TICK, &response)) {
+		case CLIENT_RESPONSE:
+			take_response(warm, &response);
+			response_clear(&response);
 			break;
 		case CLIENT_LOST:
 			return false;
 		default:
-			if (clock_exact_us() - warm->last_answer >= limit) {
+			if (clock_exact_us() - warm->last_response >= limit) {
 				wipe_progress(warm);
-				client_complain_silence(warm->client, (unsigned)(limit / 1000000));
+				client_log_silence(warm->client, (unsigned)(limit / 1000000));
 				return false;
 			}
 			give_up_overdue(warm, limit);
@@ -341,7 +341,7 @@ static int warm_up(struct warm *warm, const char *file)
 	terminal_open(&warm->output, stdout);
 	terminal_open(&warm->progress, stderr);
 	warm->progress_shown = isatty(STDERR_FILENO) == 1;
-	warm->begin = warm->last_answer = warm->last_progress = clock_exact_us();
+	warm->begin = warm->last_response = warm->last_progress = clock_exact_us();
 	if (!run(warm))
 		return EX_UNAVAILABLE;
 	return report(warm, file);

@@ -73,10 +73,10 @@ static bool check_rules(const struct ctl *ctl, const char *key)
 /* A daemon that does not run reads the file when it starts. */
 static bool reload(const struct ctl *ctl, int *status)
 {
-	struct answer answer;
+	struct response response;
 
-	if (client_ask(ctl, json_pack("{s:s}", "verb", "reload"), CTL_NO, &answer, status)) {
-		answer_clear(&answer);
+	if (client_ask(ctl, json_pack("{s:s}", "verb", "reload"), CTL_NO, &response, status)) {
+		response_clear(&response);
 		*status = CTL_YES;
 		return true;
 	}

@@ -1,5 +1,6 @@
 #include "daemon/ctl/frame/client.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/netstring.h"
 #include "common/base/text.h"
@@ -16,13 +17,12 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
 	/* Six digits, the colon, and the comma at the end. */
-	FRAME_MAX = CLIENT_ANSWER_MAX + 8,
-	/* Answers are objects in arrays in objects; a few levels deep. */
+	FRAME_MAX = CLIENT_RESPONSE_MAX + 8,
+	/* Responses are objects in arrays in objects; a few levels deep. */
 	DEPTH_MAX = 16,
 };
 
@@ -31,10 +31,10 @@ struct client {
 	int fd;
 	unsigned timeout; /* [resolver] timeout [s] */
 	unsigned last_id;
-	/* What waits to be sent: bytes from `out_begin` to `out_end`. */
+	/* Not sent yet: bytes from `out_begin` to `out_end`. */
 	char *out;
 	size_t out_begin, out_end, out_size;
-	/* What has come and is not read yet. */
+	/* Received and not parsed yet. */
 	char *in;
 	size_t in_begin, in_end;
 };
@@ -72,7 +72,8 @@ static bool read_configuration(struct client *client, const struct ctl *ctl, int
 		conf_load(ctl->conf_given ? ctl->conf_file : TLSAD_CONFDIR "/tlsad.conf",
 			ctl->conf_given, NULL, 0, error);
 
-	/* Who names the socket may lack the right to read the daemon's own configuration. */
+	/* An account that names the socket may lack the right to read the daemon's configuration.
+	 */
 	if (conf == NULL && (ctl->control == NULL || ctl->conf_given)) {
 		log_error("%s", error);
 		*status = EX_CONFIG;
@@ -105,7 +106,7 @@ static void complain_connect(const struct client *client, int error)
 		log_error("%s: nobody listens there: does tlsad run?", client->path);
 	else if (error == EAGAIN || error == ETIMEDOUT)
 		log_error("%s: tlsad did not accept the connection within %d seconds", client->path,
-			CLIENT_CONNECT_LIMIT);
+			CLIENT_CONNECT_TIMEOUT);
 	else
 		log_error("%s: %s", client->path, strerror(error));
 }
@@ -114,7 +115,7 @@ static bool connect_socket(struct client *client)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	/* It holds for connect(2) too, which waits where the queue of the listener is full. */
-	struct timeval limit = {.tv_sec = CLIENT_CONNECT_LIMIT};
+	struct timeval limit = {.tv_sec = CLIENT_CONNECT_TIMEOUT};
 
 	strcpy(address.sun_path, client->path);
 	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -139,7 +140,7 @@ struct client *client_open(const struct ctl *ctl, int *status)
 		return NULL;
 	}
 	client->fd = -1;
-	client->timeout = CLIENT_SILENCE_LIMIT - CLIENT_LOOKUP_GRACE;
+	client->timeout = CLIENT_SILENCE_MAX - CLIENT_LOOKUP_EXTRA;
 	if (read_configuration(client, ctl, status) && connect_socket(client))
 		return client;
 	client_close(client);
@@ -157,12 +158,12 @@ void client_close(struct client *client)
 	free(client);
 }
 
-unsigned client_lookup_limit(const struct client *client)
+unsigned client_lookup_timeout(const struct client *client)
 {
-	return client->timeout + CLIENT_LOOKUP_GRACE;
+	return client->timeout + CLIENT_LOOKUP_EXTRA;
 }
 
-void client_complain_silence(const struct client *client, unsigned seconds)
+void client_log_silence(const struct client *client, unsigned seconds)
 {
 	log_error("%s: tlsad did not answer within %u seconds", client->path, seconds);
 }
@@ -237,36 +238,36 @@ static bool is_showable(const json_t *value, unsigned depth)
 	return true;
 }
 
-/* An answer by the shape of it. The words of an error are escaped by whoever logs them. */
-static bool read_answer(const char *payload, size_t size, struct answer *answer)
+/* A response by its members. The text of an error is escaped by whoever logs it. */
+static bool read_response(const char *payload, size_t size, struct response *response)
 {
-	memset(answer, 0, sizeof *answer);
-	answer->root = json_loadb(payload, size, 0, NULL);
-	const json_t *id = json_object_get(answer->root, "id");
-	const json_t *entry = json_object_get(answer->root, "entry");
-	answer->error = json_string_value(json_object_get(answer->root, "error"));
-	answer->id = (unsigned)json_integer_value(id);
-	answer->object = entry != NULL ? entry : answer->root;
-	answer->kind = answer->error != NULL ? ANSWER_ERROR
-		       : entry != NULL       ? ANSWER_ENTRY
-					     : ANSWER_LAST;
-	/* What is no JSON gets an error without id. */
+	memset(response, 0, sizeof *response);
+	response->root = json_loadb(payload, size, 0, NULL);
+	const json_t *id = json_object_get(response->root, "id");
+	const json_t *entry = json_object_get(response->root, "entry");
+	response->error = json_string_value(json_object_get(response->root, "error"));
+	response->id = (unsigned)json_integer_value(id);
+	response->object = entry != NULL ? entry : response->root;
+	response->kind = response->error != NULL ? RESPONSE_ERROR
+			 : entry != NULL         ? RESPONSE_ENTRY
+						 : RESPONSE_LAST;
+	/* A request that is not JSON gets an error without id. */
 	if (json_is_integer(id) ? json_integer_value(id) <= 0 || json_integer_value(id) > INT_MAX
-				: answer->kind != ANSWER_ERROR)
+				: response->kind != RESPONSE_ERROR)
 		return false;
-	if (answer->kind == ANSWER_LAST && !json_is_true(json_object_get(answer->root, "ok")))
+	if (response->kind == RESPONSE_LAST && !json_is_true(json_object_get(response->root, "ok")))
 		return false;
-	return json_is_object(answer->object) &&
-	       (answer->kind == ANSWER_ERROR || is_showable(answer->root, 0));
+	return json_is_object(response->object) &&
+	       (response->kind == RESPONSE_ERROR || is_showable(response->root, 0));
 }
 
-void answer_clear(struct answer *answer)
+void response_clear(struct response *response)
 {
-	json_decref(answer->root);
-	memset(answer, 0, sizeof *answer);
+	json_decref(response->root);
+	memset(response, 0, sizeof *response);
 }
 
-static const char stranger[] = "what answers there does not speak as tlsad's control socket does";
+static const char not_tlsad[] = "what answers there does not speak as tlsad's control socket does";
 
 static enum client_result lose(const struct client *client, const char *why)
 {
@@ -274,23 +275,23 @@ static enum client_result lose(const struct client *client, const char *why)
 	return CLIENT_LOST;
 }
 
-static enum client_result take_frame(struct client *client, struct answer *answer)
+static enum client_result take_frame(struct client *client, struct response *response)
 {
 	const char *payload = NULL;
 	size_t size = 0, consumed = 0;
 
 	switch (netstring_parse(client->in + client->in_begin, client->in_end - client->in_begin,
-		CLIENT_ANSWER_MAX, &payload, &size, &consumed)) {
+		CLIENT_RESPONSE_MAX, &payload, &size, &consumed)) {
 	case NETSTRING_COMPLETE:
 		client->in_begin += consumed;
-		if (read_answer(payload, size, answer))
-			return CLIENT_ANSWER;
-		answer_clear(answer);
-		return lose(client, stranger);
+		if (read_response(payload, size, response))
+			return CLIENT_RESPONSE;
+		response_clear(response);
+		return lose(client, not_tlsad);
 	case NETSTRING_PARTIAL:
 		return CLIENT_NOTHING;
 	default:
-		return lose(client, stranger);
+		return lose(client, not_tlsad);
 	}
 }
 
@@ -323,19 +324,17 @@ static bool read_some(struct client *client)
 
 static int64_t milliseconds_now(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)(clock_exact_us() / 1000);
 }
 
-enum client_result client_receive(struct client *client, int milliseconds, struct answer *answer)
+enum client_result client_receive(
+	struct client *client, int milliseconds, struct response *response)
 {
 	int64_t end = milliseconds_now() + milliseconds;
 
 	for (;;) {
 		struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
-		enum client_result result = take_frame(client, answer);
+		enum client_result result = take_frame(client, response);
 		int64_t left = end - milliseconds_now();
 		if (result != CLIENT_NOTHING)
 			return result;
@@ -346,7 +345,7 @@ enum client_result client_receive(struct client *client, int milliseconds, struc
 			return lose(client, strerror(errno));
 		if (ready == 0 && left <= 0)
 			return CLIENT_NOTHING;
-		/* Who hangs up may have said something before: reading finds out. */
+		/* A peer that hangs up may have sent something before: read it. */
 		if ((poll_fd.revents & (POLLIN | POLLHUP | POLLERR)) != 0 && ready > 0) {
 			if (!read_some(client))
 				return lose(client, "tlsad hung up before it had answered");
@@ -376,54 +375,54 @@ static struct client *begin(
 	return NULL;
 }
 
-/* The next answer to request `id`; false when there is none, which has been said. */
-static bool await(struct client *client, unsigned id, unsigned seconds, struct answer *answer)
+/* The next response to request `id`. False if none comes; that is logged. */
+static bool await(struct client *client, unsigned id, unsigned seconds, struct response *response)
 {
 	do {
-		answer_clear(answer);
-		switch (client_receive(client, (int)seconds * 1000, answer)) {
-		case CLIENT_ANSWER:
+		response_clear(response);
+		switch (client_receive(client, (int)seconds * 1000, response)) {
+		case CLIENT_RESPONSE:
 			break;
 		case CLIENT_NOTHING:
-			client_complain_silence(client, seconds);
+			client_log_silence(client, seconds);
 			return false;
 		default:
 			return false;
 		}
-	} while (answer->id != id && answer->id != 0);
+	} while (response->id != id && response->id != 0);
 	return true;
 }
 
 bool client_ask(
-	const struct ctl *ctl, json_t *request, int refused, struct answer *answer, int *status)
+	const struct ctl *ctl, json_t *request, int refused, struct response *response, int *status)
 {
 	unsigned id = 0;
 	struct client *client = begin(ctl, request, &id, refused, status);
 
-	memset(answer, 0, sizeof *answer);
+	memset(response, 0, sizeof *response);
 	if (client == NULL)
 		return false;
-	unsigned limit = client_lookup_limit(client);
+	unsigned limit = client_lookup_timeout(client);
 	bool found = await(
-		client, id, limit > CLIENT_SILENCE_LIMIT ? limit : CLIENT_SILENCE_LIMIT, answer);
+		client, id, limit > CLIENT_SILENCE_MAX ? limit : CLIENT_SILENCE_MAX, response);
 	*status = EX_UNAVAILABLE;
-	if (found && answer->kind == ANSWER_ERROR) {
-		log_error("%s", answer->error);
+	if (found && response->kind == RESPONSE_ERROR) {
+		log_error("%s", response->error);
 		*status = refused;
-	} else if (found && answer->kind == ANSWER_ENTRY) {
-		lose(client, stranger);
+	} else if (found && response->kind == RESPONSE_ENTRY) {
+		lose(client, not_tlsad);
 	}
 	client_close(client);
-	found = found && answer->kind == ANSWER_LAST;
+	found = found && response->kind == RESPONSE_LAST;
 	if (!found)
-		answer_clear(answer);
+		response_clear(response);
 	return found;
 }
 
 int client_stream(const struct ctl *ctl, json_t *request,
 	bool (*take)(void *context, const json_t *entry), void *context)
 {
-	struct answer answer = {.id = 0};
+	struct response response = {.id = 0};
 	unsigned id = 0;
 	int status = EX_UNAVAILABLE;
 	bool more = true;
@@ -431,17 +430,17 @@ int client_stream(const struct ctl *ctl, json_t *request,
 
 	if (client == NULL)
 		return status;
-	while (more && await(client, id, CLIENT_SILENCE_LIMIT, &answer)) {
-		if (answer.kind == ANSWER_ENTRY) {
-			more = take(context, answer.object);
+	while (more && await(client, id, CLIENT_SILENCE_MAX, &response)) {
+		if (response.kind == RESPONSE_ENTRY) {
+			more = take(context, response.object);
 			continue;
 		}
-		status = answer.kind == ANSWER_LAST ? CTL_YES : CTL_NO;
-		if (answer.kind == ANSWER_ERROR)
-			log_error("%s", answer.error);
+		status = response.kind == RESPONSE_LAST ? CTL_YES : CTL_NO;
+		if (response.kind == RESPONSE_ERROR)
+			log_error("%s", response.error);
 		break;
 	}
-	answer_clear(&answer);
+	response_clear(&response);
 	client_close(client);
 	return more ? status : EX_IOERR;
 }

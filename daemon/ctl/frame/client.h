@@ -1,12 +1,12 @@
 /*
  * client: asks the daemon over its control socket (daemon/control/control.h).
  *
- * Whatever keeps an answer from coming is one line on standard error: no daemon, no permission, a
- * socket of somebody else's, a daemon that ends in the middle, one that is silent for too long, an
- * answer that is none. The exit status is then EX_UNAVAILABLE.
+ * If no response comes, one line on standard error says why: there is no daemon, no permission, the
+ * socket is another program's, the daemon exits early or is silent for too long, or what it sends
+ * is not a response. The exit status is then EX_UNAVAILABLE.
  *
- * Strings in answers have no control characters, which is checked once, here: they can be shown as
- * they are. Requests may be sent without waiting; answers come as they are ready.
+ * Strings in responses have no control characters, which is checked once, here: they can be printed
+ * as they are. Requests may be sent without waiting; responses come as they are ready.
  */
 #ifndef TLSAD_CTL_FRAME_CLIENT_H
 #define TLSAD_CTL_FRAME_CLIENT_H
@@ -16,68 +16,69 @@
 #include <jansson.h>
 
 enum {
-	CLIENT_CONNECT_LIMIT = 5, /* [s] */
-	/* The longest silence that is no fault; for lookups see client_lookup_limit(). [s] */
-	CLIENT_SILENCE_LIMIT = 30,
-	/* What a lookup may take beyond [resolver] timeout, when the daemon has much to do. [s] */
-	CLIENT_LOOKUP_GRACE = 10,
+	CLIENT_CONNECT_TIMEOUT = 5, /* [s] */
+	/* The longest silence that is no error [s]; for lookups see client_lookup_timeout(). */
+	CLIENT_SILENCE_MAX = 30,
+	/* What a lookup may take beyond [resolver] timeout when the daemon is busy [s]. */
+	CLIENT_LOOKUP_EXTRA = 10,
 	/* An explanation as the value of a lookup, escaped once more, is the longest. */
-	CLIENT_ANSWER_MAX = 400000,
+	CLIENT_RESPONSE_MAX = 400000,
 };
 
 struct client;
 
-/* NULL when it cannot be: that has been said, and `*status` is the exit status. */
+/* NULL after an error, which is logged; `*status` is then the exit status. */
 struct client *client_open(const struct ctl *ctl, int *status);
 void client_close(struct client *client);
 
-/* How long a lookup may take before the daemon counts as silent. [s] */
-unsigned client_lookup_limit(const struct client *client);
+/* How long a lookup may take before the daemon counts as silent [s]. */
+unsigned client_lookup_timeout(const struct client *client);
 
 /*
- * Send a request, an object with its verb and arguments, which is released here. Returns its id;
- * or 0 when it is too long, when an argument is no UTF-8 (then `request` is NULL: json_pack() takes
- * none) or when memory ran out, and nothing was said.
+ * Send a request, an object with its verb and arguments, which is released here. Returns its id; or
+ * 0, and logs nothing, when it is too long, when an argument is not UTF-8 (then json_pack() has
+ * returned NULL for `request`) or when out of memory.
  */
 unsigned client_send(struct client *client, json_t *request);
 
-enum answer_kind {
-	ANSWER_LAST,  /* `object` is the answer */
-	ANSWER_ENTRY, /* `object` is one entry of many */
-	ANSWER_ERROR, /* `error`: why it could not be done */
+enum response_kind {
+	RESPONSE_LAST,  /* `object` is the response */
+	RESPONSE_ENTRY, /* `object` is one entry of many */
+	RESPONSE_ERROR, /* `error`: why the daemon refused or failed */
 };
 
-struct answer {
+struct response {
 	unsigned id;
-	enum answer_kind kind;
+	enum response_kind kind;
 	const json_t *object;
 	const char *error;
-	json_t *root; /* what holds all of it, for answer_clear() */
+	json_t *root; /* owns the others, for response_clear() */
 };
 
 enum client_result {
-	CLIENT_ANSWER,
+	CLIENT_RESPONSE,
 	CLIENT_NOTHING, /* not within this time */
-	CLIENT_LOST,    /* there will be none any more; the reason has been said */
+	CLIENT_LOST,    /* the connection is gone; the reason is logged */
 };
 
-/* The next answer to any request, waited for up to `milliseconds`. */
-enum client_result client_receive(struct client *client, int milliseconds, struct answer *answer);
-void answer_clear(struct answer *answer);
+/* The next response to any request, waited for up to `milliseconds`. */
+enum client_result client_receive(
+	struct client *client, int milliseconds, struct response *response);
+void response_clear(struct response *response);
 
-/* Say that nothing came for as long. */
-void client_complain_silence(const struct client *client, unsigned seconds);
+/* Log that nothing came for so many seconds. */
+void client_log_silence(const struct client *client, unsigned seconds);
 
 /*
- * Ask for one thing and wait for it. True with the answer, for answer_clear(); or false, which has
- * been said, and `*status` is the exit status: `refused` where the daemon said no.
+ * Ask for one thing and wait for it. True with the response, for response_clear(). False after an
+ * error, which is logged; `*status` is then the exit status: `refused` if the daemon refused.
  */
-bool client_ask(
-	const struct ctl *ctl, json_t *request, int refused, struct answer *answer, int *status);
+bool client_ask(const struct ctl *ctl, json_t *request, int refused, struct response *response,
+	int *status);
 
 /*
- * Ask for many entries; `take` gets each and returns false to hear no more. CTL_YES when all came,
- * else an exit status: that has been said.
+ * Ask for many entries; `take` gets each and returns false to read no more. CTL_YES when all came,
+ * else an exit status; the reason is logged.
  */
 int client_stream(const struct ctl *ctl, json_t *request,
 	bool (*take)(void *context, const json_t *entry), void *context);

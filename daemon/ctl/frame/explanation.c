@@ -269,7 +269,7 @@ static void print_exception(const struct terminal *terminal, const json_t *excep
 		TEXT_COLUMN, "%s", words);
 }
 
-/* This site's own part in the answer. */
+/* What the rules of this site change in the reply. */
 static void print_rules(const struct terminal *terminal, const json_t *explanation)
 {
 	print_minimum(terminal, json_object_get(explanation, "minimum"));
@@ -280,8 +280,8 @@ static void print_rules(const struct terminal *terminal, const json_t *explanati
 			client_string(explanation, "would"));
 }
 
-/* A reply without words, `NOTFOUND `, ends in a blank. */
-static void print_answer(const struct terminal *terminal, const char *map, const char *reply)
+/* A reply without text, `NOTFOUND `, ends in a blank. */
+static void print_reply(const struct terminal *terminal, const char *map, const char *reply)
 {
 	size_t size = strlen(reply);
 
@@ -290,7 +290,7 @@ static void print_answer(const struct terminal *terminal, const char *map, const
 	terminal_print_row(terminal, 0, TERMINAL_PLAIN, map, TEXT_COLUMN, "%.*s", (int)size, reply);
 }
 
-static void print_answers(const struct terminal *terminal, const json_t *explanation)
+static void print_replies(const struct terminal *terminal, const json_t *explanation)
 {
 	static const char *const maps[][2] = {
 		{"reply", "policy"}, {"native", "native"}, {"pinned", "pinned"}};
@@ -301,7 +301,7 @@ static void print_answers(const struct terminal *terminal, const json_t *explana
 		client_string(explanation, "reason"), client_string(explanation, "rule"));
 	print_rules(terminal, explanation);
 	for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
-		print_answer(terminal, maps[i][1], client_string(explanation, maps[i][0]));
+		print_reply(terminal, maps[i][1], client_string(explanation, maps[i][0]));
 	if (not_pinned[0] != '\0')
 		terminal_print_row(
 			terminal, 0, TERMINAL_WARNING, "not pinned", TEXT_COLUMN, "%s", not_pinned);
@@ -316,7 +316,7 @@ void explanation_print_text(const json_t *explanation)
 
 	terminal_open(&terminal, stdout);
 	socketmap_reply_parse(&reply, client_string(explanation, "reply"));
-	/* Of an answer the level alone; all of it stands below. */
+	/* Of a reply OK the level alone; the whole reply is printed below. */
 	snprintf(label, sizeof label, "%.*s",
 		reply.exit_status == CTL_YES ? (int)strcspn(reply.text, " ")
 					     : (int)strlen(reply.status),
@@ -324,7 +324,7 @@ void explanation_print_text(const json_t *explanation)
 	terminal_print_row(&terminal, 0, style_of(label), label, TEXT_COLUMN, "%s",
 		client_string(explanation, "destination"));
 	print_tree(&terminal, explanation);
-	print_answers(&terminal, explanation);
+	print_replies(&terminal, explanation);
 }
 
 void explanation_print_json(const json_t *explanation)
