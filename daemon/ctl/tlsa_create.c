@@ -3,12 +3,12 @@
  */
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
-#include "daemon/ctl/tlsa/association.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/facts.h"
 #include "daemon/ctl/tlsa/host_name.h"
 #include "daemon/ctl/tlsa/peer.h"
 #include "daemon/ctl/tlsa/pem.h"
+#include "daemon/ctl/tlsa/tlsa_record.h"
 
 #include <arpa/inet.h>
 #include <jansson.h>
@@ -105,19 +105,19 @@ static bool check_options(const struct options *options)
 static bool add_certificate(struct creation *creation, const X509 *certificate)
 {
 	const struct options *options = &creation->options;
-	struct association_kind kind = {(uint8_t)options->usage, (uint8_t)options->selector,
+	struct tlsa_parameters parameters = {(uint8_t)options->usage, (uint8_t)options->selector,
 		(uint8_t)options->matching_type};
 	struct made *made = &creation->made[creation->count];
 	struct text text;
 
-	if (!association_of_certificate(kind, certificate, &made->record)) {
+	if (!tlsa_record_from_certificate(parameters, certificate, &made->record)) {
 		log_error("out of memory");
 		return false;
 	}
 	for (size_t i = 0; i < creation->count; i++) {
 		/* A key that two certificates share is one record. */
-		if (association_equal(&creation->made[i].record, &made->record)) {
-			association_clear(&made->record);
+		if (tlsa_record_equal(&creation->made[i].record, &made->record)) {
+			tlsa_record_clear(&made->record);
 			return true;
 		}
 	}
@@ -174,7 +174,7 @@ static bool take_file(struct creation *creation)
 static bool take_key(struct creation *creation)
 {
 	const struct options *options = &creation->options;
-	struct association_kind kind = {(uint8_t)options->usage, (uint8_t)options->selector,
+	struct tlsa_parameters parameters = {(uint8_t)options->usage, (uint8_t)options->selector,
 		(uint8_t)options->matching_type};
 	char error[ERROR_SIZE];
 	EVP_PKEY *key;
@@ -183,7 +183,7 @@ static bool take_key(struct creation *creation)
 		log_error("%s", error);
 		return false;
 	}
-	bool good = association_of_key(kind, key, &creation->made[0].record);
+	bool good = tlsa_record_from_key(parameters, key, &creation->made[0].record);
 	EVP_PKEY_free(key);
 	if (!good) {
 		log_error("%s: the key has no public form", options->key);
@@ -272,21 +272,21 @@ static bool take_server(struct creation *creation)
 static char *make_line(const struct creation *creation, size_t index)
 {
 	const struct options *options = &creation->options;
-	struct association_owner owner = {
+	struct tlsa_owner owner = {
 		.protocol = protocols[options->protocol],
 		.port = options->port,
 		.name = creation->name,
 	};
 
-	return association_line(&owner,
-		options->ttl == TTL_UNSET ? ASSOCIATION_NO_TTL : (int64_t)options->ttl,
-		options->generic, &creation->made[index].record);
+	return tlsa_record_zone_line(&owner,
+		options->ttl == TTL_UNSET ? TLSA_NO_TTL : (int64_t)options->ttl, options->generic,
+		&creation->made[index].record);
 }
 
 static json_t *record_object(const struct made *made, const char *line)
 {
 	const struct tlsa_record *record = &made->record;
-	char *words = association_words(record, 0);
+	char *words = tlsa_record_text(record, 0);
 	json_t *object = json_object();
 
 	json_object_set_new(object, "usage", json_integer(record->usage));
@@ -369,6 +369,6 @@ int tlsa_create_run(struct ctl *ctl, const struct command *command, int count, c
 		warn(&creation);
 	}
 	for (size_t i = 0; i < creation.count; i++)
-		association_clear(&creation.made[i].record);
+		tlsa_record_clear(&creation.made[i].record);
 	return good ? CTL_YES : CTL_NO;
 }

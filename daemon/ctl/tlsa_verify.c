@@ -7,13 +7,13 @@
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
-#include "daemon/ctl/tlsa/association.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/facts.h"
 #include "daemon/ctl/tlsa/host_name.h"
 #include "daemon/ctl/tlsa/judge.h"
 #include "daemon/ctl/tlsa/pem.h"
 #include "daemon/ctl/tlsa/session.h"
+#include "daemon/ctl/tlsa/tlsa_record.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +83,7 @@ static enum judge_match match_key(const struct verification *verification, size_
 		return JUDGE_UNUSABLE;
 	if (record.selector != TLSA_PUBLIC_KEY)
 		return JUDGE_UNTOLD;
-	return association_fits_key(&record, verification->key) ? JUDGE_MATCHES : JUDGE_ABSENT;
+	return tlsa_record_matches_key(&record, verification->key) ? JUDGE_MATCHES : JUDGE_ABSENT;
 }
 
 static int conclude(const struct verification *verification)
@@ -181,9 +181,9 @@ static void add_record_words(
 /* The record that is missing, of the usual kind: `3 1 1` survives a renewal with the same key. */
 static char *missing_line(const struct verification *verification)
 {
-	const struct association_kind kind = {TLSA_DANE_EE, TLSA_PUBLIC_KEY, TLSA_SHA256};
+	const struct tlsa_parameters parameters = {TLSA_DANE_EE, TLSA_PUBLIC_KEY, TLSA_SHA256};
 	const struct host_facts *facts = verification->facts;
-	struct association_owner owner = {
+	struct tlsa_owner owner = {
 		.protocol = "tcp",
 		.port = verification->port,
 		.name = facts->base_domain[0] != '\0' ? facts->base_domain : verification->name,
@@ -191,11 +191,11 @@ static char *missing_line(const struct verification *verification)
 	struct tlsa_record record;
 	char *line = NULL;
 
-	if (verification->key != NULL ? association_of_key(kind, verification->key, &record)
-				      : association_of_certificate(kind,
+	if (verification->key != NULL ? tlsa_record_from_key(parameters, verification->key, &record)
+				      : tlsa_record_from_certificate(parameters,
 						sk_X509_value(verification->chain, 0), &record))
-		line = association_line(&owner, ASSOCIATION_NO_TTL, false, &record);
-	association_clear(&record);
+		line = tlsa_record_zone_line(&owner, TLSA_NO_TTL, false, &record);
+	tlsa_record_clear(&record);
 	return line;
 }
 
@@ -267,7 +267,7 @@ static void print_records(const struct verification *verification, const struct 
 		text_init(&text, words, sizeof words);
 		add_record_words(verification, i, &text);
 		tlsa_parse(tlsa->rdata, tlsa->size, &record);
-		char *data = association_words(&record, DIGITS_SHOWN);
+		char *data = tlsa_record_text(&record, DIGITS_SHOWN);
 		terminal_print_row(terminal, RECORD_INDENT, styles[match], judge_match_name(match),
 			LABEL_WIDTH - INDENT, "%s: %s", data != NULL ? data : "", words);
 		free(data);

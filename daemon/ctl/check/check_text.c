@@ -7,9 +7,9 @@
 #include "daemon/ctl/check/suggestion.h"
 #include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
-#include "daemon/ctl/tlsa/association.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/tlsa/tlsa_record.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -99,7 +99,7 @@ static void print_match(const struct terminal *terminal, const struct survey_add
 		return;
 	const struct host_tlsa *tlsa = &facts->tlsa[address->verdict.record];
 	tlsa_parse(tlsa->rdata, tlsa->size, &record);
-	char *words = association_words(&record, DIGITS_SHOWN);
+	char *words = tlsa_record_text(&record, DIGITS_SHOWN);
 	if (address->verdict.place >= 0)
 		terminal_print_row(terminal, DEEP, TERMINAL_GOOD, "match", LABEL_WIDTH - INDENT,
 			"%s is cert %d, depth %d", words != NULL ? words : "",
@@ -121,7 +121,7 @@ static void print_rejected(const struct terminal *terminal, const struct survey_
 		if (address->matches[i] != JUDGE_REJECTED)
 			continue;
 		tlsa_parse(facts->tlsa[i].rdata, facts->tlsa[i].size, &record);
-		char *words = association_words(&record, DIGITS_SHOWN);
+		char *words = tlsa_record_text(&record, DIGITS_SHOWN);
 		terminal_print_row(terminal, DEEP, TERMINAL_BAD, "reject", LABEL_WIDTH - INDENT,
 			"%s is cert %d, but: %s", words != NULL ? words : "",
 			address->record_verdicts[i].place, address->record_verdicts[i].words);

@@ -1,9 +1,9 @@
 #include "daemon/ctl/check/findings.h"
 
 #include "daemon/ctl/frame/time_text.h"
-#include "daemon/ctl/tlsa/association.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/tlsa/tlsa_record.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -174,7 +174,7 @@ static void look_at_record(struct findings *findings, const struct survey_host *
 	struct tlsa_record record;
 
 	tlsa_parse(tlsa->rdata, tlsa->size, &record);
-	char *allocated = association_words(&record, DIGITS_SHOWN);
+	char *allocated = tlsa_record_text(&record, DIGITS_SHOWN);
 	const char *words = allocated != NULL ? allocated : "";
 	bool absent = best_match(host, index) == JUDGE_ABSENT;
 	if (tlsa->usability != TLSA_USABLE)

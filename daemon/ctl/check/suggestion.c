@@ -1,7 +1,7 @@
 #include "daemon/ctl/check/suggestion.h"
 
-#include "daemon/ctl/tlsa/association.h"
 #include "daemon/ctl/tlsa/certificate.h"
+#include "daemon/ctl/tlsa/tlsa_record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,9 +29,9 @@ static bool try_record(const struct survey_address *address, const struct tlsa_r
 static bool suggest(const struct survey_address *address, int depth, struct suggestion *suggestion)
 {
 	const struct survey_host *host = address->host;
-	const struct association_kind kind = {
+	const struct tlsa_parameters parameters = {
 		depth == 0 ? TLSA_DANE_EE : TLSA_DANE_TA, TLSA_PUBLIC_KEY, TLSA_SHA256};
-	const struct association_owner owner = {
+	const struct tlsa_owner owner = {
 		.protocol = "tcp",
 		.port = host->survey->destination.port,
 		.name = host->terms.names[0],
@@ -40,15 +40,16 @@ static bool suggest(const struct survey_address *address, int depth, struct sugg
 	struct tlsa_record record;
 
 	memset(suggestion, 0, sizeof *suggestion);
-	if (!association_of_certificate(kind, sk_X509_value(address->chain, depth), &record))
+	if (!tlsa_record_from_certificate(
+		    parameters, sk_X509_value(address->chain, depth), &record))
 		return false;
 	if (try_record(address, &record, &verdict)) {
 		suggestion->depth = depth;
 		suggestion->verifies = verdict.verified;
 		snprintf(suggestion->words, sizeof suggestion->words, "%s", verdict.words);
-		suggestion->line = association_line(&owner, ASSOCIATION_NO_TTL, false, &record);
+		suggestion->line = tlsa_record_zone_line(&owner, TLSA_NO_TTL, false, &record);
 	}
-	association_clear(&record);
+	tlsa_record_clear(&record);
 	return suggestion->line != NULL;
 }
 

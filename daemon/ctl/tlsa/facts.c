@@ -1,7 +1,7 @@
 #include "daemon/ctl/tlsa/facts.h"
 
 #include "common/verdict/render.h"
-#include "daemon/ctl/tlsa/association.h"
+#include "daemon/ctl/tlsa/tlsa_record.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -145,7 +145,7 @@ json_t *facts_tlsa_json(const struct host_tlsa *tlsa)
 
 	/* What is too short has no numbers to show. */
 	if (tlsa_parse(tlsa->rdata, tlsa->size, &record) != TLSA_SHORT) {
-		char *words = association_words(&record, 0);
+		char *words = tlsa_record_text(&record, 0);
 		const char *data = words != NULL ? strrchr(words, ' ') + 1 : "";
 		json_object_set_new(object, "usage", json_integer(record.usage));
 		json_object_set_new(object, "selector", json_integer(record.selector));

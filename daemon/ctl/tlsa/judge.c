@@ -1,7 +1,7 @@
 #include "daemon/ctl/tlsa/judge.h"
 
 #include "common/base/text.h"
-#include "daemon/ctl/tlsa/association.h"
+#include "daemon/ctl/tlsa/tlsa_record.h"
 
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
@@ -88,7 +88,7 @@ static int find_record(SSL *ssl, const struct judge_terms *terms)
 	found.data = data;
 	for (size_t i = 0; i < terms->tlsa_count; i++) {
 		if (tlsa_parse(terms->tlsa[i].rdata, terms->tlsa[i].size, &record) == TLSA_USABLE &&
-			association_equal(&record, &found))
+			tlsa_record_equal(&record, &found))
 			return (int)i;
 	}
 	return JUDGE_NO_RECORD;
@@ -184,13 +184,13 @@ bool judge_chain(SSL_CTX *context, const struct judge_terms *terms, STACK_OF(X50
 }
 
 /* Where the chain has the record's certificate or key, or -1. */
-static int find_fitting(const struct tlsa_record *record, STACK_OF(X509) * chain)
+static int find_certificate(const struct tlsa_record *record, STACK_OF(X509) * chain)
 {
 	/* RFC 7671 5.1: an end entity is the server's own certificate, and no other. */
 	int most = record->usage == TLSA_DANE_EE ? 1 : sk_X509_num(chain);
 
 	for (int i = 0; i < most; i++) {
-		if (association_fits_certificate(record, sk_X509_value(chain, i)))
+		if (tlsa_record_matches_certificate(record, sk_X509_value(chain, i)))
 			return i;
 	}
 	return -1;
@@ -214,6 +214,6 @@ enum judge_match judge_record(SSL_CTX *context, const struct judge_terms *terms,
 		verdict->record = (int)record;
 		return JUDGE_MATCHES;
 	}
-	verdict->place = find_fitting(&parsed, chain);
+	verdict->place = find_certificate(&parsed, chain);
 	return verdict->place >= 0 ? JUDGE_REJECTED : JUDGE_ABSENT;
 }

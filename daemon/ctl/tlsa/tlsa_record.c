@@ -1,4 +1,4 @@
-#include "daemon/ctl/tlsa/association.h"
+#include "daemon/ctl/tlsa/tlsa_record.h"
 
 #include "common/base/text.h"
 
@@ -14,28 +14,28 @@ enum {
 };
 
 /* Takes `der`, which OpenSSL allocated. */
-static bool associate(
-	struct association_kind kind, unsigned char *der, int size, struct tlsa_record *record)
+static bool make_record(
+	struct tlsa_parameters parameters, unsigned char *der, int size, struct tlsa_record *record)
 {
 	unsigned int digest_size = 0;
 	uint8_t *data = NULL;
 
 	memset(record, 0, sizeof *record);
-	record->usage = kind.usage;
-	record->selector = kind.selector;
-	record->matching_type = kind.matching_type;
-	if (size > 0 && kind.matching_type <= TLSA_SHA512) {
+	record->usage = parameters.usage;
+	record->selector = parameters.selector;
+	record->matching_type = parameters.matching_type;
+	if (size > 0 && parameters.matching_type <= TLSA_SHA512) {
 		data = malloc(size > TLSA_DIGEST_MAX ? (size_t)size : TLSA_DIGEST_MAX);
 		record->data = data;
 		record->data_size = (size_t)size;
 	}
-	if (data != NULL && kind.matching_type == TLSA_FULL) {
+	if (data != NULL && parameters.matching_type == TLSA_FULL) {
 		memcpy(data, der, (size_t)size);
 	} else if (data != NULL) {
 		if (EVP_Digest(der, (size_t)size, data, &digest_size,
-			    kind.matching_type == TLSA_SHA256 ? EVP_sha256() : EVP_sha512(),
+			    parameters.matching_type == TLSA_SHA256 ? EVP_sha256() : EVP_sha512(),
 			    NULL) != 1)
-			association_clear(record);
+			tlsa_record_clear(record);
 		else
 			record->data_size = digest_size;
 	}
@@ -44,72 +44,73 @@ static bool associate(
 	return record->data != NULL;
 }
 
-bool association_of_key(
-	struct association_kind kind, const EVP_PKEY *key, struct tlsa_record *record)
+bool tlsa_record_from_key(
+	struct tlsa_parameters parameters, const EVP_PKEY *key, struct tlsa_record *record)
 {
 	unsigned char *der = NULL;
 	int size = key != NULL ? i2d_PUBKEY(key, &der) : -1;
 
-	return associate(kind, der, size, record);
+	return make_record(parameters, der, size, record);
 }
 
-bool association_of_certificate(
-	struct association_kind kind, const X509 *certificate, struct tlsa_record *record)
+bool tlsa_record_from_certificate(
+	struct tlsa_parameters parameters, const X509 *certificate, struct tlsa_record *record)
 {
 	unsigned char *der = NULL;
-	/* The key as it stands in the certificate, not as it would be encoded anew. */
-	int size = kind.selector == TLSA_CERTIFICATE
+	/* The key as the certificate has it, not encoded again. */
+	int size = parameters.selector == TLSA_CERTIFICATE
 			   ? i2d_X509(certificate, &der)
 			   : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
 
-	return associate(kind, der, size, record);
+	return make_record(parameters, der, size, record);
 }
 
-void association_clear(struct tlsa_record *record)
+void tlsa_record_clear(struct tlsa_record *record)
 {
 	free((void *)(uintptr_t)record->data);
 	record->data = NULL;
 	record->data_size = 0;
 }
 
-bool association_equal(const struct tlsa_record *one, const struct tlsa_record *other)
+bool tlsa_record_equal(const struct tlsa_record *one, const struct tlsa_record *other)
 {
 	return one->usage == other->usage && one->selector == other->selector &&
 	       one->matching_type == other->matching_type && one->data_size == other->data_size &&
 	       memcmp(one->data, other->data, one->data_size) == 0;
 }
 
-static struct association_kind kind_of(const struct tlsa_record *record)
+static struct tlsa_parameters parameters_of(const struct tlsa_record *record)
 {
-	return (struct association_kind){record->usage, record->selector, record->matching_type};
+	return (struct tlsa_parameters){record->usage, record->selector, record->matching_type};
 }
 
-bool association_fits_certificate(const struct tlsa_record *record, const X509 *certificate)
+bool tlsa_record_matches_certificate(const struct tlsa_record *record, const X509 *certificate)
 {
 	struct tlsa_record made;
 
 	if (record->selector > TLSA_PUBLIC_KEY ||
-		!association_of_certificate(kind_of(record), certificate, &made))
+		!tlsa_record_from_certificate(parameters_of(record), certificate, &made))
 		return false;
-	bool fits = association_equal(record, &made);
-	association_clear(&made);
-	return fits;
+	bool matches = tlsa_record_equal(record, &made);
+	tlsa_record_clear(&made);
+	return matches;
 }
 
-bool association_fits_key(const struct tlsa_record *record, const EVP_PKEY *key)
+bool tlsa_record_matches_key(const struct tlsa_record *record, const EVP_PKEY *key)
 {
 	struct tlsa_record made;
 
-	if (record->selector != TLSA_PUBLIC_KEY || !association_of_key(kind_of(record), key, &made))
+	if (record->selector != TLSA_PUBLIC_KEY ||
+		!tlsa_record_from_key(parameters_of(record), key, &made))
 		return false;
-	bool fits = association_equal(record, &made);
-	association_clear(&made);
-	return fits;
+	bool matches = tlsa_record_equal(record, &made);
+	tlsa_record_clear(&made);
+	return matches;
 }
 
 /* --- writing ------------------------------------------------------------------------------- */
 
-char *association_words(const struct tlsa_record *record, size_t digits)
+char *tlsa_record_text(const struct tlsa_record *record, size_t digits)
 {
 	size_t size = record->data_size;
 	bool cut = digits > 0 && digits / 2 < size;
@@ -128,8 +129,8 @@ char *association_words(const struct tlsa_record *record, size_t digits)
 	return words;
 }
 
-char *association_line(const struct association_owner *owner, int64_t ttl, bool generic,
-	const struct tlsa_record *record)
+char *tlsa_record_zone_line(
+	const struct tlsa_owner *owner, int64_t ttl, bool generic, const struct tlsa_record *record)
 {
 	uint8_t head[] = {record->usage, record->selector, record->matching_type};
 	size_t size = LINE_HEAD_SIZE + 2 * record->data_size;
@@ -140,7 +141,7 @@ char *association_line(const struct association_owner *owner, int64_t ttl, bool 
 		return NULL;
 	text_init(&text, line, size);
 	text_add_format(&text, "_%u._%s.%s. ", owner->port, owner->protocol, owner->name);
-	if (ttl != ASSOCIATION_NO_TTL)
+	if (ttl != TLSA_NO_TTL)
 		text_add_format(&text, "%" PRId64 " ", ttl);
 	if (generic) {
 		text_add_format(&text, "IN TYPE52 \\# %zu ", record->data_size + sizeof head);

@@ -1,8 +1,8 @@
 /*
- * association: zone-file lines by table, what a cut record looks like, and that records made of a
+ * tlsa_record: zone-file lines by table, what a cut record looks like, and that records made of a
  * certificate fit it, and no other, whatever the selector and the matching type.
  */
-#include "daemon/ctl/tlsa/association.h"
+#include "daemon/ctl/tlsa/tlsa_record.h"
 
 #include "t/unit/tap.h"
 
@@ -25,13 +25,13 @@ static const struct {
 	bool generic;
 	const char *expected;
 } lines[] = {
-	{"mx.example.com", "tcp", 25, ASSOCIATION_NO_TTL, false,
+	{"mx.example.com", "tcp", 25, TLSA_NO_TTL, false,
 		"_25._tcp.mx.example.com. IN TLSA 3 1 1 0001abcdefff"},
 	{"mx.example.com", "tcp", 25, 3600, false,
 		"_25._tcp.mx.example.com. 3600 IN TLSA 3 1 1 0001abcdefff"},
 	{"mx.example.com", "udp", 65535, 0, false,
 		"_65535._udp.mx.example.com. 0 IN TLSA 3 1 1 0001abcdefff"},
-	{"mx.example.com", "tcp", 25, ASSOCIATION_NO_TTL, true,
+	{"mx.example.com", "tcp", 25, TLSA_NO_TTL, true,
 		"_25._tcp.mx.example.com. IN TYPE52 \\# 9 0301010001abcdefff"},
 	{"mx.example.com", "sctp", 25, 60, true,
 		"_25._sctp.mx.example.com. 60 IN TYPE52 \\# 9 0301010001abcdefff"},
@@ -40,8 +40,8 @@ static const struct {
 static void test_lines(void)
 {
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-		struct association_owner owner = {lines[i].protocol, lines[i].port, lines[i].name};
-		char *line = association_line(&owner, lines[i].ttl, lines[i].generic, &record);
+		struct tlsa_owner owner = {lines[i].protocol, lines[i].port, lines[i].name};
+		char *line = tlsa_record_zone_line(&owner, lines[i].ttl, lines[i].generic, &record);
 		is_string(line, lines[i].expected, "%s", lines[i].expected);
 		free(line);
 	}
@@ -61,7 +61,7 @@ static void test_words(void)
 	};
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-		char *made = association_words(&record, words[i].digits);
+		char *made = tlsa_record_text(&record, words[i].digits);
 		is_string(made, words[i].expected, "at most %zu digits", words[i].digits);
 		free(made);
 	}
@@ -90,28 +90,30 @@ static void test_fits(void)
 	many_begin("a record fits what it was made of, and nothing else");
 	for (uint8_t selector = 0; selector <= 1; selector++) {
 		for (uint8_t type = 0; type <= 2; type++) {
-			struct association_kind kind = {3, selector, type};
+			struct tlsa_parameters parameters = {3, selector, type};
 			struct tlsa_record made, of_key;
 
-			many(association_of_certificate(kind, one, &made), "it is made");
-			many(association_fits_certificate(&made, one), "it fits");
-			many(!association_fits_certificate(&made, other), "not the other");
-			many(association_fits_key(&made, X509_get0_pubkey(one)) == (selector == 1),
+			many(tlsa_record_from_certificate(parameters, one, &made), "it is made");
+			many(tlsa_record_matches_certificate(&made, one), "it fits");
+			many(!tlsa_record_matches_certificate(&made, other), "not the other");
+			many(tlsa_record_matches_key(&made, X509_get0_pubkey(one)) ==
+					(selector == 1),
 				"the key, if it is of a key");
-			many(!association_fits_key(&made, X509_get0_pubkey(other)),
+			many(!tlsa_record_matches_key(&made, X509_get0_pubkey(other)),
 				"not the other key");
 			if (selector == 1) {
-				many(association_of_key(kind, X509_get0_pubkey(one), &of_key) &&
-						association_equal(&made, &of_key),
+				many(tlsa_record_from_key(
+					     parameters, X509_get0_pubkey(one), &of_key) &&
+						tlsa_record_equal(&made, &of_key),
 					"the same of the key alone");
-				association_clear(&of_key);
+				tlsa_record_clear(&of_key);
 			}
-			association_clear(&made);
+			tlsa_record_clear(&made);
 			many(made.data == NULL && made.data_size == 0, "cleared");
 		}
 	}
 	many_end();
-	ok(!association_of_key((struct association_kind){3, 1, 1}, NULL, &(struct tlsa_record){0}),
+	ok(!tlsa_record_from_key((struct tlsa_parameters){3, 1, 1}, NULL, &(struct tlsa_record){0}),
 		"nothing is made of no key");
 	ok(ERR_peek_error() == 0, "no error of OpenSSL is left behind");
 	X509_free(one);
