@@ -4,13 +4,12 @@
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/tlsa/certificate.h"
-#include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/tlsa/host_facts.h"
 #include "daemon/ctl/tlsa/host_name.h"
 #include "daemon/ctl/tlsa/peer.h"
 #include "daemon/ctl/tlsa/pem.h"
 #include "daemon/ctl/tlsa/tlsa_record.h"
 
-#include <arpa/inet.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,8 +233,7 @@ static bool try_addresses(
 		const struct host_lookup_result *result = &facts->lookups[i];
 		for (size_t j = 0; j < result->address_count && session->signal == 0; j++) {
 			tried++;
-			inet_ntop(result->type == DNS_TYPE_A ? AF_INET : AF_INET6,
-				result->addresses[j], address, sizeof address);
+			host_lookup_print_address(result, j, address);
 			if (try_address(creation, session, address, tried == count))
 				return true;
 			if (creation->address[0] != '\0')
@@ -261,7 +259,7 @@ static bool take_server(struct creation *creation)
 		struct host_facts *facts =
 			session_look_up_host(&session, creation->name, (uint16_t)options->port);
 		good = facts != NULL && try_addresses(creation, &session, facts);
-		facts_free(facts);
+		host_facts_free(facts);
 	}
 	session_close(&session);
 	return good;

@@ -8,7 +8,7 @@
 #include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
 #include "daemon/ctl/tlsa/certificate.h"
-#include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/tlsa/host_facts.h"
 #include "daemon/ctl/tlsa/host_name.h"
 #include "daemon/ctl/tlsa/judge.h"
 #include "daemon/ctl/tlsa/pem.h"
@@ -205,7 +205,7 @@ static char *missing_line(const struct verification *verification)
  */
 static void add_advice(const struct verification *verification, struct text *text)
 {
-	uint32_t held = facts_tlsa_held(verification->facts);
+	uint32_t held = host_facts_tlsa_ttl(verification->facts);
 	char duration[TIME_TEXT_SIZE], date[TIME_TEXT_SIZE];
 
 	time_text_duration(duration, held);
@@ -287,7 +287,7 @@ static void print_text(const struct verification *verification)
 		conclusion(verification), 0, "%s port %u", verification->name, verification->port);
 	print_material(verification, &terminal);
 	text_init(&text, words, sizeof words);
-	facts_words(&text, verification->facts);
+	host_facts_add_text(&text, verification->facts);
 	terminal_print_row(&terminal, INDENT, TERMINAL_PLAIN, "DNS", LABEL_WIDTH, "%s", words);
 	print_records(verification, &terminal);
 	text_init(&text, words, sizeof words);
@@ -301,14 +301,14 @@ static void print_text(const struct verification *verification)
 static void print_json(const struct verification *verification)
 {
 	const struct host_facts *facts = verification->facts;
-	const struct host_lookup_result *lookup = facts_tlsa_lookup(facts);
+	const struct host_lookup_result *lookup = host_facts_tlsa_lookup(facts);
 	char words[WORDS_SIZE];
 	struct text text;
 	json_t *object = json_object(), *records = json_array();
 	char *line = verification->status == CTL_NO ? missing_line(verification) : NULL;
 
 	text_init(&text, words, sizeof words);
-	facts_words(&text, facts);
+	host_facts_add_text(&text, facts);
 	json_object_set_new(object, "name", json_string(verification->name));
 	json_object_set_new(object, "port", json_integer(verification->port));
 	json_object_set_new(object, "matches",
@@ -322,9 +322,9 @@ static void print_json(const struct verification *verification)
 	json_object_set_new(object, "ttl",
 		lookup != NULL && lookup->outcome != DNS_FAILED ? json_integer(lookup->ttl)
 								: json_null());
-	json_object_set_new(object, "held", json_integer(facts_tlsa_held(facts)));
+	json_object_set_new(object, "held", json_integer(host_facts_tlsa_ttl(facts)));
 	for (size_t i = 0; i < facts->tlsa_count; i++) {
-		json_t *record = facts_tlsa_json(&facts->tlsa[i]);
+		json_t *record = host_tlsa_json(&facts->tlsa[i]);
 		text_init(&text, words, sizeof words);
 		add_record_words(verification, i, &text);
 		json_object_set_new(
@@ -385,7 +385,7 @@ int tlsa_verify_run(struct ctl *ctl, const struct command *command, int count, c
 	status = run(&verification);
 	sk_X509_pop_free(verification.chain, X509_free);
 	EVP_PKEY_free(verification.key);
-	facts_free(verification.facts);
+	host_facts_free(verification.facts);
 	free(verification.matches);
 	free(verification.verdicts);
 	return status;

@@ -5,7 +5,7 @@
 #include "daemon/ctl/check/check.h"
 #include "daemon/ctl/check/suggestion.h"
 #include "daemon/ctl/tlsa/certificate.h"
-#include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/tlsa/host_facts.h"
 
 #include <jansson.h>
 
@@ -103,7 +103,7 @@ static json_t *tlsa_json(const struct survey_host *host)
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < host->facts->tlsa_count; i++) {
-		json_t *object = facts_tlsa_json(&host->facts->tlsa[i]);
+		json_t *object = host_tlsa_json(&host->facts->tlsa[i]);
 		json_t *matches = json_array();
 		for (size_t j = 0; j < host->address_count; j++)
 			json_array_append_new(matches,
@@ -132,7 +132,7 @@ static json_t *host_json(const struct survey_host *host)
 	for (size_t i = 0; i < host->terms.name_count; i++)
 		json_array_append_new(names, json_string(host->terms.names[i]));
 	json_object_set_new(object, "names", names);
-	json_object_set_new(object, "lookups", facts_lookups_json(facts));
+	json_object_set_new(object, "lookups", host_facts_lookups_json(facts));
 	json_object_set_new(object, "tlsa", tlsa_json(host));
 	for (size_t i = 0; i < host->address_count; i++)
 		json_array_append_new(addresses, address_json(&host->addresses[i]));

@@ -8,7 +8,7 @@
 #include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
 #include "daemon/ctl/tlsa/certificate.h"
-#include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/tlsa/host_facts.h"
 #include "daemon/ctl/tlsa/tlsa_record.h"
 
 #include <stdlib.h>
@@ -189,7 +189,7 @@ static void print_host(const struct terminal *terminal, const struct survey_host
 	terminal_print_row(terminal, 0, styles[verdict], check_label(survey, verdict),
 		LABEL_WIDTH + INDENT, "%s", words);
 	text_init(&text, words, sizeof words);
-	facts_words(&text, host->facts);
+	host_facts_add_text(&text, host->facts);
 	terminal_print_row(terminal, INDENT, TERMINAL_PLAIN, "DNS", LABEL_WIDTH, "%s", words);
 	if (host->address_count == 0 && !survey->options.mx_only &&
 		(host->facts->status == HOST_USABLE || host->facts->status == HOST_NONE))

@@ -2,7 +2,7 @@
 
 #include "daemon/ctl/frame/time_text.h"
 #include "daemon/ctl/tlsa/certificate.h"
-#include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/tlsa/host_facts.h"
 #include "daemon/ctl/tlsa/tlsa_record.h"
 
 #include <stdarg.h>

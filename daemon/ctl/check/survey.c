@@ -2,7 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/tlsa/host_facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,9 +201,7 @@ static bool list_addresses(struct survey_host *host)
 			(lookup->type != DNS_TYPE_AAAA || options->ipv4_only))
 			continue;
 		for (size_t j = 0; j < lookup->address_count; j++) {
-			inet_ntop(lookup->type == DNS_TYPE_A ? AF_INET : AF_INET6,
-				lookup->addresses[j], text, sizeof text);
-			add_address(host, text);
+			add_address(host, host_lookup_print_address(lookup, j, text));
 		}
 	}
 	return true;
@@ -215,7 +213,7 @@ static void take_facts(void *context, const struct host_facts *facts)
 	struct survey *survey = host->survey;
 	struct timeval limit = {.tv_sec = (time_t)survey->options.timeout * ROUNDS_MAX};
 
-	host->facts = facts_copy(facts);
+	host->facts = host_facts_copy(facts);
 	dane_host_lookup_free(host->lookup);
 	host->lookup = NULL;
 	if (host->facts == NULL) {
@@ -328,7 +326,7 @@ static void clear_host(struct survey_host *host)
 		free(address->record_verdicts);
 	}
 	free(host->addresses);
-	facts_free(host->facts);
+	host_facts_free(host->facts);
 }
 
 void survey_clear(struct survey *survey)

@@ -1,7 +1,7 @@
 #include "daemon/ctl/tlsa/session.h"
 
 #include "common/base/log.h"
-#include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/tlsa/host_facts.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -114,7 +114,7 @@ static void take_facts(void *context, const struct host_facts *facts)
 {
 	struct single *single = context;
 
-	single->facts = facts_copy(facts);
+	single->facts = host_facts_copy(facts);
 	session_stop(single->session);
 }
 

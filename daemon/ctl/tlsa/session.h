@@ -40,8 +40,8 @@ void session_close(struct session *session);
 struct dane_terms session_terms(const struct session *session);
 
 /*
- * The facts of one host, looked up now, for facts_free(). NULL when out of memory, which has been
- * said, or after a signal.
+ * The facts of one host, looked up now, for host_facts_free(). NULL when out of memory, which has
+ * been said, or after a signal.
  */
 struct host_facts *session_look_up_host(struct session *session, const char *name, uint16_t port);
 

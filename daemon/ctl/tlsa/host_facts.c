@@ -1,14 +1,13 @@
-#include "daemon/ctl/tlsa/facts.h"
+#include "daemon/ctl/tlsa/host_facts.h"
 
 #include "common/verdict/render.h"
 #include "daemon/ctl/tlsa/tlsa_record.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* One allocation: the facts, the table of TLSA records, and behind it all RDATA. */
-struct host_facts *facts_copy(const struct host_facts *facts)
+struct host_facts *host_facts_copy(const struct host_facts *facts)
 {
 	size_t size = sizeof *facts + facts->tlsa_count * sizeof *facts->tlsa;
 
@@ -28,12 +27,12 @@ struct host_facts *facts_copy(const struct host_facts *facts)
 	return copy;
 }
 
-void facts_free(struct host_facts *facts)
+void host_facts_free(struct host_facts *facts)
 {
 	free(facts);
 }
 
-const struct host_lookup_result *facts_tlsa_lookup(const struct host_facts *facts)
+const struct host_lookup_result *host_facts_tlsa_lookup(const struct host_facts *facts)
 {
 	const struct host_lookup_result *last = NULL;
 
@@ -45,9 +44,9 @@ const struct host_lookup_result *facts_tlsa_lookup(const struct host_facts *fact
 	return last;
 }
 
-uint32_t facts_tlsa_held(const struct host_facts *facts)
+uint32_t host_facts_tlsa_ttl(const struct host_facts *facts)
 {
-	const struct host_lookup_result *lookup = facts_tlsa_lookup(facts);
+	const struct host_lookup_result *lookup = host_facts_tlsa_lookup(facts);
 
 	if (lookup == NULL)
 		return 0;
@@ -57,7 +56,7 @@ uint32_t facts_tlsa_held(const struct host_facts *facts)
 /* Without DANE: at which step did it end? */
 static void add_why_none(struct text *text, const struct host_facts *facts)
 {
-	const struct host_lookup_result *lookup = facts_tlsa_lookup(facts);
+	const struct host_lookup_result *lookup = host_facts_tlsa_lookup(facts);
 
 	if (lookup == NULL)
 		text_add(text, "no DANE: its addresses are not signed with DNSSEC, so no TLSA "
@@ -70,13 +69,13 @@ static void add_why_none(struct text *text, const struct host_facts *facts)
 			lookup->security == DNS_SECURE ? "" : ", which is not signed with DNSSEC");
 }
 
-void facts_words(struct text *text, const struct host_facts *facts)
+void host_facts_add_text(struct text *text, const struct host_facts *facts)
 {
 	switch (facts->status) {
 	case HOST_USABLE:
 	case HOST_UNUSABLE:
 		text_add_format(text, "%zu TLSA record%s at %s, secure%s", facts->tlsa_count,
-			facts->tlsa_count == 1 ? "" : "s", facts_tlsa_lookup(facts)->name,
+			facts->tlsa_count == 1 ? "" : "s", host_facts_tlsa_lookup(facts)->name,
 			facts->status == HOST_UNUSABLE
 				? ", but none that can be used: mail goes there with TLS, "
 				  "unauthenticated"
@@ -92,6 +91,13 @@ void facts_words(struct text *text, const struct host_facts *facts)
 		text_add(text, "lookup failed: ");
 		render_failure(text, &facts->failure);
 	}
+}
+
+const char *host_lookup_print_address(
+	const struct host_lookup_result *lookup, size_t n, char text[INET6_ADDRSTRLEN])
+{
+	return inet_ntop(lookup->type == DNS_TYPE_A ? AF_INET : AF_INET6, lookup->addresses[n],
+		text, INET6_ADDRSTRLEN);
 }
 
 static json_t *lookup_json(const struct host_lookup_result *lookup)
@@ -121,15 +127,13 @@ static json_t *lookup_json(const struct host_lookup_result *lookup)
 		json_t *addresses = json_array();
 		for (size_t i = 0; i < lookup->address_count; i++)
 			json_array_append_new(addresses,
-				json_string(
-					inet_ntop(lookup->type == DNS_TYPE_A ? AF_INET : AF_INET6,
-						lookup->addresses[i], address, sizeof address)));
+				json_string(host_lookup_print_address(lookup, i, address)));
 		json_object_set_new(object, "addresses", addresses);
 	}
 	return object;
 }
 
-json_t *facts_lookups_json(const struct host_facts *facts)
+json_t *host_facts_lookups_json(const struct host_facts *facts)
 {
 	json_t *array = json_array();
 
@@ -138,7 +142,7 @@ json_t *facts_lookups_json(const struct host_facts *facts)
 	return array;
 }
 
-json_t *facts_tlsa_json(const struct host_tlsa *tlsa)
+json_t *host_tlsa_json(const struct host_tlsa *tlsa)
 {
 	json_t *object = json_object();
 	struct tlsa_record record;

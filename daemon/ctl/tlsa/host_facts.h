@@ -1,0 +1,38 @@
+/*
+ * host_facts: what a lookup of a host found (common/part/part.h), kept beyond the lookup, as text
+ * and as JSON. No state, no I/O.
+ */
+#ifndef TLSAD_CTL_TLSA_HOST_FACTS_H
+#define TLSAD_CTL_TLSA_HOST_FACTS_H
+
+#include "common/base/text.h"
+#include "common/part/part.h"
+
+#include <arpa/inet.h>
+#include <jansson.h>
+
+/* A copy that outlives the lookup, or NULL when out of memory. */
+struct host_facts *host_facts_copy(const struct host_facts *facts);
+void host_facts_free(struct host_facts *facts);
+
+/* The lookup of the TLSA records that apply, or that found none; NULL if no TLSA lookup was made.
+ */
+const struct host_lookup_result *host_facts_tlsa_lookup(const struct host_facts *facts);
+
+/*
+ * How long caches may hold these TLSA records, or their absence, from now on [s]: the TTL in the
+ * zone, where it is known, since another cache may have asked just now.
+ */
+uint32_t host_facts_tlsa_ttl(const struct host_facts *facts);
+
+/* What the status means and why it is so, one line without the name of the host. */
+void host_facts_add_text(struct text *text, const struct host_facts *facts);
+
+/* The n-th address of a lookup of type A or AAAA. */
+const char *host_lookup_print_address(
+	const struct host_lookup_result *lookup, size_t n, char text[INET6_ADDRSTRLEN]);
+
+json_t *host_facts_lookups_json(const struct host_facts *facts);
+json_t *host_tlsa_json(const struct host_tlsa *tlsa);
+
+#endif
