@@ -10,9 +10,9 @@
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/host_facts.h"
 #include "daemon/ctl/tlsa/host_name.h"
-#include "daemon/ctl/tlsa/judge.h"
 #include "daemon/ctl/tlsa/pem.h"
 #include "daemon/ctl/tlsa/session.h"
+#include "daemon/ctl/tlsa/tlsa_match.h"
 #include "daemon/ctl/tlsa/tlsa_record.h"
 
 #include <stdlib.h>
@@ -35,8 +35,8 @@ struct verification {
 	STACK_OF(X509) * chain; /* one of these two */
 	EVP_PKEY *key;
 	struct host_facts *facts;
-	enum judge_match *matches; /* of facts->tlsa */
-	struct judge_verdict *verdicts;
+	enum tlsa_match *matches; /* of facts->tlsa */
+	struct tlsa_match_result *results;
 	uint32_t now;
 	int status;
 };
@@ -72,56 +72,57 @@ static bool read_material(struct verification *verification)
 	return good;
 }
 
-/* --- judging ------------------------------------------------------------------------------- */
+/* --- matching ------------------------------------------------------------------------------ */
 
-static enum judge_match match_key(const struct verification *verification, size_t index)
+static enum tlsa_match match_key(const struct verification *verification, size_t index)
 {
 	const struct host_tlsa *tlsa = &verification->facts->tlsa[index];
 	struct tlsa_record record;
 
 	if (tlsa_parse(tlsa->rdata, tlsa->size, &record) != TLSA_USABLE)
-		return JUDGE_UNUSABLE;
+		return TLSA_MATCH_UNUSABLE;
 	if (record.selector != TLSA_PUBLIC_KEY)
-		return JUDGE_UNTOLD;
-	return tlsa_record_matches_key(&record, verification->key) ? JUDGE_MATCHES : JUDGE_ABSENT;
+		return TLSA_MATCH_UNKNOWN;
+	return tlsa_record_matches_key(&record, verification->key) ? TLSA_MATCH_YES
+								   : TLSA_MATCH_ABSENT;
 }
 
 static int conclude(const struct verification *verification)
 {
-	bool untold = false;
+	bool unknown = false;
 
 	if (verification->facts->status == HOST_FAILED)
 		return EX_TEMPFAIL;
 	for (size_t i = 0; i < verification->facts->tlsa_count; i++) {
-		if (verification->matches[i] == JUDGE_MATCHES)
+		if (verification->matches[i] == TLSA_MATCH_YES)
 			return CTL_YES;
-		untold = untold || verification->matches[i] == JUDGE_UNTOLD;
+		unknown = unknown || verification->matches[i] == TLSA_MATCH_UNKNOWN;
 	}
-	return untold ? EX_TEMPFAIL : CTL_NO;
+	return unknown ? EX_TEMPFAIL : CTL_NO;
 }
 
 /* Each record on its own: one that matches is enough (RFC 6698 2.1). */
-static bool judge(struct verification *verification)
+static bool match_records(struct verification *verification)
 {
 	const struct host_facts *facts = verification->facts;
-	struct judge_terms terms = {
+	struct tlsa_match_terms terms = {
 		.names = {facts->base_domain, verification->name},
 		.name_count = strcmp(facts->base_domain, verification->name) == 0 ? 1 : 2,
 		.tlsa = facts->tlsa,
 		.tlsa_count = facts->tlsa_count,
 	};
-	SSL_CTX *context = judge_context_new();
+	SSL_CTX *context = tlsa_match_context_new();
 
 	verification->matches = calloc(facts->tlsa_count + 1, sizeof *verification->matches);
-	verification->verdicts = calloc(facts->tlsa_count + 1, sizeof *verification->verdicts);
+	verification->results = calloc(facts->tlsa_count + 1, sizeof *verification->results);
 	bool ready =
-		context != NULL && verification->matches != NULL && verification->verdicts != NULL;
+		context != NULL && verification->matches != NULL && verification->results != NULL;
 	for (size_t i = 0; ready && i < facts->tlsa_count; i++)
 		verification->matches[i] =
 			verification->key != NULL
 				? match_key(verification, i)
-				: judge_record(context, &terms, i, verification->chain,
-					  &verification->verdicts[i]);
+				: tlsa_match_record(context, &terms, i, verification->chain,
+					  &verification->results[i]);
 	SSL_CTX_free(context);
 	if (ready)
 		verification->status = conclude(verification);
@@ -147,30 +148,30 @@ static const char *conclusion(const struct verification *verification)
 static void add_record_words(
 	const struct verification *verification, size_t index, struct text *text)
 {
-	const struct judge_verdict *verdict = &verification->verdicts[index];
+	const struct tlsa_match_result *result = &verification->results[index];
 
 	switch (verification->matches[index]) {
-	case JUDGE_MATCHES:
+	case TLSA_MATCH_YES:
 		if (verification->key != NULL)
 			text_add(text, "it is this key");
-		else if (verdict->place == 0)
+		else if (result->position == 0)
 			text_add(text, "it is this certificate");
-		else if (verdict->place > 0)
+		else if (result->position > 0)
 			text_add_format(
-				text, "it is certificate %d of the file", verdict->place + 1);
+				text, "it is certificate %d of the file", result->position + 1);
 		else
 			text_add(text, "it is the trust anchor of this certificate");
 		break;
-	case JUDGE_REJECTED:
+	case TLSA_MATCH_REJECTED:
 		text_add_format(text,
 			"it is certificate %d of the file, but the chain does not verify: %s",
-			verdict->place + 1, verdict->words);
+			result->position + 1, result->reason);
 		break;
-	case JUDGE_ABSENT:
+	case TLSA_MATCH_ABSENT:
 		text_add(text,
 			verification->key != NULL ? "another key" : "no certificate of the file");
 		break;
-	case JUDGE_UNTOLD:
+	case TLSA_MATCH_UNKNOWN:
 		text_add(text, "of a whole certificate, which a key does not tell: use --cert");
 		break;
 	default:
@@ -251,15 +252,15 @@ static void print_material(const struct verification *verification, const struct
 
 static void print_records(const struct verification *verification, const struct terminal *terminal)
 {
-	static const enum terminal_style styles[JUDGE_MATCH_COUNT] = {
-		[JUDGE_MATCHES] = TERMINAL_GOOD,
-		[JUDGE_REJECTED] = TERMINAL_BAD,
-		[JUDGE_UNUSABLE] = TERMINAL_WARNING,
+	static const enum terminal_style styles[TLSA_MATCH_COUNT] = {
+		[TLSA_MATCH_YES] = TERMINAL_GOOD,
+		[TLSA_MATCH_REJECTED] = TERMINAL_BAD,
+		[TLSA_MATCH_UNUSABLE] = TERMINAL_WARNING,
 	};
 
 	for (size_t i = 0; i < verification->facts->tlsa_count; i++) {
 		const struct host_tlsa *tlsa = &verification->facts->tlsa[i];
-		enum judge_match match = verification->matches[i];
+		enum tlsa_match match = verification->matches[i];
 		char words[WORDS_SIZE];
 		struct tlsa_record record;
 		struct text text;
@@ -268,7 +269,7 @@ static void print_records(const struct verification *verification, const struct 
 		add_record_words(verification, i, &text);
 		tlsa_parse(tlsa->rdata, tlsa->size, &record);
 		char *data = tlsa_record_text(&record, DIGITS_SHOWN);
-		terminal_print_row(terminal, RECORD_INDENT, styles[match], judge_match_name(match),
+		terminal_print_row(terminal, RECORD_INDENT, styles[match], tlsa_match_name(match),
 			LABEL_WIDTH - INDENT, "%s: %s", data != NULL ? data : "", words);
 		free(data);
 	}
@@ -328,7 +329,7 @@ static void print_json(const struct verification *verification)
 		text_init(&text, words, sizeof words);
 		add_record_words(verification, i, &text);
 		json_object_set_new(
-			record, "match", json_string(judge_match_name(verification->matches[i])));
+			record, "match", json_string(tlsa_match_name(verification->matches[i])));
 		json_object_set_new(record, "detail", json_string(words));
 		json_array_append_new(records, record);
 	}
@@ -358,7 +359,7 @@ static int run(struct verification *verification)
 {
 	if (!read_material(verification))
 		return CTL_NO;
-	if (!look_up(verification) || !judge(verification))
+	if (!look_up(verification) || !match_records(verification))
 		return EX_TEMPFAIL;
 	if (verification->ctl->json)
 		print_json(verification);
@@ -387,6 +388,6 @@ int tlsa_verify_run(struct ctl *ctl, const struct command *command, int count, c
 	EVP_PKEY_free(verification.key);
 	host_facts_free(verification.facts);
 	free(verification.matches);
-	free(verification.verdicts);
+	free(verification.results);
 	return status;
 }

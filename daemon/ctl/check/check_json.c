@@ -50,7 +50,7 @@ static json_t *publish_json(const struct survey_address *address)
 		json_object_set_new(object, "depth", json_integer(suggestions[i].depth));
 		json_object_set_new(object, "verifies", json_boolean(suggestions[i].verifies));
 		if (!suggestions[i].verifies)
-			json_object_set_new(object, "why", json_string(suggestions[i].words));
+			json_object_set_new(object, "why", json_string(suggestions[i].reason));
 		json_array_append_new(array, object);
 		suggestion_clear(&suggestions[i]);
 	}
@@ -67,11 +67,11 @@ static void set_tls(json_t *object, const struct survey_address *address)
 	for (int i = 0; i < sk_X509_num(address->chain); i++)
 		json_array_append_new(chain, certificate_json(sk_X509_value(address->chain, i)));
 	json_object_set_new(object, "chain", chain);
-	if (address->verdict.verified && address->verdict.record != JUDGE_NO_RECORD)
-		match = json_pack("{s:i, s:i, s:o}", "record", address->verdict.record, "depth",
-			address->verdict.depth, "certificate",
-			address->verdict.place >= 0 ? json_integer(address->verdict.place)
-						    : json_null());
+	if (address->match.verified && address->match.record != TLSA_MATCH_NO_RECORD)
+		match = json_pack("{s:i, s:i, s:o}", "record", address->match.record, "depth",
+			address->match.depth, "certificate",
+			address->match.position >= 0 ? json_integer(address->match.position)
+						     : json_null());
 	json_object_set_new(object, "match", match);
 	json_object_set_new(object, "publish",
 		check_address(address) == CHECK_VERIFIED ? json_array() : publish_json(address));
@@ -109,7 +109,7 @@ static json_t *tlsa_json(const struct survey_host *host)
 			json_array_append_new(matches,
 				host->addresses[j].matches != NULL
 					? json_string(
-						  judge_match_name(host->addresses[j].matches[i]))
+						  tlsa_match_name(host->addresses[j].matches[i]))
 					: json_null());
 		json_object_set_new(object, "matches", matches);
 		json_array_append_new(array, object);

@@ -95,19 +95,19 @@ static void print_match(const struct terminal *terminal, const struct survey_add
 	const struct host_facts *facts = address->host->facts;
 	struct tlsa_record record;
 
-	if (!address->verdict.verified || address->verdict.record == JUDGE_NO_RECORD)
+	if (!address->match.verified || address->match.record == TLSA_MATCH_NO_RECORD)
 		return;
-	const struct host_tlsa *tlsa = &facts->tlsa[address->verdict.record];
+	const struct host_tlsa *tlsa = &facts->tlsa[address->match.record];
 	tlsa_parse(tlsa->rdata, tlsa->size, &record);
 	char *words = tlsa_record_text(&record, DIGITS_SHOWN);
-	if (address->verdict.place >= 0)
+	if (address->match.position >= 0)
 		terminal_print_row(terminal, DEEP, TERMINAL_GOOD, "match", LABEL_WIDTH - INDENT,
 			"%s is cert %d, depth %d", words != NULL ? words : "",
-			address->verdict.place, address->verdict.depth);
+			address->match.position, address->match.depth);
 	else
 		terminal_print_row(terminal, DEEP, TERMINAL_GOOD, "match", LABEL_WIDTH - INDENT,
 			"%s is the trust anchor, which was not sent, depth %d",
-			words != NULL ? words : "", address->verdict.depth);
+			words != NULL ? words : "", address->match.depth);
 	free(words);
 }
 
@@ -118,13 +118,13 @@ static void print_rejected(const struct terminal *terminal, const struct survey_
 
 	for (size_t i = 0; address->matches != NULL && i < facts->tlsa_count; i++) {
 		struct tlsa_record record;
-		if (address->matches[i] != JUDGE_REJECTED)
+		if (address->matches[i] != TLSA_MATCH_REJECTED)
 			continue;
 		tlsa_parse(facts->tlsa[i].rdata, facts->tlsa[i].size, &record);
 		char *words = tlsa_record_text(&record, DIGITS_SHOWN);
 		terminal_print_row(terminal, DEEP, TERMINAL_BAD, "reject", LABEL_WIDTH - INDENT,
 			"%s is cert %d, but: %s", words != NULL ? words : "",
-			address->record_verdicts[i].place, address->record_verdicts[i].words);
+			address->record_results[i].position, address->record_results[i].reason);
 		free(words);
 	}
 }
@@ -148,7 +148,7 @@ static void print_suggestions(const struct terminal *terminal, const struct surv
 		if (!suggestions[i].verifies)
 			terminal_print_row(terminal, DEEP, TERMINAL_FAINT, "but not",
 				LABEL_WIDTH - INDENT, "one of cert %d: %s", suggestions[i].depth,
-				suggestions[i].words);
+				suggestions[i].reason);
 		suggestion_clear(&suggestions[i]);
 	}
 }

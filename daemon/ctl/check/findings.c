@@ -143,16 +143,16 @@ static void look_at_deployment(struct findings *findings, const struct survey_ho
 
 /* --- TLSA records -------------------------------------------------------------------------- */
 
-/* The best that any address came to with this record; JUDGE_UNTOLD when none was reached. */
-static enum judge_match best_match(const struct survey_host *host, size_t record)
+/* The best that any address came to with this record; TLSA_MATCH_UNKNOWN when none was reached. */
+static enum tlsa_match best_match(const struct survey_host *host, size_t record)
 {
-	enum judge_match best = JUDGE_UNTOLD;
+	enum tlsa_match best = TLSA_MATCH_UNKNOWN;
 
 	for (size_t i = 0; i < host->address_count; i++) {
 		if (host->addresses[i].matches == NULL)
 			continue;
-		enum judge_match match = host->addresses[i].matches[record];
-		if (match != JUDGE_UNTOLD && (best == JUDGE_UNTOLD || match > best))
+		enum tlsa_match match = host->addresses[i].matches[record];
+		if (match != TLSA_MATCH_UNKNOWN && (best == TLSA_MATCH_UNKNOWN || match > best))
 			best = match;
 	}
 	return best;
@@ -162,7 +162,7 @@ static enum judge_match best_match(const struct survey_host *host, size_t record
 static bool has_match(const struct survey_host *host)
 {
 	for (size_t i = 0; i < host->facts->tlsa_count; i++) {
-		if (best_match(host, i) == JUDGE_MATCHES)
+		if (best_match(host, i) == TLSA_MATCH_YES)
 			return true;
 	}
 	return false;
@@ -176,7 +176,7 @@ static void look_at_record(struct findings *findings, const struct survey_host *
 	tlsa_parse(tlsa->rdata, tlsa->size, &record);
 	char *allocated = tlsa_record_text(&record, DIGITS_SHOWN);
 	const char *words = allocated != NULL ? allocated : "";
-	bool absent = best_match(host, index) == JUDGE_ABSENT;
+	bool absent = best_match(host, index) == TLSA_MATCH_ABSENT;
 	if (tlsa->usability != TLSA_USABLE)
 		add(findings, FINDING_RECORD_UNUSABLE, host, "the record %s cannot be used: %s",
 			words, tlsa_usability_text(tlsa->usability));

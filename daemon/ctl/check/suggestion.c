@@ -9,7 +9,7 @@
 
 /* As if the record stood in DNS alone. */
 static bool try_record(const struct survey_address *address, const struct tlsa_record *record,
-	struct judge_verdict *verdict)
+	struct tlsa_match_result *result)
 {
 	uint8_t rdata[3 + TLSA_DIGEST_MAX] = {
 		record->usage, record->selector, record->matching_type};
@@ -18,12 +18,12 @@ static bool try_record(const struct survey_address *address, const struct tlsa_r
 		.size = (uint16_t)(3 + record->data_size),
 		.rdata = rdata,
 	};
-	struct judge_terms terms = address->host->terms;
+	struct tlsa_match_terms terms = address->host->terms;
 
 	memcpy(rdata + 3, record->data, record->data_size);
 	terms.tlsa = &tlsa;
 	terms.tlsa_count = 1;
-	return judge_chain(address->host->survey->context, &terms, address->chain, verdict);
+	return tlsa_match_chain(address->host->survey->context, &terms, address->chain, result);
 }
 
 static bool suggest(const struct survey_address *address, int depth, struct suggestion *suggestion)
@@ -36,17 +36,17 @@ static bool suggest(const struct survey_address *address, int depth, struct sugg
 		.port = host->survey->destination.port,
 		.name = host->terms.names[0],
 	};
-	struct judge_verdict verdict;
+	struct tlsa_match_result result;
 	struct tlsa_record record;
 
 	memset(suggestion, 0, sizeof *suggestion);
 	if (!tlsa_record_from_certificate(
 		    parameters, sk_X509_value(address->chain, depth), &record))
 		return false;
-	if (try_record(address, &record, &verdict)) {
+	if (try_record(address, &record, &result)) {
 		suggestion->depth = depth;
-		suggestion->verifies = verdict.verified;
-		snprintf(suggestion->words, sizeof suggestion->words, "%s", verdict.words);
+		suggestion->verifies = result.verified;
+		snprintf(suggestion->reason, sizeof suggestion->reason, "%s", result.reason);
 		suggestion->line = tlsa_record_zone_line(&owner, TLSA_NO_TTL, false, &record);
 	}
 	tlsa_record_clear(&record);

@@ -11,7 +11,7 @@ struct suggestion {
 	char *line; /* of a zone file */
 	int depth;
 	bool verifies;
-	char words[JUDGE_WORDS_SIZE]; /* why it does not */
+	char reason[TLSA_MATCH_TEXT_SIZE]; /* why it does not */
 };
 
 enum { SUGGESTIONS_MAX = 8 };

@@ -15,7 +15,7 @@ enum {
 	/* Of all connections, in limits of a single one: two rounds and what is left. */
 	ROUNDS_MAX = 3,
 	/* Records of one host that are held against each chain one by one. */
-	RECORDS_JUDGED = 100,
+	RECORDS_MATCHED_MAX = 100,
 };
 
 static void go_on(struct survey *survey);
@@ -33,24 +33,24 @@ static bool prepare(void *context, SSL *ssl)
 	struct survey_address *address = context;
 	const struct survey_host *host = address->host;
 
-	return host->facts->status != HOST_USABLE || judge_prepare(ssl, &host->terms);
+	return host->facts->status != HOST_USABLE || tlsa_match_prepare(ssl, &host->terms);
 }
 
 /* Which record would match by itself: the handshake knows only one of them. */
-static bool judge_records(struct survey_address *address)
+static bool match_records(struct survey_address *address)
 {
 	const struct survey_host *host = address->host;
 	size_t count = host->terms.tlsa_count;
 
 	address->matches = calloc(count + 1, sizeof *address->matches);
-	address->record_verdicts = calloc(count + 1, sizeof *address->record_verdicts);
-	if (address->matches == NULL || address->record_verdicts == NULL)
+	address->record_results = calloc(count + 1, sizeof *address->record_results);
+	if (address->matches == NULL || address->record_results == NULL)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		address->matches[i] = JUDGE_UNTOLD;
-		if (i < RECORDS_JUDGED && sk_X509_num(address->chain) > 0)
-			address->matches[i] = judge_record(host->survey->context, &host->terms, i,
-				address->chain, &address->record_verdicts[i]);
+		address->matches[i] = TLSA_MATCH_UNKNOWN;
+		if (i < RECORDS_MATCHED_MAX && sk_X509_num(address->chain) > 0)
+			address->matches[i] = tlsa_match_record(host->survey->context, &host->terms,
+				i, address->chain, &address->record_results[i]);
 	}
 	return true;
 }
@@ -65,8 +65,8 @@ static bool take_tls(struct survey_address *address, SSL *ssl)
 		return false;
 	if (address->host->facts->status != HOST_USABLE)
 		return true;
-	judge_read(ssl, &address->host->terms, address->chain, &address->verdict);
-	return judge_records(address);
+	tlsa_match_read(ssl, &address->host->terms, address->chain, &address->match);
+	return match_records(address);
 }
 
 static void take_result(void *context, const struct starttls_result *result)
@@ -155,7 +155,7 @@ static void set_terms(struct survey_host *host)
 {
 	const struct survey *survey = host->survey;
 	const struct host_facts *facts = host->facts;
-	struct judge_terms *terms = &host->terms;
+	struct tlsa_match_terms *terms = &host->terms;
 	bool trusted_mx = survey->destination.kind == DESTINATION_DOMAIN &&
 			  survey->mx.status == MX_FOUND && survey->mx.security == DNS_SECURE;
 
@@ -290,7 +290,7 @@ static bool begin(struct survey *survey)
 {
 	struct dane_terms terms = session_terms(survey->session);
 
-	survey->context = judge_context_new();
+	survey->context = tlsa_match_context_new();
 	survey->deadline = evtimer_new(survey->session->base, give_up, survey);
 	if (survey->context == NULL || survey->deadline == NULL)
 		return false;
@@ -323,7 +323,7 @@ static void clear_host(struct survey_host *host)
 		starttls_free(address->starttls);
 		sk_X509_pop_free(address->chain, X509_free);
 		free(address->matches);
-		free(address->record_verdicts);
+		free(address->record_results);
 	}
 	free(host->addresses);
 	host_facts_free(host->facts);

@@ -9,9 +9,9 @@
 #ifndef TLSAD_CTL_CHECK_SURVEY_H
 #define TLSAD_CTL_CHECK_SURVEY_H
 
-#include "daemon/ctl/tlsa/judge.h"
 #include "daemon/ctl/tlsa/peer.h"
 #include "daemon/ctl/tlsa/session.h"
+#include "daemon/ctl/tlsa/tlsa_match.h"
 
 #include <arpa/inet.h>
 
@@ -35,9 +35,9 @@ struct survey_address {
 	char cipher[64];
 	STACK_OF(X509) * chain; /* may be empty */
 	/* with TLSA records that can be used */
-	struct judge_verdict verdict;
-	enum judge_match *matches;             /* of each record on its own */
-	struct judge_verdict *record_verdicts; /* likewise */
+	struct tlsa_match_result match;
+	enum tlsa_match *matches;                 /* of each record on its own */
+	struct tlsa_match_result *record_results; /* likewise */
 };
 
 struct survey_host {
@@ -46,7 +46,7 @@ struct survey_host {
 	char name[DESTINATION_NAME_MAX + 1];
 	struct dane_host_lookup *lookup; /* while it runs */
 	struct host_facts *facts;
-	struct judge_terms terms; /* the names that count, RFC 7672 3.2.2, and the records */
+	struct tlsa_match_terms terms; /* the names that count, RFC 7672 3.2.2, and the records */
 	size_t address_count;
 	struct survey_address *addresses;
 };

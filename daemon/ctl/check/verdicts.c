@@ -24,7 +24,7 @@ static enum check_verdict check_outcome(const struct survey_address *address)
 {
 	switch (address->outcome) {
 	case STARTTLS_DONE:
-		return address->verdict.verified ? CHECK_VERIFIED : CHECK_FAILED;
+		return address->match.verified ? CHECK_VERIFIED : CHECK_FAILED;
 	case STARTTLS_NOT_OFFERED:
 	case STARTTLS_REFUSED:
 	case STARTTLS_NO_TLS:
@@ -127,8 +127,8 @@ static void add_done(struct text *text, const struct survey_address *address)
 	text_add_format(text, "%s, %s", address->tls_version, address->cipher);
 	if (sk_X509_num(address->chain) == 0)
 		text_add(text, "; the server sent no certificate");
-	else if (facts->status == HOST_USABLE && !address->verdict.verified)
-		text_add_format(text, "; %s", address->verdict.words);
+	else if (facts->status == HOST_USABLE && !address->match.verified)
+		text_add_format(text, "; %s", address->match.reason);
 }
 
 void check_address_words(struct text *text, const struct survey_address *address)

@@ -1,6 +1,6 @@
 #include "daemon/ctl/tlsa/peer.h"
 
-#include "daemon/ctl/tlsa/judge.h"
+#include "daemon/ctl/tlsa/tlsa_match.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -90,7 +90,7 @@ STACK_OF(X509) * peer_fetch_chain(struct session *session, const struct peer_ter
 	struct fetch fetch = {.session = session, .error = error, .error_size = error_size};
 	struct starttls_terms connection = {
 		.base = session->base,
-		.context = judge_context_new(),
+		.context = tlsa_match_context_new(),
 		.server_name = terms->name,
 		.helo = peer_helo(),
 		.protocol = terms->protocol,

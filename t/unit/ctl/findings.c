@@ -16,7 +16,7 @@ struct made {
 	struct host_facts facts[HOSTS_MAX];
 	struct survey_address addresses[HOSTS_MAX][ADDRESSES_MAX];
 	struct host_tlsa tlsa[HOSTS_MAX][RECORDS_MAX];
-	enum judge_match matches[HOSTS_MAX][ADDRESSES_MAX][RECORDS_MAX];
+	enum tlsa_match matches[HOSTS_MAX][ADDRESSES_MAX][RECORDS_MAX];
 };
 
 static struct made made;
@@ -58,7 +58,7 @@ static struct survey_address *add_address(struct survey_host *host, const char *
 	address->outcome = outcome;
 	address->stage = stage;
 	address->tls_number = TLS1_3_VERSION;
-	address->verdict.verified = verified;
+	address->match.verified = verified;
 	snprintf(address->text, sizeof address->text, "%s", text);
 	snprintf(address->detail, sizeof address->detail, "detail");
 	if (outcome == STARTTLS_DONE)
@@ -67,7 +67,7 @@ static struct survey_address *add_address(struct survey_host *host, const char *
 }
 
 /* A record of 32 octets, and what each address came to with it. */
-static void add_record(struct survey_host *host, uint8_t usage, enum judge_match match)
+static void add_record(struct survey_host *host, uint8_t usage, enum tlsa_match match)
 {
 	static const uint8_t rdata[4][35] = {{0, 1, 1}, {1, 1, 1}, {2, 1, 1}, {3, 1, 1}};
 	size_t index = host->facts->tlsa_count++;
@@ -221,16 +221,16 @@ static void test_records(void)
 {
 	static const struct {
 		uint8_t usage;
-		enum judge_match match;
+		enum tlsa_match match;
 		const char *expected;
 	} rows[] = {
-		{3, JUDGE_MATCHES, ""},
-		{3, JUDGE_ABSENT, ""},
-		{2, JUDGE_ABSENT, "trust-anchor-not-sent"},
-		{2, JUDGE_REJECTED, ""},
-		{3, JUDGE_UNTOLD, ""},
-		{1, JUDGE_UNUSABLE, "record-unusable"},
-		{0, JUDGE_UNUSABLE, "record-unusable"},
+		{3, TLSA_MATCH_YES, ""},
+		{3, TLSA_MATCH_ABSENT, ""},
+		{2, TLSA_MATCH_ABSENT, "trust-anchor-not-sent"},
+		{2, TLSA_MATCH_REJECTED, ""},
+		{3, TLSA_MATCH_UNKNOWN, ""},
+		{1, TLSA_MATCH_UNUSABLE, "record-unusable"},
+		{0, TLSA_MATCH_UNUSABLE, "record-unusable"},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -238,21 +238,21 @@ static void test_records(void)
 		struct survey_host *host = add_host(HOST_USABLE);
 		add_address(host, "192.0.2.1", STARTTLS_DONE, STARTTLS_STAGE_DONE, true);
 		add_record(host, rows[i].usage, rows[i].match);
-		expect(judge_match_name(rows[i].match), rows[i].expected);
+		expect(tlsa_match_name(rows[i].match), rows[i].expected);
 	}
 	begin(MX_FOUND, DNS_SECURE);
 	struct survey_host *host = add_host(HOST_USABLE);
 	add_address(host, "192.0.2.1", STARTTLS_TIMED_OUT, STARTTLS_STAGE_CONNECT, false);
-	add_record(host, 3, JUDGE_ABSENT);
+	add_record(host, 3, TLSA_MATCH_ABSENT);
 	expect("nothing is said of records where nobody answered", "");
 	begin(MX_FOUND, DNS_SECURE);
 	host = add_host(HOST_USABLE);
 	add_address(host, "192.0.2.1", STARTTLS_DONE, STARTTLS_STAGE_DONE, true);
 	add_address(host, "192.0.2.2", STARTTLS_DONE, STARTTLS_STAGE_DONE, true);
-	add_record(host, 3, JUDGE_ABSENT);
-	host->addresses[1].matches[0] = JUDGE_MATCHES;
+	add_record(host, 3, TLSA_MATCH_ABSENT);
+	host->addresses[1].matches[0] = TLSA_MATCH_YES;
 	expect("one address with it is enough", "");
-	add_record(host, 3, JUDGE_ABSENT);
+	add_record(host, 3, TLSA_MATCH_ABSENT);
 	expect("beside one that matches, one that does not is stale", "record-stale");
 }
 
@@ -332,7 +332,7 @@ static void test_many(void)
 	struct host_tlsa *records = calloc(2 * FINDINGS_MAX, sizeof *records);
 	struct findings findings;
 
-	add_record(host, 1, JUDGE_UNUSABLE);
+	add_record(host, 1, TLSA_MATCH_UNUSABLE);
 	for (size_t i = 0; i < 2 * FINDINGS_MAX; i++)
 		records[i] = host->facts->tlsa[0];
 	host->facts->tlsa = records;

@@ -1,4 +1,4 @@
-#include "daemon/ctl/tlsa/judge.h"
+#include "daemon/ctl/tlsa/tlsa_match.h"
 
 #include "common/base/text.h"
 #include "daemon/ctl/tlsa/tlsa_record.h"
@@ -9,20 +9,20 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const match_names[JUDGE_MATCH_COUNT] = {
-	[JUDGE_UNUSABLE] = "unusable",
-	[JUDGE_ABSENT] = "absent",
-	[JUDGE_REJECTED] = "rejected",
-	[JUDGE_MATCHES] = "matches",
-	[JUDGE_UNTOLD] = "unknown",
+static const char *const match_names[TLSA_MATCH_COUNT] = {
+	[TLSA_MATCH_UNUSABLE] = "unusable",
+	[TLSA_MATCH_ABSENT] = "absent",
+	[TLSA_MATCH_REJECTED] = "rejected",
+	[TLSA_MATCH_YES] = "matches",
+	[TLSA_MATCH_UNKNOWN] = "unknown",
 };
 
-const char *judge_match_name(enum judge_match match)
+const char *tlsa_match_name(enum tlsa_match match)
 {
-	return match < JUDGE_MATCH_COUNT ? match_names[match] : "unknown";
+	return match < TLSA_MATCH_COUNT ? match_names[match] : "unknown";
 }
 
-SSL_CTX *judge_context_new(void)
+SSL_CTX *tlsa_match_context_new(void)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 
@@ -35,15 +35,15 @@ SSL_CTX *judge_context_new(void)
 	SSL_CTX_dane_set_flags(context, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
 	SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
 	/*
-	 * As Postfix does: what is too weak for OpenSSL's own taste is found out and told, not
-	 * refused. RFC 7672 6 wants TLS 1.0 at least.
+	 * As Postfix does: what OpenSSL considers too weak is reported, not refused. RFC 7672 6
+	 * wants TLS 1.0 at least.
 	 */
 	SSL_CTX_set_security_level(context, 0);
 	SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
 	return context;
 }
 
-static bool add_names(SSL *ssl, const struct judge_terms *terms)
+static bool add_names(SSL *ssl, const struct tlsa_match_terms *terms)
 {
 	/* As RFC 6125 6.4.3 advises and Postfix has it: a wildcard is a whole label. */
 	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -63,7 +63,7 @@ static bool add_record(SSL *ssl, const struct host_tlsa *tlsa)
 		       record.data, record.data_size) > 0;
 }
 
-bool judge_prepare(SSL *ssl, const struct judge_terms *terms)
+bool tlsa_match_prepare(SSL *ssl, const struct tlsa_match_terms *terms)
 {
 	bool added = false;
 
@@ -76,7 +76,7 @@ bool judge_prepare(SSL *ssl, const struct judge_terms *terms)
 }
 
 /* Which of the records did OpenSSL say it was? */
-static int find_record(SSL *ssl, const struct judge_terms *terms)
+static int find_record(SSL *ssl, const struct tlsa_match_terms *terms)
 {
 	struct tlsa_record found, record;
 	const unsigned char *data = NULL;
@@ -84,22 +84,22 @@ static int find_record(SSL *ssl, const struct judge_terms *terms)
 	memset(&found, 0, sizeof found);
 	if (SSL_get0_dane_tlsa(ssl, &found.usage, &found.selector, &found.matching_type, &data,
 		    &found.data_size) < 0)
-		return JUDGE_NO_RECORD;
+		return TLSA_MATCH_NO_RECORD;
 	found.data = data;
 	for (size_t i = 0; i < terms->tlsa_count; i++) {
 		if (tlsa_parse(terms->tlsa[i].rdata, terms->tlsa[i].size, &record) == TLSA_USABLE &&
 			tlsa_record_equal(&record, &found))
 			return (int)i;
 	}
-	return JUDGE_NO_RECORD;
+	return TLSA_MATCH_NO_RECORD;
 }
 
-static void add_words(struct judge_verdict *verdict, const struct judge_terms *terms)
+static void add_reason(struct tlsa_match_result *result, const struct tlsa_match_terms *terms)
 {
 	struct text text;
 
-	text_init(&text, verdict->words, sizeof verdict->words);
-	switch (verdict->error) {
+	text_init(&text, result->reason, sizeof result->reason);
+	switch (result->error) {
 	case X509_V_ERR_DANE_NO_MATCH:
 		text_add(&text, "no TLSA record matches the server's certificates");
 		break;
@@ -109,12 +109,12 @@ static void add_words(struct judge_verdict *verdict, const struct judge_terms *t
 			text_add_format(&text, "%s %s", i > 0 ? "," : "", terms->names[i]);
 		break;
 	default:
-		text_add(&text, X509_verify_cert_error_string(verdict->error));
+		text_add(&text, X509_verify_cert_error_string(result->error));
 	}
 }
 
 /* A server may send its chain in any order, and more than that. */
-static int find_place(const X509 *certificate, STACK_OF(X509) * chain)
+static int find_position(const X509 *certificate, STACK_OF(X509) * chain)
 {
 	for (int i = 0; certificate != NULL && i < sk_X509_num(chain); i++) {
 		if (X509_cmp(sk_X509_value(chain, i), certificate) == 0)
@@ -123,26 +123,26 @@ static int find_place(const X509 *certificate, STACK_OF(X509) * chain)
 	return -1;
 }
 
-void judge_read(SSL *ssl, const struct judge_terms *terms, STACK_OF(X509) * chain,
-	struct judge_verdict *verdict)
+void tlsa_match_read(SSL *ssl, const struct tlsa_match_terms *terms, STACK_OF(X509) * chain,
+	struct tlsa_match_result *result)
 {
 	X509 *matched = NULL;
 
-	memset(verdict, 0, sizeof *verdict);
-	verdict->error = (int)SSL_get_verify_result(ssl);
-	verdict->depth = SSL_get0_dane_authority(ssl, &matched, NULL);
-	verdict->place = -1;
-	verdict->record = JUDGE_NO_RECORD;
-	if (verdict->error == X509_V_OK && verdict->depth >= 0) {
-		verdict->verified = true;
-		verdict->record = find_record(ssl, terms);
-		verdict->place = find_place(matched, chain);
+	memset(result, 0, sizeof *result);
+	result->error = (int)SSL_get_verify_result(ssl);
+	result->depth = SSL_get0_dane_authority(ssl, &matched, NULL);
+	result->position = -1;
+	result->record = TLSA_MATCH_NO_RECORD;
+	if (result->error == X509_V_OK && result->depth >= 0) {
+		result->verified = true;
+		result->record = find_record(ssl, terms);
+		result->position = find_position(matched, chain);
 		return;
 	}
-	if (verdict->error == X509_V_OK)
-		verdict->error = X509_V_ERR_DANE_NO_MATCH;
-	verdict->depth = -1;
-	add_words(verdict, terms);
+	if (result->error == X509_V_OK)
+		result->error = X509_V_ERR_DANE_NO_MATCH;
+	result->depth = -1;
+	add_reason(result, terms);
 }
 
 /* What OpenSSL does at the end of a handshake with the chain that came. */
@@ -169,18 +169,18 @@ static bool verify(SSL *ssl, STACK_OF(X509) * chain)
 	return ready;
 }
 
-bool judge_chain(SSL_CTX *context, const struct judge_terms *terms, STACK_OF(X509) * chain,
-	struct judge_verdict *verdict)
+bool tlsa_match_chain(SSL_CTX *context, const struct tlsa_match_terms *terms,
+	STACK_OF(X509) * chain, struct tlsa_match_result *result)
 {
 	SSL *ssl = SSL_new(context);
-	bool prepared = ssl != NULL && judge_prepare(ssl, terms);
-	bool judged = prepared && verify(ssl, chain);
+	bool prepared = ssl != NULL && tlsa_match_prepare(ssl, terms);
+	bool matched = prepared && verify(ssl, chain);
 
-	if (judged)
-		judge_read(ssl, terms, chain, verdict);
+	if (matched)
+		tlsa_match_read(ssl, terms, chain, result);
 	SSL_free(ssl);
 	ERR_clear_error();
-	return judged;
+	return matched;
 }
 
 /* Where the chain has the record's certificate or key, or -1. */
@@ -196,24 +196,24 @@ static int find_certificate(const struct tlsa_record *record, STACK_OF(X509) * c
 	return -1;
 }
 
-enum judge_match judge_record(SSL_CTX *context, const struct judge_terms *terms, size_t record,
-	STACK_OF(X509) * chain, struct judge_verdict *verdict)
+enum tlsa_match tlsa_match_record(SSL_CTX *context, const struct tlsa_match_terms *terms,
+	size_t record, STACK_OF(X509) * chain, struct tlsa_match_result *result)
 {
-	struct judge_terms alone = *terms;
+	struct tlsa_match_terms alone = *terms;
 	struct tlsa_record parsed;
 
-	memset(verdict, 0, sizeof *verdict);
-	verdict->record = JUDGE_NO_RECORD;
-	verdict->depth = verdict->place = -1;
+	memset(result, 0, sizeof *result);
+	result->record = TLSA_MATCH_NO_RECORD;
+	result->depth = result->position = -1;
 	alone.tlsa = &terms->tlsa[record];
 	alone.tlsa_count = 1;
 	if (tlsa_parse(alone.tlsa->rdata, alone.tlsa->size, &parsed) != TLSA_USABLE ||
-		!judge_chain(context, &alone, chain, verdict))
-		return JUDGE_UNUSABLE;
-	if (verdict->verified) {
-		verdict->record = (int)record;
-		return JUDGE_MATCHES;
+		!tlsa_match_chain(context, &alone, chain, result))
+		return TLSA_MATCH_UNUSABLE;
+	if (result->verified) {
+		result->record = (int)record;
+		return TLSA_MATCH_YES;
 	}
-	verdict->place = find_certificate(&parsed, chain);
-	return verdict->place >= 0 ? JUDGE_REJECTED : JUDGE_ABSENT;
+	result->position = find_certificate(&parsed, chain);
+	return result->position >= 0 ? TLSA_MATCH_REJECTED : TLSA_MATCH_ABSENT;
 }
