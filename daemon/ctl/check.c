@@ -119,7 +119,7 @@ int check_run(struct ctl *ctl, const struct command *command, int count, char **
 {
 	struct options options = {.survey = {.timeout = 20}};
 	struct destination destination;
-	struct session session;
+	struct local_resolver local;
 	struct survey survey;
 	const char *typed = NULL;
 	int status = read_options(ctl, command, count, arguments, &options, &typed);
@@ -133,11 +133,11 @@ int check_run(struct ctl *ctl, const struct command *command, int count, char **
 	if (!read_destination(typed, &options, &destination))
 		return CTL_NO_DANE;
 	status = EX_TEMPFAIL;
-	if (session_open(&session, ctl)) {
-		if (survey_run(&survey, &session, &destination, &options.survey))
+	if (local_resolver_open(&local, ctl)) {
+		if (survey_run(&survey, &local, &destination, &options.survey))
 			status = report(ctl, &survey);
 		survey_clear(&survey);
 	}
-	session_close(&session);
+	local_resolver_close(&local);
 	return status;
 }

@@ -83,11 +83,11 @@ static void read_mails(struct mails *mails, struct doctor *doctor, const struct 
 	}
 }
 
-static void open_resolver(struct session *session, struct doctor *doctor)
+static void open_resolver(struct local_resolver *local, struct doctor *doctor)
 {
 	char error[ERROR_SIZE];
 
-	if (session_open_resolver(session, error, sizeof error))
+	if (local_resolver_open_resolver(local, error, sizeof error))
 		return;
 	doctor_add(doctor, DOCTOR_VALIDATION, "", DOCTOR_FAULT, "the resolver does not start: %s",
 		error);
@@ -95,19 +95,19 @@ static void open_resolver(struct session *session, struct doctor *doctor)
 }
 
 /* False after a signal. */
-static bool examine(struct session *session, struct doctor *doctor, struct mails *mails)
+static bool examine(struct local_resolver *local, struct doctor *doctor, struct mails *mails)
 {
 	struct doctor_dns *dns = malloc(sizeof *dns);
 
 	if (dns == NULL)
 		return false;
-	open_resolver(session, doctor);
-	doctor_dns_prepare(dns, session->conf);
+	open_resolver(local, doctor);
+	doctor_dns_prepare(dns, local->conf);
 	for (size_t i = 0; i < mails->count; i++)
 		doctor_postfix_prepare(dns, &mails->list[i]);
-	if (session->resolver.anchors != NULL)
-		doctor_examine_anchors(doctor, session->resolver.anchors);
-	bool ended = doctor_dns_run(dns, session);
+	if (local->resolver.anchors != NULL)
+		doctor_examine_anchors(doctor, local->resolver.anchors);
+	bool ended = doctor_dns_run(dns, local);
 	if (ended) {
 		doctor_examine_dns(doctor, dns);
 		doctor_examine_sockets(doctor);
@@ -137,7 +137,7 @@ static int report(const struct ctl *ctl, struct doctor *doctor, bool all)
 		       : CTL_YES;
 }
 
-static int run(struct ctl *ctl, struct session *session, const struct options *options)
+static int run(struct ctl *ctl, struct local_resolver *local, const struct options *options)
 {
 	struct doctor doctor = {.conf = NULL};
 	struct mails *mails = calloc(1, sizeof *mails);
@@ -148,18 +148,18 @@ static int run(struct ctl *ctl, struct session *session, const struct options *o
 		log_error("out of memory");
 		return CTL_NO;
 	}
-	if (!session_load(session, ctl, error, sizeof error)) {
+	if (!local_resolver_load_conf(local, ctl, error, sizeof error)) {
 		/* Everything else depends on it. */
 		doctor_add(&doctor, DOCTOR_CONFIGURATION, "tlsad.conf", DOCTOR_FAULT, "%s", error);
 		doctor_remedy(&doctor, "mend that; nothing else was examined");
 		status = report(ctl, &doctor, options->all);
-	} else if (!session_begin(session, error, sizeof error)) {
+	} else if (!local_resolver_open_loop(local, error, sizeof error)) {
 		log_error("%s", error);
 	} else {
-		doctor.conf = session->conf;
+		doctor.conf = local->conf;
 		examine_daemon(&doctor, ctl);
 		read_mails(mails, &doctor, options);
-		if (examine(session, &doctor, mails))
+		if (examine(local, &doctor, mails))
 			status = report(ctl, &doctor, options->all);
 	}
 	for (size_t i = 0; i < mails->count; i++)
@@ -172,14 +172,14 @@ static int run(struct ctl *ctl, struct session *session, const struct options *o
 int doctor_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
 {
 	struct options options = {.all = false};
-	struct session session = {.conf = NULL};
+	struct local_resolver local = {.conf = NULL};
 	int status = read_options(ctl, command, count, arguments, &options);
 
 	if (status != ARGUMENTS_GO_ON)
 		return status;
 	/* What libraries and modules have to say comes as findings. */
 	log_set_level(LOG_LEVEL_ERROR);
-	status = run(ctl, &session, &options);
-	session_close(&session);
+	status = run(ctl, &local, &options);
+	local_resolver_close(&local);
 	return status;
 }

@@ -5,6 +5,7 @@
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/host_facts.h"
+#include "daemon/ctl/tlsa/host_lookup.h"
 #include "daemon/ctl/tlsa/host_name.h"
 #include "daemon/ctl/tlsa/peer.h"
 #include "daemon/ctl/tlsa/pem.h"
@@ -197,7 +198,7 @@ static bool take_key(struct creation *creation)
 
 /* The last of a host's addresses: when it fails, all of them have. */
 static bool try_address(
-	struct creation *creation, struct session *session, const char *address, bool last)
+	struct creation *creation, struct local_resolver *local, const char *address, bool last)
 {
 	const struct options *options = &creation->options;
 	struct peer_terms terms = {
@@ -208,7 +209,7 @@ static bool try_address(
 		.timeout = options->timeout,
 	};
 	char error[ERROR_SIZE];
-	STACK_OF(X509) *chain = peer_fetch_chain(session, &terms, error, sizeof error);
+	STACK_OF(X509) *chain = peer_fetch_chain(local, &terms, error, sizeof error);
 
 	if (chain == NULL) {
 		void (*say)(const char *, ...) = last ? log_error : log_warning;
@@ -222,7 +223,7 @@ static bool try_address(
 }
 
 static bool try_addresses(
-	struct creation *creation, struct session *session, const struct host_facts *facts)
+	struct creation *creation, struct local_resolver *local, const struct host_facts *facts)
 {
 	char address[INET6_ADDRSTRLEN];
 	size_t count = 0, tried = 0;
@@ -231,10 +232,10 @@ static bool try_addresses(
 		count += facts->lookups[i].address_count;
 	for (size_t i = 0; i < facts->lookup_count; i++) {
 		const struct host_lookup_result *result = &facts->lookups[i];
-		for (size_t j = 0; j < result->address_count && session->signal == 0; j++) {
+		for (size_t j = 0; j < result->address_count && local->signal == 0; j++) {
 			tried++;
 			host_lookup_print_address(result, j, address);
-			if (try_address(creation, session, address, tried == count))
+			if (try_address(creation, local, address, tried == count))
 				return true;
 			if (creation->address[0] != '\0')
 				return false;
@@ -250,18 +251,18 @@ static bool try_addresses(
 static bool take_server(struct creation *creation)
 {
 	const struct options *options = &creation->options;
-	struct session session;
-	bool good = session_open(&session, creation->ctl);
+	struct local_resolver local;
+	bool good = local_resolver_open(&local, creation->ctl);
 
 	if (good && options->connect.text != NULL) {
-		good = try_address(creation, &session, options->connect.text, true);
+		good = try_address(creation, &local, options->connect.text, true);
 	} else if (good) {
 		struct host_facts *facts =
-			session_look_up_host(&session, creation->name, (uint16_t)options->port);
-		good = facts != NULL && try_addresses(creation, &session, facts);
+			host_lookup_run(&local, creation->name, (uint16_t)options->port);
+		good = facts != NULL && try_addresses(creation, &local, facts);
 		host_facts_free(facts);
 	}
-	session_close(&session);
+	local_resolver_close(&local);
 	return good;
 }
 

@@ -9,9 +9,9 @@
 #include "daemon/ctl/frame/time_text.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/host_facts.h"
+#include "daemon/ctl/tlsa/host_lookup.h"
 #include "daemon/ctl/tlsa/host_name.h"
 #include "daemon/ctl/tlsa/pem.h"
-#include "daemon/ctl/tlsa/session.h"
 #include "daemon/ctl/tlsa/tlsa_match.h"
 #include "daemon/ctl/tlsa/tlsa_record.h"
 
@@ -345,12 +345,12 @@ static void print_json(const struct verification *verification)
 
 static bool look_up(struct verification *verification)
 {
-	struct session session;
+	struct local_resolver local;
 
-	if (session_open(&session, verification->ctl))
-		verification->facts = session_look_up_host(
-			&session, verification->name, (uint16_t)verification->port);
-	session_close(&session);
+	if (local_resolver_open(&local, verification->ctl))
+		verification->facts =
+			host_lookup_run(&local, verification->name, (uint16_t)verification->port);
+	local_resolver_close(&local);
 	verification->now = clock_wall();
 	return verification->facts != NULL;
 }

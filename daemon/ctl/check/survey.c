@@ -23,7 +23,7 @@ static void go_on(struct survey *survey);
 static void lose_memory(struct survey *survey)
 {
 	survey->out_of_memory = true;
-	session_stop(survey->session);
+	local_resolver_stop(survey->local);
 }
 
 /* --- connections --------------------------------------------------------------------------- */
@@ -90,7 +90,7 @@ static void connect_to(struct survey_address *address)
 	struct survey_host *host = address->host;
 	struct survey *survey = host->survey;
 	struct starttls_terms terms = {
-		.base = survey->session->base,
+		.base = survey->local->base,
 		.context = survey->context,
 		/* RFC 7672 8.1 */
 		.server_name = host->terms.names[0],
@@ -123,7 +123,7 @@ static void go_on(struct survey *survey)
 		}
 	}
 	if (!left)
-		session_stop(survey->session);
+		local_resolver_stop(survey->local);
 }
 
 static void give_up(evutil_socket_t fd, short what, void *context)
@@ -145,7 +145,7 @@ static void give_up(evutil_socket_t fd, short what, void *context)
 				"no time was left for this address");
 		}
 	}
-	session_stop(survey->session);
+	local_resolver_stop(survey->local);
 }
 
 /* --- hosts --------------------------------------------------------------------------------- */
@@ -232,7 +232,7 @@ static void take_facts(void *context, const struct host_facts *facts)
 static bool look_up_host(
 	struct survey *survey, struct survey_host *host, const char *name, uint16_t preference)
 {
-	struct dane_terms terms = session_terms(survey->session);
+	struct dane_terms terms = local_resolver_terms(survey->local);
 
 	host->survey = survey;
 	host->preference = preference;
@@ -288,10 +288,10 @@ static void take_mx(void *context, const struct mx_set *set)
 
 static bool begin(struct survey *survey)
 {
-	struct dane_terms terms = session_terms(survey->session);
+	struct dane_terms terms = local_resolver_terms(survey->local);
 
 	survey->context = tlsa_match_context_new();
-	survey->deadline = evtimer_new(survey->session->base, give_up, survey);
+	survey->deadline = evtimer_new(survey->local->base, give_up, survey);
 	if (survey->context == NULL || survey->deadline == NULL)
 		return false;
 	if (survey->destination.kind == DESTINATION_HOST)
@@ -300,15 +300,15 @@ static bool begin(struct survey *survey)
 	return survey->mx_lookup != NULL;
 }
 
-bool survey_run(struct survey *survey, struct session *session,
+bool survey_run(struct survey *survey, struct local_resolver *local,
 	const struct destination *destination, const struct survey_options *options)
 {
 	memset(survey, 0, sizeof *survey);
-	survey->session = session;
+	survey->local = local;
 	survey->destination = *destination;
 	survey->options = *options;
 	survey->out_of_memory = !begin(survey);
-	bool ended = !survey->out_of_memory && session_run(session);
+	bool ended = !survey->out_of_memory && local_resolver_run(local);
 	if (survey->out_of_memory)
 		log_error("out of memory");
 	survey->now = clock_wall();

@@ -9,8 +9,8 @@
 #ifndef TLSAD_CTL_CHECK_SURVEY_H
 #define TLSAD_CTL_CHECK_SURVEY_H
 
+#include "daemon/ctl/frame/local_resolver.h"
 #include "daemon/ctl/tlsa/peer.h"
-#include "daemon/ctl/tlsa/session.h"
 #include "daemon/ctl/tlsa/tlsa_match.h"
 
 #include <arpa/inet.h>
@@ -60,7 +60,7 @@ struct survey_options {
 };
 
 struct survey {
-	struct session *session;
+	struct local_resolver *local;
 	struct destination destination;
 	struct survey_options options;
 	SSL_CTX *context;
@@ -75,7 +75,7 @@ struct survey {
 };
 
 /* False when out of memory or after a signal; that has been said. survey_clear() in both cases. */
-bool survey_run(struct survey *survey, struct session *session,
+bool survey_run(struct survey *survey, struct local_resolver *local,
 	const struct destination *destination, const struct survey_options *options);
 void survey_clear(struct survey *survey);
 

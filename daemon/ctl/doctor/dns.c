@@ -110,7 +110,7 @@ const struct exchange *doctor_dns_nameserver(const struct doctor_dns *dns, const
 static void finish_one(struct doctor_dns *dns)
 {
 	if (--dns->under_way == 0)
-		session_stop(dns->session);
+		local_resolver_stop(dns->local);
 }
 
 static void all_exchanged(void *context)
@@ -152,32 +152,31 @@ static bool ask_resolver(struct doctor_dns *dns)
 {
 	static const struct timeval patience = {.tv_sec = VALIDATION_PATIENCE};
 
-	dns->patience = evtimer_new(dns->session->base, give_up, dns);
+	dns->patience = evtimer_new(dns->local->base, give_up, dns);
 	if (dns->patience == NULL || evtimer_add(dns->patience, &patience) != 0)
 		return false;
 	dns->query = dns_query_start(
-		dns->session->resolver.dns, DNS_VIEW_FIRST, "", DNS_TYPE_NS, take_answer, dns);
+		dns->local->resolver.dns, DNS_VIEW_FIRST, "", DNS_TYPE_NS, take_answer, dns);
 	dns->under_way += dns->query != NULL;
 	return dns->query != NULL;
 }
 
-bool doctor_dns_run(struct doctor_dns *dns, struct session *session)
+bool doctor_dns_run(struct doctor_dns *dns, struct local_resolver *local)
 {
-	dns->session = session;
+	dns->local = local;
 	dns->under_way = 1;
 	dns->run = (struct exchange_run){
-		.base = session->base,
+		.base = local->base,
 		.list = dns->exchanges,
 		.count = 2 * dns->count,
 		.done = all_exchanged,
 		.context = dns,
 	};
-	if (!exchange_run_start(&dns->run) ||
-		(session->resolver.dns != NULL && !ask_resolver(dns))) {
+	if (!exchange_run_start(&dns->run) || (local->resolver.dns != NULL && !ask_resolver(dns))) {
 		log_error("out of memory");
 		return false;
 	}
-	return session_run(session);
+	return local_resolver_run(local);
 }
 
 void doctor_dns_clear(struct doctor_dns *dns)

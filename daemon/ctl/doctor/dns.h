@@ -7,7 +7,7 @@
 
 #include "daemon/ctl/doctor/doctor.h"
 #include "daemon/ctl/doctor/exchange.h"
-#include "daemon/ctl/tlsa/session.h"
+#include "daemon/ctl/frame/local_resolver.h"
 
 enum { DNS_TARGETS_MAX = 64 };
 
@@ -29,7 +29,7 @@ struct dns_target {
 };
 
 struct doctor_dns {
-	struct session *session;
+	struct local_resolver *local;
 	size_t count;
 	struct dns_target targets[DNS_TARGETS_MAX];
 	struct exchange exchanges[2 * DNS_TARGETS_MAX];
@@ -46,8 +46,8 @@ struct doctor_dns {
 void doctor_dns_prepare(struct doctor_dns *dns, const struct conf *conf);
 void doctor_dns_add_nameserver(struct doctor_dns *dns, const char *address);
 
-/* Asks, for a few seconds. `session->resolver` may be closed: then it is not asked. */
-bool doctor_dns_run(struct doctor_dns *dns, struct session *session);
+/* Asks, for a few seconds. `local->resolver` may be closed: then it is not asked. */
+bool doctor_dns_run(struct doctor_dns *dns, struct local_resolver *local);
 void doctor_dns_clear(struct doctor_dns *dns);
 
 void doctor_examine_dns(struct doctor *doctor, const struct doctor_dns *dns);

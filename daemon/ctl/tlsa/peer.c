@@ -67,7 +67,7 @@ STACK_OF(X509) * peer_chain(SSL *ssl)
 }
 
 struct fetch {
-	struct session *session;
+	struct local_resolver *local;
 	STACK_OF(X509) * chain;
 	char *error;
 	size_t error_size;
@@ -81,15 +81,15 @@ static void take_result(void *context, const struct starttls_result *result)
 		fetch->chain = peer_chain(result->ssl);
 	else
 		snprintf(fetch->error, fetch->error_size, "%s", result->detail);
-	session_stop(fetch->session);
+	local_resolver_stop(fetch->local);
 }
 
-STACK_OF(X509) * peer_fetch_chain(struct session *session, const struct peer_terms *terms,
+STACK_OF(X509) * peer_fetch_chain(struct local_resolver *local, const struct peer_terms *terms,
 			 char *error, size_t error_size)
 {
-	struct fetch fetch = {.session = session, .error = error, .error_size = error_size};
+	struct fetch fetch = {.local = local, .error = error, .error_size = error_size};
 	struct starttls_terms connection = {
-		.base = session->base,
+		.base = local->base,
 		.context = tlsa_match_context_new(),
 		.server_name = terms->name,
 		.helo = peer_helo(),
@@ -104,7 +104,7 @@ STACK_OF(X509) * peer_fetch_chain(struct session *session, const struct peer_ter
 		snprintf(error, error_size, "no address");
 	else if (connection.context != NULL)
 		starttls = starttls_new(&connection, take_result, &fetch);
-	if (starttls != NULL && !session_run(session))
+	if (starttls != NULL && !local_resolver_run(local))
 		snprintf(error, error_size, "interrupted");
 	starttls_free(starttls);
 	SSL_CTX_free(connection.context);

@@ -5,7 +5,7 @@
 #define TLSAD_CTL_TLSA_PEER_H
 
 #include "common/smtp/starttls.h"
-#include "daemon/ctl/tlsa/session.h"
+#include "daemon/ctl/frame/local_resolver.h"
 
 /* `--starttls`: the index is an enum starttls_protocol. */
 extern const char *const peer_protocols[];
@@ -33,7 +33,7 @@ struct peer_terms {
 };
 
 /* One connection, now: its chain, or NULL and `error`, without a chain when a signal came. */
-STACK_OF(X509) * peer_fetch_chain(struct session *session, const struct peer_terms *terms,
+STACK_OF(X509) * peer_fetch_chain(struct local_resolver *local, const struct peer_terms *terms,
 			 char *error, size_t error_size);
 
 #endif
