@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/ip_address.h"
 
 #include <string.h>
 
@@ -27,7 +28,7 @@ static int read_options(struct ctl *ctl, const struct command *command, int coun
 		{"timeout", 0, ARGUMENT_NUMBER, "N", "seconds for one connection, default 20",
 			&options->survey.timeout, 1, 3600, NULL},
 		{"starttls", 0, ARGUMENT_CHOICE, "smtp|none", "none: TLS at once; default smtp",
-			&options->protocol, 0, 0, peer_protocols},
+			&options->protocol, 0, 0, server_protocol_names},
 		{"ipv4", '4', ARGUMENT_FLAG, NULL, "connect over IPv4 only",
 			&options->survey.ipv4_only, 0, 0, NULL},
 		{"ipv6", '6', ARGUMENT_FLAG, NULL, "connect over IPv6 only",
@@ -51,7 +52,7 @@ static bool check_options(const struct options *options)
 	if (options->survey.ipv4_only && options->survey.ipv6_only)
 		log_error("check: -4 and -6 leave no address");
 	else if (options->survey.connect != NULL &&
-		 !peer_address(options->survey.connect, 25, &address, &size))
+		 !ip_address_parse(options->survey.connect, 25, &address, &size))
 		log_error("--connect %s: expected a numeric address", options->survey.connect);
 	else
 		return true;

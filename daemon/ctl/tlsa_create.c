@@ -7,8 +7,8 @@
 #include "daemon/ctl/tlsa/host_facts.h"
 #include "daemon/ctl/tlsa/host_lookup.h"
 #include "daemon/ctl/tlsa/host_name.h"
-#include "daemon/ctl/tlsa/peer.h"
 #include "daemon/ctl/tlsa/pem.h"
+#include "daemon/ctl/tlsa/server_connection.h"
 #include "daemon/ctl/tlsa/tlsa_record.h"
 
 #include <jansson.h>
@@ -74,7 +74,7 @@ static int read_options(struct creation *creation, const struct command *command
 		{"generic", 0, ARGUMENT_FLAG, NULL, "as RFC 3597 has it, for old name servers",
 			&options->generic, 0, 0, NULL},
 		{"starttls", 0, ARGUMENT_CHOICE, "smtp|none", "with --connect; default smtp",
-			&options->starttls, 0, 0, peer_protocols},
+			&options->starttls, 0, 0, server_protocol_names},
 		{"timeout", 0, ARGUMENT_NUMBER, "N", "seconds, with --connect; default 20",
 			&options->timeout, 1, 3600, NULL},
 	};
@@ -201,7 +201,7 @@ static bool try_address(
 	struct creation *creation, struct local_resolver *local, const char *address, bool last)
 {
 	const struct options *options = &creation->options;
-	struct peer_terms terms = {
+	struct server_connection_terms terms = {
 		.address = address,
 		.port = (uint16_t)options->port,
 		.name = creation->name,
@@ -209,7 +209,7 @@ static bool try_address(
 		.timeout = options->timeout,
 	};
 	char error[ERROR_SIZE];
-	STACK_OF(X509) *chain = peer_fetch_chain(local, &terms, error, sizeof error);
+	STACK_OF(X509) *chain = server_connection_fetch_chain(local, &terms, error, sizeof error);
 
 	if (chain == NULL) {
 		void (*say)(const char *, ...) = last ? log_error : log_warning;

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "daemon/ctl/frame/ip_address.h"
 #include "daemon/ctl/tlsa/host_facts.h"
 
 #include <stdio.h>
@@ -60,7 +61,7 @@ static bool take_tls(struct survey_address *address, SSL *ssl)
 	snprintf(address->tls_version, sizeof address->tls_version, "%s", SSL_get_version(ssl));
 	snprintf(address->cipher, sizeof address->cipher, "%s", SSL_get_cipher_name(ssl));
 	address->tls_number = SSL_version(ssl);
-	address->chain = peer_chain(ssl);
+	address->chain = server_connection_chain(ssl);
 	if (address->chain == NULL)
 		return false;
 	if (address->host->facts->status != HOST_USABLE)
@@ -94,14 +95,15 @@ static void connect_to(struct survey_address *address)
 		.context = survey->context,
 		/* RFC 7672 8.1 */
 		.server_name = host->terms.names[0],
-		.helo = peer_helo(),
+		.helo = server_connection_helo(),
 		.protocol = survey->options.protocol,
 		.timeout = survey->options.timeout,
 		.prepare = prepare,
 	};
 
 	address->started = true;
-	peer_address(address->text, survey->destination.port, &terms.address, &terms.address_size);
+	ip_address_parse(
+		address->text, survey->destination.port, &terms.address, &terms.address_size);
 	address->starttls = starttls_new(&terms, take_result, address);
 	if (address->starttls == NULL)
 		lose_memory(survey);

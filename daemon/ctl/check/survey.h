@@ -10,7 +10,7 @@
 #define TLSAD_CTL_CHECK_SURVEY_H
 
 #include "daemon/ctl/frame/local_resolver.h"
-#include "daemon/ctl/tlsa/peer.h"
+#include "daemon/ctl/tlsa/server_connection.h"
 #include "daemon/ctl/tlsa/tlsa_match.h"
 
 #include <arpa/inet.h>

@@ -1,7 +1,7 @@
 #include "daemon/ctl/doctor/dns.h"
 
 #include "common/base/log.h"
-#include "daemon/ctl/tlsa/peer.h"
+#include "daemon/ctl/frame/ip_address.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static bool read_address(const char *text, struct dns_target *target, struct exc
 	if (text[length] == '@')
 		port = (uint16_t)strtoul(text + length + 1, NULL, 10);
 	target->over_tls = strchr(text, '#') != NULL;
-	return peer_address(address, port, &exchange->address, &exchange->address_size);
+	return ip_address_parse(address, port, &exchange->address, &exchange->address_size);
 }
 
 static void add_target(

@@ -2,8 +2,8 @@
 
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "daemon/ctl/frame/ip_address.h"
 
-#include <arpa/inet.h>
 #include <getopt.h>
 #include <string.h>
 
@@ -170,10 +170,10 @@ static bool add_value(struct argument_list *list, const char *value)
 
 static bool is_address(const char *word)
 {
-	unsigned char address[sizeof(struct in6_addr)];
+	struct sockaddr_storage address;
+	socklen_t size;
 
-	return word != NULL &&
-	       (inet_pton(AF_INET, word, address) == 1 || inet_pton(AF_INET6, word, address) == 1);
+	return word != NULL && ip_address_parse(word, 0, &address, &size);
 }
 
 /* `next` is the word behind, which belongs to an option whose value may be left away if it fits. */

@@ -1,0 +1,36 @@
+/*
+ * server_connection: one connection to a mail server: what it is told, and the certificates that it
+ * sends.
+ */
+#ifndef TLSAD_CTL_TLSA_SERVER_CONNECTION_H
+#define TLSAD_CTL_TLSA_SERVER_CONNECTION_H
+
+#include "common/smtp/starttls.h"
+#include "daemon/ctl/frame/local_resolver.h"
+
+/* `--starttls`: the index is an enum starttls_protocol. */
+extern const char *const server_protocol_names[];
+
+/* The name for EHLO: this host's, or a literal where it has none (RFC 5321 4.1.4). */
+const char *server_connection_helo(void);
+
+/* What the server sent, its own certificate first. The caller frees it; NULL: out of memory. */
+STACK_OF(X509) * server_connection_chain(SSL *ssl);
+
+struct server_connection_terms {
+	const char *address; /* numeric */
+	uint16_t port;
+	const char *name; /* SNI */
+	enum starttls_protocol protocol;
+	uint32_t timeout; /* [s] */
+};
+
+/*
+ * Connects and runs the loop until it has the chain. The caller frees it. NULL and `error` when
+ * there is none, also after a signal.
+ */
+STACK_OF(X509) * server_connection_fetch_chain(struct local_resolver *local,
+			 const struct server_connection_terms *terms, char *error,
+			 size_t error_size);
+
+#endif
