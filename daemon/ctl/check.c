@@ -1,6 +1,6 @@
 /*
  * check: does every mail server of a destination verify, as a sender with DANE sees it? The
- * options and the order of things; the work is done by survey.h and findings.h.
+ * options and the order of things; the work is done by server_check.h and findings.h.
  */
 #include "daemon/ctl/check/check.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct options {
-	struct survey_options survey;
+	struct server_check_options check;
 	uint32_t port; /* 0: that of the destination */
 	int protocol;
 };
@@ -24,22 +24,22 @@ static int read_options(struct ctl *ctl, const struct command *command, int coun
 			&options->port, 1, 65535, NULL},
 		{"connect", 0, ARGUMENT_TEXT, "ADDR",
 			"connect to this address instead of the hosts' own",
-			&options->survey.connect, 0, 0, NULL},
+			&options->check.connect, 0, 0, NULL},
 		{"timeout", 0, ARGUMENT_NUMBER, "N", "seconds for one connection, default 20",
-			&options->survey.timeout, 1, 3600, NULL},
+			&options->check.timeout, 1, 3600, NULL},
 		{"starttls", 0, ARGUMENT_CHOICE, "smtp|none", "none: TLS at once; default smtp",
 			&options->protocol, 0, 0, server_protocol_names},
 		{"ipv4", '4', ARGUMENT_FLAG, NULL, "connect over IPv4 only",
-			&options->survey.ipv4_only, 0, 0, NULL},
+			&options->check.ipv4_only, 0, 0, NULL},
 		{"ipv6", '6', ARGUMENT_FLAG, NULL, "connect over IPv6 only",
-			&options->survey.ipv6_only, 0, 0, NULL},
+			&options->check.ipv6_only, 0, 0, NULL},
 		{"mx-only", 0, ARGUMENT_FLAG, NULL, "look up only, connect to nobody",
-			&options->survey.mx_only, 0, 0, NULL},
+			&options->check.mx_only, 0, 0, NULL},
 	};
 	int status = arguments_parse(
 		ctl, command, table, sizeof table / sizeof table[0], count, arguments, destination);
 
-	options->survey.protocol = (enum starttls_protocol)options->protocol;
+	options->check.protocol = (enum starttls_protocol)options->protocol;
 	return status;
 }
 
@@ -49,11 +49,11 @@ static bool check_options(const struct options *options)
 	struct sockaddr_storage address;
 	socklen_t size;
 
-	if (options->survey.ipv4_only && options->survey.ipv6_only)
+	if (options->check.ipv4_only && options->check.ipv6_only)
 		log_error("check: -4 and -6 leave no address");
-	else if (options->survey.connect != NULL &&
-		 !ip_address_parse(options->survey.connect, 25, &address, &size))
-		log_error("--connect %s: expected a numeric address", options->survey.connect);
+	else if (options->check.connect != NULL &&
+		 !ip_address_parse(options->check.connect, 25, &address, &size))
+		log_error("--connect %s: expected a numeric address", options->check.connect);
 	else
 		return true;
 	return false;
@@ -93,35 +93,35 @@ int check_exit_status(enum check_verdict verdict)
 	}
 }
 
-const char *check_label(const struct survey *survey, enum check_verdict verdict)
+const char *check_label(const struct server_check *check, enum check_verdict verdict)
 {
-	if (survey->options.mx_only && verdict == CHECK_VERIFIED)
+	if (check->options.mx_only && verdict == CHECK_VERIFIED)
 		return "usable";
 	return check_verdict_name(verdict);
 }
 
-static int report(const struct ctl *ctl, const struct survey *survey)
+static int report(const struct ctl *ctl, const struct server_check *check)
 {
 	struct findings findings;
 
-	if (!findings_make(&findings, survey)) {
+	if (!findings_make(&findings, check)) {
 		log_error("out of memory");
 		return EX_TEMPFAIL;
 	}
 	if (ctl->json)
-		check_print_json(survey, &findings);
+		check_print_json(check, &findings);
 	else
-		check_print_text(survey, &findings);
+		check_print_text(check, &findings);
 	findings_clear(&findings);
-	return check_exit_status(check_survey(survey));
+	return check_exit_status(check_survey(check));
 }
 
 int check_run(struct ctl *ctl, const struct command *command, int count, char **arguments)
 {
-	struct options options = {.survey = {.timeout = 20}};
+	struct options options = {.check = {.timeout = 20}};
 	struct destination destination;
 	struct local_resolver local;
-	struct survey survey;
+	struct server_check check;
 	const char *typed = NULL;
 	int status = read_options(ctl, command, count, arguments, &options, &typed);
 
@@ -135,9 +135,9 @@ int check_run(struct ctl *ctl, const struct command *command, int count, char **
 		return CTL_NO_DANE;
 	status = EX_TEMPFAIL;
 	if (local_resolver_open(&local, ctl)) {
-		if (survey_run(&survey, &local, &destination, &options.survey))
-			status = report(ctl, &survey);
-		survey_clear(&survey);
+		if (server_check_run(&check, &local, &destination, &options.check))
+			status = report(ctl, &check);
+		server_check_clear(&check);
 	}
 	local_resolver_close(&local);
 	return status;

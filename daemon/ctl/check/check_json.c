@@ -21,9 +21,9 @@ static json_t *failure_json(const struct part_failure *failure)
 	return json_string(words);
 }
 
-static json_t *mx_json(const struct survey *survey)
+static json_t *mx_json(const struct server_check *check)
 {
-	const struct mx_set *mx = &survey->mx;
+	const struct mx_set *mx = &check->mx;
 	json_t *object = json_object();
 
 	json_object_set_new(object, "status", json_string(mx_status_name(mx->status)));
@@ -38,7 +38,7 @@ static json_t *mx_json(const struct survey *survey)
 	return object;
 }
 
-static json_t *publish_json(const struct survey_address *address)
+static json_t *publish_json(const struct server_check_address *address)
 {
 	struct suggestion suggestions[SUGGESTIONS_MAX];
 	size_t count = suggestion_make(address, suggestions);
@@ -58,7 +58,7 @@ static json_t *publish_json(const struct survey_address *address)
 }
 
 /* What came of TLS. */
-static void set_tls(json_t *object, const struct survey_address *address)
+static void set_tls(json_t *object, const struct server_check_address *address)
 {
 	json_t *chain = json_array(), *match = json_null();
 
@@ -77,7 +77,7 @@ static void set_tls(json_t *object, const struct survey_address *address)
 		check_address(address) == CHECK_VERIFIED ? json_array() : publish_json(address));
 }
 
-static json_t *address_json(const struct survey_address *address)
+static json_t *address_json(const struct server_check_address *address)
 {
 	char words[WORDS_SIZE];
 	struct text text;
@@ -98,7 +98,7 @@ static json_t *address_json(const struct survey_address *address)
 }
 
 /* The records, each with what every address came to with it, in their order. */
-static json_t *tlsa_json(const struct survey_host *host)
+static json_t *tlsa_json(const struct server_check_host *host)
 {
 	json_t *array = json_array();
 
@@ -117,7 +117,7 @@ static json_t *tlsa_json(const struct survey_host *host)
 	return array;
 }
 
-static json_t *host_json(const struct survey_host *host)
+static json_t *host_json(const struct server_check_host *host)
 {
 	const struct host_facts *facts = host->facts;
 	json_t *object = json_object(), *names = json_array(), *addresses = json_array();
@@ -125,7 +125,7 @@ static json_t *host_json(const struct survey_host *host)
 	json_object_set_new(object, "name", json_string(host->name));
 	json_object_set_new(object, "preference", json_integer(host->preference));
 	json_object_set_new(
-		object, "verdict", json_string(check_label(host->survey, check_host(host))));
+		object, "verdict", json_string(check_label(host->check, check_host(host))));
 	json_object_set_new(object, "status", json_string(host_status_name(facts->status)));
 	if (facts->status == HOST_FAILED)
 		json_object_set_new(object, "failure", failure_json(&facts->failure));
@@ -156,23 +156,23 @@ static json_t *findings_json(const struct findings *findings)
 	return array;
 }
 
-void check_print_json(const struct survey *survey, const struct findings *findings)
+void check_print_json(const struct server_check *check, const struct findings *findings)
 {
-	enum check_verdict verdict = check_survey(survey);
-	struct verdict decided = check_decide(survey);
+	enum check_verdict verdict = check_survey(check);
+	struct verdict decided = check_decide(check);
 	char key[DESTINATION_KEY_SIZE];
 	json_t *object = json_object(), *hosts = json_array();
 
-	destination_print(&survey->destination, key);
+	destination_print(&check->destination, key);
 	json_object_set_new(object, "destination", json_string(key));
-	json_object_set_new(object, "port", json_integer(survey->destination.port));
-	json_object_set_new(object, "verdict", json_string(check_label(survey, verdict)));
+	json_object_set_new(object, "port", json_integer(check->destination.port));
+	json_object_set_new(object, "verdict", json_string(check_label(check, verdict)));
 	json_object_set_new(object, "reason", json_string(reason_name(decided.reason)));
 	json_object_set_new(object, "rule", json_string(reason_rule(decided.reason)));
 	json_object_set_new(object, "mx",
-		survey->destination.kind == DESTINATION_DOMAIN ? mx_json(survey) : json_null());
-	for (size_t i = 0; i < survey->host_count; i++)
-		json_array_append_new(hosts, host_json(&survey->hosts[i]));
+		check->destination.kind == DESTINATION_DOMAIN ? mx_json(check) : json_null());
+	for (size_t i = 0; i < check->host_count; i++)
+		json_array_append_new(hosts, host_json(&check->hosts[i]));
 	json_object_set_new(object, "hosts", hosts);
 	json_object_set_new(object, "warnings", findings_json(findings));
 	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);

@@ -33,7 +33,8 @@ static const enum terminal_style styles[CHECK_VERDICT_COUNT] = {
 
 /* --- certificates -------------------------------------------------------------------------- */
 
-static bool same_chain(const struct survey_address *one, const struct survey_address *other)
+static bool same_chain(
+	const struct server_check_address *one, const struct server_check_address *other)
 {
 	int count = sk_X509_num(one->chain);
 
@@ -47,9 +48,9 @@ static bool same_chain(const struct survey_address *one, const struct survey_add
 }
 
 /* An address of the same host that was told before and showed the same. */
-static const struct survey_address *find_same(const struct survey_address *address)
+static const struct server_check_address *find_same(const struct server_check_address *address)
 {
-	for (const struct survey_address *other = address->host->addresses; other < address;
+	for (const struct server_check_address *other = address->host->addresses; other < address;
 		other++) {
 		if (same_chain(address, other))
 			return other;
@@ -77,9 +78,9 @@ static void print_certificate(const struct terminal *terminal, const X509 *certi
 		time_text_date(ends, certificate_not_after(certificate)));
 }
 
-static void print_chain(const struct terminal *terminal, const struct survey_address *address)
+static void print_chain(const struct terminal *terminal, const struct server_check_address *address)
 {
-	const struct survey_address *same = find_same(address);
+	const struct server_check_address *same = find_same(address);
 
 	if (same != NULL) {
 		terminal_print_row(terminal, DEEP, TERMINAL_PLAIN, "certs", LABEL_WIDTH - INDENT,
@@ -90,7 +91,7 @@ static void print_chain(const struct terminal *terminal, const struct survey_add
 		print_certificate(terminal, sk_X509_value(address->chain, depth), depth);
 }
 
-static void print_match(const struct terminal *terminal, const struct survey_address *address)
+static void print_match(const struct terminal *terminal, const struct server_check_address *address)
 {
 	const struct host_facts *facts = address->host->facts;
 	struct tlsa_record record;
@@ -112,7 +113,8 @@ static void print_match(const struct terminal *terminal, const struct survey_add
 }
 
 /* A record whose certificate is there and that does not verify all the same: the reason. */
-static void print_rejected(const struct terminal *terminal, const struct survey_address *address)
+static void print_rejected(
+	const struct terminal *terminal, const struct server_check_address *address)
 {
 	const struct host_facts *facts = address->host->facts;
 
@@ -129,7 +131,8 @@ static void print_rejected(const struct terminal *terminal, const struct survey_
 	}
 }
 
-static void print_suggestions(const struct terminal *terminal, const struct survey_address *address)
+static void print_suggestions(
+	const struct terminal *terminal, const struct server_check_address *address)
 {
 	struct suggestion suggestions[SUGGESTIONS_MAX];
 	size_t count = suggestion_make(address, suggestions);
@@ -155,7 +158,8 @@ static void print_suggestions(const struct terminal *terminal, const struct surv
 
 /* --- addresses and hosts ------------------------------------------------------------------- */
 
-static void print_address(const struct terminal *terminal, const struct survey_address *address)
+static void print_address(
+	const struct terminal *terminal, const struct server_check_address *address)
 {
 	enum check_verdict verdict = check_address(address);
 	char words[WORDS_SIZE];
@@ -174,9 +178,9 @@ static void print_address(const struct terminal *terminal, const struct survey_a
 		print_suggestions(terminal, address);
 }
 
-static void print_host(const struct terminal *terminal, const struct survey_host *host)
+static void print_host(const struct terminal *terminal, const struct server_check_host *host)
 {
-	const struct survey *survey = host->survey;
+	const struct server_check *check = host->check;
 	enum check_verdict verdict = check_host(host);
 	char words[WORDS_SIZE];
 	struct text text;
@@ -184,36 +188,36 @@ static void print_host(const struct terminal *terminal, const struct survey_host
 	terminal_print_blank(terminal);
 	text_init(&text, words, sizeof words);
 	text_add(&text, host->name);
-	if (survey->destination.kind == DESTINATION_DOMAIN && survey->mx.status == MX_FOUND)
+	if (check->destination.kind == DESTINATION_DOMAIN && check->mx.status == MX_FOUND)
 		text_add_format(&text, ", preference %u", host->preference);
-	terminal_print_row(terminal, 0, styles[verdict], check_label(survey, verdict),
+	terminal_print_row(terminal, 0, styles[verdict], check_label(check, verdict),
 		LABEL_WIDTH + INDENT, "%s", words);
 	text_init(&text, words, sizeof words);
 	host_facts_add_text(&text, host->facts);
 	terminal_print_row(terminal, INDENT, TERMINAL_PLAIN, "DNS", LABEL_WIDTH, "%s", words);
-	if (host->address_count == 0 && !survey->options.mx_only &&
+	if (host->address_count == 0 && !check->options.mx_only &&
 		(host->facts->status == HOST_USABLE || host->facts->status == HOST_NONE))
 		terminal_print_row(terminal, INDENT, TERMINAL_WARNING, "unknown", LABEL_WIDTH,
-			"it has no IPv%d address", survey->options.ipv4_only ? 4 : 6);
+			"it has no IPv%d address", check->options.ipv4_only ? 4 : 6);
 	for (size_t i = 0; i < host->address_count; i++)
 		print_address(terminal, &host->addresses[i]);
 }
 
 /* --- all of it ----------------------------------------------------------------------------- */
 
-static void print_mx(const struct terminal *terminal, const struct survey *survey)
+static void print_mx(const struct terminal *terminal, const struct server_check *check)
 {
-	const struct mx_set *mx = &survey->mx;
+	const struct mx_set *mx = &check->mx;
 	char words[WORDS_SIZE];
 	struct text text;
 
-	if (survey->destination.kind != DESTINATION_DOMAIN)
+	if (check->destination.kind != DESTINATION_DOMAIN)
 		return;
 	text_init(&text, words, sizeof words);
 	switch (mx->status) {
 	case MX_FOUND:
-		text_add_format(&text, "%zu host%s, %s", survey->host_count,
-			survey->host_count == 1 ? "" : "s", dns_security_name(mx->security));
+		text_add_format(&text, "%zu host%s, %s", check->host_count,
+			check->host_count == 1 ? "" : "s", dns_security_name(mx->security));
 		break;
 	case MX_ABSENT:
 		text_add(&text, "none: the domain is its own host (RFC 5321 5.1)");
@@ -242,21 +246,21 @@ static void print_findings(const struct terminal *terminal, const struct finding
 	}
 }
 
-void check_print_text(const struct survey *survey, const struct findings *findings)
+void check_print_text(const struct server_check *check, const struct findings *findings)
 {
-	enum check_verdict verdict = check_survey(survey);
-	struct verdict decided = check_decide(survey);
+	enum check_verdict verdict = check_survey(check);
+	struct verdict decided = check_decide(check);
 	char key[DESTINATION_KEY_SIZE];
 	struct terminal terminal;
 
 	terminal_open(&terminal, stdout);
-	destination_print(&survey->destination, key);
-	terminal_print_row(&terminal, 0, styles[verdict], check_label(survey, verdict),
+	destination_print(&check->destination, key);
+	terminal_print_row(&terminal, 0, styles[verdict], check_label(check, verdict),
 		LABEL_WIDTH + INDENT, "%s", key);
-	print_mx(&terminal, survey);
+	print_mx(&terminal, check);
 	terminal_print_row(&terminal, INDENT, TERMINAL_PLAIN, "senders", LABEL_WIDTH, "%s: %s",
 		reason_name(decided.reason), reason_rule(decided.reason));
-	for (size_t i = 0; i < survey->host_count; i++)
-		print_host(&terminal, &survey->hosts[i]);
+	for (size_t i = 0; i < check->host_count; i++)
+		print_host(&terminal, &check->hosts[i]);
 	print_findings(&terminal, findings);
 }

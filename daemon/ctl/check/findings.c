@@ -40,11 +40,12 @@ const char *finding_kind_name(enum finding_kind kind)
 	return kind < FINDING_KIND_COUNT ? kind_names[kind] : "unknown";
 }
 
-static void add(struct findings *findings, enum finding_kind kind, const struct survey_host *host,
-	const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void add(struct findings *findings, enum finding_kind kind,
+	const struct server_check_host *host, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 
-static void add(struct findings *findings, enum finding_kind kind, const struct survey_host *host,
-	const char *format, ...)
+static void add(struct findings *findings, enum finding_kind kind,
+	const struct server_check_host *host, const char *format, ...)
 {
 	va_list arguments;
 
@@ -60,11 +61,11 @@ static void add(struct findings *findings, enum finding_kind kind, const struct 
 
 /* --- DNS ----------------------------------------------------------------------------------- */
 
-static void look_at_signature(struct findings *findings, const struct survey *survey,
-	const struct survey_host *host, const char *name, uint16_t type, uint32_t expires)
+static void look_at_signature(struct findings *findings, const struct server_check *check,
+	const struct server_check_host *host, const char *name, uint16_t type, uint32_t expires)
 {
 	char date[TIME_TEXT_SIZE], left[TIME_TEXT_SIZE];
-	uint32_t now = survey->now;
+	uint32_t now = check->now;
 
 	if (expires == 0 || expires > (uint64_t)now + FINDING_SOON)
 		return;
@@ -76,23 +77,23 @@ static void look_at_signature(struct findings *findings, const struct survey *su
 		time_text_date(date, expires));
 }
 
-static void look_at_mx(struct findings *findings, const struct survey *survey)
+static void look_at_mx(struct findings *findings, const struct server_check *check)
 {
-	struct verdict decided = check_decide(survey);
+	struct verdict decided = check_decide(check);
 
-	if (survey->destination.kind != DESTINATION_DOMAIN || survey->mx.status != MX_FOUND)
+	if (check->destination.kind != DESTINATION_DOMAIN || check->mx.status != MX_FOUND)
 		return;
 	if (decided.reason == REASON_DANE_INSECURE_MX)
 		add(findings, FINDING_MX_INSECURE, NULL,
 			"the MX records are not signed: whoever forges them leads mail to hosts of "
 			"their own; sign the zone %s",
-			survey->destination.name);
-	look_at_signature(findings, survey, NULL, survey->destination.name, DNS_TYPE_MX,
-		survey->mx.signature_expires);
+			check->destination.name);
+	look_at_signature(findings, check, NULL, check->destination.name, DNS_TYPE_MX,
+		check->mx.signature_expires);
 }
 
 /* Most signatures of a zone end together: the first of a host's is enough to tell of. */
-static void look_at_signatures(struct findings *findings, const struct survey_host *host)
+static void look_at_signatures(struct findings *findings, const struct server_check_host *host)
 {
 	const struct host_lookup_result *first = NULL;
 
@@ -103,11 +104,11 @@ static void look_at_signatures(struct findings *findings, const struct survey_ho
 			first = lookup;
 	}
 	if (first != NULL)
-		look_at_signature(findings, host->survey, host, first->name, first->type,
+		look_at_signature(findings, host->check, host, first->name, first->type,
 			first->signature_expires);
 }
 
-static void look_at_lookups(struct findings *findings, const struct survey_host *host)
+static void look_at_lookups(struct findings *findings, const struct server_check_host *host)
 {
 	const struct host_facts *facts = host->facts;
 
@@ -126,9 +127,9 @@ static void look_at_lookups(struct findings *findings, const struct survey_host 
 }
 
 /* Does DANE apply elsewhere, and not to this host? */
-static void look_at_deployment(struct findings *findings, const struct survey_host *host)
+static void look_at_deployment(struct findings *findings, const struct server_check_host *host)
 {
-	enum reason reason = check_decide(host->survey).reason;
+	enum reason reason = check_decide(host->check).reason;
 
 	if (host->facts->status == HOST_UNREACHABLE)
 		add(findings, FINDING_NO_ADDRESS, host,
@@ -144,7 +145,7 @@ static void look_at_deployment(struct findings *findings, const struct survey_ho
 /* --- TLSA records -------------------------------------------------------------------------- */
 
 /* The best that any address came to with this record; TLSA_MATCH_UNKNOWN when none was reached. */
-static enum tlsa_match best_match(const struct survey_host *host, size_t record)
+static enum tlsa_match best_match(const struct server_check_host *host, size_t record)
 {
 	enum tlsa_match best = TLSA_MATCH_UNKNOWN;
 
@@ -159,7 +160,7 @@ static enum tlsa_match best_match(const struct survey_host *host, size_t record)
 }
 
 /* Where nothing matches at all, the verdict tells; and nobody should remove the last record. */
-static bool has_match(const struct survey_host *host)
+static bool has_match(const struct server_check_host *host)
 {
 	for (size_t i = 0; i < host->facts->tlsa_count; i++) {
 		if (best_match(host, i) == TLSA_MATCH_YES)
@@ -168,7 +169,8 @@ static bool has_match(const struct survey_host *host)
 	return false;
 }
 
-static void look_at_record(struct findings *findings, const struct survey_host *host, size_t index)
+static void look_at_record(
+	struct findings *findings, const struct server_check_host *host, size_t index)
 {
 	const struct host_tlsa *tlsa = &host->facts->tlsa[index];
 	struct tlsa_record record;
@@ -193,7 +195,7 @@ static void look_at_record(struct findings *findings, const struct survey_host *
 	free(allocated);
 }
 
-static void look_at_records(struct findings *findings, const struct survey_host *host)
+static void look_at_records(struct findings *findings, const struct server_check_host *host)
 {
 	const struct host_facts *facts = host->facts;
 	size_t usable = 0, full = 0;
@@ -214,7 +216,7 @@ static void look_at_records(struct findings *findings, const struct survey_host 
 /* --- certificates -------------------------------------------------------------------------- */
 
 /* Has an earlier address of the host, or an earlier place of the chain, shown the same one? */
-static bool is_known(const struct survey_host *host, size_t address, int depth)
+static bool is_known(const struct server_check_host *host, size_t address, int depth)
 {
 	const X509 *certificate = sk_X509_value(host->addresses[address].chain, depth);
 
@@ -230,7 +232,7 @@ static bool is_known(const struct survey_host *host, size_t address, int depth)
 }
 
 /* Whom dates concern: RFC 7671 5.1. */
-static const char *date_words(const struct survey_host *host)
+static const char *date_words(const struct server_check_host *host)
 {
 	bool anchored = false, ended = false;
 
@@ -247,10 +249,10 @@ static const char *date_words(const struct survey_host *host)
 }
 
 static void look_at_certificate(
-	struct findings *findings, const struct survey_host *host, const X509 *certificate)
+	struct findings *findings, const struct server_check_host *host, const X509 *certificate)
 {
 	char subject[CERTIFICATE_NAME_SIZE], date[TIME_TEXT_SIZE], left[TIME_TEXT_SIZE];
-	int64_t now = host->survey->now, ends = certificate_not_after(certificate);
+	int64_t now = host->check->now, ends = certificate_not_after(certificate);
 	int64_t begins = certificate_not_before(certificate);
 	struct text text;
 
@@ -271,7 +273,7 @@ static void look_at_certificate(
 			time_text_duration(left, ends - now), date, date_words(host));
 }
 
-static void look_at_certificates(struct findings *findings, const struct survey_host *host)
+static void look_at_certificates(struct findings *findings, const struct server_check_host *host)
 {
 	for (size_t i = 0; i < host->address_count; i++) {
 		STACK_OF(X509) *chain = host->addresses[i].chain;
@@ -285,7 +287,7 @@ static void look_at_certificates(struct findings *findings, const struct survey_
 /* --- addresses ----------------------------------------------------------------------------- */
 
 /* Did the address do what it should, as far as it can? */
-static bool works(const struct survey_address *address)
+static bool works(const struct server_check_address *address)
 {
 	enum check_verdict verdict = check_address(address);
 	return verdict == CHECK_VERIFIED ||
@@ -294,14 +296,14 @@ static bool works(const struct survey_address *address)
 }
 
 static void tell_failing(
-	struct findings *findings, const struct survey_host *host, int family, bool whole)
+	struct findings *findings, const struct server_check_host *host, int family, bool whole)
 {
 	const char *name = family == AF_INET ? "IPv4" : "IPv6";
 	char words[FINDING_WORDS_SIZE / 2];
 	struct text text;
 
 	for (size_t i = 0; i < host->address_count; i++) {
-		const struct survey_address *address = &host->addresses[i];
+		const struct server_check_address *address = &host->addresses[i];
 		if (address->family != family || works(address))
 			continue;
 		text_init(&text, words, sizeof words);
@@ -318,7 +320,7 @@ static void tell_failing(
 }
 
 /* What fails everywhere stands in the verdict; here is what fails in part. */
-static void look_at_families(struct findings *findings, const struct survey_host *host)
+static void look_at_families(struct findings *findings, const struct server_check_host *host)
 {
 	unsigned all[2] = {0, 0}, working[2] = {0, 0};
 
@@ -336,12 +338,12 @@ static void look_at_families(struct findings *findings, const struct survey_host
 	}
 }
 
-static void look_at_tls(struct findings *findings, const struct survey_host *host)
+static void look_at_tls(struct findings *findings, const struct server_check_host *host)
 {
 	bool told_starttls = false, told_version = false;
 
 	for (size_t i = 0; i < host->address_count; i++) {
-		const struct survey_address *address = &host->addresses[i];
+		const struct server_check_address *address = &host->addresses[i];
 		if (address->outcome == STARTTLS_NOT_OFFERED && !told_starttls) {
 			told_starttls = true;
 			add(findings, FINDING_NO_STARTTLS, host, "%s: STARTTLS is not offered: %s",
@@ -361,7 +363,7 @@ static void look_at_tls(struct findings *findings, const struct survey_host *hos
 	}
 }
 
-static void look_at_host(struct findings *findings, const struct survey_host *host)
+static void look_at_host(struct findings *findings, const struct server_check_host *host)
 {
 	look_at_deployment(findings, host);
 	look_at_families(findings, host);
@@ -371,15 +373,15 @@ static void look_at_host(struct findings *findings, const struct survey_host *ho
 	look_at_lookups(findings, host);
 }
 
-bool findings_make(struct findings *findings, const struct survey *survey)
+bool findings_make(struct findings *findings, const struct server_check *check)
 {
 	findings->count = 0;
 	findings->list = calloc(FINDINGS_MAX, sizeof *findings->list);
 	if (findings->list == NULL)
 		return false;
-	look_at_mx(findings, survey);
-	for (size_t i = 0; i < survey->host_count; i++)
-		look_at_host(findings, &survey->hosts[i]);
+	look_at_mx(findings, check);
+	for (size_t i = 0; i < check->host_count; i++)
+		look_at_host(findings, &check->hosts[i]);
 	return true;
 }
 

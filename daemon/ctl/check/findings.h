@@ -1,11 +1,12 @@
 /*
- * findings: what a survey means: does each host verify, and what will break next? Pure.
+ * findings: what the results of a check mean: does each host verify, and what will break next?
+ * Pure.
  */
 #ifndef TLSAD_CTL_CHECK_FINDINGS_H
 #define TLSAD_CTL_CHECK_FINDINGS_H
 
 #include "common/verdict/decide.h"
-#include "daemon/ctl/check/survey.h"
+#include "daemon/ctl/check/server_check.h"
 
 enum check_verdict {
 	CHECK_VERIFIED,
@@ -18,17 +19,17 @@ enum check_verdict {
 
 const char *check_verdict_name(enum check_verdict verdict);
 
-enum check_verdict check_address(const struct survey_address *address);
-enum check_verdict check_host(const struct survey_host *host);
+enum check_verdict check_address(const struct server_check_address *address);
+enum check_verdict check_host(const struct server_check_host *host);
 
 /* The answer that the daemon would give. */
-struct verdict check_decide(const struct survey *survey);
+struct verdict check_decide(const struct server_check *check);
 
 /* Of all hosts: the exit status is made of it. */
-enum check_verdict check_survey(const struct survey *survey);
+enum check_verdict check_survey(const struct server_check *check);
 
 /* What an address came to, one line. */
-void check_address_words(struct text *text, const struct survey_address *address);
+void check_address_words(struct text *text, const struct server_check_address *address);
 
 enum {
 	FINDING_WORDS_SIZE = 768,
@@ -62,7 +63,7 @@ const char *finding_kind_name(enum finding_kind kind);
 
 struct finding {
 	enum finding_kind kind;
-	const struct survey_host *host; /* NULL: the destination itself */
+	const struct server_check_host *host; /* NULL: the destination itself */
 	char words[FINDING_WORDS_SIZE];
 };
 
@@ -72,7 +73,7 @@ struct findings {
 };
 
 /* False when out of memory. */
-bool findings_make(struct findings *findings, const struct survey *survey);
+bool findings_make(struct findings *findings, const struct server_check *check);
 void findings_clear(struct findings *findings);
 
 #endif

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* As if the record stood in DNS alone. */
-static bool try_record(const struct survey_address *address, const struct tlsa_record *record,
+static bool try_record(const struct server_check_address *address, const struct tlsa_record *record,
 	struct tlsa_match_result *result)
 {
 	uint8_t rdata[3 + TLSA_DIGEST_MAX] = {
@@ -23,17 +23,18 @@ static bool try_record(const struct survey_address *address, const struct tlsa_r
 	memcpy(rdata + 3, record->data, record->data_size);
 	terms.tlsa = &tlsa;
 	terms.tlsa_count = 1;
-	return tlsa_match_chain(address->host->survey->context, &terms, address->chain, result);
+	return tlsa_match_chain(address->host->check->context, &terms, address->chain, result);
 }
 
-static bool suggest(const struct survey_address *address, int depth, struct suggestion *suggestion)
+static bool suggest(
+	const struct server_check_address *address, int depth, struct suggestion *suggestion)
 {
-	const struct survey_host *host = address->host;
+	const struct server_check_host *host = address->host;
 	const struct tlsa_parameters parameters = {
 		depth == 0 ? TLSA_DANE_EE : TLSA_DANE_TA, TLSA_PUBLIC_KEY, TLSA_SHA256};
 	const struct tlsa_owner owner = {
 		.protocol = "tcp",
-		.port = host->survey->destination.port,
+		.port = host->check->destination.port,
 		.name = host->terms.names[0],
 	};
 	struct tlsa_match_result result;
@@ -54,7 +55,7 @@ static bool suggest(const struct survey_address *address, int depth, struct sugg
 }
 
 size_t suggestion_make(
-	const struct survey_address *address, struct suggestion suggestions[SUGGESTIONS_MAX])
+	const struct server_check_address *address, struct suggestion suggestions[SUGGESTIONS_MAX])
 {
 	size_t count = 0;
 

@@ -5,7 +5,7 @@
 #ifndef TLSAD_CTL_CHECK_SUGGESTION_H
 #define TLSAD_CTL_CHECK_SUGGESTION_H
 
-#include "daemon/ctl/check/survey.h"
+#include "daemon/ctl/check/server_check.h"
 
 struct suggestion {
 	char *line; /* of a zone file */
@@ -18,7 +18,7 @@ enum { SUGGESTIONS_MAX = 8 };
 
 /* Of one address that was reached; returns how many there are. suggestion_clear() frees each. */
 size_t suggestion_make(
-	const struct survey_address *address, struct suggestion suggestions[SUGGESTIONS_MAX]);
+	const struct server_check_address *address, struct suggestion suggestions[SUGGESTIONS_MAX]);
 void suggestion_clear(struct suggestion *suggestion);
 
 #endif

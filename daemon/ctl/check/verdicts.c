@@ -20,7 +20,7 @@ const char *check_verdict_name(enum check_verdict verdict)
  * What a server did decides; what the way to it did may be another tomorrow. A server that hangs
  * up over TLS has decided: a sender with DANE has no other way in.
  */
-static enum check_verdict check_outcome(const struct survey_address *address)
+static enum check_verdict check_outcome(const struct server_check_address *address)
 {
 	switch (address->outcome) {
 	case STARTTLS_DONE:
@@ -36,7 +36,7 @@ static enum check_verdict check_outcome(const struct survey_address *address)
 	}
 }
 
-enum check_verdict check_address(const struct survey_address *address)
+enum check_verdict check_address(const struct server_check_address *address)
 {
 	switch (address->host->facts->status) {
 	case HOST_USABLE:
@@ -51,11 +51,11 @@ enum check_verdict check_address(const struct survey_address *address)
 }
 
 /* One address that does not verify is enough: some sender will use it. */
-static enum check_verdict check_addresses(const struct survey_host *host)
+static enum check_verdict check_addresses(const struct server_check_host *host)
 {
 	enum check_verdict verdict = CHECK_UNKNOWN;
 
-	if (host->survey->options.mx_only)
+	if (host->check->options.mx_only)
 		return CHECK_VERIFIED;
 	for (size_t i = 0; i < host->address_count; i++) {
 		enum check_verdict one = check_address(&host->addresses[i]);
@@ -67,7 +67,7 @@ static enum check_verdict check_addresses(const struct survey_host *host)
 	return verdict;
 }
 
-enum check_verdict check_host(const struct survey_host *host)
+enum check_verdict check_host(const struct server_check_host *host)
 {
 	switch (host->facts->status) {
 	case HOST_USABLE:
@@ -83,18 +83,18 @@ enum check_verdict check_host(const struct survey_host *host)
 	}
 }
 
-struct verdict check_decide(const struct survey *survey)
+struct verdict check_decide(const struct server_check *check)
 {
 	struct decide_facts facts = {
-		.kind = survey->destination.kind,
-		.mx_status = survey->mx.status,
-		.mx_security = survey->mx.security,
-		.mx_failure = survey->mx.failure.failure,
-		.host_count = survey->host_count,
+		.kind = check->destination.kind,
+		.mx_status = check->mx.status,
+		.mx_security = check->mx.security,
+		.mx_failure = check->mx.failure.failure,
+		.host_count = check->host_count,
 	};
 
-	for (size_t i = 0; i < survey->host_count; i++)
-		facts.hosts[i] = survey->hosts[i].facts->status;
+	for (size_t i = 0; i < check->host_count; i++)
+		facts.hosts[i] = check->hosts[i].facts->status;
 	return decide(&facts);
 }
 
@@ -102,17 +102,17 @@ struct verdict check_decide(const struct survey *survey)
  * Where DANE applies at all, a host without it does not verify either: whoever keeps senders from
  * the other hosts leads them there.
  */
-enum check_verdict check_survey(const struct survey *survey)
+enum check_verdict check_survey(const struct server_check *check)
 {
-	struct verdict decided = check_decide(survey);
+	struct verdict decided = check_decide(check);
 	bool unknown = false;
 
 	if (decided.level == VERDICT_NOTFOUND)
 		return CHECK_NO_DANE;
 	if (decided.level == VERDICT_TEMP)
 		return CHECK_UNKNOWN;
-	for (size_t i = 0; i < survey->host_count; i++) {
-		enum check_verdict verdict = check_host(&survey->hosts[i]);
+	for (size_t i = 0; i < check->host_count; i++) {
+		enum check_verdict verdict = check_host(&check->hosts[i]);
 		if (verdict == CHECK_FAILED || verdict == CHECK_NO_DANE)
 			return CHECK_FAILED;
 		unknown = unknown || verdict == CHECK_UNKNOWN;
@@ -120,7 +120,7 @@ enum check_verdict check_survey(const struct survey *survey)
 	return unknown ? CHECK_UNKNOWN : CHECK_VERIFIED;
 }
 
-static void add_done(struct text *text, const struct survey_address *address)
+static void add_done(struct text *text, const struct server_check_address *address)
 {
 	const struct host_facts *facts = address->host->facts;
 
@@ -131,7 +131,7 @@ static void add_done(struct text *text, const struct survey_address *address)
 		text_add_format(text, "; %s", address->match.reason);
 }
 
-void check_address_words(struct text *text, const struct survey_address *address)
+void check_address_words(struct text *text, const struct server_check_address *address)
 {
 	switch (address->outcome) {
 	case STARTTLS_DONE:

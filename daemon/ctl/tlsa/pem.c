@@ -87,8 +87,8 @@ static void count_block(struct contents *contents, const char *name, const char 
 		contents->others++;
 }
 
-/* Look through all blocks and go back to the beginning. */
-static bool survey(BIO *bio, struct contents *contents, char *error, size_t error_size)
+/* Count the blocks; the BIO still begins at the first. */
+static bool count_blocks(BIO *bio, struct contents *contents, char *error, size_t error_size)
 {
 	char *start = NULL, *name = NULL, *head = NULL;
 	unsigned char *data = NULL;
@@ -136,7 +136,7 @@ static BIO *open_pem(const char *file, struct contents *contents, char *error, s
 	char words[256] = "";
 	BIO *bio = read_file(file, words, sizeof words);
 
-	if (bio != NULL && survey(bio, contents, words, sizeof words))
+	if (bio != NULL && count_blocks(bio, contents, words, sizeof words))
 		return bio;
 	snprintf(error, error_size, "%.400s %s", file, words);
 	BIO_free(bio);

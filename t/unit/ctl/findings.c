@@ -1,6 +1,6 @@
 /*
  * findings: what outcomes of connections and statuses of hosts come to, by table, and what is
- * warned of: surveys built here, without a network.
+ * warned of: checks built here, without a network.
  */
 #include "daemon/ctl/check/findings.h"
 
@@ -8,13 +8,13 @@
 
 enum { NOW = 1700000000, HOSTS_MAX = 3, ADDRESSES_MAX = 4, RECORDS_MAX = 3 };
 
-/* --- a survey made of little --------------------------------------------------------------- */
+/* --- a check made by hand ---------------------------------------------------------------- */
 
 struct made {
-	struct survey survey;
-	struct survey_host hosts[HOSTS_MAX];
+	struct server_check check;
+	struct server_check_host hosts[HOSTS_MAX];
 	struct host_facts facts[HOSTS_MAX];
-	struct survey_address addresses[HOSTS_MAX][ADDRESSES_MAX];
+	struct server_check_address addresses[HOSTS_MAX][ADDRESSES_MAX];
 	struct host_tlsa tlsa[HOSTS_MAX][RECORDS_MAX];
 	enum tlsa_match matches[HOSTS_MAX][ADDRESSES_MAX][RECORDS_MAX];
 };
@@ -24,20 +24,20 @@ static struct made made;
 static void begin(enum mx_status status, enum dns_security security)
 {
 	memset(&made, 0, sizeof made);
-	made.survey.now = NOW;
-	made.survey.destination.kind = DESTINATION_DOMAIN;
-	snprintf(made.survey.destination.name, sizeof made.survey.destination.name, "example.com");
-	made.survey.mx.status = status;
-	made.survey.mx.security = security;
-	made.survey.hosts = made.hosts;
+	made.check.now = NOW;
+	made.check.destination.kind = DESTINATION_DOMAIN;
+	snprintf(made.check.destination.name, sizeof made.check.destination.name, "example.com");
+	made.check.mx.status = status;
+	made.check.mx.security = security;
+	made.check.hosts = made.hosts;
 }
 
-static struct survey_host *add_host(enum host_status status)
+static struct server_check_host *add_host(enum host_status status)
 {
-	size_t index = made.survey.host_count++;
-	struct survey_host *host = &made.hosts[index];
+	size_t index = made.check.host_count++;
+	struct server_check_host *host = &made.hosts[index];
 
-	host->survey = &made.survey;
+	host->check = &made.check;
 	host->facts = &made.facts[index];
 	host->facts->status = status;
 	host->facts->tlsa = made.tlsa[index];
@@ -46,11 +46,11 @@ static struct survey_host *add_host(enum host_status status)
 	return host;
 }
 
-static struct survey_address *add_address(struct survey_host *host, const char *text,
+static struct server_check_address *add_address(struct server_check_host *host, const char *text,
 	enum starttls_outcome outcome, enum starttls_stage stage, bool verified)
 {
 	size_t index = host->address_count++;
-	struct survey_address *address = &host->addresses[index];
+	struct server_check_address *address = &host->addresses[index];
 
 	address->host = host;
 	address->finished = true;
@@ -67,7 +67,7 @@ static struct survey_address *add_address(struct survey_host *host, const char *
 }
 
 /* A record of 32 octets, and what each address came to with it. */
-static void add_record(struct survey_host *host, uint8_t usage, enum tlsa_match match)
+static void add_record(struct server_check_host *host, uint8_t usage, enum tlsa_match match)
 {
 	static const uint8_t rdata[4][35] = {{0, 1, 1}, {1, 1, 1}, {2, 1, 1}, {3, 1, 1}};
 	size_t index = host->facts->tlsa_count++;
@@ -83,7 +83,7 @@ static void add_record(struct survey_host *host, uint8_t usage, enum tlsa_match 
 	}
 }
 
-static void add_lookup(struct survey_host *host, uint16_t type, enum dns_outcome outcome,
+static void add_lookup(struct server_check_host *host, uint16_t type, enum dns_outcome outcome,
 	uint32_t original_ttl, uint32_t expires)
 {
 	struct host_lookup_result *lookup = &host->facts->lookups[host->facts->lookup_count++];
@@ -103,7 +103,7 @@ static void expect(const char *what, const char *expected)
 	struct text text;
 
 	text_init(&text, words, sizeof words);
-	ok(findings_make(&findings, &made.survey), "%s: findings", what);
+	ok(findings_make(&findings, &made.check), "%s: findings", what);
 	for (size_t i = 0; i < findings.count; i++) {
 		text_add_format(
 			&text, "%s%s", i > 0 ? " " : "", finding_kind_name(findings.list[i].kind));
@@ -140,9 +140,9 @@ static void test_outcomes(void)
 {
 	for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
 		begin(MX_FOUND, DNS_SECURE);
-		struct survey_host *host = add_host(HOST_USABLE);
-		struct survey_address *address = add_address(host, "192.0.2.1", outcomes[i].outcome,
-			outcomes[i].stage, outcomes[i].verified);
+		struct server_check_host *host = add_host(HOST_USABLE);
+		struct server_check_address *address = add_address(host, "192.0.2.1",
+			outcomes[i].outcome, outcomes[i].stage, outcomes[i].verified);
 		is_number(check_address(address), outcomes[i].expected, "%s, %s",
 			starttls_outcome_name(outcomes[i].outcome),
 			starttls_stage_name(outcomes[i].stage));
@@ -166,7 +166,7 @@ static const struct {
 	enum dns_security security;
 	const char *hosts;
 	enum check_verdict expected;
-} surveys[] = {
+} checks[] = {
 	{MX_FOUND, DNS_SECURE, "V", CHECK_VERIFIED},
 	{MX_FOUND, DNS_SECURE, "VV", CHECK_VERIFIED},
 	{MX_FOUND, DNS_SECURE, "VF", CHECK_FAILED},
@@ -193,25 +193,25 @@ static const struct {
 
 static void add_by_letter(char letter)
 {
-	struct survey_host *host = add_host(letter == 'n'   ? HOST_NONE
-					    : letter == 'u' ? HOST_UNUSABLE
-					    : letter == 'x' ? HOST_FAILED
-					    : letter == '-' ? HOST_UNREACHABLE
-							    : HOST_USABLE);
+	struct server_check_host *host = add_host(letter == 'n'   ? HOST_NONE
+						  : letter == 'u' ? HOST_UNUSABLE
+						  : letter == 'x' ? HOST_FAILED
+						  : letter == '-' ? HOST_UNREACHABLE
+								  : HOST_USABLE);
 
 	add_address(host, "192.0.2.1", letter == 'U' ? STARTTLS_TIMED_OUT : STARTTLS_DONE,
 		STARTTLS_STAGE_DONE, letter == 'V');
 }
 
-static void test_surveys(void)
+static void test_checks(void)
 {
-	for (size_t i = 0; i < sizeof surveys / sizeof surveys[0]; i++) {
-		begin(surveys[i].status, surveys[i].security);
-		for (const char *letter = surveys[i].hosts; *letter != '\0'; letter++)
+	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+		begin(checks[i].status, checks[i].security);
+		for (const char *letter = checks[i].hosts; *letter != '\0'; letter++)
 			add_by_letter(*letter);
-		is_number(check_survey(&made.survey), surveys[i].expected, "MX %s, %s, hosts '%s'",
-			mx_status_name(surveys[i].status), dns_security_name(surveys[i].security),
-			surveys[i].hosts);
+		is_number(check_survey(&made.check), checks[i].expected, "MX %s, %s, hosts '%s'",
+			mx_status_name(checks[i].status), dns_security_name(checks[i].security),
+			checks[i].hosts);
 	}
 }
 
@@ -235,13 +235,13 @@ static void test_records(void)
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		begin(MX_FOUND, DNS_SECURE);
-		struct survey_host *host = add_host(HOST_USABLE);
+		struct server_check_host *host = add_host(HOST_USABLE);
 		add_address(host, "192.0.2.1", STARTTLS_DONE, STARTTLS_STAGE_DONE, true);
 		add_record(host, rows[i].usage, rows[i].match);
 		expect(tlsa_match_name(rows[i].match), rows[i].expected);
 	}
 	begin(MX_FOUND, DNS_SECURE);
-	struct survey_host *host = add_host(HOST_USABLE);
+	struct server_check_host *host = add_host(HOST_USABLE);
 	add_address(host, "192.0.2.1", STARTTLS_TIMED_OUT, STARTTLS_STAGE_CONNECT, false);
 	add_record(host, 3, TLSA_MATCH_ABSENT);
 	expect("nothing is said of records where nobody answered", "");
@@ -259,7 +259,7 @@ static void test_records(void)
 static void test_families(void)
 {
 	begin(MX_FOUND, DNS_SECURE);
-	struct survey_host *host = add_host(HOST_USABLE);
+	struct server_check_host *host = add_host(HOST_USABLE);
 	add_address(host, "192.0.2.1", STARTTLS_DONE, STARTTLS_STAGE_DONE, true);
 	add_address(host, "2001:db8::1", STARTTLS_NO_CONNECTION, STARTTLS_STAGE_CONNECT, false);
 	add_address(host, "2001:db8::2", STARTTLS_TIMED_OUT, STARTTLS_STAGE_CONNECT, false);
@@ -311,7 +311,7 @@ static void test_dns(void)
 	add_by_letter('V');
 	expect("insecure MX records", "mx-insecure");
 	begin(MX_FOUND, DNS_SECURE);
-	made.survey.mx.signature_expires = NOW + 86400;
+	made.check.mx.signature_expires = NOW + 86400;
 	add_by_letter('V');
 	expect("the signature of MX records", "signature-expires");
 	begin(MX_FOUND, DNS_SECURE);
@@ -328,7 +328,7 @@ static void test_dns(void)
 static void test_many(void)
 {
 	begin(MX_FOUND, DNS_SECURE);
-	struct survey_host *host = add_host(HOST_USABLE);
+	struct server_check_host *host = add_host(HOST_USABLE);
 	struct host_tlsa *records = calloc(2 * FINDINGS_MAX, sizeof *records);
 	struct findings findings;
 
@@ -337,7 +337,7 @@ static void test_many(void)
 		records[i] = host->facts->tlsa[0];
 	host->facts->tlsa = records;
 	host->facts->tlsa_count = 2 * FINDINGS_MAX;
-	ok(findings_make(&findings, &made.survey) && findings.count == FINDINGS_MAX,
+	ok(findings_make(&findings, &made.check) && findings.count == FINDINGS_MAX,
 		"there is an end to warnings");
 	findings_clear(&findings);
 	free(records);
@@ -346,7 +346,7 @@ static void test_many(void)
 int main(void)
 {
 	test_outcomes();
-	test_surveys();
+	test_checks();
 	test_records();
 	test_families();
 	test_dns();

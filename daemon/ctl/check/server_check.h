@@ -1,13 +1,13 @@
 /*
- * survey: looks a destination up as the daemon does, and goes to all of its mail servers.
+ * server_check: looks a destination up as the daemon does, and connects to all of its mail servers.
  *
- * The lookups are those of common/dane/dane, with the time of [resolver]; then every address of
- * every host is connected to at once, as far as there are descriptors, each with its own limit, and
- * all of it with three times that. What could not be had by then is told as such. What was found is
- * for findings.h to judge and for check.h to print.
+ * The lookups are those of common/dane/dane, with the timeout of [resolver]. Then all addresses of
+ * all hosts are connected to at once, as far as there are descriptors, each with its own timeout,
+ * and all together with three times that. What has no result by then is reported as timed out. What
+ * the results mean is in check_status.h and check_warnings.h; check_print.h prints them.
  */
-#ifndef TLSAD_CTL_CHECK_SURVEY_H
-#define TLSAD_CTL_CHECK_SURVEY_H
+#ifndef TLSAD_CTL_CHECK_SERVER_CHECK_H
+#define TLSAD_CTL_CHECK_SERVER_CHECK_H
 
 #include "daemon/ctl/frame/local_resolver.h"
 #include "daemon/ctl/tlsa/server_connection.h"
@@ -15,12 +15,12 @@
 
 #include <arpa/inet.h>
 
-struct survey;
-struct survey_host;
+struct server_check;
+struct server_check_host;
 
 /* One attempt: one address of one host. */
-struct survey_address {
-	struct survey_host *host;
+struct server_check_address {
+	struct server_check_host *host;
 	struct starttls *starttls; /* while it runs, and until the end */
 	bool started, finished;
 	int family;
@@ -40,18 +40,18 @@ struct survey_address {
 	struct tlsa_match_result *record_results; /* likewise */
 };
 
-struct survey_host {
-	struct survey *survey;
+struct server_check_host {
+	struct server_check *check;
 	uint16_t preference;
 	char name[DESTINATION_NAME_MAX + 1];
 	struct dane_host_lookup *lookup; /* while it runs */
 	struct host_facts *facts;
 	struct tlsa_match_terms terms; /* the names that count, RFC 7672 3.2.2, and the records */
 	size_t address_count;
-	struct survey_address *addresses;
+	struct server_check_address *addresses;
 };
 
-struct survey_options {
+struct server_check_options {
 	const char *connect; /* go there instead of where DNS says; or NULL */
 	uint32_t timeout;    /* [s] of one connection */
 	enum starttls_protocol protocol;
@@ -59,24 +59,25 @@ struct survey_options {
 	bool mx_only; /* no connections */
 };
 
-struct survey {
+struct server_check {
 	struct local_resolver *local;
 	struct destination destination;
-	struct survey_options options;
+	struct server_check_options options;
 	SSL_CTX *context;
 	struct mx_set mx; /* of a DESTINATION_DOMAIN; `hosts` is not kept */
 	struct dane_mx_lookup *mx_lookup;
 	size_t host_count, hosts_left; /* to be looked up */
-	struct survey_host *hosts;
-	size_t in_flight;
+	struct server_check_host *hosts;
+	size_t connection_count; /* under way */
 	struct event *deadline;
 	bool out_of_memory;
 	uint32_t now; /* when all was found */
 };
 
-/* False when out of memory or after a signal; that has been said. survey_clear() in both cases. */
-bool survey_run(struct survey *survey, struct local_resolver *local,
-	const struct destination *destination, const struct survey_options *options);
-void survey_clear(struct survey *survey);
+/* False when out of memory or after a signal; that has been said. server_check_clear() in both
+ * cases. */
+bool server_check_run(struct server_check *check, struct local_resolver *local,
+	const struct destination *destination, const struct server_check_options *options);
+void server_check_clear(struct server_check *check);
 
 #endif

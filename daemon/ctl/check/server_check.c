@@ -1,4 +1,4 @@
-#include "daemon/ctl/check/survey.h"
+#include "daemon/ctl/check/server_check.h"
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -12,35 +12,35 @@
 enum {
 	/* Connections at once: well below the usual limit of 1024 descriptors, which the resolver
 	 * needs as well. */
-	IN_FLIGHT_MAX = 256,
+	CONNECTIONS_MAX = 256,
 	/* Of all connections, in limits of a single one: two rounds and what is left. */
-	ROUNDS_MAX = 3,
+	TIMEOUTS_MAX = 3,
 	/* Records of one host that are held against each chain one by one. */
 	RECORDS_MATCHED_MAX = 100,
 };
 
-static void go_on(struct survey *survey);
+static void go_on(struct server_check *check);
 
-static void lose_memory(struct survey *survey)
+static void lose_memory(struct server_check *check)
 {
-	survey->out_of_memory = true;
-	local_resolver_stop(survey->local);
+	check->out_of_memory = true;
+	local_resolver_stop(check->local);
 }
 
 /* --- connections --------------------------------------------------------------------------- */
 
 static bool prepare(void *context, SSL *ssl)
 {
-	struct survey_address *address = context;
-	const struct survey_host *host = address->host;
+	struct server_check_address *address = context;
+	const struct server_check_host *host = address->host;
 
 	return host->facts->status != HOST_USABLE || tlsa_match_prepare(ssl, &host->terms);
 }
 
 /* Which record would match by itself: the handshake knows only one of them. */
-static bool match_records(struct survey_address *address)
+static bool match_records(struct server_check_address *address)
 {
-	const struct survey_host *host = address->host;
+	const struct server_check_host *host = address->host;
 	size_t count = host->terms.tlsa_count;
 
 	address->matches = calloc(count + 1, sizeof *address->matches);
@@ -50,13 +50,13 @@ static bool match_records(struct survey_address *address)
 	for (size_t i = 0; i < count; i++) {
 		address->matches[i] = TLSA_MATCH_UNKNOWN;
 		if (i < RECORDS_MATCHED_MAX && sk_X509_num(address->chain) > 0)
-			address->matches[i] = tlsa_match_record(host->survey->context, &host->terms,
+			address->matches[i] = tlsa_match_record(host->check->context, &host->terms,
 				i, address->chain, &address->record_results[i]);
 	}
 	return true;
 }
 
-static bool take_tls(struct survey_address *address, SSL *ssl)
+static bool take_tls(struct server_check_address *address, SSL *ssl)
 {
 	snprintf(address->tls_version, sizeof address->tls_version, "%s", SSL_get_version(ssl));
 	snprintf(address->cipher, sizeof address->cipher, "%s", SSL_get_cipher_name(ssl));
@@ -72,71 +72,71 @@ static bool take_tls(struct survey_address *address, SSL *ssl)
 
 static void take_result(void *context, const struct starttls_result *result)
 {
-	struct survey_address *address = context;
-	struct survey *survey = address->host->survey;
+	struct server_check_address *address = context;
+	struct server_check *check = address->host->check;
 
 	address->finished = true;
 	address->outcome = result->outcome;
 	address->stage = result->stage;
 	snprintf(address->detail, sizeof address->detail, "%s", result->detail);
-	survey->in_flight--;
+	check->connection_count--;
 	if (result->outcome == STARTTLS_DONE && !take_tls(address, result->ssl))
-		lose_memory(survey);
+		lose_memory(check);
 	else
-		go_on(survey);
+		go_on(check);
 }
 
-static void connect_to(struct survey_address *address)
+static void connect_to(struct server_check_address *address)
 {
-	struct survey_host *host = address->host;
-	struct survey *survey = host->survey;
+	struct server_check_host *host = address->host;
+	struct server_check *check = host->check;
 	struct starttls_terms terms = {
-		.base = survey->local->base,
-		.context = survey->context,
+		.base = check->local->base,
+		.context = check->context,
 		/* RFC 7672 8.1 */
 		.server_name = host->terms.names[0],
 		.helo = server_connection_helo(),
-		.protocol = survey->options.protocol,
-		.timeout = survey->options.timeout,
+		.protocol = check->options.protocol,
+		.timeout = check->options.timeout,
 		.prepare = prepare,
 	};
 
 	address->started = true;
 	ip_address_parse(
-		address->text, survey->destination.port, &terms.address, &terms.address_size);
+		address->text, check->destination.port, &terms.address, &terms.address_size);
 	address->starttls = starttls_new(&terms, take_result, address);
 	if (address->starttls == NULL)
-		lose_memory(survey);
+		lose_memory(check);
 	else
-		survey->in_flight++;
+		check->connection_count++;
 }
 
 /* Begin what there is room for; end when there is nothing left. */
-static void go_on(struct survey *survey)
+static void go_on(struct server_check *check)
 {
-	bool left = survey->mx_lookup != NULL || survey->hosts_left > 0;
+	bool left = check->mx_lookup != NULL || check->hosts_left > 0;
 
-	for (size_t i = 0; i < survey->host_count; i++) {
-		for (size_t j = 0; j < survey->hosts[i].address_count; j++) {
-			struct survey_address *address = &survey->hosts[i].addresses[j];
-			if (!address->started && survey->in_flight < IN_FLIGHT_MAX)
+	for (size_t i = 0; i < check->host_count; i++) {
+		for (size_t j = 0; j < check->hosts[i].address_count; j++) {
+			struct server_check_address *address = &check->hosts[i].addresses[j];
+			if (!address->started && check->connection_count < CONNECTIONS_MAX)
 				connect_to(address);
 			left = left || !address->finished;
 		}
 	}
 	if (!left)
-		local_resolver_stop(survey->local);
+		local_resolver_stop(check->local);
 }
 
 static void give_up(evutil_socket_t fd, short what, void *context)
 {
-	struct survey *survey = context;
+	struct server_check *check = context;
 
 	(void)fd;
 	(void)what;
-	for (size_t i = 0; i < survey->host_count; i++) {
-		for (size_t j = 0; j < survey->hosts[i].address_count; j++) {
-			struct survey_address *address = &survey->hosts[i].addresses[j];
+	for (size_t i = 0; i < check->host_count; i++) {
+		for (size_t j = 0; j < check->hosts[i].address_count; j++) {
+			struct server_check_address *address = &check->hosts[i].addresses[j];
 			if (address->finished)
 				continue;
 			starttls_free(address->starttls);
@@ -147,19 +147,19 @@ static void give_up(evutil_socket_t fd, short what, void *context)
 				"no time was left for this address");
 		}
 	}
-	local_resolver_stop(survey->local);
+	local_resolver_stop(check->local);
 }
 
 /* --- hosts --------------------------------------------------------------------------------- */
 
 /* RFC 7672 3.2.2: the names that a certificate under a trust anchor may have. */
-static void set_terms(struct survey_host *host)
+static void set_terms(struct server_check_host *host)
 {
-	const struct survey *survey = host->survey;
+	const struct server_check *check = host->check;
 	const struct host_facts *facts = host->facts;
 	struct tlsa_match_terms *terms = &host->terms;
-	bool trusted_mx = survey->destination.kind == DESTINATION_DOMAIN &&
-			  survey->mx.status == MX_FOUND && survey->mx.security == DNS_SECURE;
+	bool trusted_mx = check->destination.kind == DESTINATION_DOMAIN &&
+			  check->mx.status == MX_FOUND && check->mx.security == DNS_SECURE;
 
 	terms->tlsa = facts->tlsa;
 	terms->tlsa_count = facts->tlsa_count;
@@ -167,13 +167,13 @@ static void set_terms(struct survey_host *host)
 		facts->base_domain[0] != '\0' ? facts->base_domain : host->name;
 	if (!dns_name_equal(terms->names[0], host->name))
 		terms->names[terms->name_count++] = host->name;
-	if (trusted_mx && !dns_name_equal(survey->destination.name, host->name))
-		terms->names[terms->name_count++] = survey->destination.name;
+	if (trusted_mx && !dns_name_equal(check->destination.name, host->name))
+		terms->names[terms->name_count++] = check->destination.name;
 }
 
-static void add_address(struct survey_host *host, const char *text)
+static void add_address(struct server_check_host *host, const char *text)
 {
-	struct survey_address *address = &host->addresses[host->address_count++];
+	struct server_check_address *address = &host->addresses[host->address_count++];
 
 	address->host = host;
 	address->family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
@@ -181,9 +181,9 @@ static void add_address(struct survey_host *host, const char *text)
 }
 
 /* Where to go. To a host whose lookup failed no sender goes. */
-static bool list_addresses(struct survey_host *host)
+static bool list_addresses(struct server_check_host *host)
 {
-	const struct survey_options *options = &host->survey->options;
+	const struct server_check_options *options = &host->check->options;
 	const struct host_facts *facts = host->facts;
 	char text[INET6_ADDRSTRLEN];
 
@@ -211,117 +211,117 @@ static bool list_addresses(struct survey_host *host)
 
 static void take_facts(void *context, const struct host_facts *facts)
 {
-	struct survey_host *host = context;
-	struct survey *survey = host->survey;
-	struct timeval limit = {.tv_sec = (time_t)survey->options.timeout * ROUNDS_MAX};
+	struct server_check_host *host = context;
+	struct server_check *check = host->check;
+	struct timeval limit = {.tv_sec = (time_t)check->options.timeout * TIMEOUTS_MAX};
 
 	host->facts = host_facts_copy(facts);
 	dane_host_lookup_free(host->lookup);
 	host->lookup = NULL;
 	if (host->facts == NULL) {
-		lose_memory(survey);
+		lose_memory(check);
 		return;
 	}
 	set_terms(host);
-	if (!list_addresses(host) || evtimer_add(survey->deadline, &limit) != 0) {
-		lose_memory(survey);
+	if (!list_addresses(host) || evtimer_add(check->deadline, &limit) != 0) {
+		lose_memory(check);
 		return;
 	}
-	survey->hosts_left--;
-	go_on(survey);
+	check->hosts_left--;
+	go_on(check);
 }
 
-static bool look_up_host(
-	struct survey *survey, struct survey_host *host, const char *name, uint16_t preference)
+static bool look_up_host(struct server_check *check, struct server_check_host *host,
+	const char *name, uint16_t preference)
 {
-	struct dane_terms terms = local_resolver_terms(survey->local);
+	struct dane_terms terms = local_resolver_terms(check->local);
 
-	host->survey = survey;
+	host->check = check;
 	host->preference = preference;
 	snprintf(host->name, sizeof host->name, "%.*s", DESTINATION_NAME_MAX, name);
 	host->lookup =
-		dane_host_lookup_new(&terms, name, survey->destination.port, take_facts, host);
+		dane_host_lookup_new(&terms, name, check->destination.port, take_facts, host);
 	return host->lookup != NULL;
 }
 
-static bool look_up_hosts(struct survey *survey, size_t count, const struct mx_host *hosts)
+static bool look_up_hosts(struct server_check *check, size_t count, const struct mx_host *hosts)
 {
-	survey->hosts = calloc(count + 1, sizeof *survey->hosts);
-	if (survey->hosts == NULL)
+	check->hosts = calloc(count + 1, sizeof *check->hosts);
+	if (check->hosts == NULL)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (!look_up_host(survey, &survey->hosts[i], hosts[i].name, hosts[i].preference))
+		if (!look_up_host(check, &check->hosts[i], hosts[i].name, hosts[i].preference))
 			return false;
-		survey->host_count++;
-		survey->hosts_left++;
+		check->host_count++;
+		check->hosts_left++;
 	}
 	return true;
 }
 
 /* The destination is its own host: `[host]`, or a domain without MX (RFC 5321 5.1). */
-static bool look_up_itself(struct survey *survey)
+static bool look_up_itself(struct server_check *check)
 {
 	struct mx_host host = {.preference = 0};
 
-	memcpy(host.name, survey->destination.name, sizeof host.name);
-	return look_up_hosts(survey, 1, &host);
+	memcpy(host.name, check->destination.name, sizeof host.name);
+	return look_up_hosts(check, 1, &host);
 }
 
 static void take_mx(void *context, const struct mx_set *set)
 {
-	struct survey *survey = context;
+	struct server_check *check = context;
 	bool good = true;
 
-	survey->mx = *set;
-	survey->mx.hosts = NULL;
+	check->mx = *set;
+	check->mx.hosts = NULL;
 	if (set->status == MX_FOUND)
-		good = look_up_hosts(survey, set->host_count, set->hosts);
+		good = look_up_hosts(check, set->host_count, set->hosts);
 	else if (set->status == MX_ABSENT)
-		good = look_up_itself(survey);
-	dane_mx_lookup_free(survey->mx_lookup);
-	survey->mx_lookup = NULL;
+		good = look_up_itself(check);
+	dane_mx_lookup_free(check->mx_lookup);
+	check->mx_lookup = NULL;
 	if (good)
-		go_on(survey);
+		go_on(check);
 	else
-		lose_memory(survey);
+		lose_memory(check);
 }
 
 /* --- all of it ----------------------------------------------------------------------------- */
 
-static bool begin(struct survey *survey)
+static bool begin(struct server_check *check)
 {
-	struct dane_terms terms = local_resolver_terms(survey->local);
+	struct dane_terms terms = local_resolver_terms(check->local);
 
-	survey->context = tlsa_match_context_new();
-	survey->deadline = evtimer_new(survey->local->base, give_up, survey);
-	if (survey->context == NULL || survey->deadline == NULL)
+	check->context = tlsa_match_context_new();
+	check->deadline = evtimer_new(check->local->base, give_up, check);
+	if (check->context == NULL || check->deadline == NULL)
 		return false;
-	if (survey->destination.kind == DESTINATION_HOST)
-		return look_up_itself(survey);
-	survey->mx_lookup = dane_mx_lookup_new(&terms, survey->destination.name, take_mx, survey);
-	return survey->mx_lookup != NULL;
+	if (check->destination.kind == DESTINATION_HOST)
+		return look_up_itself(check);
+	check->mx_lookup = dane_mx_lookup_new(&terms, check->destination.name, take_mx, check);
+	return check->mx_lookup != NULL;
 }
 
-bool survey_run(struct survey *survey, struct local_resolver *local,
-	const struct destination *destination, const struct survey_options *options)
+bool server_check_run(struct server_check *check, struct local_resolver *local,
+	const struct destination *destination, const struct server_check_options *options)
 {
-	memset(survey, 0, sizeof *survey);
-	survey->local = local;
-	survey->destination = *destination;
-	survey->options = *options;
-	survey->out_of_memory = !begin(survey);
-	bool ended = !survey->out_of_memory && local_resolver_run(local);
-	if (survey->out_of_memory)
+	memset(check, 0, sizeof *check);
+	check->local = local;
+	check->destination = *destination;
+	check->options = *options;
+	check->out_of_memory = !begin(check);
+	bool ended = !check->out_of_memory && local_resolver_run(local);
+	if (check->out_of_memory)
 		log_error("out of memory");
-	survey->now = clock_wall();
-	return ended && !survey->out_of_memory;
+	check->now = clock_wall();
+	return ended && !check->out_of_memory;
 }
 
-static void clear_host(struct survey_host *host)
+static void clear_host(struct server_check_host *host)
 {
 	dane_host_lookup_free(host->lookup);
 	for (size_t i = 0; i < host->address_count; i++) {
-		struct survey_address *address = &host->addresses[i];
+		struct server_check_address *address = &host->addresses[i];
 		starttls_free(address->starttls);
 		sk_X509_pop_free(address->chain, X509_free);
 		free(address->matches);
@@ -331,13 +331,13 @@ static void clear_host(struct survey_host *host)
 	host_facts_free(host->facts);
 }
 
-void survey_clear(struct survey *survey)
+void server_check_clear(struct server_check *check)
 {
-	dane_mx_lookup_free(survey->mx_lookup);
-	for (size_t i = 0; survey->hosts != NULL && i < survey->host_count; i++)
-		clear_host(&survey->hosts[i]);
-	free(survey->hosts);
-	if (survey->deadline != NULL)
-		event_free(survey->deadline);
-	SSL_CTX_free(survey->context);
+	dane_mx_lookup_free(check->mx_lookup);
+	for (size_t i = 0; check->hosts != NULL && i < check->host_count; i++)
+		clear_host(&check->hosts[i]);
+	free(check->hosts);
+	if (check->deadline != NULL)
+		event_free(check->deadline);
+	SSL_CTX_free(check->context);
 }
