@@ -1,8 +1,9 @@
 /*
  * check: does every mail server of a destination verify, as a sender with DANE sees it? The
- * options and the order of things; the work is done by server_check.h and findings.h.
+ * options and the order of things; the work is done by server_check.h, check_status.h and
+ * check_warnings.h.
  */
-#include "daemon/ctl/check/check.h"
+#include "daemon/ctl/check/check_print.h"
 
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
@@ -79,9 +80,9 @@ static bool read_destination(
 	}
 }
 
-int check_exit_status(enum check_verdict verdict)
+static int exit_status_of(enum check_status status)
 {
-	switch (verdict) {
+	switch (status) {
 	case CHECK_VERIFIED:
 		return CTL_YES;
 	case CHECK_FAILED:
@@ -93,27 +94,20 @@ int check_exit_status(enum check_verdict verdict)
 	}
 }
 
-const char *check_label(const struct server_check *check, enum check_verdict verdict)
-{
-	if (check->options.mx_only && verdict == CHECK_VERIFIED)
-		return "usable";
-	return check_verdict_name(verdict);
-}
-
 static int report(const struct ctl *ctl, const struct server_check *check)
 {
-	struct findings findings;
+	struct check_warnings warnings;
 
-	if (!findings_make(&findings, check)) {
+	if (!check_warnings_make(&warnings, check)) {
 		log_error("out of memory");
 		return EX_TEMPFAIL;
 	}
 	if (ctl->json)
-		check_print_json(check, &findings);
+		check_print_json(check, &warnings);
 	else
-		check_print_text(check, &findings);
-	findings_clear(&findings);
-	return check_exit_status(check_survey(check));
+		check_print_text(check, &warnings);
+	check_warnings_clear(&warnings);
+	return exit_status_of(check_status_of_all(check));
 }
 
 int check_run(struct ctl *ctl, const struct command *command, int count, char **arguments)

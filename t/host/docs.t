@@ -248,7 +248,7 @@ sub check_ctl_page
 	cmp_ok(scalar(keys %members), '>', 30, 'members of JSON can be found');
 	like($page, qr/^\.(?:It )?Va (?:[^\n]* )?$_\b/m, "JSON: $_") for sort keys %members;
 	check_status($section{'JSON of status'});
-	my @warnings = read_file("$source/daemon/ctl/check/findings.c") =~ /\[FINDING_\w+\] = "([\w-]+)"/g;
+	my @warnings = read_file("$source/daemon/ctl/check/check_warnings.c") =~ /\[CHECK_WARNING_\w+\] = "([\w-]+)"/g;
 	cmp_ok(scalar(@warnings), '>', 10, 'warnings can be found');
 	like($section{Warnings}, qr/^\.It Cm (?:.* , )?\Q$_\E\b/m, "warning $_") for @warnings;
 }

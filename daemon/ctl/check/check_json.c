@@ -2,7 +2,7 @@
  * What check prints for programs. The members are listed in tlsactl(8).
  */
 #include "common/verdict/render.h"
-#include "daemon/ctl/check/check.h"
+#include "daemon/ctl/check/check_print.h"
 #include "daemon/ctl/check/suggestion.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/host_facts.h"
@@ -74,7 +74,8 @@ static void set_tls(json_t *object, const struct server_check_address *address)
 						     : json_null());
 	json_object_set_new(object, "match", match);
 	json_object_set_new(object, "publish",
-		check_address(address) == CHECK_VERIFIED ? json_array() : publish_json(address));
+		check_status_of_address(address) == CHECK_VERIFIED ? json_array()
+								   : publish_json(address));
 }
 
 static json_t *address_json(const struct server_check_address *address)
@@ -84,10 +85,10 @@ static json_t *address_json(const struct server_check_address *address)
 	json_t *object = json_object();
 
 	text_init(&text, words, sizeof words);
-	check_address_words(&text, address);
+	check_address_add_text(&text, address);
 	json_object_set_new(object, "address", json_string(address->text));
-	json_object_set_new(
-		object, "verdict", json_string(check_verdict_name(check_address(address))));
+	json_object_set_new(object, "verdict",
+		json_string(check_status_name(check_status_of_address(address))));
 	json_object_set_new(
 		object, "outcome", json_string(starttls_outcome_name(address->outcome)));
 	json_object_set_new(object, "stage", json_string(starttls_stage_name(address->stage)));
@@ -124,8 +125,8 @@ static json_t *host_json(const struct server_check_host *host)
 
 	json_object_set_new(object, "name", json_string(host->name));
 	json_object_set_new(object, "preference", json_integer(host->preference));
-	json_object_set_new(
-		object, "verdict", json_string(check_label(host->check, check_host(host))));
+	json_object_set_new(object, "verdict",
+		json_string(check_status_label(host->check, check_status_of_host(host))));
 	json_object_set_new(object, "status", json_string(host_status_name(facts->status)));
 	if (facts->status == HOST_FAILED)
 		json_object_set_new(object, "failure", failure_json(&facts->failure));
@@ -140,25 +141,25 @@ static json_t *host_json(const struct server_check_host *host)
 	return object;
 }
 
-static json_t *findings_json(const struct findings *findings)
+static json_t *warnings_json(const struct check_warnings *warnings)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < findings->count; i++) {
-		const struct finding *finding = &findings->list[i];
+	for (size_t i = 0; i < warnings->count; i++) {
+		const struct check_warning *warning = &warnings->list[i];
 		json_t *object = json_object();
-		json_object_set_new(object, "kind", json_string(finding_kind_name(finding->kind)));
+		json_object_set_new(object, "kind", json_string(check_warning_name(warning->kind)));
 		json_object_set_new(object, "host",
-			finding->host != NULL ? json_string(finding->host->name) : json_null());
-		json_object_set_new(object, "detail", json_string(finding->words));
+			warning->host != NULL ? json_string(warning->host->name) : json_null());
+		json_object_set_new(object, "detail", json_string(warning->text));
 		json_array_append_new(array, object);
 	}
 	return array;
 }
 
-void check_print_json(const struct server_check *check, const struct findings *findings)
+void check_print_json(const struct server_check *check, const struct check_warnings *warnings)
 {
-	enum check_verdict verdict = check_survey(check);
+	enum check_status status = check_status_of_all(check);
 	struct verdict decided = check_decide(check);
 	char key[DESTINATION_KEY_SIZE];
 	json_t *object = json_object(), *hosts = json_array();
@@ -166,7 +167,7 @@ void check_print_json(const struct server_check *check, const struct findings *f
 	destination_print(&check->destination, key);
 	json_object_set_new(object, "destination", json_string(key));
 	json_object_set_new(object, "port", json_integer(check->destination.port));
-	json_object_set_new(object, "verdict", json_string(check_label(check, verdict)));
+	json_object_set_new(object, "verdict", json_string(check_status_label(check, status)));
 	json_object_set_new(object, "reason", json_string(reason_name(decided.reason)));
 	json_object_set_new(object, "rule", json_string(reason_rule(decided.reason)));
 	json_object_set_new(object, "mx",
@@ -174,7 +175,7 @@ void check_print_json(const struct server_check *check, const struct findings *f
 	for (size_t i = 0; i < check->host_count; i++)
 		json_array_append_new(hosts, host_json(&check->hosts[i]));
 	json_object_set_new(object, "hosts", hosts);
-	json_object_set_new(object, "warnings", findings_json(findings));
+	json_object_set_new(object, "warnings", warnings_json(warnings));
 	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(object);

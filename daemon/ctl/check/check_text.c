@@ -1,9 +1,9 @@
 /*
- * What check prints for people: the verdict, each host with its addresses and certificates, and
+ * What check prints for people: the status, each host with its addresses and certificates, and
  * what will break next.
  */
 #include "common/verdict/render.h"
-#include "daemon/ctl/check/check.h"
+#include "daemon/ctl/check/check_print.h"
 #include "daemon/ctl/check/suggestion.h"
 #include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
@@ -23,7 +23,7 @@ enum {
 	WORDS_SIZE = 1024,
 };
 
-static const enum terminal_style styles[CHECK_VERDICT_COUNT] = {
+static const enum terminal_style styles[CHECK_STATUS_COUNT] = {
 	[CHECK_VERIFIED] = TERMINAL_GOOD,
 	[CHECK_FAILED] = TERMINAL_BAD,
 	[CHECK_UNKNOWN] = TERMINAL_WARNING,
@@ -47,7 +47,7 @@ static bool same_chain(
 	return true;
 }
 
-/* An address of the same host that was told before and showed the same. */
+/* An earlier address of the same host with the same chain. */
 static const struct server_check_address *find_same(const struct server_check_address *address)
 {
 	for (const struct server_check_address *other = address->host->addresses; other < address;
@@ -161,27 +161,27 @@ static void print_suggestions(
 static void print_address(
 	const struct terminal *terminal, const struct server_check_address *address)
 {
-	enum check_verdict verdict = check_address(address);
+	enum check_status status = check_status_of_address(address);
 	char words[WORDS_SIZE];
 	struct text text;
 
 	text_init(&text, words, sizeof words);
-	check_address_words(&text, address);
-	terminal_print_row(terminal, INDENT, styles[verdict], check_verdict_name(verdict),
-		LABEL_WIDTH, "%s: %s", address->text, words);
+	check_address_add_text(&text, address);
+	terminal_print_row(terminal, INDENT, styles[status], check_status_name(status), LABEL_WIDTH,
+		"%s: %s", address->text, words);
 	if (address->outcome != STARTTLS_DONE)
 		return;
 	print_chain(terminal, address);
 	print_match(terminal, address);
 	print_rejected(terminal, address);
-	if (verdict != CHECK_VERIFIED && find_same(address) == NULL)
+	if (status != CHECK_VERIFIED && find_same(address) == NULL)
 		print_suggestions(terminal, address);
 }
 
 static void print_host(const struct terminal *terminal, const struct server_check_host *host)
 {
 	const struct server_check *check = host->check;
-	enum check_verdict verdict = check_host(host);
+	enum check_status status = check_status_of_host(host);
 	char words[WORDS_SIZE];
 	struct text text;
 
@@ -190,7 +190,7 @@ static void print_host(const struct terminal *terminal, const struct server_chec
 	text_add(&text, host->name);
 	if (check->destination.kind == DESTINATION_DOMAIN && check->mx.status == MX_FOUND)
 		text_add_format(&text, ", preference %u", host->preference);
-	terminal_print_row(terminal, 0, styles[verdict], check_label(check, verdict),
+	terminal_print_row(terminal, 0, styles[status], check_status_label(check, status),
 		LABEL_WIDTH + INDENT, "%s", words);
 	text_init(&text, words, sizeof words);
 	host_facts_add_text(&text, host->facts);
@@ -234,33 +234,33 @@ static void print_mx(const struct terminal *terminal, const struct server_check 
 	terminal_print_row(terminal, INDENT, TERMINAL_PLAIN, "MX", LABEL_WIDTH, "%s", words);
 }
 
-static void print_findings(const struct terminal *terminal, const struct findings *findings)
+static void print_warnings(const struct terminal *terminal, const struct check_warnings *warnings)
 {
-	if (findings->count > 0)
+	if (warnings->count > 0)
 		terminal_print_blank(terminal);
-	for (size_t i = 0; i < findings->count; i++) {
-		const struct finding *finding = &findings->list[i];
+	for (size_t i = 0; i < warnings->count; i++) {
+		const struct check_warning *warning = &warnings->list[i];
 		terminal_print_row(terminal, 0, TERMINAL_WARNING, "warning", LABEL_WIDTH + INDENT,
-			"%s%s%s", finding->host != NULL ? finding->host->name : "",
-			finding->host != NULL ? ": " : "", finding->words);
+			"%s%s%s", warning->host != NULL ? warning->host->name : "",
+			warning->host != NULL ? ": " : "", warning->text);
 	}
 }
 
-void check_print_text(const struct server_check *check, const struct findings *findings)
+void check_print_text(const struct server_check *check, const struct check_warnings *warnings)
 {
-	enum check_verdict verdict = check_survey(check);
+	enum check_status status = check_status_of_all(check);
 	struct verdict decided = check_decide(check);
 	char key[DESTINATION_KEY_SIZE];
 	struct terminal terminal;
 
 	terminal_open(&terminal, stdout);
 	destination_print(&check->destination, key);
-	terminal_print_row(&terminal, 0, styles[verdict], check_label(check, verdict),
+	terminal_print_row(&terminal, 0, styles[status], check_status_label(check, status),
 		LABEL_WIDTH + INDENT, "%s", key);
 	print_mx(&terminal, check);
 	terminal_print_row(&terminal, INDENT, TERMINAL_PLAIN, "senders", LABEL_WIDTH, "%s: %s",
 		reason_name(decided.reason), reason_rule(decided.reason));
 	for (size_t i = 0; i < check->host_count; i++)
 		print_host(&terminal, &check->hosts[i]);
-	print_findings(&terminal, findings);
+	print_warnings(&terminal, warnings);
 }

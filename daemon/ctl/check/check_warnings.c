@@ -1,4 +1,4 @@
-#include "daemon/ctl/check/findings.h"
+#include "daemon/ctl/check/check_warnings.h"
 
 #include "daemon/ctl/frame/time_text.h"
 #include "daemon/ctl/tlsa/certificate.h"
@@ -15,61 +15,61 @@ enum {
 	TLSA_TTL_MAX = 24 * 60 * 60, /* [s] */
 };
 
-static const char *const kind_names[FINDING_KIND_COUNT] = {
-	[FINDING_MX_INSECURE] = "mx-insecure",
-	[FINDING_PARTIAL] = "partial",
-	[FINDING_NO_ADDRESS] = "no-address",
-	[FINDING_LOOKUP_FAILED] = "lookup-failed",
-	[FINDING_FAMILY_FAILS] = "family-fails",
-	[FINDING_ADDRESS_FAILS] = "address-fails",
-	[FINDING_NO_STARTTLS] = "no-starttls",
-	[FINDING_CERTIFICATE_EXPIRED] = "certificate-expired",
-	[FINDING_CERTIFICATE_EXPIRES] = "certificate-expires",
-	[FINDING_CERTIFICATE_EARLY] = "certificate-not-yet-valid",
-	[FINDING_SIGNATURE_EXPIRES] = "signature-expires",
-	[FINDING_RECORD_STALE] = "record-stale",
-	[FINDING_ANCHOR_NOT_SENT] = "trust-anchor-not-sent",
-	[FINDING_RECORD_UNUSABLE] = "record-unusable",
-	[FINDING_ONLY_FULL] = "only-matching-type-0",
-	[FINDING_LONG_TTL] = "ttl-over-a-day",
-	[FINDING_OLD_TLS] = "old-tls",
+static const char *const kind_names[CHECK_WARNING_COUNT] = {
+	[CHECK_WARNING_MX_INSECURE] = "mx-insecure",
+	[CHECK_WARNING_PARTIAL] = "partial",
+	[CHECK_WARNING_NO_ADDRESS] = "no-address",
+	[CHECK_WARNING_LOOKUP_FAILED] = "lookup-failed",
+	[CHECK_WARNING_FAMILY_FAILS] = "family-fails",
+	[CHECK_WARNING_ADDRESS_FAILS] = "address-fails",
+	[CHECK_WARNING_NO_STARTTLS] = "no-starttls",
+	[CHECK_WARNING_CERTIFICATE_EXPIRED] = "certificate-expired",
+	[CHECK_WARNING_CERTIFICATE_EXPIRES] = "certificate-expires",
+	[CHECK_WARNING_CERTIFICATE_EARLY] = "certificate-not-yet-valid",
+	[CHECK_WARNING_SIGNATURE_EXPIRES] = "signature-expires",
+	[CHECK_WARNING_RECORD_STALE] = "record-stale",
+	[CHECK_WARNING_TA_NOT_SENT] = "trust-anchor-not-sent",
+	[CHECK_WARNING_RECORD_UNUSABLE] = "record-unusable",
+	[CHECK_WARNING_ONLY_FULL] = "only-matching-type-0",
+	[CHECK_WARNING_LONG_TTL] = "ttl-over-a-day",
+	[CHECK_WARNING_OLD_TLS] = "old-tls",
 };
 
-const char *finding_kind_name(enum finding_kind kind)
+const char *check_warning_name(enum check_warning_kind kind)
 {
-	return kind < FINDING_KIND_COUNT ? kind_names[kind] : "unknown";
+	return kind < CHECK_WARNING_COUNT ? kind_names[kind] : "unknown";
 }
 
-static void add(struct findings *findings, enum finding_kind kind,
+static void add(struct check_warnings *warnings, enum check_warning_kind kind,
 	const struct server_check_host *host, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-static void add(struct findings *findings, enum finding_kind kind,
+static void add(struct check_warnings *warnings, enum check_warning_kind kind,
 	const struct server_check_host *host, const char *format, ...)
 {
 	va_list arguments;
 
-	if (findings->count == FINDINGS_MAX)
+	if (warnings->count == CHECK_WARNINGS_MAX)
 		return;
-	struct finding *finding = &findings->list[findings->count++];
-	finding->kind = kind;
-	finding->host = host;
+	struct check_warning *warning = &warnings->list[warnings->count++];
+	warning->kind = kind;
+	warning->host = host;
 	va_start(arguments, format);
-	vsnprintf(finding->words, sizeof finding->words, format, arguments);
+	vsnprintf(warning->text, sizeof warning->text, format, arguments);
 	va_end(arguments);
 }
 
 /* --- DNS ----------------------------------------------------------------------------------- */
 
-static void look_at_signature(struct findings *findings, const struct server_check *check,
+static void warn_of_signature(struct check_warnings *warnings, const struct server_check *check,
 	const struct server_check_host *host, const char *name, uint16_t type, uint32_t expires)
 {
 	char date[TIME_TEXT_SIZE], left[TIME_TEXT_SIZE];
 	uint32_t now = check->now;
 
-	if (expires == 0 || expires > (uint64_t)now + FINDING_SOON)
+	if (expires == 0 || expires > (uint64_t)now + CHECK_WARNING_SOON)
 		return;
-	add(findings, FINDING_SIGNATURE_EXPIRES, host,
+	add(warnings, CHECK_WARNING_SIGNATURE_EXPIRES, host,
 		"the DNSSEC signature of %s %s ends in %s (%s): if it is not renewed by then, mail "
 		"is deferred",
 		name, dns_type_name(type),
@@ -77,23 +77,24 @@ static void look_at_signature(struct findings *findings, const struct server_che
 		time_text_date(date, expires));
 }
 
-static void look_at_mx(struct findings *findings, const struct server_check *check)
+static void warn_of_mx(struct check_warnings *warnings, const struct server_check *check)
 {
 	struct verdict decided = check_decide(check);
 
 	if (check->destination.kind != DESTINATION_DOMAIN || check->mx.status != MX_FOUND)
 		return;
 	if (decided.reason == REASON_DANE_INSECURE_MX)
-		add(findings, FINDING_MX_INSECURE, NULL,
+		add(warnings, CHECK_WARNING_MX_INSECURE, NULL,
 			"the MX records are not signed: whoever forges them leads mail to hosts of "
 			"their own; sign the zone %s",
 			check->destination.name);
-	look_at_signature(findings, check, NULL, check->destination.name, DNS_TYPE_MX,
+	warn_of_signature(warnings, check, NULL, check->destination.name, DNS_TYPE_MX,
 		check->mx.signature_expires);
 }
 
-/* Most signatures of a zone end together: the first of a host's is enough to tell of. */
-static void look_at_signatures(struct findings *findings, const struct server_check_host *host)
+/* Most signatures of a zone end together: the first of a host is enough to warn of. */
+static void warn_of_signatures(
+	struct check_warnings *warnings, const struct server_check_host *host)
 {
 	const struct host_lookup_result *first = NULL;
 
@@ -104,22 +105,23 @@ static void look_at_signatures(struct findings *findings, const struct server_ch
 			first = lookup;
 	}
 	if (first != NULL)
-		look_at_signature(findings, host->check, host, first->name, first->type,
+		warn_of_signature(warnings, host->check, host, first->name, first->type,
 			first->signature_expires);
 }
 
-static void look_at_lookups(struct findings *findings, const struct server_check_host *host)
+static void warn_of_lookups(struct check_warnings *warnings, const struct server_check_host *host)
 {
 	const struct host_facts *facts = host->facts;
 
-	look_at_signatures(findings, host);
+	warn_of_signatures(warnings, host);
 	for (size_t i = 0; i < facts->lookup_count; i++) {
 		const struct host_lookup_result *lookup = &facts->lookups[i];
 		if (lookup->outcome == DNS_FAILED && facts->status != HOST_FAILED)
-			add(findings, FINDING_LOOKUP_FAILED, host, "the lookup of %s %s failed: %s",
-				lookup->name, dns_type_name(lookup->type), lookup->detail);
+			add(warnings, CHECK_WARNING_LOOKUP_FAILED, host,
+				"the lookup of %s %s failed: %s", lookup->name,
+				dns_type_name(lookup->type), lookup->detail);
 		if (lookup->type == DNS_TYPE_TLSA && lookup->original_ttl > TLSA_TTL_MAX)
-			add(findings, FINDING_LONG_TTL, host,
+			add(warnings, CHECK_WARNING_LONG_TTL, host,
 				"the TTL of the TLSA records is %u s, over a day: a key that is "
 				"lost cannot be replaced for so long",
 				lookup->original_ttl);
@@ -127,17 +129,18 @@ static void look_at_lookups(struct findings *findings, const struct server_check
 }
 
 /* Does DANE apply elsewhere, and not to this host? */
-static void look_at_deployment(struct findings *findings, const struct server_check_host *host)
+static void warn_of_deployment(
+	struct check_warnings *warnings, const struct server_check_host *host)
 {
 	enum reason reason = check_decide(host->check).reason;
 
 	if (host->facts->status == HOST_UNREACHABLE)
-		add(findings, FINDING_NO_ADDRESS, host,
+		add(warnings, CHECK_WARNING_NO_ADDRESS, host,
 			"it has no address: no sender can reach it; take it out of the MX records");
 	if (host->facts->status == HOST_NONE &&
 		(reason == REASON_DANE_PARTIAL || reason == REASON_DANE_INSECURE_MX ||
 			reason == REASON_DANE_UNUSABLE))
-		add(findings, FINDING_PARTIAL, host,
+		add(warnings, CHECK_WARNING_PARTIAL, host,
 			"other hosts have TLSA records and this one has none that count: whoever "
 			"keeps senders from the others gets the mail without DANE");
 }
@@ -159,7 +162,7 @@ static enum tlsa_match best_match(const struct server_check_host *host, size_t r
 	return best;
 }
 
-/* Where nothing matches at all, the verdict tells; and nobody should remove the last record. */
+/* If nothing matches at all, the status says so; and nobody should remove the last record. */
 static bool has_match(const struct server_check_host *host)
 {
 	for (size_t i = 0; i < host->facts->tlsa_count; i++) {
@@ -169,8 +172,8 @@ static bool has_match(const struct server_check_host *host)
 	return false;
 }
 
-static void look_at_record(
-	struct findings *findings, const struct server_check_host *host, size_t index)
+static void warn_of_record(
+	struct check_warnings *warnings, const struct server_check_host *host, size_t index)
 {
 	const struct host_tlsa *tlsa = &host->facts->tlsa[index];
 	struct tlsa_record record;
@@ -180,35 +183,36 @@ static void look_at_record(
 	const char *words = allocated != NULL ? allocated : "";
 	bool absent = best_match(host, index) == TLSA_MATCH_ABSENT;
 	if (tlsa->usability != TLSA_USABLE)
-		add(findings, FINDING_RECORD_UNUSABLE, host, "the record %s cannot be used: %s",
-			words, tlsa_usability_text(tlsa->usability));
+		add(warnings, CHECK_WARNING_RECORD_UNUSABLE, host,
+			"the record %s cannot be used: %s", words,
+			tlsa_usability_text(tlsa->usability));
 	else if (absent && record.usage == TLSA_DANE_TA)
-		add(findings, FINDING_ANCHOR_NOT_SENT, host,
+		add(warnings, CHECK_WARNING_TA_NOT_SENT, host,
 			"no certificate that the server sends is that of the record %s: it must "
 			"send its trust anchor too (RFC 7672 3.1.1), or the record is stale",
 			words);
 	else if (absent && has_match(host))
-		add(findings, FINDING_RECORD_STALE, host,
+		add(warnings, CHECK_WARNING_RECORD_STALE, host,
 			"no certificate matches the record %s: one that is to come, or what a "
 			"roll-over has left; then remove it",
 			words);
 	free(allocated);
 }
 
-static void look_at_records(struct findings *findings, const struct server_check_host *host)
+static void warn_of_records(struct check_warnings *warnings, const struct server_check_host *host)
 {
 	const struct host_facts *facts = host->facts;
 	size_t usable = 0, full = 0;
 
 	for (size_t i = 0; i < facts->tlsa_count; i++) {
-		look_at_record(findings, host, i);
+		warn_of_record(warnings, host, i);
 		if (facts->tlsa[i].usability == TLSA_USABLE) {
 			usable++;
 			full += facts->tlsa[i].rdata[2] == TLSA_FULL;
 		}
 	}
 	if (usable > 0 && usable == full)
-		add(findings, FINDING_ONLY_FULL, host,
+		add(warnings, CHECK_WARNING_ONLY_FULL, host,
 			"all records hold whole certificates or keys (matching type 0): large "
 			"answers, which do not get through everywhere; publish SHA-256 digests");
 }
@@ -248,8 +252,8 @@ static const char *date_words(const struct server_check_host *host)
 	return ended ? "senders with DANE pass over it (usage 3), others may not" : "renew it";
 }
 
-static void look_at_certificate(
-	struct findings *findings, const struct server_check_host *host, const X509 *certificate)
+static void warn_of_certificate(struct check_warnings *warnings,
+	const struct server_check_host *host, const X509 *certificate)
 {
 	char subject[CERTIFICATE_NAME_SIZE], date[TIME_TEXT_SIZE], left[TIME_TEXT_SIZE];
 	int64_t now = host->check->now, ends = certificate_not_after(certificate);
@@ -260,26 +264,27 @@ static void look_at_certificate(
 	certificate_subject(&text, certificate);
 	time_text_date(date, begins > now ? begins : ends);
 	if (begins > now)
-		add(findings, FINDING_CERTIFICATE_EARLY, host,
+		add(warnings, CHECK_WARNING_CERTIFICATE_EARLY, host,
 			"the certificate %.300s is not valid before %s: %s", subject, date,
 			date_words(host));
 	else if (ends <= now)
-		add(findings, FINDING_CERTIFICATE_EXPIRED, host,
+		add(warnings, CHECK_WARNING_CERTIFICATE_EXPIRED, host,
 			"the certificate %.300s has expired on %s: %s", subject, date,
 			date_words(host));
-	else if (ends <= now + FINDING_SOON)
-		add(findings, FINDING_CERTIFICATE_EXPIRES, host,
+	else if (ends <= now + CHECK_WARNING_SOON)
+		add(warnings, CHECK_WARNING_CERTIFICATE_EXPIRES, host,
 			"the certificate %.300s expires in %s (%s): %s", subject,
 			time_text_duration(left, ends - now), date, date_words(host));
 }
 
-static void look_at_certificates(struct findings *findings, const struct server_check_host *host)
+static void warn_of_certificates(
+	struct check_warnings *warnings, const struct server_check_host *host)
 {
 	for (size_t i = 0; i < host->address_count; i++) {
 		STACK_OF(X509) *chain = host->addresses[i].chain;
 		for (int depth = 0; depth < sk_X509_num(chain); depth++) {
 			if (!is_known(host, i, depth))
-				look_at_certificate(findings, host, sk_X509_value(chain, depth));
+				warn_of_certificate(warnings, host, sk_X509_value(chain, depth));
 		}
 	}
 }
@@ -289,17 +294,17 @@ static void look_at_certificates(struct findings *findings, const struct server_
 /* Did the address do what it should, as far as it can? */
 static bool works(const struct server_check_address *address)
 {
-	enum check_verdict verdict = check_address(address);
-	return verdict == CHECK_VERIFIED ||
-	       (verdict != CHECK_UNKNOWN && address->outcome == STARTTLS_DONE &&
+	enum check_status status = check_status_of_address(address);
+	return status == CHECK_VERIFIED ||
+	       (status != CHECK_UNKNOWN && address->outcome == STARTTLS_DONE &&
 		       address->host->facts->status != HOST_USABLE);
 }
 
-static void tell_failing(
-	struct findings *findings, const struct server_check_host *host, int family, bool whole)
+static void warn_of_failing(struct check_warnings *warnings, const struct server_check_host *host,
+	int family, bool whole)
 {
 	const char *name = family == AF_INET ? "IPv4" : "IPv6";
-	char words[FINDING_WORDS_SIZE / 2];
+	char words[CHECK_WARNING_TEXT_SIZE / 2];
 	struct text text;
 
 	for (size_t i = 0; i < host->address_count; i++) {
@@ -307,20 +312,21 @@ static void tell_failing(
 		if (address->family != family || works(address))
 			continue;
 		text_init(&text, words, sizeof words);
-		check_address_words(&text, address);
+		check_address_add_text(&text, address);
 		if (!whole) {
-			add(findings, FINDING_ADDRESS_FAILS, host, "%s: %s", address->text, words);
+			add(warnings, CHECK_WARNING_ADDRESS_FAILS, host, "%s: %s", address->text,
+				words);
 			continue;
 		}
-		add(findings, FINDING_FAMILY_FAILS, host,
+		add(warnings, CHECK_WARNING_FAMILY_FAILS, host,
 			"over %s it fails (%s: %s), over %s it works: senders try both", name,
 			address->text, words, family == AF_INET ? "IPv6" : "IPv4");
 		return;
 	}
 }
 
-/* What fails everywhere stands in the verdict; here is what fails in part. */
-static void look_at_families(struct findings *findings, const struct server_check_host *host)
+/* What fails everywhere is in the status; here is what fails in part. */
+static void warn_of_families(struct check_warnings *warnings, const struct server_check_host *host)
 {
 	unsigned all[2] = {0, 0}, working[2] = {0, 0};
 
@@ -333,12 +339,12 @@ static void look_at_families(struct findings *findings, const struct server_chec
 		return;
 	for (int family = 0; family < 2; family++) {
 		if (all[family] > 0)
-			tell_failing(findings, host, family == 1 ? AF_INET6 : AF_INET,
+			warn_of_failing(warnings, host, family == 1 ? AF_INET6 : AF_INET,
 				working[family] == 0);
 	}
 }
 
-static void look_at_tls(struct findings *findings, const struct server_check_host *host)
+static void warn_of_tls(struct check_warnings *warnings, const struct server_check_host *host)
 {
 	bool told_starttls = false, told_version = false;
 
@@ -346,8 +352,8 @@ static void look_at_tls(struct findings *findings, const struct server_check_hos
 		const struct server_check_address *address = &host->addresses[i];
 		if (address->outcome == STARTTLS_NOT_OFFERED && !told_starttls) {
 			told_starttls = true;
-			add(findings, FINDING_NO_STARTTLS, host, "%s: STARTTLS is not offered: %s",
-				address->text,
+			add(warnings, CHECK_WARNING_NO_STARTTLS, host,
+				"%s: STARTTLS is not offered: %s", address->text,
 				host->facts->status == HOST_NONE
 					? "mail goes there in the clear"
 					: "with its TLSA records senders do not deliver there");
@@ -355,7 +361,7 @@ static void look_at_tls(struct findings *findings, const struct server_check_hos
 		if (address->outcome == STARTTLS_DONE && address->tls_number < TLS1_2_VERSION &&
 			!told_version) {
 			told_version = true;
-			add(findings, FINDING_OLD_TLS, host,
+			add(warnings, CHECK_WARNING_OLD_TLS, host,
 				"%s: %s is deprecated (RFC 8996), and more and more senders refuse "
 				"it",
 				address->text, address->tls_version);
@@ -363,31 +369,31 @@ static void look_at_tls(struct findings *findings, const struct server_check_hos
 	}
 }
 
-static void look_at_host(struct findings *findings, const struct server_check_host *host)
+static void warn_of_host(struct check_warnings *warnings, const struct server_check_host *host)
 {
-	look_at_deployment(findings, host);
-	look_at_families(findings, host);
-	look_at_tls(findings, host);
-	look_at_certificates(findings, host);
-	look_at_records(findings, host);
-	look_at_lookups(findings, host);
+	warn_of_deployment(warnings, host);
+	warn_of_families(warnings, host);
+	warn_of_tls(warnings, host);
+	warn_of_certificates(warnings, host);
+	warn_of_records(warnings, host);
+	warn_of_lookups(warnings, host);
 }
 
-bool findings_make(struct findings *findings, const struct server_check *check)
+bool check_warnings_make(struct check_warnings *warnings, const struct server_check *check)
 {
-	findings->count = 0;
-	findings->list = calloc(FINDINGS_MAX, sizeof *findings->list);
-	if (findings->list == NULL)
+	warnings->count = 0;
+	warnings->list = calloc(CHECK_WARNINGS_MAX, sizeof *warnings->list);
+	if (warnings->list == NULL)
 		return false;
-	look_at_mx(findings, check);
+	warn_of_mx(warnings, check);
 	for (size_t i = 0; i < check->host_count; i++)
-		look_at_host(findings, &check->hosts[i]);
+		warn_of_host(warnings, &check->hosts[i]);
 	return true;
 }
 
-void findings_clear(struct findings *findings)
+void check_warnings_clear(struct check_warnings *warnings)
 {
-	free(findings->list);
-	findings->list = NULL;
-	findings->count = 0;
+	free(warnings->list);
+	warnings->list = NULL;
+	warnings->count = 0;
 }

@@ -1,9 +1,6 @@
-/*
- * Verdicts of findings.h: from the outcomes of connections to those of hosts and of all.
- */
-#include "daemon/ctl/check/findings.h"
+#include "daemon/ctl/check/check_status.h"
 
-static const char *const verdict_names[CHECK_VERDICT_COUNT] = {
+static const char *const status_names[CHECK_STATUS_COUNT] = {
 	[CHECK_VERIFIED] = "verified",
 	[CHECK_FAILED] = "failed",
 	[CHECK_UNKNOWN] = "unknown",
@@ -11,16 +8,16 @@ static const char *const verdict_names[CHECK_VERDICT_COUNT] = {
 	[CHECK_PASSED_OVER] = "passed-over",
 };
 
-const char *check_verdict_name(enum check_verdict verdict)
+const char *check_status_name(enum check_status status)
 {
-	return verdict < CHECK_VERDICT_COUNT ? verdict_names[verdict] : "unknown";
+	return status < CHECK_STATUS_COUNT ? status_names[status] : "unknown";
 }
 
 /*
- * What a server did decides; what the way to it did may be another tomorrow. A server that hangs
- * up over TLS has decided: a sender with DANE has no other way in.
+ * What the server did counts; what the network did may be different tomorrow. A server that hangs
+ * up in the TLS handshake has failed: a sender with DANE has no other way to deliver.
  */
-static enum check_verdict check_outcome(const struct server_check_address *address)
+static enum check_status status_of_outcome(const struct server_check_address *address)
 {
 	switch (address->outcome) {
 	case STARTTLS_DONE:
@@ -36,11 +33,18 @@ static enum check_verdict check_outcome(const struct server_check_address *addre
 	}
 }
 
-enum check_verdict check_address(const struct server_check_address *address)
+const char *check_status_label(const struct server_check *check, enum check_status status)
+{
+	if (check->options.mx_only && status == CHECK_VERIFIED)
+		return "usable";
+	return check_status_name(status);
+}
+
+enum check_status check_status_of_address(const struct server_check_address *address)
 {
 	switch (address->host->facts->status) {
 	case HOST_USABLE:
-		return check_outcome(address);
+		return status_of_outcome(address);
 	case HOST_UNUSABLE:
 		return CHECK_FAILED;
 	case HOST_NONE:
@@ -51,27 +55,27 @@ enum check_verdict check_address(const struct server_check_address *address)
 }
 
 /* One address that does not verify is enough: some sender will use it. */
-static enum check_verdict check_addresses(const struct server_check_host *host)
+static enum check_status status_of_addresses(const struct server_check_host *host)
 {
-	enum check_verdict verdict = CHECK_UNKNOWN;
+	enum check_status status = CHECK_UNKNOWN;
 
 	if (host->check->options.mx_only)
 		return CHECK_VERIFIED;
 	for (size_t i = 0; i < host->address_count; i++) {
-		enum check_verdict one = check_address(&host->addresses[i]);
+		enum check_status one = check_status_of_address(&host->addresses[i]);
 		if (one == CHECK_FAILED)
 			return CHECK_FAILED;
 		if (one == CHECK_VERIFIED)
-			verdict = CHECK_VERIFIED;
+			status = CHECK_VERIFIED;
 	}
-	return verdict;
+	return status;
 }
 
-enum check_verdict check_host(const struct server_check_host *host)
+enum check_status check_status_of_host(const struct server_check_host *host)
 {
 	switch (host->facts->status) {
 	case HOST_USABLE:
-		return check_addresses(host);
+		return status_of_addresses(host);
 	case HOST_UNUSABLE:
 		return CHECK_FAILED;
 	case HOST_NONE:
@@ -102,7 +106,7 @@ struct verdict check_decide(const struct server_check *check)
  * Where DANE applies at all, a host without it does not verify either: whoever keeps senders from
  * the other hosts leads them there.
  */
-enum check_verdict check_survey(const struct server_check *check)
+enum check_status check_status_of_all(const struct server_check *check)
 {
 	struct verdict decided = check_decide(check);
 	bool unknown = false;
@@ -112,10 +116,10 @@ enum check_verdict check_survey(const struct server_check *check)
 	if (decided.level == VERDICT_TEMP)
 		return CHECK_UNKNOWN;
 	for (size_t i = 0; i < check->host_count; i++) {
-		enum check_verdict verdict = check_host(&check->hosts[i]);
-		if (verdict == CHECK_FAILED || verdict == CHECK_NO_DANE)
+		enum check_status status = check_status_of_host(&check->hosts[i]);
+		if (status == CHECK_FAILED || status == CHECK_NO_DANE)
 			return CHECK_FAILED;
-		unknown = unknown || verdict == CHECK_UNKNOWN;
+		unknown = unknown || status == CHECK_UNKNOWN;
 	}
 	return unknown ? CHECK_UNKNOWN : CHECK_VERIFIED;
 }
@@ -131,7 +135,7 @@ static void add_done(struct text *text, const struct server_check_address *addre
 		text_add_format(text, "; %s", address->match.reason);
 }
 
-void check_address_words(struct text *text, const struct server_check_address *address)
+void check_address_add_text(struct text *text, const struct server_check_address *address)
 {
 	switch (address->outcome) {
 	case STARTTLS_DONE:

@@ -1,8 +1,8 @@
 /*
- * findings: what outcomes of connections and statuses of hosts come to, by table, and what is
+ * check: what outcomes of connections and statuses of hosts come to, by table, and what is
  * warned of: checks built here, without a network.
  */
-#include "daemon/ctl/check/findings.h"
+#include "daemon/ctl/check/check_warnings.h"
 
 #include "t/unit/tap.h"
 
@@ -98,27 +98,27 @@ static void add_lookup(struct server_check_host *host, uint16_t type, enum dns_o
 
 static void expect(const char *what, const char *expected)
 {
-	struct findings findings;
+	struct check_warnings warnings;
 	char words[1024];
 	struct text text;
 
 	text_init(&text, words, sizeof words);
-	ok(findings_make(&findings, &made.check), "%s: findings", what);
-	for (size_t i = 0; i < findings.count; i++) {
+	ok(check_warnings_make(&warnings, &made.check), "%s: warnings", what);
+	for (size_t i = 0; i < warnings.count; i++) {
 		text_add_format(
-			&text, "%s%s", i > 0 ? " " : "", finding_kind_name(findings.list[i].kind));
+			&text, "%s%s", i > 0 ? " " : "", check_warning_name(warnings.list[i].kind));
 	}
 	is_string(words, expected, "%s", what);
-	findings_clear(&findings);
+	check_warnings_clear(&warnings);
 }
 
-/* --- verdicts ------------------------------------------------------------------------------ */
+/* --- status -------------------------------------------------------------------------------- */
 
 static const struct {
 	enum starttls_outcome outcome;
 	enum starttls_stage stage;
 	bool verified;
-	enum check_verdict expected;
+	enum check_status expected;
 } outcomes[] = {
 	{STARTTLS_DONE, STARTTLS_STAGE_DONE, true, CHECK_VERIFIED},
 	{STARTTLS_DONE, STARTTLS_STAGE_DONE, false, CHECK_FAILED},
@@ -143,19 +143,20 @@ static void test_outcomes(void)
 		struct server_check_host *host = add_host(HOST_USABLE);
 		struct server_check_address *address = add_address(host, "192.0.2.1",
 			outcomes[i].outcome, outcomes[i].stage, outcomes[i].verified);
-		is_number(check_address(address), outcomes[i].expected, "%s, %s",
+		is_number(check_status_of_address(address), outcomes[i].expected, "%s, %s",
 			starttls_outcome_name(outcomes[i].outcome),
 			starttls_stage_name(outcomes[i].stage));
-		is_number(check_host(host), outcomes[i].expected, "and the host with it");
+		is_number(check_status_of_host(host), outcomes[i].expected, "and the host with it");
 		/* Beside one that verifies, only what the server decided counts. */
 		add_address(host, "192.0.2.2", STARTTLS_DONE, STARTTLS_STAGE_DONE, true);
-		is_number(check_host(host),
+		is_number(check_status_of_host(host),
 			outcomes[i].expected == CHECK_FAILED ? CHECK_FAILED : CHECK_VERIFIED,
 			"beside an address that verifies");
 		host->facts->status = HOST_UNUSABLE;
-		is_number(check_address(address), CHECK_FAILED, "without a usable record");
+		is_number(
+			check_status_of_address(address), CHECK_FAILED, "without a usable record");
 		host->facts->status = HOST_NONE;
-		is_number(check_address(address), CHECK_NO_DANE, "without DANE");
+		is_number(check_status_of_address(address), CHECK_NO_DANE, "without DANE");
 	}
 }
 
@@ -165,7 +166,7 @@ static const struct {
 	enum mx_status status;
 	enum dns_security security;
 	const char *hosts;
-	enum check_verdict expected;
+	enum check_status expected;
 } checks[] = {
 	{MX_FOUND, DNS_SECURE, "V", CHECK_VERIFIED},
 	{MX_FOUND, DNS_SECURE, "VV", CHECK_VERIFIED},
@@ -209,9 +210,9 @@ static void test_checks(void)
 		begin(checks[i].status, checks[i].security);
 		for (const char *letter = checks[i].hosts; *letter != '\0'; letter++)
 			add_by_letter(*letter);
-		is_number(check_survey(&made.check), checks[i].expected, "MX %s, %s, hosts '%s'",
-			mx_status_name(checks[i].status), dns_security_name(checks[i].security),
-			checks[i].hosts);
+		is_number(check_status_of_all(&made.check), checks[i].expected,
+			"MX %s, %s, hosts '%s'", mx_status_name(checks[i].status),
+			dns_security_name(checks[i].security), checks[i].hosts);
 	}
 }
 
@@ -270,7 +271,7 @@ static void test_families(void)
 	host = add_host(HOST_USABLE);
 	add_address(host, "192.0.2.1", STARTTLS_NO_CONNECTION, STARTTLS_STAGE_CONNECT, false);
 	add_address(host, "2001:db8::1", STARTTLS_NO_CONNECTION, STARTTLS_STAGE_CONNECT, false);
-	expect("what fails altogether is the verdict's", "");
+	expect("what fails altogether is in the status", "");
 	begin(MX_FOUND, DNS_SECURE);
 	host = add_host(HOST_USABLE);
 	add_address(host, "192.0.2.1", STARTTLS_NOT_OFFERED, STARTTLS_STAGE_EHLO, false);
@@ -329,17 +330,17 @@ static void test_many(void)
 {
 	begin(MX_FOUND, DNS_SECURE);
 	struct server_check_host *host = add_host(HOST_USABLE);
-	struct host_tlsa *records = calloc(2 * FINDINGS_MAX, sizeof *records);
-	struct findings findings;
+	struct host_tlsa *records = calloc(2 * CHECK_WARNINGS_MAX, sizeof *records);
+	struct check_warnings warnings;
 
 	add_record(host, 1, TLSA_MATCH_UNUSABLE);
-	for (size_t i = 0; i < 2 * FINDINGS_MAX; i++)
+	for (size_t i = 0; i < 2 * CHECK_WARNINGS_MAX; i++)
 		records[i] = host->facts->tlsa[0];
 	host->facts->tlsa = records;
-	host->facts->tlsa_count = 2 * FINDINGS_MAX;
-	ok(findings_make(&findings, &made.check) && findings.count == FINDINGS_MAX,
+	host->facts->tlsa_count = 2 * CHECK_WARNINGS_MAX;
+	ok(check_warnings_make(&warnings, &made.check) && warnings.count == CHECK_WARNINGS_MAX,
 		"there is an end to warnings");
-	findings_clear(&findings);
+	check_warnings_clear(&warnings);
 	free(records);
 }
 
