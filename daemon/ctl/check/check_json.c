@@ -3,7 +3,7 @@
  */
 #include "common/verdict/render.h"
 #include "daemon/ctl/check/check_print.h"
-#include "daemon/ctl/check/suggestion.h"
+#include "daemon/ctl/check/suggested_record.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/host_facts.h"
 
@@ -40,19 +40,19 @@ static json_t *mx_json(const struct server_check *check)
 
 static json_t *publish_json(const struct server_check_address *address)
 {
-	struct suggestion suggestions[SUGGESTIONS_MAX];
-	size_t count = suggestion_make(address, suggestions);
+	struct suggested_record records[SUGGESTED_RECORDS_MAX];
+	size_t count = suggested_records_make(address, records);
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < count; i++) {
 		json_t *object = json_object();
-		json_object_set_new(object, "line", json_string(suggestions[i].line));
-		json_object_set_new(object, "depth", json_integer(suggestions[i].depth));
-		json_object_set_new(object, "verifies", json_boolean(suggestions[i].verifies));
-		if (!suggestions[i].verifies)
-			json_object_set_new(object, "why", json_string(suggestions[i].reason));
+		json_object_set_new(object, "line", json_string(records[i].line));
+		json_object_set_new(object, "depth", json_integer(records[i].depth));
+		json_object_set_new(object, "verifies", json_boolean(records[i].verifies));
+		if (!records[i].verifies)
+			json_object_set_new(object, "why", json_string(records[i].reason));
 		json_array_append_new(array, object);
-		suggestion_clear(&suggestions[i]);
+		suggested_record_clear(&records[i]);
 	}
 	return array;
 }

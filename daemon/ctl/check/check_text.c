@@ -4,7 +4,7 @@
  */
 #include "common/verdict/render.h"
 #include "daemon/ctl/check/check_print.h"
-#include "daemon/ctl/check/suggestion.h"
+#include "daemon/ctl/check/suggested_record.h"
 #include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
 #include "daemon/ctl/tlsa/certificate.h"
@@ -131,28 +131,28 @@ static void print_rejected(
 	}
 }
 
-static void print_suggestions(
+static void print_suggested_records(
 	const struct terminal *terminal, const struct server_check_address *address)
 {
-	struct suggestion suggestions[SUGGESTIONS_MAX];
-	size_t count = suggestion_make(address, suggestions);
-	bool told = false;
+	struct suggested_record records[SUGGESTED_RECORDS_MAX];
+	size_t count = suggested_records_make(address, records);
+	bool has_label = false;
 
 	for (size_t i = 0; i < count; i++) {
-		if (suggestions[i].verifies && !told) {
+		if (records[i].verifies && !has_label) {
 			terminal_print_row(terminal, DEEP, TERMINAL_STRONG, "publish",
 				LABEL_WIDTH - INDENT, "one of these records would match:");
-			told = true;
+			has_label = true;
 		}
-		if (suggestions[i].verifies)
-			terminal_print_line(terminal, DEEP + INDENT, suggestions[i].line);
+		if (records[i].verifies)
+			terminal_print_line(terminal, DEEP + INDENT, records[i].line);
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (!suggestions[i].verifies)
+		if (!records[i].verifies)
 			terminal_print_row(terminal, DEEP, TERMINAL_FAINT, "but not",
-				LABEL_WIDTH - INDENT, "one of cert %d: %s", suggestions[i].depth,
-				suggestions[i].reason);
-		suggestion_clear(&suggestions[i]);
+				LABEL_WIDTH - INDENT, "one of cert %d: %s", records[i].depth,
+				records[i].reason);
+		suggested_record_clear(&records[i]);
 	}
 }
 
@@ -175,7 +175,7 @@ static void print_address(
 	print_match(terminal, address);
 	print_rejected(terminal, address);
 	if (status != CHECK_VERIFIED && find_same(address) == NULL)
-		print_suggestions(terminal, address);
+		print_suggested_records(terminal, address);
 }
 
 static void print_host(const struct terminal *terminal, const struct server_check_host *host)

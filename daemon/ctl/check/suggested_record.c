@@ -1,4 +1,4 @@
-#include "daemon/ctl/check/suggestion.h"
+#include "daemon/ctl/check/suggested_record.h"
 
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/tlsa_record.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As if the record stood in DNS alone. */
+/* As if DNS had this record alone. */
 static bool try_record(const struct server_check_address *address, const struct tlsa_record *record,
 	struct tlsa_match_result *result)
 {
@@ -27,7 +27,7 @@ static bool try_record(const struct server_check_address *address, const struct 
 }
 
 static bool suggest(
-	const struct server_check_address *address, int depth, struct suggestion *suggestion)
+	const struct server_check_address *address, int depth, struct suggested_record *suggested)
 {
 	const struct server_check_host *host = address->host;
 	const struct tlsa_parameters parameters = {
@@ -40,37 +40,37 @@ static bool suggest(
 	struct tlsa_match_result result;
 	struct tlsa_record record;
 
-	memset(suggestion, 0, sizeof *suggestion);
+	memset(suggested, 0, sizeof *suggested);
 	if (!tlsa_record_from_certificate(
 		    parameters, sk_X509_value(address->chain, depth), &record))
 		return false;
 	if (try_record(address, &record, &result)) {
-		suggestion->depth = depth;
-		suggestion->verifies = result.verified;
-		snprintf(suggestion->reason, sizeof suggestion->reason, "%s", result.reason);
-		suggestion->line = tlsa_record_zone_line(&owner, TLSA_NO_TTL, false, &record);
+		suggested->depth = depth;
+		suggested->verifies = result.verified;
+		snprintf(suggested->reason, sizeof suggested->reason, "%s", result.reason);
+		suggested->line = tlsa_record_zone_line(&owner, TLSA_NO_TTL, false, &record);
 	}
 	tlsa_record_clear(&record);
-	return suggestion->line != NULL;
+	return suggested->line != NULL;
 }
 
-size_t suggestion_make(
-	const struct server_check_address *address, struct suggestion suggestions[SUGGESTIONS_MAX])
+size_t suggested_records_make(const struct server_check_address *address,
+	struct suggested_record records[SUGGESTED_RECORDS_MAX])
 {
 	size_t count = 0;
 
-	for (int depth = 0; depth < sk_X509_num(address->chain) && count < SUGGESTIONS_MAX;
+	for (int depth = 0; depth < sk_X509_num(address->chain) && count < SUGGESTED_RECORDS_MAX;
 		depth++) {
-		/* What may not issue is nobody's trust anchor. */
+		/* Only a certificate that may issue others is a trust anchor. */
 		if (depth > 0 && !certificate_is_authority(sk_X509_value(address->chain, depth)))
 			continue;
-		count += suggest(address, depth, &suggestions[count]);
+		count += suggest(address, depth, &records[count]);
 	}
 	return count;
 }
 
-void suggestion_clear(struct suggestion *suggestion)
+void suggested_record_clear(struct suggested_record *suggested)
 {
-	free(suggestion->line);
-	suggestion->line = NULL;
+	free(suggested->line);
+	suggested->line = NULL;
 }
