@@ -22,9 +22,9 @@ struct options {
 };
 
 /* Configurations of Postfix that could be read. */
-struct mails {
+struct postconfs {
 	size_t count;
-	struct mail list[ARGUMENT_LIST_MAX];
+	struct postconf list[ARGUMENT_LIST_MAX];
 };
 
 static int read_options(struct ctl *ctl, const struct command *command, int count, char **arguments,
@@ -69,17 +69,18 @@ static void examine_daemon(struct doctor *doctor, const struct ctl *ctl)
 	program_clear(&result);
 }
 
-static void read_mails(struct mails *mails, struct doctor *doctor, const struct options *options)
+static void read_postconfs(
+	struct postconfs *postconfs, struct doctor *doctor, const struct options *options)
 {
 	size_t wanted = options->postfix.count > 0 ? options->postfix.count : 1;
 
 	for (size_t i = 0; i < wanted; i++) {
-		struct mail *mail = &mails->list[mails->count];
-		if (mail_read(mail, doctor,
+		struct postconf *postconf = &postconfs->list[postconfs->count];
+		if (postconf_read(postconf, doctor,
 			    options->postfix.count > 0 ? options->postfix.values[i] : ""))
-			mails->count++;
+			postconfs->count++;
 		else
-			mail_clear(mail);
+			postconf_clear(postconf);
 	}
 }
 
@@ -95,7 +96,8 @@ static void open_resolver(struct local_resolver *local, struct doctor *doctor)
 }
 
 /* False after a signal. */
-static bool examine(struct local_resolver *local, struct doctor *doctor, struct mails *mails)
+static bool examine(
+	struct local_resolver *local, struct doctor *doctor, struct postconfs *postconfs)
 {
 	struct doctor_dns *dns = malloc(sizeof *dns);
 
@@ -103,16 +105,16 @@ static bool examine(struct local_resolver *local, struct doctor *doctor, struct 
 		return false;
 	open_resolver(local, doctor);
 	doctor_dns_prepare(dns, local->conf);
-	for (size_t i = 0; i < mails->count; i++)
-		doctor_postfix_prepare(dns, &mails->list[i]);
+	for (size_t i = 0; i < postconfs->count; i++)
+		doctor_postfix_prepare(dns, &postconfs->list[i]);
 	if (local->resolver.anchors != NULL)
 		doctor_examine_anchors(doctor, local->resolver.anchors);
 	bool ended = doctor_dns_run(dns, local);
 	if (ended) {
 		doctor_examine_dns(doctor, dns);
 		doctor_examine_sockets(doctor);
-		for (size_t i = 0; i < mails->count; i++)
-			doctor_examine_postfix(doctor, &mails->list[i], dns);
+		for (size_t i = 0; i < postconfs->count; i++)
+			doctor_examine_postfix(doctor, &postconfs->list[i], dns);
 	}
 	doctor_dns_clear(dns);
 	free(dns);
@@ -140,11 +142,11 @@ static int report(const struct ctl *ctl, struct doctor *doctor, bool all)
 static int run(struct ctl *ctl, struct local_resolver *local, const struct options *options)
 {
 	struct doctor doctor = {.conf = NULL};
-	struct mails *mails = calloc(1, sizeof *mails);
+	struct postconfs *postconfs = calloc(1, sizeof *postconfs);
 	char error[ERROR_SIZE];
 	int status = CTL_NO;
 
-	if (mails == NULL) {
+	if (postconfs == NULL) {
 		log_error("out of memory");
 		return CTL_NO;
 	}
@@ -158,13 +160,13 @@ static int run(struct ctl *ctl, struct local_resolver *local, const struct optio
 	} else {
 		doctor.conf = local->conf;
 		examine_daemon(&doctor, ctl);
-		read_mails(mails, &doctor, options);
-		if (examine(local, &doctor, mails))
+		read_postconfs(postconfs, &doctor, options);
+		if (examine(local, &doctor, postconfs))
 			status = report(ctl, &doctor, options->all);
 	}
-	for (size_t i = 0; i < mails->count; i++)
-		mail_clear(&mails->list[i]);
-	free(mails);
+	for (size_t i = 0; i < postconfs->count; i++)
+		postconf_clear(&postconfs->list[i]);
+	free(postconfs);
 	doctor_clear(&doctor);
 	return status;
 }

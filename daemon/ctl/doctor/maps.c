@@ -16,9 +16,9 @@ struct place {
 static void find_place(
 	const struct examination *examination, const struct table *table, struct place *place)
 {
-	const char *queue = examination_value(examination, MAIL_QUEUE_DIRECTORY);
+	const char *queue = examination_value(examination, POSTCONF_QUEUE_DIRECTORY);
 
-	place->chrooted = table->proxied ? examination->mail->proxymap_chrooted
+	place->chrooted = table->proxied ? examination->postconf->proxymap_chrooted
 					 : examination->client->chrooted;
 	if (table->place[0] == '/' || place->chrooted)
 		snprintf(place->inside, sizeof place->inside, "%s", table->place);
@@ -79,16 +79,16 @@ static void examine_map(struct examination *examination, const struct table *tab
 		examination->pinned = true;
 		return;
 	case TABLE_NO_POLICY:
-		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_FAULT,
+		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
 			"%s: the map %s answers with no policy, and Postfix defers all mail",
 			table->word, table->map);
 		break;
 	case TABLE_UNNAMED:
-		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_FAULT,
+		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
 			"%s: tlsad has no map %s, and Postfix defers all mail; there are %s",
 			table->word, table->map, table_map_names());
 	}
-	examination_set(examination, MAIL_POLICY_MAPS, "%.*spolicy",
+	examination_set(examination, POSTCONF_POLICY_MAPS, "%.*spolicy",
 		(int)(strlen(table->word) - strlen(table->map)), table->word);
 }
 
@@ -98,18 +98,18 @@ static void examine_map(struct examination *examination, const struct table *tab
 static void add_hidden(
 	const struct examination *examination, const struct table *table, const char *endpoint)
 {
-	const char *queue = examination_value(examination, MAIL_QUEUE_DIRECTORY);
+	const char *queue = examination_value(examination, POSTCONF_QUEUE_DIRECTORY);
 	const char *path = endpoint + strlen("unix:");
 	size_t length = strlen(queue);
 
-	examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_FAULT,
+	examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
 		"%s: %s is in a chroot, %s, and does not see that path", table->word,
 		table->proxied ? "proxymap" : "the smtp client", queue);
 	if (strncmp(path, queue, length) == 0 && path[length] == '/')
-		examination_set(examination, MAIL_POLICY_MAPS, "socketmap:unix:%s:%s",
+		examination_set(examination, POSTCONF_POLICY_MAPS, "socketmap:unix:%s:%s",
 			path + length + 1, table->map);
 	else if (!table->proxied)
-		examination_set(examination, MAIL_POLICY_MAPS, "proxy:socketmap:unix:%s:%s",
+		examination_set(examination, POSTCONF_POLICY_MAPS, "proxy:socketmap:unix:%s:%s",
 			table->place, table->map);
 	else
 		doctor_remedy(examination->doctor, "write n for proxymap's chroot in master.cf");
@@ -121,13 +121,14 @@ static void add_denied(const struct examination *examination, const struct table
 	const char *name = examination->account.name;
 
 	if (result == ACCESS_UNTOLD) {
-		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_UNKNOWN,
+		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS,
+			DOCTOR_UNKNOWN,
 			"%s: this account may not look at %s to see whether %s may open it",
 			table->word, way->path, name);
 		doctor_remedy(examination->doctor, "run doctor as root");
 		return;
 	}
-	examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_FAULT,
+	examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
 		"%s: the user %s may not %s %s, mode %04o", table->word, name,
 		result == ACCESS_NO_SEARCH ? "pass" : "write to", way->path,
 		(unsigned)way->status.st_mode & 07777);
@@ -153,7 +154,7 @@ static void examine_way(
 		place.inside, &examination->account, ACCESS_WRITE);
 	switch (result) {
 	case ACCESS_YES:
-		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_OK,
+		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_OK,
 			"%s: the user %s may open it", table->word, examination->account.name);
 		return;
 	case ACCESS_ABSENT:
@@ -175,13 +176,14 @@ static void examine_table(
 	if (table->kind == TABLE_UNIX)
 		examine_way(examination, table, endpoint);
 	else
-		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_OK,
+		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_OK,
 			"%s leads to tlsad", table->word);
-	if (table->proxied &&
-		!tables_have(examination_value(examination, MAIL_PROXY_READ_MAPS), table->word)) {
-		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_PROXY_READ_MAPS, DOCTOR_FAULT,
-			"proxymap refuses %s: proxy_read_maps does not have it", table->word);
-		const char *directory = examination->mail->directory;
+	if (table->proxied && !tables_have(examination_value(examination, POSTCONF_PROXY_READ_MAPS),
+				      table->word)) {
+		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_PROXY_READ_MAPS,
+			DOCTOR_FAULT, "proxymap refuses %s: proxy_read_maps does not have it",
+			table->word);
+		const char *directory = examination->postconf->directory;
 		const char *option = directory[0] != '\0' ? " -c " : "";
 		doctor_remedy(examination->doctor,
 			"postconf%s%s -e \"proxy_read_maps = $(postconf%s%s -h proxy_read_maps) "
@@ -196,25 +198,25 @@ static void add_none(const struct examination *examination, const struct table *
 	const char *endpoint =
 		list->count > 0 ? list->entries[0] : "unix:" TLSAD_RUNDIR "/socketmap";
 
-	if (examination_value(examination, MAIL_POLICY_MAPS)[0] == '\0')
-		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_FAULT,
+	if (examination_value(examination, POSTCONF_POLICY_MAPS)[0] == '\0')
+		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
 			"smtp_tls_policy_maps is empty: Postfix does not ask tlsad");
 	else if (other != NULL)
-		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_FAULT,
+		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
 			"no table of smtp_tls_policy_maps leads to tlsad: %s is none of [server] "
 			"socketmap",
 			other->word);
 	else
-		examination_add(examination, DOCTOR_POLICY_MAPS, MAIL_POLICY_MAPS, DOCTOR_FAULT,
+		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
 			"no table of smtp_tls_policy_maps is a socketmap");
-	examination_set(examination, MAIL_POLICY_MAPS, "%ssocketmap:%s:policy",
+	examination_set(examination, POSTCONF_POLICY_MAPS, "%ssocketmap:%s:policy",
 		strncmp(endpoint, "unix:", 5) == 0 ? "proxy:" : "", endpoint);
 }
 
 void examination_maps(struct examination *examination)
 {
 	static struct table tables[TABLES_MAX];
-	size_t count = tables_parse(examination_value(examination, MAIL_POLICY_MAPS), tables);
+	size_t count = tables_parse(examination_value(examination, POSTCONF_POLICY_MAPS), tables);
 	const struct table *other = NULL;
 	bool ours = false;
 

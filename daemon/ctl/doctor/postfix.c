@@ -9,21 +9,22 @@
 
 static const char host_resolv_conf[] = "/etc/resolv.conf";
 
-const char *examination_value(const struct examination *examination, enum mail_parameter parameter)
+const char *examination_value(
+	const struct examination *examination, enum postconf_parameter parameter)
 {
-	return mail_value(examination->mail, examination->client, parameter);
+	return postconf_value(examination->postconf, examination->client, parameter);
 }
 
 const char *examination_root(const struct examination *examination, bool chrooted)
 {
-	return chrooted ? examination_value(examination, MAIL_QUEUE_DIRECTORY) : "";
+	return chrooted ? examination_value(examination, POSTCONF_QUEUE_DIRECTORY) : "";
 }
 
 /* A value of master.cf's is that of one service. */
 void examination_add(const struct examination *examination, enum doctor_check check,
-	enum mail_parameter parameter, enum doctor_state state, const char *format, ...)
+	enum postconf_parameter parameter, enum doctor_state state, const char *format, ...)
 {
-	const struct mail_client *client = examination->client;
+	const struct postconf_client *client = examination->client;
 	bool own = client->own[parameter] != NULL;
 	char words[DOCTOR_WORDS_SIZE], object[DOCTOR_OBJECT_SIZE];
 	va_list arguments;
@@ -32,16 +33,16 @@ void examination_add(const struct examination *examination, enum doctor_check ch
 	vsnprintf(words, sizeof words, format, arguments);
 	va_end(arguments);
 	snprintf(object, sizeof object, "%.150s%s%s",
-		mail_value(examination->mail, NULL, MAIL_CONFIG_DIRECTORY), own ? " " : "",
-		own ? client->service : "");
+		postconf_value(examination->postconf, NULL, POSTCONF_CONFIG_DIRECTORY),
+		own ? " " : "", own ? client->service : "");
 	doctor_add(examination->doctor, check, object, state, "%s", words);
 }
 
-void examination_set(const struct examination *examination, enum mail_parameter parameter,
+void examination_set(const struct examination *examination, enum postconf_parameter parameter,
 	const char *format, ...)
 {
-	const struct mail *mail = examination->mail;
-	const struct mail_client *client = examination->client;
+	const struct postconf *postconf = examination->postconf;
+	const struct postconf_client *client = examination->client;
 	bool own = client->own[parameter] != NULL;
 	char value[DOCTOR_WORDS_SIZE];
 	va_list arguments;
@@ -50,9 +51,9 @@ void examination_set(const struct examination *examination, enum mail_parameter 
 	vsnprintf(value, sizeof value, format, arguments);
 	va_end(arguments);
 	doctor_remedy(examination->doctor, "postconf%s%s %s '%s%s%s = %s'",
-		mail->directory[0] != '\0' ? " -c " : "", mail->directory, own ? "-P" : "-e",
-		own ? client->service : "", own ? "/unix/" : "", mail_parameter_names[parameter],
-		value);
+		postconf->directory[0] != '\0' ? " -c " : "", postconf->directory,
+		own ? "-P" : "-e", own ? client->service : "", own ? "/unix/" : "",
+		postconf_parameter_names[parameter], value);
 }
 
 /* --- single parameters ----------------------------------------------------------------------- */
@@ -60,13 +61,14 @@ void examination_set(const struct examination *examination, enum mail_parameter 
 /* Postfix's own words for no level at all are older parameters. */
 static const char *security_level(const struct examination *examination)
 {
-	const char *level = examination_value(examination, MAIL_SECURITY_LEVEL);
+	const char *level = examination_value(examination, POSTCONF_SECURITY_LEVEL);
 
 	if (level[0] != '\0')
 		return level;
-	if (strcmp(examination_value(examination, MAIL_ENFORCE_TLS), "yes") == 0)
+	if (strcmp(examination_value(examination, POSTCONF_ENFORCE_TLS), "yes") == 0)
 		return "encrypt";
-	return strcmp(examination_value(examination, MAIL_USE_TLS), "yes") == 0 ? "may" : "none";
+	return strcmp(examination_value(examination, POSTCONF_USE_TLS), "yes") == 0 ? "may"
+										    : "none";
 }
 
 static int find_level(const char *name)
@@ -90,25 +92,25 @@ static void examine_level(const struct examination *examination)
 	int site = examination->doctor->conf->dane.site_level, level = find_level(name);
 
 	if (level == TLS_LEVEL_NONE) {
-		examination_add(examination, DOCTOR_SECURITY_LEVEL, MAIL_SECURITY_LEVEL,
+		examination_add(examination, DOCTOR_SECURITY_LEVEL, POSTCONF_SECURITY_LEVEL,
 			DOCTOR_WARNING,
 			"smtp_tls_security_level is none: no TLS where tlsad has no opinion");
-		examination_set(examination, MAIL_SECURITY_LEVEL, "%s",
+		examination_set(examination, POSTCONF_SECURITY_LEVEL, "%s",
 			examination->native ? "dane" : "may");
 	} else if (level < 0) {
-		examination_add(examination, DOCTOR_SECURITY_LEVEL, MAIL_SECURITY_LEVEL,
+		examination_add(examination, DOCTOR_SECURITY_LEVEL, POSTCONF_SECURITY_LEVEL,
 			DOCTOR_FAULT, "smtp_tls_security_level = %s is no level", name);
-		examination_set(examination, MAIL_SECURITY_LEVEL, "dane");
+		examination_set(examination, POSTCONF_SECURITY_LEVEL, "dane");
 	}
 	if (level < 0)
 		return;
 	if (level == site || (is_at_most_dane(level) && is_at_most_dane(site))) {
-		examination_add(examination, DOCTOR_SECURITY_LEVEL, MAIL_SECURITY_LEVEL, DOCTOR_OK,
-			"smtp_tls_security_level = %s goes with [dane] site_level = %s", name,
-			conf_site_levels[site]);
+		examination_add(examination, DOCTOR_SECURITY_LEVEL, POSTCONF_SECURITY_LEVEL,
+			DOCTOR_OK, "smtp_tls_security_level = %s goes with [dane] site_level = %s",
+			name, conf_site_levels[site]);
 		return;
 	}
-	examination_add(examination, DOCTOR_SECURITY_LEVEL, MAIL_SECURITY_LEVEL,
+	examination_add(examination, DOCTOR_SECURITY_LEVEL, POSTCONF_SECURITY_LEVEL,
 		is_at_most_dane(level) ? DOCTOR_WARNING : DOCTOR_FAULT,
 		is_at_most_dane(level)
 			? "smtp_tls_security_level = %s, but [dane] site_level = %s: tlsad holds "
@@ -129,88 +131,90 @@ static bool uses_dane(const struct examination *examination)
 
 static void examine_dns_support(const struct examination *examination)
 {
-	const char *level = examination_value(examination, MAIL_DNS_SUPPORT_LEVEL);
-	const char *lookup = examination_value(examination, MAIL_HOST_LOOKUP);
+	const char *level = examination_value(examination, POSTCONF_DNS_SUPPORT_LEVEL);
+	const char *lookup = examination_value(examination, POSTCONF_HOST_LOOKUP);
 
 	if (strcmp(level, "dnssec") != 0) {
-		examination_add(examination, DOCTOR_DNS_SUPPORT, MAIL_DNS_SUPPORT_LEVEL,
+		examination_add(examination, DOCTOR_DNS_SUPPORT, POSTCONF_DNS_SUPPORT_LEVEL,
 			DOCTOR_FAULT,
 			"smtp_dns_support_level = %s: dane-only mail is deferred, and dane works "
 			"like may",
 			level[0] != '\0' ? level : "(empty)");
-		examination_set(examination, MAIL_DNS_SUPPORT_LEVEL, "dnssec");
+		examination_set(examination, POSTCONF_DNS_SUPPORT_LEVEL, "dnssec");
 	} else if (!tables_have(lookup, "dns")) {
-		examination_add(examination, DOCTOR_DNS_SUPPORT, MAIL_HOST_LOOKUP, DOCTOR_FAULT,
+		examination_add(examination, DOCTOR_DNS_SUPPORT, POSTCONF_HOST_LOOKUP, DOCTOR_FAULT,
 			"smtp_host_lookup = %s: without dns there is no DANE", lookup);
-		examination_set(examination, MAIL_HOST_LOOKUP, "dns");
+		examination_set(examination, POSTCONF_HOST_LOOKUP, "dns");
 	} else {
-		examination_add(examination, DOCTOR_DNS_SUPPORT, MAIL_DNS_SUPPORT_LEVEL, DOCTOR_OK,
-			"smtp_dns_support_level = dnssec");
+		examination_add(examination, DOCTOR_DNS_SUPPORT, POSTCONF_DNS_SUPPORT_LEVEL,
+			DOCTOR_OK, "smtp_dns_support_level = dnssec");
 	}
 }
 
 static void examine_insecure_mx(const struct examination *examination)
 {
-	const char *policy = examination_value(examination, MAIL_INSECURE_MX_POLICY);
-	bool own = examination->client->own[MAIL_INSECURE_MX_POLICY] != NULL ||
-		   examination->mail->set[MAIL_INSECURE_MX_POLICY];
+	const char *policy = examination_value(examination, POSTCONF_INSECURE_MX_POLICY);
+	bool own = examination->client->own[POSTCONF_INSECURE_MX_POLICY] != NULL ||
+		   examination->postconf->set[POSTCONF_INSECURE_MX_POLICY];
 
 	if (strcmp(policy, "dane") == 0 ||
-		(!own && postfix_version_insecure_mx_fixed(examination->mail->version))) {
-		examination_add(examination, DOCTOR_INSECURE_MX, MAIL_INSECURE_MX_POLICY, DOCTOR_OK,
+		(!own && postfix_version_insecure_mx_fixed(examination->postconf->version))) {
+		examination_add(examination, DOCTOR_INSECURE_MX, POSTCONF_INSECURE_MX_POLICY,
+			DOCTOR_OK,
 			"hosts with TLSA records behind unsigned MX records are authenticated");
 		return;
 	}
-	examination_add(examination, DOCTOR_INSECURE_MX, MAIL_INSECURE_MX_POLICY, DOCTOR_WARNING,
+	examination_add(examination, DOCTOR_INSECURE_MX, POSTCONF_INSECURE_MX_POLICY,
+		DOCTOR_WARNING,
 		"smtp_tls_dane_insecure_mx_policy = %s%s: hosts with TLSA records behind unsigned MX "
 		"records are not authenticated",
 		policy, own ? "" : ", the default of this Postfix");
-	examination_set(examination, MAIL_INSECURE_MX_POLICY, "dane");
+	examination_set(examination, POSTCONF_INSECURE_MX_POLICY, "dane");
 }
 
 /* --- pinned answers -------------------------------------------------------------------------- */
 
 static void examine_digest(const struct examination *examination)
 {
-	const char *digest = examination_value(examination, MAIL_FINGERPRINT_DIGEST);
+	const char *digest = examination_value(examination, POSTCONF_FINGERPRINT_DIGEST);
 	const char *ours = examination->doctor->conf->dane.fingerprint_digest == DIGEST_SHA512
 				   ? "sha512"
 				   : "sha256";
 
 	if (text_equal_nocase(digest, strlen(digest), ours)) {
-		examination_add(examination, DOCTOR_FINGERPRINT_DIGEST, MAIL_FINGERPRINT_DIGEST,
+		examination_add(examination, DOCTOR_FINGERPRINT_DIGEST, POSTCONF_FINGERPRINT_DIGEST,
 			DOCTOR_OK, "smtp_tls_fingerprint_digest = %s, as [dane] fingerprint_digest",
 			digest);
 		return;
 	}
-	examination_add(examination, DOCTOR_FINGERPRINT_DIGEST, MAIL_FINGERPRINT_DIGEST,
+	examination_add(examination, DOCTOR_FINGERPRINT_DIGEST, POSTCONF_FINGERPRINT_DIGEST,
 		DOCTOR_FAULT,
 		"smtp_tls_fingerprint_digest = %s%s, but [dane] fingerprint_digest = %s: no pinned "
 		"host matches",
 		digest,
-		examination->mail->set[MAIL_FINGERPRINT_DIGEST] ||
-				examination->client->own[MAIL_FINGERPRINT_DIGEST] != NULL
+		examination->postconf->set[POSTCONF_FINGERPRINT_DIGEST] ||
+				examination->client->own[POSTCONF_FINGERPRINT_DIGEST] != NULL
 			? ""
 			: ", the default at this compatibility_level",
 		ours);
-	examination_set(examination, MAIL_FINGERPRINT_DIGEST, "%s", ours);
+	examination_set(examination, POSTCONF_FINGERPRINT_DIGEST, "%s", ours);
 }
 
 static void examine_servername(const struct examination *examination)
 {
-	const char *name = examination_value(examination, MAIL_SERVERNAME);
+	const char *name = examination_value(examination, POSTCONF_SERVERNAME);
 
-	if (!postfix_version_least(examination->mail->version, 3, 4)) {
-		examination_add(examination, DOCTOR_SERVERNAME, MAIL_SERVERNAME, DOCTOR_NOTE,
+	if (!postfix_version_least(examination->postconf->version, 3, 4)) {
+		examination_add(examination, DOCTOR_SERVERNAME, POSTCONF_SERVERNAME, DOCTOR_NOTE,
 			"Postfix sends no SNI before 3.4: a server with several certificates may "
 			"show the wrong one");
 	} else if (name[0] == '\0') {
-		examination_add(examination, DOCTOR_SERVERNAME, MAIL_SERVERNAME, DOCTOR_NOTE,
+		examination_add(examination, DOCTOR_SERVERNAME, POSTCONF_SERVERNAME, DOCTOR_NOTE,
 			"smtp_tls_servername is empty: a server with several certificates may show "
 			"the wrong one");
-		examination_set(examination, MAIL_SERVERNAME, "hostname");
+		examination_set(examination, POSTCONF_SERVERNAME, "hostname");
 	} else {
-		examination_add(examination, DOCTOR_SERVERNAME, MAIL_SERVERNAME, DOCTOR_OK,
+		examination_add(examination, DOCTOR_SERVERNAME, POSTCONF_SERVERNAME, DOCTOR_OK,
 			"smtp_tls_servername = %s", name);
 	}
 }
@@ -219,7 +223,7 @@ static void add_tafile(const struct examination *examination, enum doctor_state 
 	const char *what, const char *path)
 {
 	examination_add(
-		examination, DOCTOR_TAFILE, MAIL_QUEUE_DIRECTORY, state, "%s: %s", path, what);
+		examination, DOCTOR_TAFILE, POSTCONF_QUEUE_DIRECTORY, state, "%s: %s", path, what);
 }
 
 /* The same directory, as tlsad writes to it and as smtp reads from it. */
@@ -229,7 +233,7 @@ static void examine_tafile(const struct examination *examination)
 	const char *directory = conf->dane.tafile_dir;
 	const char *seen =
 		conf->dane.tafile_prefix[0] != '\0' ? conf->dane.tafile_prefix : directory;
-	const char *queue = examination_value(examination, MAIL_QUEUE_DIRECTORY);
+	const char *queue = examination_value(examination, POSTCONF_QUEUE_DIRECTORY);
 	bool chrooted = examination->client->chrooted;
 	struct access_way way;
 	struct stat status;
@@ -270,47 +274,47 @@ static void examine_tafile(const struct examination *examination)
 
 /* --- one client, and all --------------------------------------------------------------------- */
 
-static void examine_version(struct doctor *doctor, const struct mail *mail)
+static void examine_version(struct doctor *doctor, const struct postconf *postconf)
 {
-	struct postfix_version version = mail->version;
-	const char *directory = mail_value(mail, NULL, MAIL_CONFIG_DIRECTORY);
+	struct postfix_version version = postconf->version;
+	const char *directory = postconf_value(postconf, NULL, POSTCONF_CONFIG_DIRECTORY);
 
 	if (version.major > 0 && !postfix_version_least(version, 2, 11)) {
 		doctor_add(doctor, DOCTOR_POSTFIX, directory, DOCTOR_FAULT,
 			"Postfix %s has no DANE, which came with 2.11",
-			mail_value(mail, NULL, MAIL_VERSION));
+			postconf_value(postconf, NULL, POSTCONF_VERSION));
 		doctor_remedy(doctor, "upgrade Postfix");
 		return;
 	}
 	doctor_add(doctor, DOCTOR_POSTFIX, directory, DOCTOR_OK,
 		"Postfix %s: servername %s (3.4), TLSRPT attributes %s (3.10), "
 		"smtp_tls_dane_insecure_mx_policy %s (3.6.17, 3.7.13, 3.8.8, 3.9.2, 3.10)",
-		mail_value(mail, NULL, MAIL_VERSION),
+		postconf_value(postconf, NULL, POSTCONF_VERSION),
 		postfix_version_least(version, 3, 4) ? "yes" : "no",
 		postfix_version_least(version, 3, 10) ? "yes" : "no",
 		postfix_version_insecure_mx_fixed(version) ? "may stay unset" : "is to be set");
 }
 
-static void chroot_resolv_conf(const struct mail *mail, char path[ACCESS_PATH_SIZE])
+static void chroot_resolv_conf(const struct postconf *postconf, char path[ACCESS_PATH_SIZE])
 {
 	snprintf(path, ACCESS_PATH_SIZE, "%.*s%s", ACCESS_PATH_SIZE / 2,
-		mail_value(mail, NULL, MAIL_QUEUE_DIRECTORY), host_resolv_conf);
+		postconf_value(postconf, NULL, POSTCONF_QUEUE_DIRECTORY), host_resolv_conf);
 }
 
-void doctor_postfix_prepare(struct doctor_dns *dns, const struct mail *mail)
+void doctor_postfix_prepare(struct doctor_dns *dns, const struct postconf *postconf)
 {
 	char path[ACCESS_PATH_SIZE];
 
-	chroot_resolv_conf(mail, path);
-	for (size_t i = 0; i < mail->client_count; i++)
-		doctor_resolv_prepare(dns, mail->clients[i].chrooted ? path : host_resolv_conf);
+	chroot_resolv_conf(postconf, path);
+	for (size_t i = 0; i < postconf->client_count; i++)
+		doctor_resolv_prepare(dns, postconf->clients[i].chrooted ? path : host_resolv_conf);
 }
 
 static void examine_resolv(const struct examination *examination, const struct doctor_dns *dns)
 {
 	char path[ACCESS_PATH_SIZE];
 
-	chroot_resolv_conf(examination->mail, path);
+	chroot_resolv_conf(examination->postconf, path);
 	if (examination->client->chrooted)
 		doctor_examine_resolv(examination->doctor, dns, path, host_resolv_conf);
 	else
@@ -337,24 +341,24 @@ static void examine_client(struct examination *examination, const struct doctor_
 }
 
 void doctor_examine_postfix(
-	struct doctor *doctor, const struct mail *mail, const struct doctor_dns *dns)
+	struct doctor *doctor, const struct postconf *postconf, const struct doctor_dns *dns)
 {
-	const char *directory = mail_value(mail, NULL, MAIL_CONFIG_DIRECTORY);
-	const char *owner = mail_value(mail, NULL, MAIL_OWNER);
-	struct examination examination = {.doctor = doctor, .mail = mail};
+	const char *directory = postconf_value(postconf, NULL, POSTCONF_CONFIG_DIRECTORY);
+	const char *owner = postconf_value(postconf, NULL, POSTCONF_OWNER);
+	struct examination examination = {.doctor = doctor, .postconf = postconf};
 
-	examine_version(doctor, mail);
+	examine_version(doctor, postconf);
 	examination.account_known = access_account_find(&examination.account, owner);
 	if (!examination.account_known) {
 		doctor_add(doctor, DOCTOR_POSTFIX, directory, DOCTOR_FAULT,
 			"mail_owner = %s: there is no such account", owner);
 		doctor_remedy(doctor, "adduser --system --group %s", owner);
 	}
-	if (mail->client_count == 0)
+	if (postconf->client_count == 0)
 		doctor_add(doctor, DOCTOR_POSTFIX, directory, DOCTOR_NOTE,
 			"no service of master.cf is the smtp client: it sends no mail");
-	for (size_t i = 0; i < mail->client_count; i++) {
-		examination.client = &mail->clients[i];
+	for (size_t i = 0; i < postconf->client_count; i++) {
+		examination.client = &postconf->clients[i];
 		examination.native = examination.pinned = false;
 		examine_client(&examination, dns);
 	}

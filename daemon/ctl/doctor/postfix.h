@@ -6,35 +6,36 @@
 
 #include "daemon/ctl/doctor/access.h"
 #include "daemon/ctl/doctor/dns.h"
-#include "daemon/ctl/doctor/mail.h"
+#include "daemon/ctl/doctor/postconf.h"
 
 /* One client of one configuration under examination. */
 struct examination {
 	struct doctor *doctor;
-	const struct mail *mail;
-	const struct mail_client *client;
+	const struct postconf *postconf;
+	const struct postconf_client *client;
 	struct access_account account; /* mail_owner */
 	bool account_known;
 	bool native, pinned; /* what tlsad's tables answer */
 };
 
 /* The name servers of its resolv.conf files are to be asked. */
-void doctor_postfix_prepare(struct doctor_dns *dns, const struct mail *mail);
+void doctor_postfix_prepare(struct doctor_dns *dns, const struct postconf *postconf);
 
 void doctor_examine_postfix(
-	struct doctor *doctor, const struct mail *mail, const struct doctor_dns *dns);
+	struct doctor *doctor, const struct postconf *postconf, const struct doctor_dns *dns);
 
 /* doctor_maps.c: smtp_tls_policy_maps; sets `native` and `pinned`. */
 void examination_maps(struct examination *examination);
 
 /* A finding on a parameter of this client's, and how to give it another value. */
 void examination_add(const struct examination *examination, enum doctor_check check,
-	enum mail_parameter parameter, enum doctor_state state, const char *format, ...)
+	enum postconf_parameter parameter, enum doctor_state state, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
-void examination_set(const struct examination *examination, enum mail_parameter parameter,
+void examination_set(const struct examination *examination, enum postconf_parameter parameter,
 	const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-const char *examination_value(const struct examination *examination, enum mail_parameter parameter);
+const char *examination_value(
+	const struct examination *examination, enum postconf_parameter parameter);
 
 /* Where a client's paths begin: the queue directory, or "" outside of a chroot. */
 const char *examination_root(const struct examination *examination, bool chrooted);

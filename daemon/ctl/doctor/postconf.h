@@ -1,0 +1,59 @@
+/*
+ * postconf: a configuration of Postfix, as postconf(1) prints it: the parameters and the services
+ * that matter to tlsad.
+ */
+#ifndef TLSAD_CTL_DOCTOR_POSTCONF_H
+#define TLSAD_CTL_DOCTOR_POSTCONF_H
+
+#include "daemon/ctl/doctor/doctor.h"
+#include "daemon/ctl/doctor/tables.h"
+
+enum postconf_parameter {
+	POSTCONF_VERSION,
+	POSTCONF_CONFIG_DIRECTORY,
+	POSTCONF_QUEUE_DIRECTORY,
+	POSTCONF_OWNER,
+	POSTCONF_COMPATIBILITY_LEVEL,
+	POSTCONF_PROXY_READ_MAPS,
+	POSTCONF_POLICY_MAPS,
+	POSTCONF_DNS_SUPPORT_LEVEL,
+	POSTCONF_HOST_LOOKUP,
+	POSTCONF_SECURITY_LEVEL,
+	POSTCONF_USE_TLS,
+	POSTCONF_ENFORCE_TLS,
+	POSTCONF_INSECURE_MX_POLICY,
+	POSTCONF_FINGERPRINT_DIGEST,
+	POSTCONF_SERVERNAME,
+	POSTCONF_PARAMETER_COUNT,
+};
+
+extern const char *const postconf_parameter_names[POSTCONF_PARAMETER_COUNT];
+
+enum { POSTCONF_CLIENTS_MAX = 32, POSTCONF_NAME_SIZE = 64 };
+
+/* A service of master.cf that is the smtp client; each has its own chroot and options. */
+struct postconf_client {
+	char service[POSTCONF_NAME_SIZE]; /* "smtp", "relay" */
+	bool chrooted;
+	char *own[POSTCONF_PARAMETER_COUNT]; /* set with -o, else NULL */
+};
+
+struct postconf {
+	char directory[512]; /* as the option names it, or empty for Postfix's own */
+	char *values[POSTCONF_PARAMETER_COUNT];
+	bool set[POSTCONF_PARAMETER_COUNT]; /* in main.cf, not by default */
+	struct postfix_version version;
+	size_t client_count;
+	struct postconf_client clients[POSTCONF_CLIENTS_MAX];
+	bool proxymap_chrooted;
+};
+
+/* False if it cannot be read, which is then a finding. Call postconf_clear() in both cases. */
+bool postconf_read(struct postconf *postconf, struct doctor *doctor, const char *directory);
+void postconf_clear(struct postconf *postconf);
+
+/* For a client, or for main.cf alone where that is NULL; never NULL. */
+const char *postconf_value(const struct postconf *postconf, const struct postconf_client *client,
+	enum postconf_parameter parameter);
+
+#endif
