@@ -635,6 +635,6 @@ sub maps
 {
 	my $source = Tlsad::Process::source_directory();
 	my @daemon = Namespace::read_file("$source/daemon/answer/maps.c") =~ /^\t\{"([\w-]+)", MAP_/mg;
-	my ($table) = Namespace::read_file("$source/daemon/ctl/doctor/tables.c") =~ /maps\[\] = \{\n(.*?)\n\};/s;
+	my ($table) = Namespace::read_file("$source/daemon/ctl/doctor/map_table.c") =~ /maps\[MAP_COUNT\] = \{\n(.*?)\n\};/s;
 	is(join(' ', sort($table =~ /\{"([\w-]+)"/g)), join(' ', sort @daemon), 'the same maps');
 }

@@ -6,7 +6,7 @@
 #define TLSAD_CTL_DOCTOR_POSTCONF_H
 
 #include "daemon/ctl/doctor/doctor.h"
-#include "daemon/ctl/doctor/tables.h"
+#include "daemon/ctl/doctor/postfix_version.h"
 
 enum postconf_parameter {
 	POSTCONF_VERSION,

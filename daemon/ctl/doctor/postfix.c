@@ -141,7 +141,7 @@ static void examine_dns_support(const struct examination *examination)
 			"like may",
 			level[0] != '\0' ? level : "(empty)");
 		examination_set(examination, POSTCONF_DNS_SUPPORT_LEVEL, "dnssec");
-	} else if (!tables_have(lookup, "dns")) {
+	} else if (!lookup_tables_have(lookup, "dns")) {
 		examination_add(examination, DOCTOR_DNS_SUPPORT, POSTCONF_HOST_LOOKUP, DOCTOR_FAULT,
 			"smtp_host_lookup = %s: without dns there is no DANE", lookup);
 		examination_set(examination, POSTCONF_HOST_LOOKUP, "dns");
@@ -323,7 +323,7 @@ static void examine_resolv(const struct examination *examination, const struct d
 
 static void examine_client(struct examination *examination, const struct doctor_dns *dns)
 {
-	examination_maps(examination);
+	examination_policy_maps(examination);
 	examine_level(examination);
 	if (uses_dane(examination)) {
 		examine_dns_support(examination);

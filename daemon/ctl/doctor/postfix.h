@@ -6,6 +6,7 @@
 
 #include "daemon/ctl/doctor/access.h"
 #include "daemon/ctl/doctor/dns.h"
+#include "daemon/ctl/doctor/lookup_tables.h"
 #include "daemon/ctl/doctor/postconf.h"
 
 /* One client of one configuration under examination. */
@@ -24,8 +25,8 @@ void doctor_postfix_prepare(struct doctor_dns *dns, const struct postconf *postc
 void doctor_examine_postfix(
 	struct doctor *doctor, const struct postconf *postconf, const struct doctor_dns *dns);
 
-/* doctor_maps.c: smtp_tls_policy_maps; sets `native` and `pinned`. */
-void examination_maps(struct examination *examination);
+/* policy_maps.c: smtp_tls_policy_maps; sets `native` and `pinned`. */
+void examination_policy_maps(struct examination *examination);
 
 /* A finding on a parameter of this client's, and how to give it another value. */
 void examination_add(const struct examination *examination, enum doctor_check check,

@@ -1,62 +1,68 @@
 /*
- * smtp_tls_policy_maps: does a table lead to an endpoint of ours, to a map that there is, and may
- * the process that opens it do so?
+ * smtp_tls_policy_maps: does a table lead to an endpoint of tlsad and to one of its maps, and may
+ * the process of Postfix open it?
  */
+#include "common/base/text.h"
+#include "daemon/ctl/doctor/map_table.h"
 #include "daemon/ctl/doctor/postfix.h"
 #include "daemon/ctl/doctor/socket.h"
 
 #include <string.h>
 
+enum { MAP_NAMES_SIZE = 256 };
+
 /* A unix path as smtp or proxymap sees it, which runs in the queue directory. */
-struct place {
+struct socket_path {
 	bool chrooted;
 	char inside[ACCESS_PATH_SIZE]; /* from the process's root */
 };
 
-static void find_place(
-	const struct examination *examination, const struct table *table, struct place *place)
+static void find_path(const struct examination *examination, const struct lookup_table *table,
+	struct socket_path *path)
 {
 	const char *queue = examination_value(examination, POSTCONF_QUEUE_DIRECTORY);
 
-	place->chrooted = table->proxied ? examination->postconf->proxymap_chrooted
-					 : examination->client->chrooted;
-	if (table->place[0] == '/' || place->chrooted)
-		snprintf(place->inside, sizeof place->inside, "%s", table->place);
+	path->chrooted = table->proxied ? examination->postconf->proxymap_chrooted
+					: examination->client->chrooted;
+	if (table->address[0] == '/' || path->chrooted)
+		snprintf(path->inside, sizeof path->inside, "%s", table->address);
 	else
-		snprintf(place->inside, sizeof place->inside, "%.3000s/%s", queue, table->place);
+		snprintf(path->inside, sizeof path->inside, "%.3000s/%s", queue, table->address);
 }
 
 /* What that path is called outside, links inside a chroot followed; permissions do not count. */
-static void find_outside(const struct examination *examination, const struct place *place,
+static void find_outside(const struct examination *examination, const struct socket_path *path,
 	char outside[ACCESS_PATH_SIZE])
 {
 	const struct access_account all_powerful = {.uid = 0};
-	const char *root = examination_root(examination, place->chrooted);
+	const char *root = examination_root(examination, path->chrooted);
 	struct access_way way;
 
-	if (access_walk(&way, root, place->inside, &all_powerful, 0) == ACCESS_YES)
+	if (access_walk(&way, root, path->inside, &all_powerful, 0) == ACCESS_YES)
 		snprintf(outside, ACCESS_PATH_SIZE, "%s", way.path);
 	else
 		snprintf(outside, ACCESS_PATH_SIZE, "%.500s/%.3500s", root,
-			place->inside + strspn(place->inside, "/"));
+			path->inside + strspn(path->inside, "/"));
 }
 
 /* The endpoint that a table means, though its path may not lead there from inside a chroot. */
-static const char *find_endpoint(const struct examination *examination, const struct table *table)
+static const char *find_endpoint(
+	const struct examination *examination, const struct lookup_table *table)
 {
 	const struct conf_list *list = &examination->doctor->conf->server.socketmap;
 	char outside[ACCESS_PATH_SIZE];
-	struct place place = {.chrooted = false};
+	struct socket_path path = {.chrooted = false};
 
-	if (table->kind == TABLE_UNIX) {
-		find_place(examination, table, &place);
-		find_outside(examination, &place, outside);
+	if (table->kind == LOOKUP_TABLE_UNIX) {
+		find_path(examination, table, &path);
+		find_outside(examination, &path, outside);
 	}
 	for (size_t i = 0; i < list->count; i++) {
 		const char *entry = list->entries[i];
-		if (table->kind == TABLE_INET ? doctor_socket_is(entry, table->place, false)
-					      : doctor_socket_is(entry, place.inside, true) ||
-							doctor_socket_is(entry, outside, true))
+		if (table->kind == LOOKUP_TABLE_INET
+				? doctor_socket_is(entry, table->address, false)
+				: doctor_socket_is(entry, path.inside, true) ||
+					  doctor_socket_is(entry, outside, true))
 			return entry;
 	}
 	return NULL;
@@ -64,39 +70,53 @@ static const char *find_endpoint(const struct examination *examination, const st
 
 /* --- the map --------------------------------------------------------------------------------- */
 
-static void examine_map(struct examination *examination, const struct table *table)
+/* The maps that answer with a policy, separated by commas. */
+static void add_map_names(struct text *text)
 {
-	bool by_default = examination->doctor->conf->dane.enforce == ENFORCE_PINNED;
+	for (size_t i = 0, count = 0; i < MAP_COUNT; i++) {
+		if (map_is_policy_table(&maps[i]))
+			text_add_format(text, "%s%s", count++ > 0 ? ", " : "", maps[i].name);
+	}
+}
 
-	switch (table_map_answers(table->map)) {
-	case TABLE_POLICY:
-		*(by_default ? &examination->pinned : &examination->native) = true;
-		return;
-	case TABLE_NATIVE:
-		examination->native = true;
-		return;
-	case TABLE_PINNED:
-		examination->pinned = true;
-		return;
-	case TABLE_NO_POLICY:
+static void add_wrong_map(
+	struct examination *examination, const struct lookup_table *table, const struct map *map)
+{
+	char names[MAP_NAMES_SIZE];
+	struct text text;
+
+	text_init(&text, names, sizeof names);
+	add_map_names(&text);
+	if (map != NULL)
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
 			"%s: the map %s answers with no policy, and Postfix defers all mail",
 			table->word, table->map);
-		break;
-	case TABLE_UNNAMED:
+	else
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
 			"%s: tlsad has no map %s, and Postfix defers all mail; there are %s",
-			table->word, table->map, table_map_names());
-	}
+			table->word, table->map, names);
 	examination_set(examination, POSTCONF_POLICY_MAPS, "%.*spolicy",
 		(int)(strlen(table->word) - strlen(table->map)), table->word);
 }
 
-/* --- the way to a unix socket ---------------------------------------------------------------- */
+static void examine_map(struct examination *examination, const struct lookup_table *table)
+{
+	bool by_default = examination->doctor->conf->dane.enforce == ENFORCE_PINNED;
+	const struct map *map = map_find(table->map, strlen(table->map));
 
-/* What the chroot hides proxymap(8) opens, or the path is written as it is inside. */
-static void add_hidden(
-	const struct examination *examination, const struct table *table, const char *endpoint)
+	if (map == NULL || !map_is_policy_table(map))
+		add_wrong_map(examination, table, map);
+	else if (map->form == MAP_PINNED || (map->form == MAP_CONFIGURED && by_default))
+		examination->pinned = true;
+	else
+		examination->native = true;
+}
+
+/* --- access to a unix socket ----------------------------------------------------------------- */
+
+/* proxymap(8) can open what the chroot hides; or the path is written as it is inside. */
+static void add_hidden(const struct examination *examination, const struct lookup_table *table,
+	const char *endpoint)
 {
 	const char *queue = examination_value(examination, POSTCONF_QUEUE_DIRECTORY);
 	const char *path = endpoint + strlen("unix:");
@@ -110,12 +130,12 @@ static void add_hidden(
 			path + length + 1, table->map);
 	else if (!table->proxied)
 		examination_set(examination, POSTCONF_POLICY_MAPS, "proxy:socketmap:unix:%s:%s",
-			table->place, table->map);
+			table->address, table->map);
 	else
 		doctor_remedy(examination->doctor, "write n for proxymap's chroot in master.cf");
 }
 
-static void add_denied(const struct examination *examination, const struct table *table,
+static void add_denied(const struct examination *examination, const struct lookup_table *table,
 	const struct access_way *way, enum access_result result)
 {
 	const char *name = examination->account.name;
@@ -139,19 +159,19 @@ static void add_denied(const struct examination *examination, const struct table
 			"[server] socket_mode = 0666 in tlsad.conf; systemctl restart tlsad");
 }
 
-static void examine_way(
-	const struct examination *examination, const struct table *table, const char *endpoint)
+static void examine_access(const struct examination *examination, const struct lookup_table *table,
+	const char *endpoint)
 {
-	const char *path = endpoint + strlen("unix:");
+	const char *outside = endpoint + strlen("unix:");
 	struct access_way way;
-	struct place place;
+	struct socket_path path;
 	struct stat status;
 
 	if (!examination->account_known)
 		return;
-	find_place(examination, table, &place);
-	enum access_result result = access_walk(&way, examination_root(examination, place.chrooted),
-		place.inside, &examination->account, ACCESS_WRITE);
+	find_path(examination, table, &path);
+	enum access_result result = access_walk(&way, examination_root(examination, path.chrooted),
+		path.inside, &examination->account, ACCESS_WRITE);
 	switch (result) {
 	case ACCESS_YES:
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_OK,
@@ -159,7 +179,7 @@ static void examine_way(
 		return;
 	case ACCESS_ABSENT:
 		/* That nothing is there at all is told where sockets are. */
-		if (place.chrooted && lstat(path, &status) == 0)
+		if (path.chrooted && lstat(outside, &status) == 0)
 			add_hidden(examination, table, endpoint);
 		return;
 	default:
@@ -170,16 +190,17 @@ static void examine_way(
 /* --- all tables ------------------------------------------------------------------------------ */
 
 static void examine_table(
-	struct examination *examination, const struct table *table, const char *endpoint)
+	struct examination *examination, const struct lookup_table *table, const char *endpoint)
 {
 	examine_map(examination, table);
-	if (table->kind == TABLE_UNIX)
-		examine_way(examination, table, endpoint);
+	if (table->kind == LOOKUP_TABLE_UNIX)
+		examine_access(examination, table, endpoint);
 	else
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_OK,
 			"%s leads to tlsad", table->word);
-	if (table->proxied && !tables_have(examination_value(examination, POSTCONF_PROXY_READ_MAPS),
-				      table->word)) {
+	if (table->proxied &&
+		!lookup_tables_have(
+			examination_value(examination, POSTCONF_PROXY_READ_MAPS), table->word)) {
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_PROXY_READ_MAPS,
 			DOCTOR_FAULT, "proxymap refuses %s: proxy_read_maps does not have it",
 			table->word);
@@ -192,7 +213,7 @@ static void examine_table(
 	}
 }
 
-static void add_none(const struct examination *examination, const struct table *other)
+static void add_none(const struct examination *examination, const struct lookup_table *other)
 {
 	const struct conf_list *list = &examination->doctor->conf->server.socketmap;
 	const char *endpoint =
@@ -213,18 +234,19 @@ static void add_none(const struct examination *examination, const struct table *
 		strncmp(endpoint, "unix:", 5) == 0 ? "proxy:" : "", endpoint);
 }
 
-void examination_maps(struct examination *examination)
+void examination_policy_maps(struct examination *examination)
 {
-	static struct table tables[TABLES_MAX];
-	size_t count = tables_parse(examination_value(examination, POSTCONF_POLICY_MAPS), tables);
-	const struct table *other = NULL;
+	static struct lookup_table tables[LOOKUP_TABLES_MAX];
+	size_t count =
+		lookup_tables_parse(examination_value(examination, POSTCONF_POLICY_MAPS), tables);
+	const struct lookup_table *other = NULL;
 	bool ours = false;
 
 	for (size_t i = 0; i < count; i++) {
 		const char *endpoint = NULL;
-		if (tables[i].kind == TABLE_OTHER)
+		if (tables[i].kind == LOOKUP_TABLE_OTHER)
 			continue;
-		if (tables[i].kind != TABLE_BROKEN)
+		if (tables[i].kind != LOOKUP_TABLE_BROKEN)
 			endpoint = find_endpoint(examination, &tables[i]);
 		if (endpoint != NULL)
 			examine_table(examination, &tables[i], endpoint);
@@ -234,7 +256,7 @@ void examination_maps(struct examination *examination)
 	}
 	if (!ours) {
 		add_none(examination, other);
-		/* The rest is judged as it would be with that remedy. */
+		/* The rest is examined as it would be with that remedy. */
 		bool pinned = examination->doctor->conf->dane.enforce == ENFORCE_PINNED;
 		*(pinned ? &examination->pinned : &examination->native) = true;
 	}
