@@ -1,7 +1,7 @@
 /*
  * doctor: the options and the order of things; each subject has a file of its own.
  */
-#include "daemon/ctl/doctor/doctor.h"
+#include "daemon/ctl/doctor/finding.h"
 
 #include "common/base/log.h"
 #include "daemon/ctl/doctor/dns.h"

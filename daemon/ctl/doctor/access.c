@@ -41,9 +41,9 @@ bool access_allows(const struct stat *status, const struct access_account *accou
 	return (bits & wanted) == wanted;
 }
 
-/* One step of a walk: what is to be walked yet, and where it has come to. */
+/* A walk: what is left of the path, and where it has come to. */
 struct walk {
-	struct access_way *way;
+	struct access_path *reached;
 	size_t root_length;
 	const struct access_account *account;
 	unsigned wanted;
@@ -53,7 +53,7 @@ struct walk {
 
 static void go_up(struct walk *walk)
 {
-	char *path = walk->way->path;
+	char *path = walk->reached->path;
 	char *slash = strrchr(path, '/');
 
 	if (slash != NULL && slash >= path + walk->root_length)
@@ -64,7 +64,7 @@ static void go_up(struct walk *walk)
 static bool follow(struct walk *walk)
 {
 	char target[ACCESS_PATH_SIZE], rest[ACCESS_PATH_SIZE];
-	ssize_t size = readlink(walk->way->path, target, sizeof target - 1);
+	ssize_t size = readlink(walk->reached->path, target, sizeof target - 1);
 
 	if (size <= 0 || ++walk->links > LINKS_MAX)
 		return false;
@@ -74,23 +74,24 @@ static bool follow(struct walk *walk)
 		return false;
 	strcpy(walk->rest, rest);
 	if (target[0] == '/')
-		walk->way->path[walk->root_length] = '\0';
+		walk->reached->path[walk->root_length] = '\0';
 	else
 		go_up(walk);
 	return true;
 }
 
-/* May the directory where the walk stands be passed? */
+/* May the account pass the directory that the walk has reached? */
 static enum access_result pass(struct walk *walk)
 {
-	const char *path = walk->way->path[0] != '\0' ? walk->way->path : "/";
+	const char *path = walk->reached->path[0] != '\0' ? walk->reached->path : "/";
 
-	if (stat(path, &walk->way->status) != 0)
-		return errno == EACCES ? ACCESS_UNTOLD : ACCESS_ABSENT;
-	if (!S_ISDIR(walk->way->status.st_mode))
+	if (stat(path, &walk->reached->status) != 0)
+		return errno == EACCES ? ACCESS_UNKNOWN : ACCESS_ABSENT;
+	if (!S_ISDIR(walk->reached->status.st_mode))
 		return ACCESS_ABSENT;
-	return access_allows(&walk->way->status, walk->account, ACCESS_SEARCH) ? ACCESS_YES
-									       : ACCESS_NO_SEARCH;
+	return access_allows(&walk->reached->status, walk->account, ACCESS_SEARCH)
+		       ? ACCESS_YES
+		       : ACCESS_NO_SEARCH;
 }
 
 /* Takes the next name off what is left; false at its end. */
@@ -109,7 +110,7 @@ static bool next_name(struct walk *walk, char name[ACCESS_PATH_SIZE])
 
 static enum access_result step(struct walk *walk, const char *name)
 {
-	char *path = walk->way->path;
+	char *path = walk->reached->path;
 	size_t length = strlen(path);
 	enum access_result result = pass(walk);
 
@@ -123,34 +124,34 @@ static enum access_result step(struct walk *walk, const char *name)
 		return ACCESS_ABSENT;
 	path[length] = '/';
 	strcpy(path + length + 1, name);
-	if (lstat(path, &walk->way->status) != 0)
-		return errno == EACCES ? ACCESS_UNTOLD : ACCESS_ABSENT;
-	if (S_ISLNK(walk->way->status.st_mode))
+	if (lstat(path, &walk->reached->status) != 0)
+		return errno == EACCES ? ACCESS_UNKNOWN : ACCESS_ABSENT;
+	if (S_ISLNK(walk->reached->status.st_mode))
 		return follow(walk) ? ACCESS_YES : ACCESS_ABSENT;
 	return ACCESS_YES;
 }
 
-enum access_result access_walk(struct access_way *way, const char *root, const char *path,
+enum access_result access_walk(struct access_path *reached, const char *root, const char *path,
 	const struct access_account *account, unsigned wanted)
 {
-	struct walk walk = {.way = way, .account = account, .wanted = wanted};
+	struct walk walk = {.reached = reached, .account = account, .wanted = wanted};
 	char name[ACCESS_PATH_SIZE];
 	enum access_result result = ACCESS_YES;
 
-	memset(way, 0, sizeof *way);
-	snprintf(way->path, sizeof way->path, "%s", root);
-	walk.root_length = strlen(way->path);
-	while (walk.root_length > 0 && way->path[walk.root_length - 1] == '/')
-		way->path[--walk.root_length] = '\0';
+	memset(reached, 0, sizeof *reached);
+	snprintf(reached->path, sizeof reached->path, "%s", root);
+	walk.root_length = strlen(reached->path);
+	while (walk.root_length > 0 && reached->path[walk.root_length - 1] == '/')
+		reached->path[--walk.root_length] = '\0';
 	if ((size_t)snprintf(walk.rest, sizeof walk.rest, "%s", path) >= sizeof walk.rest)
 		return ACCESS_ABSENT;
 	while (result == ACCESS_YES && next_name(&walk, name))
 		result = step(&walk, name);
-	if (way->path[0] == '\0')
-		strcpy(way->path, "/");
+	if (reached->path[0] == '\0')
+		strcpy(reached->path, "/");
 	if (result != ACCESS_YES)
 		return result;
-	if (lstat(way->path, &way->status) != 0)
-		return errno == EACCES ? ACCESS_UNTOLD : ACCESS_ABSENT;
-	return access_allows(&way->status, account, wanted) ? ACCESS_YES : ACCESS_DENIED;
+	if (lstat(reached->path, &reached->status) != 0)
+		return errno == EACCES ? ACCESS_UNKNOWN : ACCESS_ABSENT;
+	return access_allows(&reached->status, account, wanted) ? ACCESS_YES : ACCESS_DENIED;
 }

@@ -1,7 +1,7 @@
 /*
- * doctor_access: may an account open a path, seen from a root directory of its own?
+ * access: may an account open a path, seen from a root directory of its own?
  *
- * The way is walked component by component, symbolic links included, as the kernel would inside a
+ * The path is walked component by component, symbolic links included, as the kernel would inside a
  * chroot: an absolute link begins again at that root, and `..` does not lead out of it. Owner,
  * group and mode count; ACLs and security modules are not seen.
  */
@@ -34,18 +34,18 @@ bool access_allows(
 enum access_result {
 	ACCESS_YES,
 	ACCESS_ABSENT,    /* `path` is the first component that is not there */
-	ACCESS_NO_SEARCH, /* `path` is a directory on the way that the account may not pass */
+	ACCESS_NO_SEARCH, /* `path` is a directory before the end that the account may not pass */
 	ACCESS_DENIED,    /* `path` is the end, and its bits are not those wanted */
-	ACCESS_UNTOLD,    /* this process may not look: `path` is where that was */
+	ACCESS_UNKNOWN,   /* this process may not read `path` */
 };
 
-struct access_way {
-	char path[ACCESS_PATH_SIZE]; /* as it is called outside of the root directory */
+struct access_path {
+	char path[ACCESS_PATH_SIZE]; /* as seen outside of the root directory */
 	struct stat status;          /* of the end, when it was reached */
 };
 
 /* `root` is "" or an absolute directory; `path` is taken from there, with or without a slash. */
-enum access_result access_walk(struct access_way *way, const char *root, const char *path,
+enum access_result access_walk(struct access_path *reached, const char *root, const char *path,
 	const struct access_account *account, unsigned wanted);
 
 #endif

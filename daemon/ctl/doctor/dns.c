@@ -9,7 +9,7 @@
 
 enum {
 	DNS_PORT = 53,
-	VALIDATION_PATIENCE = 15, /* [s], as the daemon's own probe */
+	VALIDATION_TIMEOUT = 15, /* [s], as the probe of the daemon */
 };
 
 /* Of https://www.iana.org/domains/root/servers: a, f and k, of three operators. */
@@ -42,7 +42,7 @@ static void add_target(
 		return;
 	struct dns_target *target = &dns->targets[dns->count];
 	memset(target, 0, sizeof *target);
-	/* What libunbound cannot read it says itself. */
+	/* libunbound itself reports what it cannot read. */
 	if (!read_address(address, target, &udp))
 		return;
 	target->kind = kind;
@@ -109,7 +109,7 @@ const struct exchange *doctor_dns_nameserver(const struct doctor_dns *dns, const
 
 static void finish_one(struct doctor_dns *dns)
 {
-	if (--dns->under_way == 0)
+	if (--dns->pending == 0)
 		local_resolver_stop(dns->local);
 }
 
@@ -120,8 +120,8 @@ static void all_exchanged(void *context)
 
 static void end_question(struct doctor_dns *dns)
 {
-	event_free(dns->patience);
-	dns->patience = NULL;
+	event_free(dns->timeout);
+	dns->timeout = NULL;
 	dns->query = NULL;
 	dns->answered = true;
 	finish_one(dns);
@@ -150,21 +150,21 @@ static void give_up(evutil_socket_t fd, short what, void *context)
 
 static bool ask_resolver(struct doctor_dns *dns)
 {
-	static const struct timeval patience = {.tv_sec = VALIDATION_PATIENCE};
+	static const struct timeval timeout = {.tv_sec = VALIDATION_TIMEOUT};
 
-	dns->patience = evtimer_new(dns->local->base, give_up, dns);
-	if (dns->patience == NULL || evtimer_add(dns->patience, &patience) != 0)
+	dns->timeout = evtimer_new(dns->local->base, give_up, dns);
+	if (dns->timeout == NULL || evtimer_add(dns->timeout, &timeout) != 0)
 		return false;
 	dns->query = dns_query_start(
 		dns->local->resolver.dns, DNS_VIEW_FIRST, "", DNS_TYPE_NS, take_answer, dns);
-	dns->under_way += dns->query != NULL;
+	dns->pending += dns->query != NULL;
 	return dns->query != NULL;
 }
 
 bool doctor_dns_run(struct doctor_dns *dns, struct local_resolver *local)
 {
 	dns->local = local;
-	dns->under_way = 1;
+	dns->pending = 1;
 	dns->run = (struct exchange_run){
 		.base = local->base,
 		.list = dns->exchanges,
@@ -184,6 +184,6 @@ void doctor_dns_clear(struct doctor_dns *dns)
 	exchange_run_clear(&dns->run);
 	if (dns->query != NULL)
 		dns_query_cancel(dns->query);
-	if (dns->patience != NULL)
-		event_free(dns->patience);
+	if (dns->timeout != NULL)
+		event_free(dns->timeout);
 }

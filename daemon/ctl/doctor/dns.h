@@ -1,12 +1,12 @@
 /*
- * doctor_dns: can the root be reached, does DNSSEC come along, does it validate, is it the right
- * time? And what do the resolvers say that Postfix asks.
+ * doctor_dns: can this host reach the root, do answers come with DNSSEC, do they validate, is the
+ * clock right? And what do the resolvers answer that Postfix asks.
  */
 #ifndef TLSAD_CTL_DOCTOR_DNS_H
 #define TLSAD_CTL_DOCTOR_DNS_H
 
-#include "daemon/ctl/doctor/doctor.h"
 #include "daemon/ctl/doctor/exchange.h"
+#include "daemon/ctl/doctor/finding.h"
 #include "daemon/ctl/frame/local_resolver.h"
 
 enum { DNS_TARGETS_MAX = 64 };
@@ -24,7 +24,7 @@ struct dns_target {
 	enum dns_target_kind kind;
 	char name[64]; /* as it is written in the configuration */
 	char zone[256];
-	bool over_tls;   /* not asked: the resolver alone speaks TLS */
+	bool over_tls;   /* not asked: only the resolver speaks TLS */
 	size_t exchange; /* of UDP; TCP's is the next */
 };
 
@@ -36,17 +36,17 @@ struct doctor_dns {
 	struct exchange_run run;
 	/* the embedded resolver's own question */
 	struct dns_query *query;
-	struct event *patience;
+	struct event *timeout;
 	bool answered;
 	struct dns_answer answer; /* without its packet */
-	unsigned under_way;
+	unsigned pending;         /* the run, and the question */
 };
 
-/* Who is to be asked. */
+/* Which servers to ask. */
 void doctor_dns_prepare(struct doctor_dns *dns, const struct conf *conf);
 void doctor_dns_add_nameserver(struct doctor_dns *dns, const char *address);
 
-/* Asks, for a few seconds. `local->resolver` may be closed: then it is not asked. */
+/* Asks, for some seconds. `local->resolver` may be closed: then it is not asked. */
 bool doctor_dns_run(struct doctor_dns *dns, struct local_resolver *local);
 void doctor_dns_clear(struct doctor_dns *dns);
 

@@ -49,7 +49,7 @@ static bool send_question(struct exchange *exchange)
 	ns_put16((uint16_t)size, bytes);
 	const uint8_t *from = exchange->tcp ? bytes : bytes + LENGTH_SIZE;
 	size += exchange->tcp ? LENGTH_SIZE : 0;
-	/* So little fits into the empty buffer of a new connection. */
+	/* So few bytes fit into the empty buffer of a new connection. */
 	exchange->sent = send(exchange->fd, from, size, MSG_NOSIGNAL) == (ssize_t)size;
 	return exchange->sent;
 }
@@ -57,8 +57,8 @@ static bool send_question(struct exchange *exchange)
 static void read_answer(struct exchange *exchange, const uint8_t *bytes, size_t size)
 {
 	question_read(&exchange->answer, exchange->zone, exchange->id, bytes, size);
-	/* Over UDP what does not fit may be a stranger's: wait for the right one. */
-	if (exchange->answer.fits)
+	/* Over UDP what does not fit may be forged: wait for the right one. */
+	if (exchange->answer.matches)
 		finish(exchange, EXCHANGE_ANSWERED, 0);
 	else if (exchange->tcp)
 		finish(exchange, EXCHANGE_FAILED, 0);
@@ -92,7 +92,7 @@ static void receive_tcp(struct exchange *exchange)
 		read_answer(exchange, exchange->bytes + LENGTH_SIZE, length);
 }
 
-static void happen(evutil_socket_t fd, short what, void *context)
+static void take_event(evutil_socket_t fd, short what, void *context)
 {
 	struct exchange *exchange = context;
 	int error = 0;
@@ -106,13 +106,13 @@ static void happen(evutil_socket_t fd, short what, void *context)
 		finish(exchange, EXCHANGE_FAILED, error != 0 ? error : errno);
 	} else {
 		event_del(exchange->event);
-		event_assign(exchange->event, exchange->run->base, fd, EV_READ | EV_PERSIST, happen,
-			exchange);
+		event_assign(exchange->event, exchange->run->base, fd, EV_READ | EV_PERSIST,
+			take_event, exchange);
 		event_add(exchange->event, NULL);
 	}
 }
 
-/* Every error is one of the way to the server, or one of memory. */
+/* Every error is of the network, or out of memory. */
 static bool open_socket(struct exchange *exchange)
 {
 	int type = exchange->tcp ? SOCK_STREAM : SOCK_DGRAM;
@@ -138,12 +138,12 @@ static void start(struct exchange *exchange, struct exchange_run *run)
 		finish(exchange, EXCHANGE_FAILED, errno);
 		return;
 	}
-	exchange->event = event_new(run->base, exchange->fd, EV_WRITE, happen, exchange);
+	exchange->event = event_new(run->base, exchange->fd, EV_WRITE, take_event, exchange);
 	if (exchange->event == NULL || event_add(exchange->event, NULL) != 0)
 		finish(exchange, EXCHANGE_FAILED, ENOMEM);
 }
 
-/* All have begun together, so one time is that of all: bytes that drip in do not prolong it. */
+/* All have begun together, so one timer serves all: a slow server does not prolong it. */
 static void end(evutil_socket_t fd, short what, void *context)
 {
 	struct exchange_run *run = context;
@@ -162,9 +162,9 @@ static void end(evutil_socket_t fd, short what, void *context)
 
 bool exchange_run_start(struct exchange_run *run)
 {
-	static const struct timeval patience = {.tv_sec = EXCHANGE_PATIENCE};
+	static const struct timeval timeout = {.tv_sec = EXCHANGE_TIMEOUT};
 
-	/* One more than there are: an end at once is not the end of all. */
+	/* One more than there are: one that ends at once does not end the run. */
 	run->waiting = 1;
 	for (size_t i = 0; i < run->count; i++) {
 		run->list[i].fd = -1;
@@ -172,7 +172,7 @@ bool exchange_run_start(struct exchange_run *run)
 		run->list[i].bytes = NULL;
 	}
 	run->timer = evtimer_new(run->base, end, run);
-	if (run->timer == NULL || evtimer_add(run->timer, &patience) != 0)
+	if (run->timer == NULL || evtimer_add(run->timer, &timeout) != 0)
 		return false;
 	for (size_t i = 0; i < run->count; i++)
 		start(&run->list[i], run);

@@ -1,6 +1,6 @@
 /*
- * doctor_exchange: asks name servers directly, over UDP and over TCP, all at once and within
- * EXCHANGE_PATIENCE, to see what is between them and this host.
+ * exchange: asks name servers directly, over UDP and over TCP, all at once and within
+ * EXCHANGE_TIMEOUT, to see whether they answer this host, and with DNSSEC.
  */
 #ifndef TLSAD_CTL_DOCTOR_EXCHANGE_H
 #define TLSAD_CTL_DOCTOR_EXCHANGE_H
@@ -10,7 +10,7 @@
 #include <event2/event.h>
 #include <sys/socket.h>
 
-enum { EXCHANGE_PATIENCE = 3 /* [s] */, EXCHANGE_TCP_MAX = 65535 };
+enum { EXCHANGE_TIMEOUT = 3 /* [s] */, EXCHANGE_TCP_MAX = 65535 };
 
 enum exchange_outcome {
 	EXCHANGE_SILENT, /* no answer in time */
@@ -54,7 +54,7 @@ struct exchange_run {
 /* Starts all of the list; false when out of memory. */
 bool exchange_run_start(struct exchange_run *run);
 
-/* Ends those that are under way. */
+/* Ends those that still run. */
 void exchange_run_clear(struct exchange_run *run);
 
 #endif

@@ -34,12 +34,12 @@ static void find_path(const struct examination *examination, const struct lookup
 static void find_outside(const struct examination *examination, const struct socket_path *path,
 	char outside[ACCESS_PATH_SIZE])
 {
-	const struct access_account all_powerful = {.uid = 0};
+	const struct access_account root_account = {.uid = 0};
 	const char *root = examination_root(examination, path->chrooted);
-	struct access_way way;
+	struct access_path reached;
 
-	if (access_walk(&way, root, path->inside, &all_powerful, 0) == ACCESS_YES)
-		snprintf(outside, ACCESS_PATH_SIZE, "%s", way.path);
+	if (access_walk(&reached, root, path->inside, &root_account, 0) == ACCESS_YES)
+		snprintf(outside, ACCESS_PATH_SIZE, "%s", reached.path);
 	else
 		snprintf(outside, ACCESS_PATH_SIZE, "%.500s/%.3500s", root,
 			path->inside + strspn(path->inside, "/"));
@@ -136,24 +136,24 @@ static void add_hidden(const struct examination *examination, const struct looku
 }
 
 static void add_denied(const struct examination *examination, const struct lookup_table *table,
-	const struct access_way *way, enum access_result result)
+	const struct access_path *reached, enum access_result result)
 {
 	const char *name = examination->account.name;
 
-	if (result == ACCESS_UNTOLD) {
+	if (result == ACCESS_UNKNOWN) {
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS,
 			DOCTOR_UNKNOWN,
 			"%s: this account may not look at %s to see whether %s may open it",
-			table->word, way->path, name);
+			table->word, reached->path, name);
 		doctor_remedy(examination->doctor, "run doctor as root");
 		return;
 	}
 	examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
 		"%s: the user %s may not %s %s, mode %04o", table->word, name,
-		result == ACCESS_NO_SEARCH ? "pass" : "write to", way->path,
-		(unsigned)way->status.st_mode & 07777);
+		result == ACCESS_NO_SEARCH ? "pass" : "write to", reached->path,
+		(unsigned)reached->status.st_mode & 07777);
 	if (result == ACCESS_NO_SEARCH)
-		doctor_remedy(examination->doctor, "chmod o+x %s", way->path);
+		doctor_remedy(examination->doctor, "chmod o+x %s", reached->path);
 	else
 		doctor_remedy(examination->doctor,
 			"[server] socket_mode = 0666 in tlsad.conf; systemctl restart tlsad");
@@ -163,27 +163,28 @@ static void examine_access(const struct examination *examination, const struct l
 	const char *endpoint)
 {
 	const char *outside = endpoint + strlen("unix:");
-	struct access_way way;
+	struct access_path reached;
 	struct socket_path path;
 	struct stat status;
 
 	if (!examination->account_known)
 		return;
 	find_path(examination, table, &path);
-	enum access_result result = access_walk(&way, examination_root(examination, path.chrooted),
-		path.inside, &examination->account, ACCESS_WRITE);
+	enum access_result result =
+		access_walk(&reached, examination_root(examination, path.chrooted), path.inside,
+			&examination->account, ACCESS_WRITE);
 	switch (result) {
 	case ACCESS_YES:
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_OK,
 			"%s: the user %s may open it", table->word, examination->account.name);
 		return;
 	case ACCESS_ABSENT:
-		/* That nothing is there at all is told where sockets are. */
+		/* If there is no socket at all, socket.c reports that. */
 		if (path.chrooted && lstat(outside, &status) == 0)
 			add_hidden(examination, table, endpoint);
 		return;
 	default:
-		add_denied(examination, table, &way, result);
+		add_denied(examination, table, &reached, result);
 	}
 }
 

@@ -5,7 +5,7 @@
 #ifndef TLSAD_CTL_DOCTOR_POSTCONF_H
 #define TLSAD_CTL_DOCTOR_POSTCONF_H
 
-#include "daemon/ctl/doctor/doctor.h"
+#include "daemon/ctl/doctor/finding.h"
 #include "daemon/ctl/doctor/postfix_version.h"
 
 enum postconf_parameter {

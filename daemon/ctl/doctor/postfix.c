@@ -235,7 +235,7 @@ static void examine_tafile(const struct examination *examination)
 		conf->dane.tafile_prefix[0] != '\0' ? conf->dane.tafile_prefix : directory;
 	const char *queue = examination_value(examination, POSTCONF_QUEUE_DIRECTORY);
 	bool chrooted = examination->client->chrooted;
-	struct access_way way;
+	struct access_path reached;
 	struct stat status;
 
 	if (stat(directory, &status) != 0 || !S_ISDIR(status.st_mode)) {
@@ -244,17 +244,17 @@ static void examine_tafile(const struct examination *examination)
 		doctor_remedy(examination->doctor, "install -d -o tlsad -m 755 %s", directory);
 		return;
 	}
-	enum access_result result = access_walk(&way, examination_root(examination, chrooted), seen,
-		&examination->account, ACCESS_SEARCH);
-	if (result == ACCESS_UNTOLD) {
-		add_tafile(examination, DOCTOR_UNKNOWN, "this account may not look", way.path);
+	enum access_result result = access_walk(&reached, examination_root(examination, chrooted),
+		seen, &examination->account, ACCESS_SEARCH);
+	if (result == ACCESS_UNKNOWN) {
+		add_tafile(examination, DOCTOR_UNKNOWN, "this account may not look", reached.path);
 		doctor_remedy(examination->doctor, "run doctor as root");
 	} else if (result == ACCESS_NO_SEARCH || result == ACCESS_DENIED) {
 		add_tafile(examination, DOCTOR_FAULT, "postfix may not read trust anchors below it",
-			way.path);
-		doctor_remedy(examination->doctor, "chmod o+x %s", way.path);
-	} else if (result == ACCESS_ABSENT || way.status.st_dev != status.st_dev ||
-		   way.status.st_ino != status.st_ino) {
+			reached.path);
+		doctor_remedy(examination->doctor, "chmod o+x %s", reached.path);
+	} else if (result == ACCESS_ABSENT || reached.status.st_dev != status.st_dev ||
+		   reached.status.st_ino != status.st_ino) {
 		add_tafile(examination, DOCTOR_FAULT,
 			chrooted
 				? "smtp, in its chroot, does not see [dane] tafile_dir by that name"

@@ -19,7 +19,7 @@ struct examination {
 	bool native, pinned; /* what tlsad's tables answer */
 };
 
-/* The name servers of its resolv.conf files are to be asked. */
+/* Add the name servers of its resolv.conf files to those to ask. */
 void doctor_postfix_prepare(struct doctor_dns *dns, const struct postconf *postconf);
 
 void doctor_examine_postfix(

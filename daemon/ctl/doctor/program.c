@@ -78,8 +78,8 @@ static bool read_all(struct reader readers[2])
 	while (open > 0) {
 		struct pollfd polled[2] = {{readers[0].fd, POLLIN, 0}, {readers[1].fd, POLLIN, 0}};
 		uint32_t passed = clock_steady() - begin;
-		if (passed >= PROGRAM_PATIENCE ||
-			(poll(polled, 2, (int)(PROGRAM_PATIENCE - passed) * 1000) < 0 &&
+		if (passed >= PROGRAM_TIMEOUT ||
+			(poll(polled, 2, (int)(PROGRAM_TIMEOUT - passed) * 1000) < 0 &&
 				errno != EINTR))
 			return false;
 		for (int i = 0; i < 2; i++) {
@@ -110,7 +110,7 @@ static void wait_for(pid_t pid, bool in_time, struct program_result *result)
 	kill(-pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	snprintf(result->error, sizeof result->error, "it did not end within %d seconds",
-		PROGRAM_PATIENCE);
+		PROGRAM_TIMEOUT);
 }
 
 static void run_with_pipes(

@@ -1,5 +1,5 @@
 /*
- * doctor_program: runs another program and reads what it says, both within bounds. No shell.
+ * program: runs another program and reads its output, with a limit on time and on size. No shell.
  */
 #ifndef TLSAD_CTL_DOCTOR_PROGRAM_H
 #define TLSAD_CTL_DOCTOR_PROGRAM_H
@@ -10,7 +10,7 @@
 enum {
 	PROGRAM_PATH_SIZE = 4096,
 	PROGRAM_OUTPUT_MAX = 256 * 1024, /* of each of both outputs; what is beyond is dropped */
-	PROGRAM_PATIENCE = 10,           /* [s] */
+	PROGRAM_TIMEOUT = 10,            /* [s] */
 };
 
 struct program_result {

@@ -75,7 +75,7 @@ void question_read(struct question_answer *answer, const char *zone, uint16_t id
 		ns_msg_id(message) != id || !ns_msg_getflag(message, ns_f_qr) ||
 		!is_question(&message, zone))
 		return;
-	answer->fits = true;
+	answer->matches = true;
 	answer->rcode = ns_msg_getflag(message, ns_f_rcode);
 	answer->truncated = ns_msg_getflag(message, ns_f_tc) != 0;
 	answer->authenticated = ns_msg_getflag(message, ns_f_ad) != 0;

@@ -1,6 +1,6 @@
 /*
- * doctor_question: one DNS question as bytes, and what its answer tells of the way to the server:
- * whether DNSSEC came along, and when the signatures hold. Pure. Nothing is validated here.
+ * question: one DNS question as bytes, and what its answer shows: whether it has DNSSEC, and when
+ * the signatures are valid. No state, no I/O. Nothing is validated here.
  */
 #ifndef TLSAD_CTL_DOCTOR_QUESTION_H
 #define TLSAD_CTL_DOCTOR_QUESTION_H
@@ -15,7 +15,7 @@ enum { QUESTION_SIZE = 512, QUESTION_UDP_SIZE = 1232 };
 size_t question_make(uint8_t bytes[QUESTION_SIZE], const char *zone, uint16_t id, bool recurse);
 
 struct question_answer {
-	bool fits; /* it is an answer to this question */
+	bool matches; /* it is an answer to this question */
 	int rcode;
 	bool truncated;     /* TC: ask again over TCP */
 	bool authenticated; /* AD (RFC 4035 3.2.3) */

@@ -1,5 +1,5 @@
 /*
- * doctor_resolv: resolv.conf(5), the C library's, by which Postfix finds the resolver that it
+ * resolv: resolv.conf(5), the C library's, by which Postfix finds the resolver that it
  * believes when it uses DANE itself.
  */
 #ifndef TLSAD_CTL_DOCTOR_RESOLV_H
@@ -19,7 +19,7 @@ struct resolv {
 /* Pure. */
 void resolv_parse(struct resolv *resolv, const char *text);
 
-/* Its name servers are to be asked. */
+/* Add its name servers to those to ask. */
 void doctor_resolv_prepare(struct doctor_dns *dns, const char *file);
 
 /* `original` is the file of which this one is a copy below a chroot, or NULL. */

@@ -117,7 +117,7 @@ size_t anchor_keys_read(const char *text, struct anchor_key keys[ANCHOR_KEYS_MAX
 	return count;
 }
 
-/* --- what it means ------------------------------------------------------------------------- */
+/* --- findings ----------------------------------------------------------------------------- */
 
 /* NULL with errno. */
 static char *read_file(const char *path)
@@ -140,20 +140,21 @@ static void list_tags(struct text *text, const struct anchor_key *keys, size_t c
 		text_add_format(text, "%s%u", i > 0 ? ", " : "", keys[i].tag);
 }
 
-/* One of IANA's keys: known, another key by its number, or absent. */
-enum found { FOUND_RIGHT, FOUND_OTHER, FOUND_NOT };
+/* One of IANA's keys: found, another key with the same tag, or absent. */
+enum key_search { KEY_FOUND, KEY_OTHER, KEY_ABSENT };
 
-static enum found find(const struct anchor_key *wanted, const struct anchor_key *keys, size_t count)
+static enum key_search find(
+	const struct anchor_key *wanted, const struct anchor_key *keys, size_t count)
 {
-	enum found found = FOUND_NOT;
+	enum key_search found = KEY_ABSENT;
 
 	for (size_t i = 0; i < count; i++) {
 		if (keys[i].tag != wanted->tag)
 			continue;
 		if (!keys[i].digested ||
 			memcmp(keys[i].digest, wanted->digest, sizeof wanted->digest) == 0)
-			return FOUND_RIGHT;
-		found = FOUND_OTHER;
+			return KEY_FOUND;
+		found = KEY_OTHER;
 	}
 	return found;
 }
@@ -175,30 +176,30 @@ struct source {
 };
 
 static void add_missing(struct doctor *doctor, const struct source *source, unsigned which,
-	const struct anchor_key *wanted, enum found found)
+	const struct anchor_key *wanted, enum key_search found)
 {
 	int length;
 	const char *line = built_in_line(which, &length);
 
 	/* The newer key signs; the older one is there for what has not changed over. */
 	doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source->file,
-		found == FOUND_OTHER || which == 1 ? DOCTOR_FAULT : DOCTOR_WARNING,
-		found == FOUND_OTHER ? "key %u in it is not IANA's"
-				     : "IANA's root key %u is not known%s",
+		found == KEY_OTHER || which == 1 ? DOCTOR_FAULT : DOCTOR_WARNING,
+		found == KEY_OTHER ? "key %u in it is not IANA's"
+				   : "IANA's root key %u is not known%s",
 		wanted->tag, which == 1 ? ", which signs since October 2026" : "");
 	if (source->is_state)
 		doctor_remedy(doctor, "stop tlsad; rm %s; start it", source->file);
-	else if (found == FOUND_OTHER)
+	else if (found == KEY_OTHER)
 		doctor_remedy(doctor, "replace its line by: %.*s", length, line);
 	else
 		doctor_remedy(doctor, "echo '%.*s' >>%s", length, line, source->file);
 }
 
-static void judge_keys(struct doctor *doctor, const struct source *source,
+static void examine_keys(struct doctor *doctor, const struct source *source,
 	const struct anchor_key *keys, size_t count)
 {
 	struct anchor_key iana[ANCHOR_KEYS_MAX];
-	enum found found[2];
+	enum key_search found[2];
 	char words[256];
 	struct text tags;
 
@@ -207,16 +208,16 @@ static void judge_keys(struct doctor *doctor, const struct source *source,
 	list_tags(&tags, keys, count);
 	for (int i = 0; i < 2; i++)
 		found[i] = find(&iana[i], keys, count);
-	if (found[0] == FOUND_NOT && found[1] == FOUND_NOT) {
+	if (found[0] == KEY_ABSENT && found[1] == KEY_ABSENT) {
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source->file, DOCTOR_NOTE,
 			"a private root is trusted, key %s; none of IANA's", words);
 		return;
 	}
 	for (unsigned i = 0; i < 2; i++) {
-		if (found[i] != FOUND_RIGHT)
+		if (found[i] != KEY_FOUND)
 			add_missing(doctor, source, i, &iana[i], found[i]);
 	}
-	if (found[0] == FOUND_RIGHT && found[1] == FOUND_RIGHT)
+	if (found[0] == KEY_FOUND && found[1] == KEY_FOUND)
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source->file, DOCTOR_OK,
 			"both keys of IANA's root are known: %s", words);
 }
@@ -242,7 +243,7 @@ static void examine_seed(struct doctor *doctor, const char *seed, bool state_cou
 		newer = built_in_line(1, &length);
 		doctor_remedy(doctor, "echo '%.*s' >>%s", length, newer, source.file);
 	} else if (!state_counts) {
-		judge_keys(doctor, &source, keys, count);
+		examine_keys(doctor, &source, keys, count);
 	} else {
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_OK,
 			"%zu key%s of the root to start from", count, count > 1 ? "s" : "");
@@ -259,7 +260,7 @@ static void examine_state(struct doctor *doctor, const struct root_anchors *anch
 		char *state = read_file(source.file);
 		size_t count = state != NULL ? anchor_keys_read(state, keys) : 0;
 		if (count > 0)
-			judge_keys(doctor, &source, keys, count);
+			examine_keys(doctor, &source, keys, count);
 		free(state);
 		return;
 	}

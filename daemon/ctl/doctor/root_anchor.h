@@ -1,11 +1,11 @@
 /*
- * doctor_anchor: which keys of the root are trusted here, and are they IANA's?
+ * root_anchor: which keys of the root are trusted here, and are they IANA's?
  */
 #ifndef TLSAD_CTL_DOCTOR_ROOT_ANCHOR_H
 #define TLSAD_CTL_DOCTOR_ROOT_ANCHOR_H
 
 #include "common/dns/root_anchor.h"
-#include "daemon/ctl/doctor/doctor.h"
+#include "daemon/ctl/doctor/finding.h"
 
 #include <stdint.h>
 

@@ -12,27 +12,27 @@
 #include <unistd.h>
 
 enum {
-	PATIENCE = 2000, /* [ms] for all of it */
+	TIMEOUT = 2000, /* [ms] for all of it */
 	REPLY_SIZE = 8192,
 };
 
-enum talk {
-	TALK_ANSWERS,
-	TALK_NO_CONNECTION, /* errno tells */
-	TALK_SILENT,
-	TALK_HANGS_UP,
-	TALK_OTHER, /* what came is no reply */
+enum socket_state {
+	SOCKET_ANSWERS,
+	SOCKET_NO_CONNECTION, /* errno tells */
+	SOCKET_SILENT,
+	SOCKET_HANGS_UP,
+	SOCKET_OTHER, /* what came is no reply */
 };
 
-/* What is said on a kind of endpoint: a question that costs no lookup and no place in the cache. */
-struct language {
+/* What an endpoint is asked: a question that needs no lookup and no room in the cache. */
+struct socket_protocol {
 	const char *setting;
 	const char *request;
-	/* TALK_SILENT: more has to come. */
-	enum talk (*judge)(const char *bytes, size_t size);
+	/* SOCKET_SILENT: more has to come. */
+	enum socket_state (*read_reply)(const char *bytes, size_t size);
 };
 
-static enum talk judge_netstring(const char *bytes, size_t size)
+static enum socket_state read_netstring(const char *bytes, size_t size)
 {
 	const char *payload;
 	size_t payload_size, consumed;
@@ -40,28 +40,29 @@ static enum talk judge_netstring(const char *bytes, size_t size)
 	switch (netstring_parse(
 		bytes, size, REPLY_SIZE - NETSTRING_HEAD - 1, &payload, &payload_size, &consumed)) {
 	case NETSTRING_COMPLETE:
-		return TALK_ANSWERS;
+		return SOCKET_ANSWERS;
 	case NETSTRING_PARTIAL:
-		return TALK_SILENT;
+		return SOCKET_SILENT;
 	default:
-		return TALK_OTHER;
+		return SOCKET_OTHER;
 	}
 }
 
-static enum talk judge_action(const char *bytes, size_t size)
+static enum socket_state read_action(const char *bytes, size_t size)
 {
 	static const char begin[] = "action=";
 	size_t length = size < sizeof begin - 1 ? size : sizeof begin - 1;
 
 	if (memcmp(bytes, begin, length) != 0 || size == REPLY_SIZE)
-		return TALK_OTHER;
-	return size > length && memcmp(bytes + size - 2, "\n\n", 2) == 0 ? TALK_ANSWERS
-									 : TALK_SILENT;
+		return SOCKET_OTHER;
+	return size > length && memcmp(bytes + size - 2, "\n\n", 2) == 0 ? SOCKET_ANSWERS
+									 : SOCKET_SILENT;
 }
 
-static const struct language socketmap_language = {"socketmap", "9:explain .,", judge_netstring};
-static const struct language policy_language = {
-	"policy", "request=smtpd_access_policy\n\n", judge_action};
+static const struct socket_protocol socketmap_protocol = {
+	"socketmap", "9:explain .,", read_netstring};
+static const struct socket_protocol policy_protocol = {
+	"policy", "request=smtpd_access_policy\n\n", read_action};
 
 /* False when the time is over. */
 static bool wait_for(int fd, short what, uint64_t end)
@@ -73,7 +74,8 @@ static bool wait_for(int fd, short what, uint64_t end)
 	return ready > 0 || (ready < 0 && errno == EINTR);
 }
 
-static enum talk read_reply(const struct language *language, int fd, uint64_t end)
+static enum socket_state wait_for_reply(
+	const struct socket_protocol *protocol, int fd, uint64_t end)
 {
 	char bytes[REPLY_SIZE];
 	size_t used = 0;
@@ -83,13 +85,13 @@ static enum talk read_reply(const struct language *language, int fd, uint64_t en
 		if (got < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (got <= 0)
-			return TALK_HANGS_UP;
+			return SOCKET_HANGS_UP;
 		used += (size_t)got;
-		enum talk result = language->judge(bytes, used);
-		if (result != TALK_SILENT)
+		enum socket_state result = protocol->read_reply(bytes, used);
+		if (result != SOCKET_SILENT)
 			return result;
 	}
-	return TALK_SILENT;
+	return SOCKET_SILENT;
 }
 
 static bool connect_to(int fd, const struct endpoint *endpoint, uint64_t end)
@@ -110,26 +112,27 @@ static bool connect_to(int fd, const struct endpoint *endpoint, uint64_t end)
 	return error == 0;
 }
 
-static enum talk talk(const struct language *language, const struct endpoint *endpoint)
+static enum socket_state test_socket(
+	const struct socket_protocol *protocol, const struct endpoint *endpoint)
 {
-	size_t size = strlen(language->request);
-	uint64_t end = clock_steady_us() / 1000 + PATIENCE;
+	size_t size = strlen(protocol->request);
+	uint64_t end = clock_steady_us() / 1000 + TIMEOUT;
 	int fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	enum talk result = TALK_NO_CONNECTION;
+	enum socket_state result = SOCKET_NO_CONNECTION;
 
 	if (fd < 0)
 		return result;
 	if (connect_to(fd, endpoint, end))
-		result = send(fd, language->request, size, MSG_NOSIGNAL) == (ssize_t)size
-				 ? read_reply(language, fd, end)
-				 : TALK_HANGS_UP;
+		result = send(fd, protocol->request, size, MSG_NOSIGNAL) == (ssize_t)size
+				 ? wait_for_reply(protocol, fd, end)
+				 : SOCKET_HANGS_UP;
 	int saved = errno;
 	close(fd);
 	errno = saved;
 	return result;
 }
 
-/* Who listens on every address is reached over loopback. */
+/* A server that listens on every address is reached over loopback. */
 static void make_reachable(struct endpoint *endpoint)
 {
 	struct sockaddr_in *ipv4 = (struct sockaddr_in *)&endpoint->address;
@@ -158,7 +161,7 @@ static void add_no_connection(struct doctor *doctor, const char *entry, int erro
 }
 
 static void examine_endpoint(
-	struct doctor *doctor, const struct language *language, const char *entry)
+	struct doctor *doctor, const struct socket_protocol *protocol, const char *entry)
 {
 	struct endpoint endpoint;
 	struct stat status;
@@ -175,30 +178,30 @@ static void examine_endpoint(
 		return;
 	}
 	make_reachable(&endpoint);
-	switch (talk(language, &endpoint)) {
-	case TALK_ANSWERS:
+	switch (test_socket(protocol, &endpoint)) {
+	case SOCKET_ANSWERS:
 		doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_OK, "tlsad answers");
 		return;
-	case TALK_NO_CONNECTION:
+	case SOCKET_NO_CONNECTION:
 		add_no_connection(doctor, entry, errno);
 		return;
-	case TALK_SILENT:
+	case SOCKET_SILENT:
 		doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_FAULT,
 			"somebody listens there and does not answer within 2 seconds");
 		doctor_remedy(doctor, "systemctl restart tlsad; journalctl -u tlsad");
 		return;
-	case TALK_HANGS_UP:
+	case SOCKET_HANGS_UP:
 		doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_FAULT,
 			"the connection is closed without an answer");
 		doctor_remedy(doctor, endpoint.address.ss_family == AF_UNIX
 					      ? "systemctl restart tlsad; journalctl -u tlsad"
 					      : "add this host to [server] allow in tlsad.conf");
 		return;
-	case TALK_OTHER:
+	case SOCKET_OTHER:
 		doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_FAULT,
 			"something else than tlsad listens there");
 		doctor_remedy(
-			doctor, "stop that, or choose another [server] %s", language->setting);
+			doctor, "stop that, or choose another [server] %s", protocol->setting);
 	}
 }
 
@@ -208,20 +211,20 @@ void doctor_examine_sockets(struct doctor *doctor)
 	const struct conf_list *policy = &doctor->conf->server.policy;
 
 	for (size_t i = 0; i < list->count; i++)
-		examine_endpoint(doctor, &socketmap_language, list->entries[i]);
+		examine_endpoint(doctor, &socketmap_protocol, list->entries[i]);
 	if (list->count == 0) {
 		doctor_add(doctor, DOCTOR_SOCKET, "", DOCTOR_FAULT, "there is no endpoint");
 		doctor_remedy(doctor, "[server] socketmap = unix:" TLSAD_RUNDIR "/socketmap");
 	}
 	for (size_t i = 0; i < policy->count; i++) {
-		/* tlsad itself goes on without the place that nobody has chosen. */
+		/* At the default path tlsad works without this socket. */
 		if (strcmp(policy->entries[i], CONF_DEFAULT_POLICY) != 0 ||
 			access(policy->entries[i] + strlen("unix:"), F_OK) == 0)
-			examine_endpoint(doctor, &policy_language, policy->entries[i]);
+			examine_endpoint(doctor, &policy_protocol, policy->entries[i]);
 	}
 }
 
-/* --- which one does Postfix mean? ------------------------------------------------------------ */
+/* --- comparing with a table ------------------------------------------------------------------ */
 
 static bool is_same_file(const char *one, const char *other)
 {
@@ -232,38 +235,38 @@ static bool is_same_file(const char *one, const char *other)
 		       first.st_dev == second.st_dev && first.st_ino == second.st_ino);
 }
 
-/* An endpoint on every address is meant by each of them. */
-static bool is_same_address(const struct endpoint *endpoint, const struct endpoint *meant)
+/* An endpoint on every address is the same as each of them. */
+static bool is_same_address(const struct endpoint *endpoint, const struct endpoint *other)
 {
 	const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)&endpoint->address;
 	const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)&endpoint->address;
-	const struct sockaddr_in *meant4 = (const struct sockaddr_in *)&meant->address;
-	const struct sockaddr_in6 *meant6 = (const struct sockaddr_in6 *)&meant->address;
+	const struct sockaddr_in *other4 = (const struct sockaddr_in *)&other->address;
+	const struct sockaddr_in6 *other6 = (const struct sockaddr_in6 *)&other->address;
 
 	/* The port is at the same place in both. */
-	if (ipv4->sin_port != meant4->sin_port)
+	if (ipv4->sin_port != other4->sin_port)
 		return false;
 	if (ipv6->sin6_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&ipv6->sin6_addr))
 		return true;
-	if (ipv4->sin_family != meant4->sin_family)
+	if (ipv4->sin_family != other4->sin_family)
 		return false;
 	if (ipv4->sin_family == AF_INET)
 		return ipv4->sin_addr.s_addr == htonl(INADDR_ANY) ||
-		       ipv4->sin_addr.s_addr == meant4->sin_addr.s_addr;
-	return IN6_ARE_ADDR_EQUAL(&ipv6->sin6_addr, &meant6->sin6_addr);
+		       ipv4->sin_addr.s_addr == other4->sin_addr.s_addr;
+	return IN6_ARE_ADDR_EQUAL(&ipv6->sin6_addr, &other6->sin6_addr);
 }
 
-bool doctor_socket_is(const char *entry, const char *place, bool is_unix)
+bool doctor_socket_is(const char *entry, const char *address, bool is_unix)
 {
-	struct endpoint endpoint, meant;
-	char error[256], spelled[600];
+	struct endpoint endpoint, other;
+	char error[256], text[600];
 
 	if (!endpoint_parse(&endpoint, entry, error, sizeof error) ||
 		(endpoint.address.ss_family == AF_UNIX) != is_unix)
 		return false;
 	if (is_unix)
-		return is_same_file(((struct sockaddr_un *)&endpoint.address)->sun_path, place);
-	snprintf(spelled, sizeof spelled, "inet:%s", place);
-	return endpoint_parse(&meant, spelled, error, sizeof error) &&
-	       is_same_address(&endpoint, &meant);
+		return is_same_file(((struct sockaddr_un *)&endpoint.address)->sun_path, address);
+	snprintf(text, sizeof text, "inet:%s", address);
+	return endpoint_parse(&other, text, error, sizeof error) &&
+	       is_same_address(&endpoint, &other);
 }

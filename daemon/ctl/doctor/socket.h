@@ -1,17 +1,17 @@
 /*
- * doctor_socket: the endpoints where the daemon should be: is somebody there who answers?
+ * doctor_socket: the endpoints of the daemon: does tlsad answer there?
  */
 #ifndef TLSAD_CTL_DOCTOR_SOCKET_H
 #define TLSAD_CTL_DOCTOR_SOCKET_H
 
-#include "daemon/ctl/doctor/doctor.h"
+#include "daemon/ctl/doctor/finding.h"
 
 void doctor_examine_sockets(struct doctor *doctor);
 
 /*
- * Is `place`, the unix path or HOST:PORT of a table of Postfix's, this endpoint? A unix path as it
- * is called outside of any chroot; one file may have several names.
+ * Is `address`, the unix path or HOST:PORT of a lookup table of Postfix, this endpoint? A unix path
+ * is seen outside of any chroot; one file may have several names.
  */
-bool doctor_socket_is(const char *endpoint, const char *place, bool is_unix);
+bool doctor_socket_is(const char *endpoint, const char *address, bool is_unix);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * What doctor_dns.h has learned of name servers, the clock and validation, as findings.
+ * What the answers of dns.h show of name servers, the clock and validation, as findings.
  */
 #include "common/dns/root_probe.h"
 #include "daemon/ctl/doctor/dns.h"
@@ -147,7 +147,7 @@ static struct reach reach_roots(const struct doctor_dns *dns, int family, int tc
 	return reach;
 }
 
-static void judge_roots(struct doctor *doctor, struct reach reach, bool other_family,
+static void add_roots(struct doctor *doctor, struct reach reach, bool other_family,
 	const char *family, const char *transport)
 {
 	char object[32];
@@ -183,19 +183,19 @@ static void examine_roots(struct doctor *doctor, const struct doctor_dns *dns)
 		const char *transport = tcp ? "TCP" : "UDP";
 		struct reach ipv4 = reach_roots(dns, AF_INET, tcp);
 		struct reach ipv6 = reach_roots(dns, AF_INET6, tcp);
-		judge_roots(doctor, ipv4, ipv6.good > 0, "IPv4", transport);
+		add_roots(doctor, ipv4, ipv6.good > 0, "IPv4", transport);
 		/* Without IPv4 as well, one fault is enough. */
-		judge_roots(doctor, ipv6, ipv6.routes == 0 || ipv4.good > 0, "IPv6", transport);
+		add_roots(doctor, ipv6, ipv6.routes == 0 || ipv4.good > 0, "IPv6", transport);
 	}
 }
 
 /* --- the clock ------------------------------------------------------------------------------- */
 
-/* The root's signature that is nearest to now: one server with an old zone is no witness. */
-static const struct question_answer *find_witness(
+/* The root's signature that is nearest to now: one server may have an old zone. */
+static const struct question_answer *find_nearest(
 	const struct doctor_dns *dns, uint32_t now, int32_t *distance)
 {
-	const struct question_answer *witness = NULL;
+	const struct question_answer *nearest = NULL;
 
 	for (size_t i = 0; i < 2 * dns->count; i++) {
 		const struct exchange *exchange = &dns->exchanges[i];
@@ -204,13 +204,13 @@ static const struct question_answer *find_witness(
 			strcmp(exchange->zone, ".") != 0)
 			continue;
 		int32_t off = question_distance(answer->inception, answer->expiration, now);
-		if (witness == NULL || (off < 0 ? -(int64_t)off : off) <
+		if (nearest == NULL || (off < 0 ? -(int64_t)off : off) <
 					       (*distance < 0 ? -(int64_t)*distance : *distance)) {
-			witness = answer;
+			nearest = answer;
 			*distance = off;
 		}
 	}
-	return witness;
+	return nearest;
 }
 
 static void examine_clock(struct doctor *doctor, const struct doctor_dns *dns)
@@ -219,9 +219,9 @@ static void examine_clock(struct doctor *doctor, const struct doctor_dns *dns)
 		off[TIME_TEXT_SIZE];
 	int64_t now = (int64_t)time(NULL);
 	int32_t distance = 0;
-	const struct question_answer *witness = find_witness(dns, (uint32_t)now, &distance);
+	const struct question_answer *nearest = find_nearest(dns, (uint32_t)now, &distance);
 
-	if (witness == NULL) {
+	if (nearest == NULL) {
 		doctor_add(doctor, DOCTOR_CLOCK, "", DOCTOR_UNKNOWN,
 			"no signature of the root was had to hold this clock against: %s",
 			time_text_date(now_words, now));
@@ -229,8 +229,8 @@ static void examine_clock(struct doctor *doctor, const struct doctor_dns *dns)
 		return;
 	}
 	/* What is near enough in serial numbers is so in seconds since 1970. */
-	time_text_date(from, now + (int32_t)(witness->inception - (uint32_t)now));
-	time_text_date(until, now + (int32_t)(witness->expiration - (uint32_t)now));
+	time_text_date(from, now + (int32_t)(nearest->inception - (uint32_t)now));
+	time_text_date(until, now + (int32_t)(nearest->expiration - (uint32_t)now));
 	time_text_date(now_words, now);
 	if (distance == 0) {
 		doctor_add(doctor, DOCTOR_CLOCK, "", DOCTOR_OK,

@@ -1,8 +1,8 @@
 /*
- * The list of doctor.h, and how it is printed. The members of the JSON are listed in tlsactl(8).
+ * The list of findings, and how it is printed. The members of the JSON are listed in tlsactl(8).
  */
+#include "daemon/ctl/doctor/finding.h"
 #include "common/base/text.h"
-#include "daemon/ctl/doctor/doctor.h"
 #include "daemon/ctl/frame/terminal.h"
 
 #include <jansson.h>
@@ -55,7 +55,7 @@ static void write_printable(char *out, size_t size, const char *words)
 
 	text_init(&text, out, size);
 	for (const char *at = words; *at != '\0'; at++) {
-		/* The backslash is what it is: no byte is to be had back from these words. */
+		/* The backslash is not escaped: nobody decodes these words. */
 		if (*at == '\\' || (*at == '\n' && at[1] == '\0'))
 			text_add_bytes(&text, at, *at == '\\');
 		else
@@ -112,10 +112,10 @@ void doctor_drop_repetitions(struct doctor *doctor)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < doctor->count; i++) {
-		bool told = false;
-		for (size_t j = 0; j < kept && !told; j++)
-			told = is_same(&doctor->list[i], &doctor->list[j]);
-		if (!told)
+		bool repeated = false;
+		for (size_t j = 0; j < kept && !repeated; j++)
+			repeated = is_same(&doctor->list[i], &doctor->list[j]);
+		if (!repeated)
 			doctor->list[kept++] = doctor->list[i];
 	}
 	doctor->count = kept;

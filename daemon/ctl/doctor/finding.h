@@ -1,12 +1,12 @@
 /*
- * doctor: what is wrong with this host, as a list of findings, each with its remedy.
+ * finding: what is wrong with this host, as a list of findings, each with its remedy.
  *
  * A finding belongs to one check, a word that scripts may rely on, and to an object: an endpoint,
  * a server, a configuration directory of Postfix. What is fine is a finding as well, one that is
  * shown only on request.
  */
-#ifndef TLSAD_CTL_DOCTOR_DOCTOR_H
-#define TLSAD_CTL_DOCTOR_DOCTOR_H
+#ifndef TLSAD_CTL_DOCTOR_FINDING_H
+#define TLSAD_CTL_DOCTOR_FINDING_H
 
 #include "common/conf/conf.h"
 
@@ -59,7 +59,7 @@ struct doctor {
 	bool out_of_memory;
 };
 
-/* All that is written here is made printable ASCII: some of it was written by strangers. */
+/* All text is made printable ASCII: some of it comes from the network. */
 void doctor_add(struct doctor *doctor, enum doctor_check check, const char *object,
 	enum doctor_state state, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
@@ -67,7 +67,7 @@ void doctor_add(struct doctor *doctor, enum doctor_check check, const char *obje
 void doctor_remedy(struct doctor *doctor, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* What two clients of Postfix have in common is told once. */
+/* What two clients of Postfix have in common is reported once. */
 void doctor_drop_repetitions(struct doctor *doctor);
 
 size_t doctor_count(const struct doctor *doctor, enum doctor_state state);
