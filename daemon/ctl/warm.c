@@ -2,7 +2,8 @@
  * warm: has every destination of a list looked up, so that the first mail to each of them finds
  * its parts in the cache.
  *
- * Whatever its length, no more of the list is in memory than the destinations in flight.
+ * Whatever its length, no more of the list is in memory than the destinations that wait for a
+ * response.
  */
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -27,11 +28,11 @@ enum {
 	PARALLEL_MAX = 1024,
 	/* A destination has 262 octets at most, and as many characters of UTF-8. */
 	KEY_SIZE = 1056,
-	TICK = 250, /* between two looks at the clock [ms] */
+	TICK = 250, /* [ms] how often progress is printed and overdue requests are found */
 	LABEL_WIDTH = 9,
 };
 
-struct flight {
+struct request {
 	unsigned id; /* 0: free */
 	uint64_t begin;
 	char key[KEY_SIZE];
@@ -44,10 +45,10 @@ struct warm {
 	off_t size;     /* of the list, 0 where it is not known */
 	bool ended;     /* the list has been read */
 	int list_error; /* that ended it: errno, or 0 */
-	struct flight *flights;
-	size_t parallel, in_flight;
+	struct request *requests;
+	size_t parallel, pending;
 	uint64_t begin, last_response, last_progress; /* [us] */
-	bool progress_shown;                          /* there is somebody to look at progress */
+	bool progress_shown;                          /* standard error is a terminal */
 	struct terminal output, progress;             /* standard output, and error */
 	struct temp_file failures;                    /* with --json */
 	uint64_t found, not_found, failed;
@@ -64,7 +65,7 @@ static uint64_t done(const struct warm *warm)
 static void add_time_left(struct text *text, const struct warm *warm, double seconds)
 {
 	off_t at = warm->size > 0 ? ftello(warm->list) : 0;
-	double finished = (double)done(warm), begun = finished + (double)warm->in_flight;
+	double finished = (double)done(warm), begun = finished + (double)warm->pending;
 	char words[TIME_TEXT_SIZE];
 
 	if (at <= 0 || at > warm->size || finished < 1 || seconds <= 1)
@@ -88,17 +89,17 @@ static void show_progress(struct warm *warm)
 	text_add_format(&text, "%" PRIu64 " done, %.0f/s, %" PRIu64 " failed", done(warm),
 		(double)done(warm) / seconds, warm->failed);
 	add_time_left(&text, warm, seconds);
-	/* What wraps cannot be wiped. */
+	/* A line that wraps cannot be erased. */
 	fprintf(stderr, "\r%.*s\033[K", (int)warm->progress.width - 1, line);
 }
 
-static void wipe_progress(const struct warm *warm)
+static void erase_progress(const struct warm *warm)
 {
 	if (warm->progress_shown && warm->last_progress != warm->begin)
 		fputs("\r\033[K", stderr);
 }
 
-/* --- what came of one ---------------------------------------------------------------------- */
+/* --- one response -------------------------------------------------------------------------- */
 
 static void fail(struct warm *warm, const char *key, const char *why)
 {
@@ -116,7 +117,7 @@ static void fail(struct warm *warm, const char *key, const char *why)
 		json_decref(failure);
 		return;
 	}
-	wipe_progress(warm);
+	erase_progress(warm);
 	terminal_print_row(
 		&warm->output, 0, TERMINAL_BAD, "failed", LABEL_WIDTH, "%s: %s", shown, why);
 }
@@ -146,15 +147,15 @@ static void take_response(struct warm *warm, const struct response *response)
 {
 	warm->last_response = clock_exact_us();
 	for (size_t i = 0; i < warm->parallel; i++) {
-		struct flight *flight = &warm->flights[i];
-		if (flight->id != response->id || response->id == 0)
+		struct request *request = &warm->requests[i];
+		if (request->id != response->id || response->id == 0)
 			continue;
-		flight->id = 0;
-		warm->in_flight--;
-		take_reply(warm, flight->key, response);
+		request->id = 0;
+		warm->pending--;
+		take_reply(warm, request->key, response);
 		return;
 	}
-	/* Of one that was given up: it comes too late. */
+	/* To a request that was given up: it comes too late. */
 }
 
 /* The daemon answers other requests, but has lost these. */
@@ -163,20 +164,21 @@ static void give_up_overdue(struct warm *warm, uint64_t limit)
 	uint64_t now = clock_exact_us();
 
 	for (size_t i = 0; i < warm->parallel; i++) {
-		struct flight *flight = &warm->flights[i];
-		if (flight->id == 0 || now - flight->begin < limit)
+		struct request *request = &warm->requests[i];
+		if (request->id == 0 || now - request->begin < limit)
 			continue;
-		flight->id = 0;
-		warm->in_flight--;
-		fail(warm, flight->key, "tlsad did not answer in time");
+		request->id = 0;
+		warm->pending--;
+		fail(warm, request->key, "tlsad did not answer in time");
 	}
 }
 
 /* --- the list ------------------------------------------------------------------------------ */
 
 /*
- * The first word of the next line that has one; what stands behind it does not matter, so that
- * tables of Postfix serve as lists. False at the end. What is too long is cut, and too long still.
+ * The first word of the next line that has one; what follows it does not matter, so that
+ * tables of Postfix serve as lists. False at the end. A key that is too long is cut, and is still
+ * too long.
  */
 static bool read_key(struct warm *warm, char key[KEY_SIZE])
 {
@@ -212,13 +214,13 @@ static void start(struct warm *warm, const char *key)
 		return;
 	}
 	for (size_t i = 0; i < warm->parallel; i++) {
-		struct flight *flight = &warm->flights[i];
-		if (flight->id != 0)
+		struct request *request = &warm->requests[i];
+		if (request->id != 0)
 			continue;
-		flight->id = id;
-		flight->begin = clock_exact_us();
-		strcpy(flight->key, key);
-		warm->in_flight++;
+		request->id = id;
+		request->begin = clock_exact_us();
+		strcpy(request->key, key);
+		warm->pending++;
 		return;
 	}
 }
@@ -227,8 +229,8 @@ static void fill(struct warm *warm)
 {
 	char key[KEY_SIZE];
 
-	while (!warm->ended && warm->in_flight < warm->parallel) {
-		if (warm->in_flight == 0)
+	while (!warm->ended && warm->pending < warm->parallel) {
+		if (warm->pending == 0)
 			warm->last_response = clock_exact_us();
 		if (read_key(warm, key))
 			start(warm, key);
@@ -237,13 +239,13 @@ static void fill(struct warm *warm)
 	}
 }
 
-/* False when the daemon is gone, which has been said. */
+/* False if the daemon is gone; that is logged. */
 static bool run(struct warm *warm)
 {
 	uint64_t limit = (uint64_t)client_lookup_timeout(warm->client) * 1000000;
 	struct response response;
 
-	for (fill(warm); warm->in_flight > 0; fill(warm)) {
+	for (fill(warm); warm->pending > 0; fill(warm)) {
 		switch (client_receive(warm->client, TICK, &response)) {
 		case CLIENT_RESPONSE:
 			take_response(warm, &response);
@@ -253,7 +255,7 @@ static bool run(struct warm *warm)
 			return false;
 		default:
 			if (clock_exact_us() - warm->last_response >= limit) {
-				wipe_progress(warm);
+				erase_progress(warm);
 				client_log_silence(warm->client, (unsigned)(limit / 1000000));
 				return false;
 			}
@@ -293,7 +295,7 @@ static bool print_json(struct warm *warm)
 
 static int report(struct warm *warm, const char *file)
 {
-	wipe_progress(warm);
+	erase_progress(warm);
 	if (warm->list_error != 0) {
 		log_error("%s: %s", file, strerror(warm->list_error));
 		return CTL_NO;
@@ -330,8 +332,8 @@ static int warm_up(struct warm *warm, const char *file)
 		return status;
 	if (warm->ctl->json && !temp_file_open(&warm->failures, true))
 		return EX_IOERR;
-	warm->flights = calloc(warm->parallel, sizeof *warm->flights);
-	if (warm->flights == NULL) {
+	warm->requests = calloc(warm->parallel, sizeof *warm->requests);
+	if (warm->requests == NULL) {
 		log_error("out of memory");
 		return EX_TEMPFAIL;
 	}
@@ -364,7 +366,7 @@ int warm_run(struct ctl *ctl, const struct command *command, int count, char **a
 	status = warm_up(&warm, file);
 	client_close(warm.client);
 	temp_file_close(&warm.failures);
-	free(warm.flights);
+	free(warm.requests);
 	if (warm.list != NULL && warm.list != stdin)
 		fclose(warm.list);
 	return status;
