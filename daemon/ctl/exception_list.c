@@ -3,9 +3,9 @@
  */
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/conf/conf.h"
 #include "common/site/minimum.h"
 #include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/configuration.h"
 #include "daemon/ctl/frame/terminal.h"
 
 #include <jansson.h>
@@ -86,9 +86,7 @@ int exception_list_run(struct ctl *ctl, const struct command *command, int count
 
 	if (status != ARGUMENTS_GO_ON)
 		return status;
-	struct conf *conf =
-		conf_load(ctl->conf_given ? ctl->conf_file : TLSAD_CONFDIR "/tlsad.conf",
-			ctl->conf_given, NULL, 0, error);
+	struct conf *conf = configuration_load(ctl, error);
 	if (conf == NULL || !conf_load_rules(conf, error)) {
 		log_error("%s", error);
 		status = EX_CONFIG;

@@ -2,9 +2,9 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/conf/conf.h"
 #include "common/site/minimum.h"
 #include "daemon/ctl/frame/client.h"
+#include "daemon/ctl/frame/configuration.h"
 
 #include <string.h>
 
@@ -14,12 +14,6 @@ static const char *const change_names[] = {
 	[EXCEPTION_REMOVED] = "removed",
 	[EXCEPTION_ABSENT] = "absent",
 };
-
-static struct conf *load(const struct ctl *ctl, char error[CONF_ERROR_SIZE])
-{
-	return conf_load(ctl->conf_given ? ctl->conf_file : TLSAD_CONFDIR "/tlsad.conf",
-		ctl->conf_given, NULL, 0, error);
-}
 
 /* Of the rules that stand in the configuration itself; NULL: there is none for the key. */
 static const struct exception *find_exception(const struct conf *conf, const char *key)
@@ -53,7 +47,7 @@ static bool may_change(const struct conf *conf, const char *key)
 static bool check_rules(const struct ctl *ctl, const char *key)
 {
 	char error[CONF_ERROR_SIZE];
-	struct conf *conf = load(ctl, error);
+	struct conf *conf = configuration_load(ctl, error);
 	struct ruling ruling;
 
 	if (conf == NULL || !conf_load_rules(conf, error)) {
@@ -141,7 +135,7 @@ int exception_edit(const struct ctl *ctl, const char *domain, const char *value,
 			  "tlsad.conf(5)");
 	} else {
 		char words[CONF_ERROR_SIZE];
-		struct conf *conf = load(ctl, words);
+		struct conf *conf = configuration_load(ctl, words);
 
 		status = EX_CONFIG;
 		if (conf == NULL)

@@ -4,8 +4,8 @@
 #include "common/base/log.h"
 #include "common/base/netstring.h"
 #include "common/base/text.h"
-#include "common/conf/conf.h"
 #include "daemon/control/control.h"
+#include "daemon/ctl/frame/configuration.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,9 +68,7 @@ static bool choose_path(struct client *client, const struct ctl *ctl, const stru
 static bool read_configuration(struct client *client, const struct ctl *ctl, int *status)
 {
 	char error[CONF_ERROR_SIZE];
-	struct conf *conf =
-		conf_load(ctl->conf_given ? ctl->conf_file : TLSAD_CONFDIR "/tlsad.conf",
-			ctl->conf_given, NULL, 0, error);
+	struct conf *conf = configuration_load(ctl, error);
 
 	/* An account that names the socket may lack the right to read the daemon's configuration.
 	 */

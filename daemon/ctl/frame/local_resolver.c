@@ -1,6 +1,7 @@
 #include "daemon/ctl/frame/local_resolver.h"
 
 #include "common/base/log.h"
+#include "daemon/ctl/frame/configuration.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -23,8 +24,7 @@ bool local_resolver_load_conf(
 	char words[CONF_ERROR_SIZE];
 
 	memset(local, 0, sizeof *local);
-	local->conf = conf_load(ctl->conf_given ? ctl->conf_file : TLSAD_CONFDIR "/tlsad.conf",
-		ctl->conf_given, NULL, 0, words);
+	local->conf = configuration_load(ctl, words);
 	if (local->conf == NULL)
 		snprintf(error, error_size, "%s", words);
 	return local->conf != NULL;
