@@ -6,6 +6,7 @@
 #include "common/site/minimum.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/configuration.h"
+#include "daemon/ctl/frame/json_output.h"
 #include "daemon/ctl/frame/terminal.h"
 
 #include <jansson.h>
@@ -74,9 +75,7 @@ static void print_json(const struct conf *conf, uint32_t now)
 
 	for (size_t i = 0; (exception = rules_exception(conf->rules, i)) != NULL; i++)
 		json_array_append_new(array, exception_object(conf, exception, now));
-	json_dumpf(array, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	putchar('\n');
-	json_decref(array);
+	json_output_print_new(array);
 }
 
 int exception_list_run(struct ctl *ctl, const struct command *command, int count, char **arguments)

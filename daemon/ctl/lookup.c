@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
+#include "daemon/ctl/frame/json_output.h"
 #include "daemon/ctl/frame/socketmap_reply.h"
 
 static void print_json(const char *key, const char *map, const struct socketmap_reply *reply)
@@ -17,9 +18,7 @@ static void print_json(const char *key, const char *map, const struct socketmap_
 	json_object_set_new(object, "value", found ? json_string(reply->text) : json_null());
 	json_object_set_new(object, "detail",
 		found || reply->text[0] == '\0' ? json_null() : json_string(reply->text));
-	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	putchar('\n');
-	json_decref(object);
+	json_output_print_new(object);
 }
 
 static int report(const struct ctl *ctl, const char *key, const char *map, const char *line)

@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
+#include "daemon/ctl/frame/json_output.h"
 #include "daemon/ctl/frame/terminal.h"
 
 enum { LABEL_WIDTH = 8 };
@@ -41,9 +42,7 @@ static void print_json(json_t *changed, json_t *restart)
 
 	json_object_set(object, "changed", changed);
 	json_object_set(object, "restart", restart);
-	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	putchar('\n');
-	json_decref(object);
+	json_output_print_new(object);
 }
 
 int reload_run(struct ctl *ctl, const struct command *command, int count, char **arguments)

@@ -5,6 +5,7 @@
 #include "common/base/text.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
+#include "daemon/ctl/frame/json_output.h"
 #include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
 
@@ -110,8 +111,7 @@ static int report(const struct ctl *ctl, const json_t *status)
 		return EX_UNAVAILABLE;
 	}
 	if (ctl->json) {
-		json_dumpf(status, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-		putchar('\n');
+		json_output_print(status);
 	} else {
 		terminal_open(&terminal, stdout);
 		print_object(&terminal, status, 0);

@@ -3,6 +3,7 @@
  */
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/json_output.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/host_facts.h"
 #include "daemon/ctl/tlsa/host_lookup.h"
@@ -316,10 +317,8 @@ static void print(const struct creation *creation)
 		free(line);
 	}
 	json_object_set_new(object, "records", records);
-	if (creation->ctl->json) {
-		json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-		putchar('\n');
-	}
+	if (creation->ctl->json)
+		json_output_print(object);
 	json_decref(object);
 }
 

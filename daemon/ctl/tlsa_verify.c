@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
+#include "daemon/ctl/frame/json_output.h"
 #include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
 #include "daemon/ctl/tlsa/certificate.h"
@@ -335,9 +336,7 @@ static void print_json(const struct verification *verification)
 	}
 	json_object_set_new(object, "tlsa", records);
 	json_object_set_new(object, "publish", line != NULL ? json_string(line) : json_null());
-	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	putchar('\n');
-	json_decref(object);
+	json_output_print_new(object);
 	free(line);
 }
 

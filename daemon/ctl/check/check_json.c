@@ -4,6 +4,7 @@
 #include "common/verdict/render.h"
 #include "daemon/ctl/check/check_print.h"
 #include "daemon/ctl/check/suggested_record.h"
+#include "daemon/ctl/frame/json_output.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/host_facts.h"
 
@@ -176,7 +177,5 @@ void check_print_json(const struct server_check *check, const struct check_warni
 		json_array_append_new(hosts, host_json(&check->hosts[i]));
 	json_object_set_new(object, "hosts", hosts);
 	json_object_set_new(object, "warnings", warnings_json(warnings));
-	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	putchar('\n');
-	json_decref(object);
+	json_output_print_new(object);
 }

@@ -3,6 +3,7 @@
  */
 #include "daemon/ctl/doctor/finding.h"
 #include "common/base/text.h"
+#include "daemon/ctl/frame/json_output.h"
 #include "daemon/ctl/frame/terminal.h"
 
 #include <jansson.h>
@@ -208,7 +209,5 @@ void doctor_print_json(const struct doctor *doctor)
 		json_array_append_new(findings, finding_json(&doctor->list[i]));
 	json_object_set_new(object, "counts", counts);
 	json_object_set_new(object, "findings", findings);
-	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	putchar('\n');
-	json_decref(object);
+	json_output_print_new(object);
 }

@@ -5,6 +5,7 @@
 #include "common/site/minimum.h"
 #include "daemon/ctl/frame/client.h"
 #include "daemon/ctl/frame/configuration.h"
+#include "daemon/ctl/frame/json_output.h"
 
 #include <string.h>
 
@@ -94,8 +95,7 @@ static int report(const struct ctl *ctl, json_t *object, const char *key, const 
 	json_object_set_new(object, "file", json_string(file));
 	json_object_set_new(object, "change", json_string(change_names[change]));
 	json_object_set_new(object, "reloaded", json_boolean(reloaded));
-	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	putchar('\n');
+	json_output_print(object);
 	return CTL_YES;
 }
 

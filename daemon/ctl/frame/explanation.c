@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "daemon/ctl/frame/client.h"
+#include "daemon/ctl/frame/json_output.h"
 #include "daemon/ctl/frame/socketmap_reply.h"
 #include "daemon/ctl/frame/terminal.h"
 #include "daemon/ctl/frame/time_text.h"
@@ -329,8 +330,7 @@ void explanation_print_text(const json_t *explanation)
 
 void explanation_print_json(const json_t *explanation)
 {
-	json_dumpf(explanation, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	putchar('\n');
+	json_output_print(explanation);
 }
 
 int explanation_exit_status(const json_t *explanation)
