@@ -13,13 +13,7 @@ static int report(const struct ctl *ctl, const char *key, const json_t *explanat
 		return CTL_NO;
 	}
 	/* Whatever the reply is, it is in the cache. */
-	if (explanation_exit_status(explanation) == EX_UNAVAILABLE)
-		return EX_UNAVAILABLE;
-	if (ctl->json)
-		explanation_print_json(explanation);
-	else
-		explanation_print_text(explanation);
-	return CTL_YES;
+	return explanation_print(ctl, explanation) == EX_UNAVAILABLE ? EX_UNAVAILABLE : CTL_YES;
 }
 
 int cache_show_run(struct ctl *ctl, const struct command *command, int count, char **arguments)

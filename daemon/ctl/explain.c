@@ -14,14 +14,9 @@ int explain_run(struct ctl *ctl, const struct command *command, int count, char 
 	if (status != ARGUMENTS_GO_ON)
 		return status;
 	json_t *request = json_pack("{s:s, s:s}", "verb", "explain", "key", key);
-	if (!client_ask(ctl, request, EX_TEMPFAIL, &response, &status))
-		return status;
-	const json_t *explanation = json_object_get(response.object, "explanation");
-	status = explanation_exit_status(explanation);
-	if (status != EX_UNAVAILABLE && ctl->json)
-		explanation_print_json(explanation);
-	else if (status != EX_UNAVAILABLE)
-		explanation_print_text(explanation);
-	response_clear(&response);
+	if (client_ask(ctl, request, EX_TEMPFAIL, &response, &status)) {
+		status = explanation_print(ctl, json_object_get(response.object, "explanation"));
+		response_clear(&response);
+	}
 	return status;
 }

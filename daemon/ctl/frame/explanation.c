@@ -309,36 +309,34 @@ static void print_replies(const struct terminal *terminal, const json_t *explana
 	print_times(terminal, explanation);
 }
 
-void explanation_print_text(const json_t *explanation)
+static void print_text(const json_t *explanation, const struct socketmap_reply *reply)
 {
-	struct socketmap_reply reply = {.status = ""};
 	char label[32];
 	struct terminal terminal;
 
 	terminal_open(&terminal, stdout);
-	socketmap_reply_parse(&reply, client_string(explanation, "reply"));
 	/* Of a reply OK the level alone; the whole reply is printed below. */
 	snprintf(label, sizeof label, "%.*s",
-		reply.exit_status == CTL_YES ? (int)strcspn(reply.text, " ")
-					     : (int)strlen(reply.status),
-		reply.exit_status == CTL_YES ? reply.text : reply.status);
+		reply->exit_status == CTL_YES ? (int)strcspn(reply->text, " ")
+					      : (int)strlen(reply->status),
+		reply->exit_status == CTL_YES ? reply->text : reply->status);
 	terminal_print_row(&terminal, 0, style_of(label), label, TEXT_COLUMN, "%s",
 		client_string(explanation, "destination"));
 	print_tree(&terminal, explanation);
 	print_replies(&terminal, explanation);
 }
 
-void explanation_print_json(const json_t *explanation)
-{
-	json_output_print(explanation);
-}
-
-int explanation_exit_status(const json_t *explanation)
+int explanation_print(const struct ctl *ctl, const json_t *explanation)
 {
 	struct socketmap_reply reply;
 
-	if (socketmap_reply_parse(&reply, client_string(explanation, "reply")))
-		return reply.exit_status;
-	log_error("tlsad answered without an explanation");
-	return EX_UNAVAILABLE;
+	if (!socketmap_reply_parse(&reply, client_string(explanation, "reply"))) {
+		log_error("tlsad answered without an explanation");
+		return EX_UNAVAILABLE;
+	}
+	if (ctl->json)
+		json_output_print(explanation);
+	else
+		print_text(explanation, &reply);
+	return reply.exit_status;
 }

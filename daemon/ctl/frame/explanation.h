@@ -5,12 +5,14 @@
 #ifndef TLSAD_CTL_FRAME_EXPLANATION_H
 #define TLSAD_CTL_FRAME_EXPLANATION_H
 
+#include "daemon/ctl/frame/command.h"
+
 #include <jansson.h>
 
-void explanation_print_text(const json_t *explanation);
-void explanation_print_json(const json_t *explanation);
-
-/* By the reply in it. EX_UNAVAILABLE if there is none; that is logged. */
-int explanation_exit_status(const json_t *explanation);
+/*
+ * Prints it, as text or with --json as it is. The exit status of the reply in it; or EX_UNAVAILABLE
+ * if there is no reply, which is logged: then nothing is printed.
+ */
+int explanation_print(const struct ctl *ctl, const json_t *explanation);
 
 #endif
