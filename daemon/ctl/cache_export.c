@@ -48,12 +48,7 @@ int cache_export_run(struct ctl *ctl, const struct command *command, int count, 
 	if (temp_file_open(&lines.temp, ctl->json)) {
 		status = client_stream(ctl, json_pack("{s:s, s:s}", "verb", "export", "map", map),
 			take_line, &lines);
-		if (lines.odd)
-			status = EX_UNAVAILABLE;
-		/* If writing to the file failed, temp_file_print() logs that. */
-		else if ((status == CTL_YES || ferror(lines.temp.file) != 0) &&
-			 !temp_file_print(&lines.temp, ""))
-			status = EX_IOERR;
+		status = lines.odd ? EX_UNAVAILABLE : temp_file_finish(&lines.temp, status);
 	}
 	temp_file_close(&lines.temp);
 	return status;

@@ -49,9 +49,7 @@ static int list_json(const struct ctl *ctl, json_t *request)
 	int status = EX_IOERR;
 
 	if (temp_file_open(&temp, true)) {
-		status = client_stream(ctl, request, take_element, &temp);
-		if ((status == CTL_YES || ferror(temp.file) != 0) && !temp_file_print(&temp, ""))
-			status = EX_IOERR;
+		status = temp_file_finish(&temp, client_stream(ctl, request, take_element, &temp));
 	} else {
 		json_decref(request);
 	}

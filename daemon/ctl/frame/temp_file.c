@@ -1,6 +1,7 @@
 #include "daemon/ctl/frame/temp_file.h"
 
 #include "common/base/log.h"
+#include "daemon/ctl/frame/command.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -63,6 +64,14 @@ bool temp_file_print(struct temp_file *temp, const char *before)
 	log_error("cannot write a temporary file: %s; TMPDIR names another directory for it",
 		strerror(errno));
 	return false;
+}
+
+int temp_file_finish(struct temp_file *temp, int status)
+{
+	/* If writing has failed, temp_file_print() logs that. */
+	if ((status == CTL_YES || ferror(temp->file) != 0) && !temp_file_print(temp, ""))
+		return EX_IOERR;
+	return status;
 }
 
 void temp_file_close(struct temp_file *temp)

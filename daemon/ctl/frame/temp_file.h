@@ -29,6 +29,12 @@ bool temp_file_add(struct temp_file *temp, const json_t *element);
  */
 bool temp_file_print(struct temp_file *temp, const char *before);
 
+/*
+ * The end of a command that has `status` so far: prints the file if all of it is there, and returns
+ * the exit status.
+ */
+int temp_file_finish(struct temp_file *temp, int status);
+
 void temp_file_close(struct temp_file *temp);
 
 #endif
