@@ -1,17 +1,20 @@
 #include "daemon/ctl/doctor/resolv.h"
 
+#include "daemon/ctl/doctor/text_file.h"
+
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { FILE_MAX = 64 * 1024, LINE_SIZE = 1024 };
+enum { LINE_SIZE = 1024 };
 
 static void read_options(struct resolv *resolv, char *rest)
 {
-	char *place = NULL;
+	char *position = NULL;
 
-	for (const char *word = strtok_r(rest, " \t\r", &place); word != NULL;
-		word = strtok_r(NULL, " \t\r", &place))
+	for (const char *word = strtok_r(rest, " \t\r", &position); word != NULL;
+		word = strtok_r(NULL, " \t\r", &position))
 		resolv->trust_ad = resolv->trust_ad || strcmp(word, "trust-ad") == 0;
 }
 
@@ -50,14 +53,12 @@ void resolv_parse(struct resolv *resolv, const char *text)
 /* False with errno. */
 static bool read_file(struct resolv *resolv, const char *file)
 {
-	char text[FILE_MAX + 1];
-	FILE *stream = fopen(file, "re");
+	char *text = text_file_read(file);
 
-	if (stream == NULL)
+	if (text == NULL)
 		return false;
-	text[fread(text, 1, FILE_MAX, stream)] = '\0';
-	fclose(stream);
 	resolv_parse(resolv, text);
+	free(text);
 	return true;
 }
 

@@ -1,13 +1,13 @@
 #include "daemon/ctl/doctor/root_anchor.h"
 
 #include "common/base/text.h"
+#include "daemon/ctl/doctor/text_file.h"
 
-#include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_SIZE = 4096, RDATA_SIZE = 2048, FILE_MAX = 64 * 1024 };
+enum { LINE_SIZE = 4096, RDATA_SIZE = 2048 };
 
 /* --- reading ------------------------------------------------------------------------------- */
 
@@ -118,21 +118,6 @@ size_t anchor_keys_read(const char *text, struct anchor_key keys[ANCHOR_KEYS_MAX
 }
 
 /* --- findings ----------------------------------------------------------------------------- */
-
-/* NULL with errno. */
-static char *read_file(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	char *bytes = file != NULL ? malloc(FILE_MAX + 1) : NULL;
-
-	if (bytes != NULL)
-		bytes[fread(bytes, 1, FILE_MAX, file)] = '\0';
-	int saved = errno;
-	if (file != NULL)
-		fclose(file);
-	errno = saved;
-	return bytes;
-}
 
 static void list_tags(struct text *text, const struct anchor_key *keys, size_t count)
 {
@@ -257,7 +242,7 @@ static void examine_state(struct doctor *doctor, const struct root_anchors *anch
 
 	switch (root_anchor_state(anchors)) {
 	case ROOT_ANCHOR_STATE_USED: {
-		char *state = read_file(source.file);
+		char *state = text_file_read(source.file);
 		size_t count = state != NULL ? anchor_keys_read(state, keys) : 0;
 		if (count > 0)
 			examine_keys(doctor, &source, keys, count);
@@ -288,7 +273,7 @@ static void examine_state(struct doctor *doctor, const struct root_anchors *anch
 void doctor_examine_anchors(struct doctor *doctor, const struct root_anchors *anchors)
 {
 	/* root_anchor_open() could read it, or found that there is none. */
-	char *seed = read_file(doctor->conf->resolver.trust_anchor);
+	char *seed = text_file_read(doctor->conf->resolver.trust_anchor);
 
 	examine_seed(doctor, seed, root_anchor_state(anchors) == ROOT_ANCHOR_STATE_USED);
 	examine_state(doctor, anchors);
