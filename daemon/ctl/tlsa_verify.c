@@ -22,8 +22,7 @@
 enum {
 	ERROR_SIZE = 640,
 	WORDS_SIZE = 640,
-	DIGITS_SHOWN = 64, /* of one record's data: a SHA-256 digest */
-	LABEL_WIDTH = 11,  /* "certificate" */
+	LABEL_WIDTH = 11, /* "certificate" */
 	INDENT = 2,
 	RECORD_INDENT = 4,
 };
@@ -262,17 +261,14 @@ static void print_records(const struct verification *verification, const struct 
 	for (size_t i = 0; i < verification->facts->tlsa_count; i++) {
 		const struct host_tlsa *tlsa = &verification->facts->tlsa[i];
 		enum tlsa_match match = verification->matches[i];
-		char words[WORDS_SIZE];
-		struct tlsa_record record;
+		char words[WORDS_SIZE], record[HOST_TLSA_TEXT_SIZE];
 		struct text text;
 
 		text_init(&text, words, sizeof words);
 		add_record_words(verification, i, &text);
-		tlsa_parse(tlsa->rdata, tlsa->size, &record);
-		char *data = tlsa_record_text(&record, DIGITS_SHOWN);
 		terminal_print_row(terminal, RECORD_INDENT, styles[match], tlsa_match_name(match),
-			LABEL_WIDTH - INDENT, "%s: %s", data != NULL ? data : "", words);
-		free(data);
+			LABEL_WIDTH - INDENT, "%s: %s",
+			host_tlsa_print(tlsa, HOST_TLSA_DIGITS, record), words);
 	}
 }
 

@@ -9,9 +9,7 @@
 #include "daemon/ctl/frame/time_text.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/host_facts.h"
-#include "daemon/ctl/tlsa/tlsa_record.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -19,7 +17,6 @@ enum {
 	DEEP = 4,
 	LABEL_WIDTH = 9, /* "published" */
 	NAMES_SHOWN = 8,
-	DIGITS_SHOWN = 64, /* of a record's data: a SHA-256 digest */
 	WORDS_SIZE = 1024,
 };
 
@@ -94,40 +91,35 @@ static void print_chain(const struct terminal *terminal, const struct server_che
 static void print_match(const struct terminal *terminal, const struct server_check_address *address)
 {
 	const struct host_facts *facts = address->host->facts;
-	struct tlsa_record record;
+	char record[HOST_TLSA_TEXT_SIZE];
 
 	if (!address->match.verified || address->match.record == TLSA_MATCH_NO_RECORD)
 		return;
-	const struct host_tlsa *tlsa = &facts->tlsa[address->match.record];
-	tlsa_parse(tlsa->rdata, tlsa->size, &record);
-	char *words = tlsa_record_text(&record, DIGITS_SHOWN);
+	host_tlsa_print(&facts->tlsa[address->match.record], HOST_TLSA_DIGITS, record);
 	if (address->match.position >= 0)
 		terminal_print_row(terminal, DEEP, TERMINAL_GOOD, "match", LABEL_WIDTH - INDENT,
-			"%s is cert %d, depth %d", words != NULL ? words : "",
-			address->match.position, address->match.depth);
+			"%s is cert %d, depth %d", record, address->match.position,
+			address->match.depth);
 	else
 		terminal_print_row(terminal, DEEP, TERMINAL_GOOD, "match", LABEL_WIDTH - INDENT,
-			"%s is the trust anchor, which was not sent, depth %d",
-			words != NULL ? words : "", address->match.depth);
-	free(words);
+			"%s is the trust anchor, which was not sent, depth %d", record,
+			address->match.depth);
 }
 
-/* A record whose certificate is there and that does not verify all the same: the reason. */
+/* Of a record whose certificate was sent, but does not verify: the reason. */
 static void print_rejected(
 	const struct terminal *terminal, const struct server_check_address *address)
 {
 	const struct host_facts *facts = address->host->facts;
 
 	for (size_t i = 0; address->matches != NULL && i < facts->tlsa_count; i++) {
-		struct tlsa_record record;
+		char record[HOST_TLSA_TEXT_SIZE];
 		if (address->matches[i] != TLSA_MATCH_REJECTED)
 			continue;
-		tlsa_parse(facts->tlsa[i].rdata, facts->tlsa[i].size, &record);
-		char *words = tlsa_record_text(&record, DIGITS_SHOWN);
 		terminal_print_row(terminal, DEEP, TERMINAL_BAD, "reject", LABEL_WIDTH - INDENT,
-			"%s is cert %d, but: %s", words != NULL ? words : "",
+			"%s is cert %d, but: %s",
+			host_tlsa_print(&facts->tlsa[i], HOST_TLSA_DIGITS, record),
 			address->record_results[i].position, address->record_results[i].reason);
-		free(words);
 	}
 }
 

@@ -3,7 +3,6 @@
 #include "daemon/ctl/frame/time_text.h"
 #include "daemon/ctl/tlsa/certificate.h"
 #include "daemon/ctl/tlsa/host_facts.h"
-#include "daemon/ctl/tlsa/tlsa_record.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -176,27 +175,24 @@ static void warn_of_record(
 	struct check_warnings *warnings, const struct server_check_host *host, size_t index)
 {
 	const struct host_tlsa *tlsa = &host->facts->tlsa[index];
-	struct tlsa_record record;
-
-	tlsa_parse(tlsa->rdata, tlsa->size, &record);
-	char *allocated = tlsa_record_text(&record, DIGITS_SHOWN);
-	const char *words = allocated != NULL ? allocated : "";
+	char record[HOST_TLSA_TEXT_SIZE];
 	bool absent = best_match(host, index) == TLSA_MATCH_ABSENT;
+
+	host_tlsa_print(tlsa, DIGITS_SHOWN, record);
 	if (tlsa->usability != TLSA_USABLE)
 		add(warnings, CHECK_WARNING_RECORD_UNUSABLE, host,
-			"the record %s cannot be used: %s", words,
+			"the record %s cannot be used: %s", record,
 			tlsa_usability_text(tlsa->usability));
-	else if (absent && record.usage == TLSA_DANE_TA)
+	else if (absent && tlsa->rdata[0] == TLSA_DANE_TA)
 		add(warnings, CHECK_WARNING_TA_NOT_SENT, host,
 			"no certificate that the server sends is that of the record %s: it must "
 			"send its trust anchor too (RFC 7672 3.1.1), or the record is stale",
-			words);
+			record);
 	else if (absent && has_match(host))
 		add(warnings, CHECK_WARNING_RECORD_STALE, host,
 			"no certificate matches the record %s: one that is to come, or what a "
 			"roll-over has left; then remove it",
-			words);
-	free(allocated);
+			record);
 }
 
 static void warn_of_records(struct check_warnings *warnings, const struct server_check_host *host)

@@ -142,6 +142,18 @@ json_t *host_facts_lookups_json(const struct host_facts *facts)
 	return array;
 }
 
+const char *host_tlsa_print(
+	const struct host_tlsa *tlsa, size_t digits, char text[HOST_TLSA_TEXT_SIZE])
+{
+	struct tlsa_record record;
+
+	tlsa_parse(tlsa->rdata, tlsa->size, &record);
+	char *words = tlsa_record_text(&record, digits);
+	snprintf(text, HOST_TLSA_TEXT_SIZE, "%s", words != NULL ? words : "");
+	free(words);
+	return text;
+}
+
 json_t *host_tlsa_json(const struct host_tlsa *tlsa)
 {
 	json_t *object = json_object();

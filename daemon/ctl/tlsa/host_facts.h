@@ -33,6 +33,15 @@ const char *host_lookup_print_address(
 	const struct host_lookup_result *lookup, size_t n, char text[INET6_ADDRSTRLEN]);
 
 json_t *host_facts_lookups_json(const struct host_facts *facts);
+/*
+ * A record as tlsa_record_text() has it, with `digits` hexadecimal digits, at most
+ * HOST_TLSA_DIGITS: those of a SHA-256 digest. Returns `text`.
+ */
+enum { HOST_TLSA_DIGITS = 64, HOST_TLSA_TEXT_SIZE = HOST_TLSA_DIGITS + 32 };
+
+const char *host_tlsa_print(
+	const struct host_tlsa *tlsa, size_t digits, char text[HOST_TLSA_TEXT_SIZE]);
+
 json_t *host_tlsa_json(const struct host_tlsa *tlsa);
 
 #endif
