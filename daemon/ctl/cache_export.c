@@ -12,7 +12,7 @@
 
 struct table {
 	struct temp_file temp;
-	bool odd; /* a key that is none has come */
+	bool bad_key; /* the daemon sent a key that postmap(1) would not take */
 };
 
 static bool take_line(void *context, const json_t *entry)
@@ -21,10 +21,10 @@ static bool take_line(void *context, const json_t *entry)
 	struct temp_file *temp = &table->temp;
 	const char *key = client_string(entry, "key"), *value = client_string(entry, "value");
 
-	/* What would not be a line with a key and a value to postmap(1). */
+	/* postmap(1) would not read this as a line with a key and a value. */
 	if (key[0] == '\0' || key[0] == '#' || strchr(key, ' ') != NULL || value[0] == '\0') {
 		log_error("tlsad gave '%.300s' as a key, which is none", key);
-		table->odd = true;
+		table->bad_key = true;
 		return false;
 	}
 	if (temp->json)
@@ -39,7 +39,7 @@ int cache_export_run(struct ctl *ctl, const struct command *command, int count, 
 		{"map", 'm', ARGUMENT_TEXT, "NAME", "policy (the default), native or pinned", &map,
 			0, 0, NULL},
 	};
-	struct table lines = {.odd = false};
+	struct table lines = {.bad_key = false};
 	int status = arguments_parse(ctl, command, table, 1, count, arguments, NULL);
 
 	if (status != ARGUMENTS_GO_ON)
@@ -48,7 +48,7 @@ int cache_export_run(struct ctl *ctl, const struct command *command, int count, 
 	if (temp_file_open(&lines.temp, ctl->json)) {
 		status = client_stream(ctl, json_pack("{s:s, s:s}", "verb", "export", "map", map),
 			take_line, &lines);
-		status = lines.odd ? EX_UNAVAILABLE : temp_file_finish(&lines.temp, status);
+		status = lines.bad_key ? EX_UNAVAILABLE : temp_file_finish(&lines.temp, status);
 	}
 	temp_file_close(&lines.temp);
 	return status;

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* Names are the longest and of every length: they come last. */
+/* Names are long and of any length, so they are last. */
 #define COLUMNS "%-7s  %-11s  %-8s  %5s  %s\n"
 
 static bool take_line(void *context, const json_t *entry)
@@ -34,7 +34,7 @@ static bool take_line(void *context, const json_t *entry)
 								: "-",
 		dnssec[0] != '\0' ? dnssec : "-",
 		time_text_duration_short(left, client_integer(entry, "ttl")), name);
-	/* Who reads no further, as head(1), wants no more. */
+	/* A reader that has gone, as head(1) does, needs no more. */
 	return ferror(stdout) == 0;
 }
 

@@ -44,7 +44,7 @@ static int read_options(struct ctl *ctl, const struct command *command, int coun
 	return status;
 }
 
-/* What does not go together. */
+/* Options that contradict each other. */
 static bool check_options(const struct options *options)
 {
 	struct sockaddr_storage address;

@@ -41,7 +41,7 @@ static int read_options(struct ctl *ctl, const struct command *command, int coun
 		ctl, command, table, sizeof table / sizeof table[0], count, arguments, NULL);
 }
 
-/* "tlsad -n", with the configuration that this program was told. */
+/* "tlsad -n", with the configuration file of this command. */
 static void examine_daemon(struct doctor *doctor, const struct ctl *ctl)
 {
 	char program[PROGRAM_PATH_SIZE], line[512];
@@ -179,7 +179,7 @@ int doctor_run(struct ctl *ctl, const struct command *command, int count, char *
 
 	if (status != ARGUMENTS_GO_ON)
 		return status;
-	/* What libraries and modules have to say comes as findings. */
+	/* Messages of libraries and modules are in the findings. */
 	log_set_level(LOG_LEVEL_ERROR);
 	status = run(ctl, &local, &options);
 	local_resolver_close(&local);

@@ -1,5 +1,5 @@
 /*
- * tlsactl: the options that stand before a command, and which command it is.
+ * tlsactl: the options before the command, and the choice of the command.
  */
 #include "common/base/log.h"
 #include "common/dns/dns.h"
@@ -63,12 +63,13 @@ static int run(int count, char **arguments)
 
 int main(int count, char **arguments)
 {
-	/* What standard output does not take is told below; a peer's hanging up is no end. */
+	/* Errors of standard output are reported below; a peer that hangs up must not end tlsactl.
+	 */
 	signal(SIGPIPE, SIG_IGN);
 	log_open("tlsactl", LOG_TARGET_STDERR, LOG_LEVEL_WARNING);
 	int status = run(count, arguments);
 	if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-		/* Whoever reads no further, as head(1), needs no message. */
+		/* A reader that has gone, as head(1) does, needs no message. */
 		if (errno != EPIPE)
 			log_error("cannot write to standard output: %s", strerror(errno));
 		status = EX_IOERR;

@@ -1,5 +1,6 @@
 /*
- * reload: makes the daemon read its configuration again, as SIGHUP does, and tells what came of it.
+ * reload: makes the daemon read its configuration again, as SIGHUP does, and prints what has
+ * changed.
  */
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"

@@ -59,7 +59,7 @@ static unsigned widest(const json_t *object)
 	return (unsigned)width;
 }
 
-/* What is known better than a number shows: how long it runs, and since when. */
+/* Members that are durations and dates: how long the daemon runs, and since when. */
 static void add_known(struct text *text, const char *member, const json_t *value)
 {
 	char words[TIME_TEXT_SIZE];

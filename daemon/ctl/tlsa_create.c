@@ -18,7 +18,7 @@
 
 enum {
 	ERROR_SIZE = 640,
-	RECORDS_MAX = 16, /* of one chain; a longer one is no mail server's */
+	RECORDS_MAX = 16, /* of one chain; no mail server has a longer one */
 	TTL_UNSET = UINT32_MAX,
 };
 
@@ -84,7 +84,7 @@ static int read_options(struct creation *creation, const struct command *command
 		arguments, name);
 }
 
-/* What does not go together. */
+/* Options that contradict each other. */
 static bool check_options(const struct options *options)
 {
 	int sources =
@@ -130,7 +130,8 @@ static bool add_certificate(struct creation *creation, const X509 *certificate)
 
 /*
  * An end entity (usage 1 and 3) is the first certificate, as servers send it. A trust anchor (0
- * and 2) is whoever may issue: every authority of the chain, so that the administrator can choose.
+ * and 2) is a certificate that may issue others: every authority of the chain, so that the
+ * administrator can choose.
  */
 static bool add_chain(struct creation *creation, STACK_OF(X509) * chain, const char *where)
 {
@@ -267,7 +268,7 @@ static bool take_server(struct creation *creation)
 	return good;
 }
 
-/* --- what comes of it ---------------------------------------------------------------------- */
+/* --- output -------------------------------------------------------------------------------- */
 
 static char *make_line(const struct creation *creation, size_t index)
 {

@@ -201,8 +201,8 @@ static char *missing_line(const struct verification *verification)
 }
 
 /*
- * When may the server change over? Nobody can tell how long the records have been as they are; but
- * what caches took before they changed is gone one TTL after that.
+ * When may the server use the new certificate? It is unknown when the records were last changed;
+ * but one TTL after a change no cache has the older records.
  */
 static void add_advice(const struct verification *verification, struct text *text)
 {

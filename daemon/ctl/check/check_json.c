@@ -58,7 +58,7 @@ static json_t *publish_json(const struct server_check_address *address)
 	return array;
 }
 
-/* What came of TLS. */
+/* The result of TLS. */
 static void set_tls(json_t *object, const struct server_check_address *address)
 {
 	json_t *chain = json_array(), *match = json_null();

@@ -103,8 +103,8 @@ struct verdict check_decide(const struct server_check *check)
 }
 
 /*
- * Where DANE applies at all, a host without it does not verify either: whoever keeps senders from
- * the other hosts leads them there.
+ * Where DANE applies at all, a host without it does not verify either: an attacker who blocks the
+ * other hosts makes senders use it.
  */
 enum check_status check_status_of_all(const struct server_check *check)
 {

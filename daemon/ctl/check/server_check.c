@@ -13,15 +13,15 @@ enum {
 	/* Connections at once: well below the usual limit of 1024 descriptors, which the resolver
 	 * needs as well. */
 	CONNECTIONS_MAX = 256,
-	/* Of all connections, in limits of a single one: two rounds and what is left. */
+	/* For all connections, in timeouts of a single one: two rounds and a rest. */
 	TIMEOUTS_MAX = 3,
-	/* Records of one host that are held against each chain one by one. */
+	/* Records of one host that are matched one by one against each chain. */
 	RECORDS_MATCHED_MAX = 100,
 };
 
-static void go_on(struct server_check *check);
+static void continue_check(struct server_check *check);
 
-static void lose_memory(struct server_check *check)
+static void stop_out_of_memory(struct server_check *check)
 {
 	check->out_of_memory = true;
 	local_resolver_stop(check->local);
@@ -81,9 +81,9 @@ static void take_result(void *context, const struct starttls_result *result)
 	snprintf(address->detail, sizeof address->detail, "%s", result->detail);
 	check->connection_count--;
 	if (result->outcome == STARTTLS_DONE && !take_tls(address, result->ssl))
-		lose_memory(check);
+		stop_out_of_memory(check);
 	else
-		go_on(check);
+		continue_check(check);
 }
 
 static void connect_to(struct server_check_address *address)
@@ -106,13 +106,13 @@ static void connect_to(struct server_check_address *address)
 		address->text, check->destination.port, &terms.address, &terms.address_size);
 	address->starttls = starttls_new(&terms, take_result, address);
 	if (address->starttls == NULL)
-		lose_memory(check);
+		stop_out_of_memory(check);
 	else
 		check->connection_count++;
 }
 
-/* Begin what there is room for; end when there is nothing left. */
-static void go_on(struct server_check *check)
+/* Start as many connections as are allowed; stop the loop when all have ended. */
+static void continue_check(struct server_check *check)
 {
 	bool left = check->mx_lookup != NULL || check->hosts_left > 0;
 
@@ -128,7 +128,7 @@ static void go_on(struct server_check *check)
 		local_resolver_stop(check->local);
 }
 
-static void give_up(evutil_socket_t fd, short what, void *context)
+static void take_deadline(evutil_socket_t fd, short what, void *context)
 {
 	struct server_check *check = context;
 
@@ -180,7 +180,7 @@ static void add_address(struct server_check_host *host, const char *text)
 	snprintf(address->text, sizeof address->text, "%s", text);
 }
 
-/* Where to go. To a host whose lookup failed no sender goes. */
+/* The addresses to connect to. No sender connects to a host whose lookup failed. */
 static bool list_addresses(struct server_check_host *host)
 {
 	const struct server_check_options *options = &host->check->options;
@@ -219,16 +219,16 @@ static void take_facts(void *context, const struct host_facts *facts)
 	dane_host_lookup_free(host->lookup);
 	host->lookup = NULL;
 	if (host->facts == NULL) {
-		lose_memory(check);
+		stop_out_of_memory(check);
 		return;
 	}
 	set_terms(host);
 	if (!list_addresses(host) || evtimer_add(check->deadline, &limit) != 0) {
-		lose_memory(check);
+		stop_out_of_memory(check);
 		return;
 	}
 	check->hosts_left--;
-	go_on(check);
+	continue_check(check);
 }
 
 static bool look_up_host(struct server_check *check, struct server_check_host *host,
@@ -281,9 +281,9 @@ static void take_mx(void *context, const struct mx_set *set)
 	dane_mx_lookup_free(check->mx_lookup);
 	check->mx_lookup = NULL;
 	if (good)
-		go_on(check);
+		continue_check(check);
 	else
-		lose_memory(check);
+		stop_out_of_memory(check);
 }
 
 /* --- all of it ----------------------------------------------------------------------------- */
@@ -293,7 +293,7 @@ static bool begin(struct server_check *check)
 	struct dane_terms terms = local_resolver_terms(check->local);
 
 	check->context = tlsa_match_context_new();
-	check->deadline = evtimer_new(check->local->base, give_up, check);
+	check->deadline = evtimer_new(check->local->base, take_deadline, check);
 	if (check->context == NULL || check->deadline == NULL)
 		return false;
 	if (check->destination.kind == DESTINATION_HOST)

@@ -74,7 +74,7 @@ struct server_check {
 	uint32_t now; /* when all was found */
 };
 
-/* False when out of memory or after a signal; that has been said. server_check_clear() in both
+/* False when out of memory, which is logged, or after a signal. Call server_check_clear() in both
  * cases. */
 bool server_check_run(struct server_check *check, struct local_resolver *local,
 	const struct destination *destination, const struct server_check_options *options);

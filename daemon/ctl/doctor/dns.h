@@ -55,7 +55,7 @@ void doctor_examine_dns(struct doctor *doctor, const struct doctor_dns *dns);
 /* The UDP exchange with a name server of resolv.conf, or NULL. */
 const struct exchange *doctor_dns_nameserver(const struct doctor_dns *dns, const char *address);
 
-/* What came of an exchange, in a few words: "no answer within 3 seconds". */
+/* The outcome of an exchange, in a few words: "no answer within 3 seconds". */
 const char *doctor_dns_outcome(const struct exchange *exchange);
 
 #endif

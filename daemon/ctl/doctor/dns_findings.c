@@ -228,7 +228,7 @@ static void examine_clock(struct doctor *doctor, const struct doctor_dns *dns)
 		doctor_remedy(doctor, "see name-server");
 		return;
 	}
-	/* What is near enough in serial numbers is so in seconds since 1970. */
+	/* Serial numbers this close to now are also this close in seconds since 1970. */
 	time_text_date(from, now + (int32_t)(nearest->inception - (uint32_t)now));
 	time_text_date(until, now + (int32_t)(nearest->expiration - (uint32_t)now));
 	time_text_date(now_words, now);

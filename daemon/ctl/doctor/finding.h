@@ -2,8 +2,8 @@
  * finding: what is wrong with this host, as a list of findings, each with its remedy.
  *
  * A finding belongs to one check, a word that scripts may rely on, and to an object: an endpoint,
- * a server, a configuration directory of Postfix. What is fine is a finding as well, one that is
- * shown only on request.
+ * a server, a configuration directory of Postfix. What is fine is a finding as well, which is
+ * printed only on request.
  */
 #ifndef TLSAD_CTL_DOCTOR_FINDING_H
 #define TLSAD_CTL_DOCTOR_FINDING_H

@@ -30,7 +30,7 @@ static void find_path(const struct examination *examination, const struct lookup
 		snprintf(path->inside, sizeof path->inside, "%.3000s/%s", queue, table->address);
 }
 
-/* What that path is called outside, links inside a chroot followed; permissions do not count. */
+/* That path as seen outside, with links inside a chroot followed; permissions do not matter. */
 static void find_outside(const struct examination *examination, const struct socket_path *path,
 	char outside[ACCESS_PATH_SIZE])
 {

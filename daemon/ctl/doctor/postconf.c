@@ -110,7 +110,7 @@ static void take_set(struct postconf *postconf, char *line)
 
 /* --- master.cf ------------------------------------------------------------------------------- */
 
-/* What `-` stands for: yes before Postfix 3.0, and with a compatibility level below 1. */
+/* What `-` means: yes before Postfix 3.0, and with a compatibility level below 1. */
 static bool is_chrooted(const struct postconf *postconf, const char *field)
 {
 	if (strcmp(field, "-") != 0)

@@ -69,7 +69,7 @@ static bool read_some(struct reader *reader)
 	return got > 0 || (got < 0 && errno == EINTR);
 }
 
-/* False when the time was over before both outputs had ended. */
+/* False on a timeout before both outputs had ended. */
 static bool read_all(struct reader readers[2])
 {
 	uint32_t begin = clock_steady();

@@ -21,7 +21,7 @@ static uint16_t key_tag(const uint8_t *rdata, size_t size)
 	return (uint16_t)(sum + (sum >> 16 & 0xffff));
 }
 
-/* What is left of a line in one word: long data may be broken by blanks. */
+/* The rest of a line as one word: long data may be broken by blanks. */
 static void join(char *rest, char *out, size_t size)
 {
 	struct text text;

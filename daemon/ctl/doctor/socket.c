@@ -18,10 +18,10 @@ enum {
 
 enum socket_state {
 	SOCKET_ANSWERS,
-	SOCKET_NO_CONNECTION, /* errno tells */
+	SOCKET_NO_CONNECTION, /* see errno */
 	SOCKET_SILENT,
 	SOCKET_HANGS_UP,
-	SOCKET_OTHER, /* what came is no reply */
+	SOCKET_OTHER, /* it sent something that is not a reply */
 };
 
 /* What an endpoint is asked: a question that needs no lookup and no room in the cache. */

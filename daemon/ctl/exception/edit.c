@@ -16,7 +16,7 @@ static const char *const change_names[] = {
 	[EXCEPTION_ABSENT] = "absent",
 };
 
-/* Of the rules that stand in the configuration itself; NULL: there is none for the key. */
+/* Among the rules of the configuration itself; NULL if none is for the key. */
 static const struct exception *find_exception(const struct conf *conf, const char *key)
 {
 	const struct exception *exception;

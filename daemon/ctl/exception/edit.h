@@ -1,6 +1,6 @@
 /*
- * exception_edit: what the commands "exception add" and "exception remove" have in common: which
- * file it is, and that the daemon takes the change over.
+ * exception_edit: what the commands "exception add" and "exception remove" share: they find the
+ * file, change it, and have the daemon reload.
  */
 #ifndef TLSAD_CTL_EXCEPTION_EDIT_H
 #define TLSAD_CTL_EXCEPTION_EDIT_H
@@ -13,7 +13,7 @@
 /*
  * Give `domain`, as it was typed, this value, or none (NULL), and have the daemon reload. `object`
  * is what --json prints, with the members that the command knows; it gets `domain`, `file`,
- * `change` and `reloaded`, and is released. Returns the exit status; what went wrong has been said.
+ * `change` and `reloaded`, and is released. Returns the exit status; an error is logged.
  */
 int exception_edit(const struct ctl *ctl, const char *domain, const char *value, json_t *object);
 

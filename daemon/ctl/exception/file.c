@@ -16,7 +16,7 @@ enum { MODE = 0644 };
 /* A change under way. */
 struct edit {
 	char path[PATH_MAX];      /* of the file itself, not of a link to it */
-	char temporary[PATH_MAX]; /* empty: there is none */
+	char temporary[PATH_MAX]; /* empty: not created */
 	int directory;            /* locked */
 	FILE *old;                /* NULL: there is no file yet */
 	FILE *new;
@@ -90,7 +90,7 @@ static bool open_new(struct edit *edit, const struct stat *status, char *error)
 	return fchmod(fd, mode) == 0 || complain(error, "cannot keep its mode", edit->path);
 }
 
-/* From here on the change is there, whatever happens. */
+/* After this the change is made, whatever happens. */
 static bool put_in_place(struct edit *edit, char *error)
 {
 	if (fflush(edit->new) != 0 || ferror(edit->new) != 0 || fsync(fileno(edit->new)) != 0 ||
@@ -145,7 +145,7 @@ static void copy_lines(struct edit *edit)
 				fputc('\n', edit->new);
 			continue;
 		}
-		/* A second one would be an error, so there is none from here on. */
+		/* A second rule for the key would be an error: write it once. */
 		if (!edit->found)
 			write_rule(edit);
 		edit->found = true;

@@ -2,9 +2,9 @@
  * exception_file: changes an exception in the file that [dane] exceptions_file names.
  *
  * All other lines stay as they are, comments and broken ones too. The new file is written beside
- * the old one, with its owner and mode, and takes its place at once: whoever reads, and a crash,
- * sees one of them whole. Who changes the file holds a lock on its directory, so that of two
- * changes at the same time none is lost.
+ * the old one, with its owner and mode, and takes its place at once: a reader sees
+ * one of them whole, also after a crash. A change holds a lock on the directory of the file, so
+ * that of two changes at the same time none is lost.
  */
 #ifndef TLSAD_CTL_EXCEPTION_FILE_H
 #define TLSAD_CTL_EXCEPTION_FILE_H
@@ -22,7 +22,7 @@ enum exception_change {
 };
 
 /*
- * Give the key, in its normal form, this value, in place of the one it has or behind all others. A
+ * Give the key, in its normal form, this value, in place of the one it has, or after all others. A
  * value of NULL removes it.
  */
 enum exception_change exception_file_change(

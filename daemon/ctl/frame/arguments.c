@@ -12,7 +12,7 @@ enum {
 	FIRST_VALUE = 256, /* of options in getopt_long(3): no letter has it */
 };
 
-/* One table behind the other: the command's and that of struct ctl. */
+/* The table of the command, followed by that of struct ctl. */
 struct arguments {
 	size_t count;
 	struct argument rows[OPTIONS_MAX];
@@ -26,7 +26,7 @@ static void add_row(struct arguments *arguments, const struct argument *row, str
 
 	if (arguments->count == OPTIONS_MAX)
 		return;
-	/* One without a name can be had by its letter alone. */
+	/* An option without a name has only its letter. */
 	arguments->options[arguments->count] = (struct option){
 		.name = row->name != NULL ? row->name : "",
 		.has_arg = row->kind == ARGUMENT_ADDRESS ? optional_argument
@@ -59,11 +59,11 @@ static void prepare(struct arguments *arguments, struct ctl *ctl, const struct a
 
 	memset(arguments, 0, sizeof *arguments);
 	text_init(&letters, arguments->letters, sizeof arguments->letters);
-	/* The colon: getopt tells a missing value from an unknown option. */
+	/* The colon: getopt reports a missing value and an unknown option differently. */
 	text_add(&letters, stop_at_operand ? "+:" : ":");
 	for (size_t i = 0; i < count; i++)
 		add_row(arguments, &table[i], &letters);
-	/* The last one, the versions, is no business of a command's. */
+	/* The last one, --version, is not an option of a command. */
 	size_t globals = sizeof global / sizeof global[0] - !stop_at_operand;
 	for (size_t i = 0; i < globals; i++)
 		add_row(arguments, &global[i], &letters);
@@ -176,7 +176,7 @@ static bool is_address(const char *word)
 	return word != NULL && ip_address_parse(word, 0, &address, &size);
 }
 
-/* `next` is the word behind, which belongs to an option whose value may be left away if it fits. */
+/* `next` is the next word: an option with an optional value takes it if it is an address. */
 static bool read_value(const struct argument *row, const char *value, const char *next)
 {
 	char name[32];
@@ -237,7 +237,7 @@ static void complain_unknown(const struct arguments *arguments, const char *word
 		log_error("there is no option '%s'", typed);
 }
 
-/* One step of getopt_long(3). False when it was no good, which has been said. */
+/* One step of getopt_long(3). False after an error, which is logged. */
 static bool take(const struct arguments *arguments, int found, char **words)
 {
 	size_t row = (size_t)(found - FIRST_VALUE);
@@ -267,7 +267,7 @@ static bool read_options(const struct arguments *arguments, int count, char **wo
 	int found;
 
 	opterr = 0;
-	optind = 0; /* GNU: begin anew */
+	optind = 0; /* GNU: start again */
 	while ((found = getopt_long(count, words, arguments->letters, arguments->options, NULL)) !=
 		-1) {
 		if (!take(arguments, found, words))
@@ -276,12 +276,12 @@ static bool read_options(const struct arguments *arguments, int count, char **wo
 	return true;
 }
 
-static void settle(struct ctl *ctl)
+static void note_conf_given(struct ctl *ctl)
 {
 	ctl->conf_given = ctl->conf_file != NULL;
 }
 
-/* How many operands there may be, and where they go; those that are missing are NULL. */
+/* How many operands are allowed, and where to store them; NULL for a missing one. */
 struct operands {
 	int least, most;
 	const char **place;
@@ -298,7 +298,7 @@ static const char *synopsis_word(const struct command *command, int n, int *leng
 	return word;
 }
 
-/* The operands that stand behind the options. */
+/* The operands after the options. */
 static bool take_operands(
 	const struct command *command, int count, char **words, const struct operands *operands)
 {
@@ -329,7 +329,7 @@ static int parse(struct ctl *ctl, const struct command *command, const struct ar
 		usage(stderr, command);
 		return EX_USAGE;
 	}
-	settle(ctl);
+	note_conf_given(ctl);
 	if (ctl->help) {
 		help(command, &arguments);
 		return CTL_YES;
@@ -373,6 +373,6 @@ int arguments_parse_global(struct ctl *ctl, int count, char **words)
 		usage(stderr, NULL);
 		return -1;
 	}
-	settle(ctl);
+	note_conf_given(ctl);
 	return optind;
 }

@@ -1,8 +1,9 @@
 /*
  * arguments: the options of a command, by table, with getopt_long(3).
  *
- * One row says all of an option: how it is written, what its value may be, where it goes and what
- * --help says of it. The options of struct ctl are understood everywhere.
+ * One row describes an option: its name, the values allowed, where the value is stored, and its
+ * text in
+ * --help. The options of struct ctl are understood everywhere.
  */
 #ifndef TLSAD_CTL_FRAME_ARGUMENTS_H
 #define TLSAD_CTL_FRAME_ARGUMENTS_H
@@ -17,7 +18,7 @@ enum argument_kind {
 	ARGUMENT_LIST,    /* struct argument_list: may be repeated */
 	ARGUMENT_NUMBER,  /* uint32_t, from `least` to `most` */
 	ARGUMENT_CHOICE,  /* int, the index in `choices` */
-	ARGUMENT_ADDRESS, /* struct argument_address: the value may be left away */
+	ARGUMENT_ADDRESS, /* struct argument_address: the value is optional */
 };
 
 enum { ARGUMENT_LIST_MAX = 32 };
@@ -29,7 +30,7 @@ struct argument_list {
 
 struct argument_address {
 	bool given;
-	const char *text; /* NULL: the option stands alone */
+	const char *text; /* NULL: the option has no value */
 };
 
 struct argument {
@@ -46,30 +47,30 @@ struct argument {
 enum { ARGUMENTS_GO_ON = -1 };
 
 /*
- * Reads options wherever they stand and one operand, or none where `operand` is NULL.
- * ARGUMENTS_GO_ON, or an exit status: after --help, and after an error, which was said together
- * with the command's usage.
+ * Reads options at any position and one operand, or none where `operand` is NULL. ARGUMENTS_GO_ON,
+ * or an exit status: after --help, and after an error, which is logged together with the usage of
+ * the command.
  */
 int arguments_parse(struct ctl *ctl, const struct command *command, const struct argument *table,
 	size_t table_count, int count, char **arguments, const char **operand);
 
-/* The same with so many operands, of which none may be left away. */
+/* The same with this number of operands, all required. */
 int arguments_parse_operands(struct ctl *ctl, const struct command *command,
 	const struct argument *table, size_t table_count, int count, char **arguments,
 	int operand_count, const char **operands);
 
-/* The same where the operand may be left away: then it is NULL. */
+/* The same with an optional operand: NULL if it is missing. */
 int arguments_parse_optional(struct ctl *ctl, const struct command *command,
 	const struct argument *table, size_t table_count, int count, char **arguments,
 	const char **operand);
 
 /*
- * The options of struct ctl alone, up to the first word that is none; returns its index, or -1
- * after an error.
+ * The options of struct ctl alone, up to the first word that is not an option; returns its
+ * index, or -1 after an error.
  */
 int arguments_parse_global(struct ctl *ctl, int count, char **arguments);
 
-/* After an error in what the options say together: the command's usage, on standard error. */
+/* After an error in a combination of options: the usage of the command, on standard error. */
 void arguments_print_usage(const struct command *command);
 
 /* The rows of struct ctl's options, for a summary. */

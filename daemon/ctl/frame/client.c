@@ -298,7 +298,7 @@ static bool is_passing(int error)
 	return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
-/* False when the connection is no more. */
+/* False when the connection is closed. */
 static bool write_some(struct client *client)
 {
 	ssize_t sent = send(client->fd, client->out + client->out_begin,

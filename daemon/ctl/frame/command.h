@@ -1,11 +1,11 @@
 /*
- * command: everything that tlsactl can be told to do, in one table (command.c), a file a command.
+ * command: all commands of tlsactl, in one table (command.c), with one file a command.
  *
  * A new command is a row of the table, a file daemon/ctl/NAME.c with its function, and a part of
  * tlsactl(8). The function reads its arguments with arguments_parse(), prints what it found to
- * standard output, as text or with --json as one JSON value, reports what went wrong with
- * log_error(), one line, and returns the exit status. Nothing goes to standard output before it is
- * known that all of it can: no partial JSON.
+ * standard output, as text or with --json as one JSON value, reports an error with
+ * log_error(), one line, and returns the exit status. Nothing is printed before all of it is known:
+ * no partial JSON.
  */
 #ifndef TLSAD_CTL_FRAME_COMMAND_H
 #define TLSAD_CTL_FRAME_COMMAND_H
@@ -22,7 +22,7 @@ enum {
 	CTL_NO_DANE = 2, /* check: neither DANE nor MTA-STS */
 };
 
-/* The options that stand before the command, or anywhere behind it. */
+/* The options allowed before the command and after it. */
 struct ctl {
 	const char *conf_file;
 	bool conf_given; /* then the file must exist */
@@ -44,8 +44,8 @@ extern const struct command commands[];
 extern const size_t command_count;
 
 /*
- * The command that the first words name; `*words` is how many these are. NULL when there is none:
- * then it has been said, with a suggestion where one is near.
+ * The command that the first words name; `*words` is how many these are. NULL if there is none:
+ * that is logged, with a similar name where there is one.
  */
 const struct command *command_find(int count, char **arguments, int *words);
 

@@ -47,7 +47,7 @@ static bool copy(FILE *from, FILE *to)
 	while ((size = fread(bytes, 1, sizeof bytes, from)) > 0 &&
 		fwrite(bytes, 1, size, to) == size)
 		;
-	/* Of standard output main() tells. */
+	/* main() reports errors of standard output. */
 	return ferror(from) == 0;
 }
 

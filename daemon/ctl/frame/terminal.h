@@ -36,8 +36,8 @@ struct terminal {
 void terminal_open(struct terminal *terminal, FILE *out);
 
 /*
- * `indent` blanks, the label in its style and padded to `label_width`, a blank, the text. What is
- * too long for one line goes on below, under the text's beginning, and is broken at blanks only.
+ * `indent` blanks, the label in its style and padded to `label_width`, a blank, the text. A text
+ * that is too long for one line continues on the next, under its beginning; lines break at blanks.
  */
 void terminal_print_row(const struct terminal *terminal, unsigned indent, enum terminal_style style,
 	const char *label, unsigned label_width, const char *format, ...)

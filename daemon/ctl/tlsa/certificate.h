@@ -1,5 +1,5 @@
 /*
- * certificate: what a certificate says, in printable ASCII: all of it was written by a stranger.
+ * certificate: the contents of a certificate, in printable ASCII: they are not trusted.
  */
 #ifndef TLSAD_CTL_TLSA_CERTIFICATE_H
 #define TLSAD_CTL_TLSA_CERTIFICATE_H

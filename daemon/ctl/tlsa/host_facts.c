@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One allocation: the facts, the table of TLSA records, and behind it all RDATA. */
+/* One allocation: the facts, the table of TLSA records, and after it all RDATA. */
 struct host_facts *host_facts_copy(const struct host_facts *facts)
 {
 	size_t size = sizeof *facts + facts->tlsa_count * sizeof *facts->tlsa;
@@ -159,7 +159,7 @@ json_t *host_tlsa_json(const struct host_tlsa *tlsa)
 	json_t *object = json_object();
 	struct tlsa_record record;
 
-	/* What is too short has no numbers to show. */
+	/* RDATA that is too short has no numbers to print. */
 	if (tlsa_parse(tlsa->rdata, tlsa->size, &record) != TLSA_SHORT) {
 		char *words = tlsa_record_text(&record, 0);
 		const char *data = words != NULL ? strrchr(words, ' ') + 1 : "";

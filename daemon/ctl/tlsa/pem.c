@@ -188,7 +188,7 @@ bool pem_read_certificates(
 	return false;
 }
 
-/* OpenSSL asks for a password: there is none, and nobody is asked. */
+/* OpenSSL calls this for a password. There is none, and the user is not asked. */
 static int no_password(char *buffer, int size, int writing, void *context)
 {
 	(void)buffer, (void)size, (void)writing, (void)context;

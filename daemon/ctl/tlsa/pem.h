@@ -1,8 +1,8 @@
 /*
  * pem: certificates and keys from files that an administrator names.
  *
- * A file may hold both, as Postfix's smtpd_tls_chain_files do; what is not asked for is passed
- * over. Every error is one line that names the file and, where it can be told, what to do.
+ * A file may hold both, as Postfix's smtpd_tls_chain_files do; the other blocks are
+ * skipped. Every error is one line that names the file and, if known, what to do.
  */
 #ifndef TLSAD_CTL_TLSA_PEM_H
 #define TLSAD_CTL_TLSA_PEM_H
@@ -21,7 +21,8 @@ enum {
 bool pem_read_certificates(
 	const char *file, STACK_OF(X509) * *certificates, char *error, size_t error_size);
 
-/* The first key, private or public. An encrypted one is refused: nobody is asked for a password. */
+/* The first key, private or public. An encrypted one is refused: tlsactl never asks for a password.
+ */
 bool pem_read_key(const char *file, EVP_PKEY **key, char *error, size_t error_size);
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * server_connection: one connection to a mail server: what it is told, and the certificates that it
- * sends.
+ * server_connection: one connection to a mail server, and the certificates that it sends.
  */
 #ifndef TLSAD_CTL_TLSA_SERVER_CONNECTION_H
 #define TLSAD_CTL_TLSA_SERVER_CONNECTION_H

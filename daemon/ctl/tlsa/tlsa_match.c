@@ -145,7 +145,7 @@ void tlsa_match_read(SSL *ssl, const struct tlsa_match_terms *terms, STACK_OF(X5
 	add_reason(result, terms);
 }
 
-/* What OpenSSL does at the end of a handshake with the chain that came. */
+/* What OpenSSL does at the end of a handshake with the chain of the server. */
 static bool verify(SSL *ssl, STACK_OF(X509) * chain)
 {
 	X509_STORE_CTX *store = X509_STORE_CTX_new();
