@@ -3,7 +3,7 @@
  */
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "daemon/ctl/exception/edit.h"
+#include "daemon/ctl/exception/exception_edit.h"
 #include "daemon/ctl/frame/arguments.h"
 
 #include <string.h>

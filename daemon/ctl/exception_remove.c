@@ -1,7 +1,7 @@
 /*
  * exception remove: a destination is as any other again.
  */
-#include "daemon/ctl/exception/edit.h"
+#include "daemon/ctl/exception/exception_edit.h"
 #include "daemon/ctl/frame/arguments.h"
 
 int exception_remove_run(

@@ -6,8 +6,8 @@
  * one of them whole, also after a crash. A change holds a lock on the directory of the file, so
  * that of two changes at the same time none is lost.
  */
-#ifndef TLSAD_CTL_EXCEPTION_FILE_H
-#define TLSAD_CTL_EXCEPTION_FILE_H
+#ifndef TLSAD_CTL_EXCEPTION_EXCEPTION_FILE_H
+#define TLSAD_CTL_EXCEPTION_EXCEPTION_FILE_H
 
 #include "common/site/rules.h"
 

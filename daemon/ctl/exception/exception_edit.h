@@ -2,10 +2,10 @@
  * exception_edit: what the commands "exception add" and "exception remove" share: they find the
  * file, change it, and have the daemon reload.
  */
-#ifndef TLSAD_CTL_EXCEPTION_EDIT_H
-#define TLSAD_CTL_EXCEPTION_EDIT_H
+#ifndef TLSAD_CTL_EXCEPTION_EXCEPTION_EDIT_H
+#define TLSAD_CTL_EXCEPTION_EXCEPTION_EDIT_H
 
-#include "daemon/ctl/exception/file.h"
+#include "daemon/ctl/exception/exception_file.h"
 #include "daemon/ctl/frame/command.h"
 
 #include <jansson.h>

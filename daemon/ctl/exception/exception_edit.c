@@ -1,4 +1,4 @@
-#include "daemon/ctl/exception/edit.h"
+#include "daemon/ctl/exception/exception_edit.h"
 
 #include "common/base/clock.h"
 #include "common/base/log.h"

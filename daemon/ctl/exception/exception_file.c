@@ -1,4 +1,4 @@
-#include "daemon/ctl/exception/file.h"
+#include "daemon/ctl/exception/exception_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
