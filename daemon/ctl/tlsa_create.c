@@ -123,7 +123,7 @@ static bool add_certificate(struct creation *creation, const X509 *certificate)
 		}
 	}
 	text_init(&text, made->source, sizeof made->source);
-	certificate_subject(&text, certificate);
+	certificate_add_subject(&text, certificate);
 	creation->count++;
 	return true;
 }

@@ -243,7 +243,7 @@ static void print_material(const struct verification *verification, const struct
 	}
 	const X509 *certificate = sk_X509_value(verification->chain, 0);
 	text_init(&text, subject, sizeof subject);
-	certificate_subject(&text, certificate);
+	certificate_add_subject(&text, certificate);
 	int64_t ends = certificate_not_after(certificate);
 	terminal_print_row(terminal, INDENT, TERMINAL_PLAIN, "certificate", LABEL_WIDTH,
 		"%s, %s %s", subject, ends > verification->now ? "valid until" : "EXPIRED on",

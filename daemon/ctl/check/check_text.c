@@ -64,11 +64,11 @@ static void print_certificate(const struct terminal *terminal, const X509 *certi
 	text_init(&text, label, sizeof label);
 	text_add_format(&text, "cert %d", depth);
 	text_init(&text, subject, sizeof subject);
-	certificate_subject(&text, certificate);
+	certificate_add_subject(&text, certificate);
 	text_init(&text, issuer, sizeof issuer);
-	certificate_issuer(&text, certificate);
+	certificate_add_issuer(&text, certificate);
 	text_init(&text, names, sizeof names);
-	certificate_names(&text, certificate, NAMES_SHOWN);
+	certificate_add_names(&text, certificate, NAMES_SHOWN);
 	terminal_print_row(terminal, DEEP, TERMINAL_PLAIN, label, LABEL_WIDTH - INDENT,
 		"%s; names: %s; issuer: %s; valid %s to %s", subject, names, issuer,
 		time_text_date(begins, certificate_not_before(certificate)),

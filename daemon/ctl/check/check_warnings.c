@@ -257,7 +257,7 @@ static void warn_of_certificate(struct check_warnings *warnings,
 	struct text text;
 
 	text_init(&text, subject, sizeof subject);
-	certificate_subject(&text, certificate);
+	certificate_add_subject(&text, certificate);
 	time_text_date(date, begins > now ? begins : ends);
 	if (begins > now)
 		add(warnings, CHECK_WARNING_CERTIFICATE_EARLY, host,

@@ -23,12 +23,12 @@ static void add_name(struct text *text, const X509_NAME *name)
 	ERR_clear_error();
 }
 
-void certificate_subject(struct text *text, const X509 *certificate)
+void certificate_add_subject(struct text *text, const X509 *certificate)
 {
 	add_name(text, X509_get_subject_name(certificate));
 }
 
-void certificate_issuer(struct text *text, const X509 *certificate)
+void certificate_add_issuer(struct text *text, const X509 *certificate)
 {
 	add_name(text, X509_get_issuer_name(certificate));
 }
@@ -62,7 +62,7 @@ static void take_text(void *context, const char *name, size_t size)
 	text_add_escaped(text, name, size);
 }
 
-void certificate_names(struct text *text, const X509 *certificate, unsigned most)
+void certificate_add_names(struct text *text, const X509 *certificate, unsigned most)
 {
 	unsigned count = each_name(certificate, most, take_text, text);
 
@@ -118,10 +118,10 @@ json_t *certificate_json(const X509 *certificate)
 	json_t *object = json_object(), *names = json_array();
 
 	text_init(&text, words, sizeof words);
-	certificate_subject(&text, certificate);
+	certificate_add_subject(&text, certificate);
 	json_object_set_new(object, "subject", json_string(words));
 	text_init(&text, words, sizeof words);
-	certificate_issuer(&text, certificate);
+	certificate_add_issuer(&text, certificate);
 	json_object_set_new(object, "issuer", json_string(words));
 	each_name(certificate, CERTIFICATE_NAMES_LISTED, take_json, names);
 	json_object_set_new(object, "names", names);

@@ -15,11 +15,11 @@ enum {
 };
 
 /* RFC 4514's form, "CN=mx.example.com,O=Example"; "(none)" for an empty one. */
-void certificate_subject(struct text *text, const X509 *certificate);
-void certificate_issuer(struct text *text, const X509 *certificate);
+void certificate_add_subject(struct text *text, const X509 *certificate);
+void certificate_add_issuer(struct text *text, const X509 *certificate);
 
 /* DNS names of subjectAltName, at most `most`, and how many more there are. */
-void certificate_names(struct text *text, const X509 *certificate, unsigned most);
+void certificate_add_names(struct text *text, const X509 *certificate, unsigned most);
 
 /* Seconds since 1970; 0 when it cannot be read. */
 int64_t certificate_not_before(const X509 *certificate);
