@@ -630,11 +630,17 @@ sub several
 	unlike($result->{out}, qr/^ok /m, 'text: nothing of what is fine');
 }
 
-# Every map of the daemon's is known here.
+# The doctor knows every map of the daemon, and which of them answer with a policy.
 sub maps
 {
 	my $source = Tlsad::Process::source_directory();
-	my @daemon = Namespace::read_file("$source/daemon/answer/maps.c") =~ /^\t\{"([\w-]+)", MAP_/mg;
-	my ($table) = Namespace::read_file("$source/daemon/ctl/doctor/map_table.c") =~ /maps\[MAP_COUNT\] = \{\n(.*?)\n\};/s;
-	is(join(' ', sort($table =~ /\{"([\w-]+)"/g)), join(' ', sort @daemon), 'the same maps');
+	my %form = Namespace::read_file("$source/daemon/answer/maps.c") =~ /^\t\{"([\w-]+)", MAP_(\w+)\}/mg;
+	cmp_ok(scalar(keys %form), '>', 3, 'the table of maps can be read');
+	for my $map (sort keys %form) {
+		my $table = "socketmap:unix:$directory/run/socketmap:$map";
+		my ($result, @wrong) = doctor({}, '-c', $conf, '--postfix', postfix({ smtp_tls_policy_maps => $table }));
+		is(join("\n", map { $_->[3] } grep { $_->[1] eq 'policy-maps' } @wrong),
+			$form{$map} =~ /\A(?:CONFIGURED|NATIVE|PINNED)\z/ ? ''
+				: "$table: the map $map answers with no policy, and Postfix defers all mail", $map);
+	}
 }

@@ -3,7 +3,7 @@
  * the process of Postfix open it?
  */
 #include "common/base/text.h"
-#include "daemon/ctl/doctor/map_table.h"
+#include "daemon/answer/maps.h"
 #include "daemon/ctl/doctor/postfix.h"
 #include "daemon/ctl/doctor/socket.h"
 
