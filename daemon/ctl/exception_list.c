@@ -43,8 +43,8 @@ static void print_text(const struct conf *conf, uint32_t now)
 			: in_force ? TERMINAL_WARNING
 				   : TERMINAL_PLAIN,
 			exception->key, (unsigned)width, "%s%s%s, %s, %s:%u%s%s",
-			tls_level_names[exception->level], date[0] != '\0' ? " until " : "",
-			date, state, exception->place.file, exception->place.line,
+			tls_level_names[exception->level], date[0] != '\0' ? " until " : "", date,
+			state, exception->place.file, exception->place.line,
 			exception->reason[0] != '\0' ? "; " : "", exception->reason);
 	}
 }
