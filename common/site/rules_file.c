@@ -1,16 +1,11 @@
 /*
  * Files of rules. They may come from a tool and have 100,000 lines, which is no size for a reader
- * of configurations; so the few rules of their form are read here.
+ * of configurations; so what their lines are made of is read here.
  */
+#include "common/base/list_file.h"
 #include "common/site/rules.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 bool rules_split_line(char *line, char **key, char **value)
 {
@@ -33,66 +28,33 @@ bool rules_split_line(char *line, char **key, char **value)
 	return true;
 }
 
-/* What is wrong with a line as such, or NULL. */
-static const char *complaint_of(const char *line, size_t size)
-{
-	if (strlen(line) != size)
-		return "there is a NUL byte in the line";
-	return size > RULES_LINE_MAX + (size_t)1 ? "the line is longer than 2000 bytes" : NULL;
-}
-
 _Static_assert(RULES_LINE_MAX == 2000, "the complaint says so");
-
-static bool read_lines(struct rules *rules, const char *file, FILE *stream, rules_adder *add,
-	char error[RULES_ERROR_SIZE])
-{
-	struct rule_place place = {.file = rules_source(rules, file)};
-	char words[RULES_ERROR_SIZE] = "out of memory";
-	bool good = place.file != NULL;
-	char *line = NULL, *key, *value;
-	size_t room = 0;
-	ssize_t size;
-
-	while (good && (size = getline(&line, &room, stream)) >= 0) {
-		const char *complaint = complaint_of(line, (size_t)size);
-
-		place.line++;
-		if (complaint != NULL) {
-			snprintf(words, sizeof words, "%s", complaint);
-			good = false;
-		} else if (rules_split_line(line, &key, &value)) {
-			good = add(rules, place, key, value, words);
-		}
-	}
-	free(line);
-	if (!good)
-		snprintf(error, RULES_ERROR_SIZE, "%.150s:%u: %.340s", file, place.line, words);
-	else if (ferror(stream))
-		snprintf(error, RULES_ERROR_SIZE, "%.150s: cannot read it: %s", file,
-			strerror(errno));
-	return good && !ferror(stream);
-}
 
 bool rules_read(struct rules *rules, const char *file, bool must_exist, rules_adder *add,
 	char error[RULES_ERROR_SIZE])
 {
-	/* Of a pipe the end might never come. */
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat status;
+	struct list_file list = {
+		.name = file,
+		.may_be_absent = !must_exist,
+		.line_max = RULES_LINE_MAX,
+		.too_long = "the line is longer than 2000 bytes",
+		.error = error,
+		.error_size = RULES_ERROR_SIZE,
+	};
+	char words[RULES_ERROR_SIZE], *line, *key, *value;
+	struct rule_place place = {.file = NULL};
 
-	if (fd < 0 && errno == ENOENT && !must_exist)
-		return true;
-	FILE *stream = fd >= 0 && fstat(fd, &status) == 0 ? fdopen(fd, "r") : NULL;
-	if (stream == NULL || !S_ISREG(status.st_mode)) {
-		snprintf(error, RULES_ERROR_SIZE, "%.200s: cannot read it: %s", file,
-			stream == NULL ? strerror(errno) : "it is no file");
-		if (stream != NULL)
-			fclose(stream);
-		else if (fd >= 0)
-			close(fd);
+	if (!list_file_open(&list))
 		return false;
+	while ((line = list_file_next(&list)) != NULL) {
+		if (place.file == NULL)
+			place.file = rules_source(rules, file);
+		place.line = list.line;
+		if (place.file == NULL)
+			list_file_refuse(&list, "out of memory");
+		else if (rules_split_line(line, &key, &value) &&
+			 !add(rules, place, key, value, words))
+			list_file_refuse(&list, words);
 	}
-	bool good = read_lines(rules, file, stream, add, error);
-	fclose(stream);
-	return good;
+	return list_file_close(&list);
 }

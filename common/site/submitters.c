@@ -1,10 +1,10 @@
 #include "common/site/submitters.h"
 
 #include "common/base/endpoint.h"
+#include "common/base/list_file.h"
 #include "common/base/text.h"
 #include "common/dane/destination.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,43 +244,41 @@ static bool add_entry(
 	return true;
 }
 
-/* The word of a line; "" when it has none, NULL when it has more than one. */
-static char *trim_line(char *line)
+/* The only word of a line, NULL when it has more than one. */
+static char *only_word(char *line)
 {
-	static const char blanks[] = " \t\r\n";
+	static const char blanks[] = " \t\r";
 
 	line += strspn(line, blanks);
-	if (*line == '#' || *line == ';')
-		*line = '\0';
 	size_t length = strcspn(line, blanks);
-	if (line[length + strspn(line + length, blanks)] != '\0')
+	if (line[length] != '\0')
 		return NULL;
-	line[length] = '\0';
 	return line;
 }
 
-/* What is wrong with the file itself goes to `error` with its name, with a line also its number. */
-static bool add_lines(struct submitters *submitters, enum submitters_list list, const char *file,
-	FILE *stream, char *error)
+static bool add_file(struct submitters *submitters, enum submitters_list which, const char *file,
+	char error[SUBMITTERS_ERROR_SIZE])
 {
-	char line[ENTRY_MAX + 2], words[SUBMITTERS_ERROR_SIZE];
+	struct list_file list = {
+		.name = file,
+		.line_max = ENTRY_MAX,
+		.too_long = "the line is too long",
+		.error = error,
+		.error_size = SUBMITTERS_ERROR_SIZE,
+	};
+	char words[SUBMITTERS_ERROR_SIZE], *line;
 
-	for (unsigned number = 1; fgets(line, sizeof line, stream) != NULL; number++) {
-		bool whole = strchr(line, '\n') != NULL || feof(stream);
-		char *entry = trim_line(line);
-
-		snprintf(words, sizeof words, "%s",
-			whole ? "one entry a line, without blanks" : "the line is too long");
-		if (whole && entry != NULL &&
-			(entry[0] == '\0' || add_entry(submitters, list, entry, words)))
-			continue;
-		snprintf(error, SUBMITTERS_ERROR_SIZE, "%.80s:%u: %.150s", file, number, words);
+	if (!list_file_open(&list))
 		return false;
+	while ((line = list_file_next(&list)) != NULL) {
+		const char *entry = only_word(line);
+
+		if (entry == NULL)
+			list_file_refuse(&list, "one entry a line, without blanks");
+		else if (!add_entry(submitters, which, entry, words))
+			list_file_refuse(&list, words);
 	}
-	if (!ferror(stream))
-		return true;
-	snprintf(error, SUBMITTERS_ERROR_SIZE, "%.120s: cannot read it: %s", file, strerror(errno));
-	return false;
+	return list_file_close(&list);
 }
 
 bool submitters_add(struct submitters *submitters, enum submitters_list list, const char *entry,
@@ -289,16 +287,7 @@ bool submitters_add(struct submitters *submitters, enum submitters_list list, co
 	submitters->is_set[list] = true;
 	if (strncmp(entry, file_tag, sizeof file_tag - 1) != 0)
 		return add_entry(submitters, list, entry, error);
-	const char *file = entry + sizeof file_tag - 1;
-	FILE *stream = fopen(file, "re");
-	if (stream == NULL) {
-		snprintf(error, SUBMITTERS_ERROR_SIZE, "%.120s: cannot read it: %s", file,
-			strerror(errno));
-		return false;
-	}
-	bool added = add_lines(submitters, list, file, stream, error);
-	fclose(stream);
-	return added;
+	return add_file(submitters, list, entry + sizeof file_tag - 1, error);
 }
 
 /* --- asking -------------------------------------------------------------------------------- */

@@ -217,6 +217,20 @@ static void test_files(void)
 	ok(!submitters_add(submitters, SUBMITTERS_SENDERS, "file:/nonexistent/x", error) &&
 			strstr(error, "/nonexistent/x: cannot read it: No such") != NULL,
 		"none: %s", error);
+	if (mkfifo(scratch_path("pipe"), 0600) != 0)
+		bail_out("cannot make a pipe");
+	snprintf(text, sizeof text, "file:%s", scratch_path("pipe"));
+	/* A test that waits here for a writer has failed. */
+	alarm(20);
+	ok(!submitters_add(submitters, SUBMITTERS_SENDERS, text, error) &&
+			strstr(error, "pipe: cannot read it") != NULL,
+		"a pipe: %s", error);
+	alarm(0);
+	scratch_write(scratch_path("list"), "alice\nbob\0", 10);
+	snprintf(text, sizeof text, "file:%s", scratch_path("list"));
+	ok(!submitters_add(submitters, SUBMITTERS_SASL_USERNAMES, text, error) &&
+			strstr(error, "list:2: there is a NUL byte") != NULL,
+		"a NUL byte in the last line: %s", error);
 	ok(!submitters_add(submitters, SUBMITTERS_SENDERS, "file:/", error) &&
 			strstr(error, "/: cannot read it") != NULL,
 		"a directory: %s", error);
