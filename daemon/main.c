@@ -212,7 +212,7 @@ static struct conf *load_beside(
 		return NULL;
 	}
 	note_difference(tlsad->conf, conf, changed, restart);
-	if (conf_keep(conf, tlsad->conf))
+	if (conf_copy_restart_settings(conf, tlsad->conf))
 		return conf;
 	conf_release(conf);
 	return NULL;

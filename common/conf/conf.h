@@ -1,8 +1,8 @@
 /*
  * conf: the configuration, read with inih.
  *
- * Every setting stands once, in the table of conf.c, which parses, checks, prints and explains it.
- * The sections `minimum` and `exception` have domains for keys: they are rules
+ * Every setting is one row of the table in settings.c, from which it is parsed, checked, printed
+ * and explained. The sections `minimum` and `exception` have domains for keys: they are rules
  * (common/site/rules.h). A struct conf does not change once it is loaded: a reload makes a new one.
  * Threads that use one hold a reference.
  */
@@ -10,7 +10,6 @@
 #define TLSAD_CONF_CONF_H
 
 #include "common/site/rules.h"
-#include "common/site/submitters.h"
 #include "common/verdict/render.h"
 
 #include <stdatomic.h>
@@ -23,10 +22,10 @@ enum {
 	CONF_LIST_MAX = 256, /* entries of one list */
 	CONF_LINE_MAX = 198, /* what inih reads in one piece (INI_MAX_LINE less two) */
 	CONF_ERROR_SIZE = 512,
-	CONF_DIRECTORY_MAX = 200, /* of tafile_dir, which stands in answers */
+	CONF_DIRECTORY_MAX = 200, /* of tafile_dir, which is part of replies [bytes] */
 };
 
-/* Taken where nobody says where it is to be: then it need not be possible. */
+/* The default of [server] policy: where it cannot be created, tlsad only warns. */
 #define CONF_DEFAULT_POLICY "unix:" TLSAD_RUNDIR "/policy"
 
 enum conf_enforce { ENFORCE_NATIVE, ENFORCE_PINNED };
@@ -138,13 +137,13 @@ void conf_print(const struct conf *conf, FILE *out);
  */
 const char *conf_difference(const struct conf *one, const struct conf *other, size_t n);
 
-/*
- * Before a configuration that was just loaded is shared: what a running daemon cannot take over
- * stays as it is in force. False when out of memory.
- */
-bool conf_keep(struct conf *conf, const struct conf *in_force);
-
-/* Can a running daemon take the setting `section.key` over? */
+/* Can a running daemon apply a change of `section.key`? */
 bool conf_reloadable(const char *setting);
+
+/*
+ * In a configuration that was just loaded and is not yet shared: settings that a running daemon
+ * cannot change get the value that is in force. False when out of memory.
+ */
+bool conf_copy_restart_settings(struct conf *conf, const struct conf *in_force);
 
 #endif

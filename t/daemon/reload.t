@@ -13,6 +13,7 @@ use Tlsad::Lab;
 use Tlsad::Observe;
 use Tlsad::PinnedCases;
 use Tlsad::Process;
+use Tlsad::Settings;
 
 use constant PROMPT => 30;		# [s] for what should take milliseconds
 
@@ -23,7 +24,7 @@ my $cases = Tlsad::PinnedCases->new;
 my $lab = Tlsad::Lab->start(zones => $cases->zones);
 my $anchors = Tlsad::Process::private_directory();
 my $other = Tlsad::Process::private_directory();
-my %settings = read_table();
+my %settings = Tlsad::Settings::read_table();
 
 # A value that differs from the one of the test below; for what is not taken over.
 my %restart = (
@@ -39,21 +40,6 @@ my %restart = (
 subtest('settings that need a restart' => \&needs_restart);
 subtest('settings that do not' => \&taken_over);
 done_testing();
-
-# The rows of common/conf/conf.c: "section.key" => can it be taken over?
-sub read_table
-{
-	my $file = Tlsad::Process::source_directory() . '/common/conf/conf.c';
-	open(my $handle, '<', $file) or die "$file: $!\n";
-	my $text = do { local $/; <$handle> };
-	my ($table) = $text =~ /struct setting settings\[\] = \{\n(.*?)\n\};/s;
-	my %found;
-	while ($table =~ /\{"(\w+)", "(\w+)", SETTING_(\w+),(.*?)\},\n?(?=\t\{|\z)/gs) {
-		my ($name, $type, $rest) = ("$1.$2", $3, $4);
-		$found{$name} = $rest =~ /\btrue\s*,\s*"/ ? 1 : 0 if $type ne 'RESERVED';
-	}
-	return %found;
-}
 
 sub nested
 {
@@ -87,7 +73,7 @@ sub needs_restart
 	my ($endpoints, $control) = ({ %{$daemon->{endpoints}} }, $daemon->{control});
 	my $pinned = $daemon->request('policy', 'ta-one.site.lab');
 	like($pinned, qr/tafile=\Q$anchors\E/, 'as it begins');
-	my @rows = grep { !$settings{$_} && $_ ne 'server.chroot' } sort keys %settings;
+	my @rows = grep { !$settings{$_}{reload} && $_ ne 'server.chroot' } sort keys %settings;
 	is(join(' ', sort keys %restart), "@rows", 'every setting that needs a restart is here');
 	for my $name (@rows) {
 		# What one setting demands of another.
@@ -164,7 +150,7 @@ sub taken_over
 	$with->("policy.$_" => $policy{$_}) for sort keys %policy;
 	$with->('cache.serve_stale' => '1d');
 	$with->('sts.enable' => 'off');
-	is(join(' ', sort keys %seen), join(' ', grep { $settings{$_} } sort keys %settings),
+	is(join(' ', sort keys %seen), join(' ', grep { $settings{$_}{reload} } sort keys %settings),
 		'every setting that can be taken over was here');
 	is($daemon->stop, 0, 'it ends');
 }

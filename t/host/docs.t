@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # What is written about tlsad against tlsad itself: the settings' table of
-# common/conf/conf.c, "tlsad -n -v", conf/tlsad.conf and tlsad.conf(5) name the same
+# common/conf/settings.c, "tlsad -n -v", conf/tlsad.conf and tlsad.conf(5) name the same
 # settings with the same defaults and bounds; README and the manual pages have what a
 # reader looks for there, what they name exists, and their examples work; the rules of
 # t/lab/dane-cases are those that the tables of t/lab test, and comments cite what exists.
@@ -14,6 +14,7 @@ use Test::More;
 use Tlsad::CaseTables;
 use Tlsad::Daemon;
 use Tlsad::Process;
+use Tlsad::Settings;
 
 my $source = Tlsad::Process::source_directory();
 my $tlsad = Tlsad::Process::build_directory() . '/tlsad';
@@ -28,8 +29,8 @@ plan(skip_all => "$tlsad is missing: build it first") unless -x $tlsad && -x $tl
 
 write_file("$directory/empty", '');
 my ($confdir) = run($tlsad, '-h') =~ m{default (/\S+)/tlsad\.conf\s};
-my %settings = read_table();		# "section.key" => { reserved, reload }
-my @settings = grep { !$settings{$_}{reserved} } sort keys %settings;
+my %settings = Tlsad::Settings::read_table();		# "section.key" => { type, reload }
+my @settings = sort keys %settings;
 my $defaults = in_force("$directory/empty");
 my %standard = read_values($defaults);
 
@@ -80,21 +81,6 @@ sub run
 	my $text = do { local $/; <$pipe> } // '';
 	close($pipe);
 	return $text;
-}
-
-# The initialisers of common/conf/conf.c: section, key, type first, reload and help last.
-sub read_table
-{
-	my ($table) = read_file("$source/common/conf/conf.c") =~
-		/struct setting settings\[\] = \{\n(.*?)\n\};/s;
-	my %found;
-	while (($table // '') =~ /\{"(\w+)", "(\w+)", SETTING_(\w+),(.*?)\},\n?(?=\t\{|\z)/gs) {
-		my ($name, $type, $rest) = ("$1.$2", $3, $4);
-		my ($reload) = $rest =~ /\b(true|false)\s*,\s*"/;
-		$found{$name} = { reserved => $type eq 'RESERVED',
-			reload => ($reload // '') eq 'true' };
-	}
-	return %found;
 }
 
 # "section.key" => value; of a repeated setting the last one.
@@ -184,7 +170,7 @@ sub check_conf_page
 	my ($reserved) = $page =~ /^\.Ss Reserved settings\n(.*?)^\.S/ms;
 	my @named = map { /^\.It Ic \[(\w+)\] Ta Ic (\w+) / ? "$1.$2" : () }
 		split(/\n/, $reserved // '');
-	is("@{[sort @named]}", "@{[grep { $settings{$_}{reserved} } sort keys %settings]}",
+	is("@{[sort @named]}", "@{[grep { $settings{$_}{type} eq 'RESERVED' } sort keys %settings]}",
 		'it names the reserved settings');
 }
 

@@ -7,6 +7,7 @@
 #include "common/conf/conf.h"
 
 #include "common/base/log.h"
+#include "common/site/submitters.h"
 
 #include "t/unit/scratch.h"
 
@@ -758,7 +759,7 @@ static void test_difference(void)
 		const char *difference = conf_difference(standard, conf, 0);
 		is_string(difference, settings[i].setting, "what differs with it");
 		ok(conf_difference(standard, conf, 1) == NULL, "and nothing else does");
-		ok(conf_keep(conf, standard), "what needs a restart is kept");
+		ok(conf_copy_restart_settings(conf, standard), "what needs a restart is kept");
 		ok((conf_difference(standard, conf, 0) != NULL) == settings[i].reload,
 			"and nothing else is");
 		conf_release(conf);

@@ -1,0 +1,277 @@
+#include "common/base/text.h"
+#include "common/conf/consistency.h"
+#include "common/conf/rule_sections.h"
+#include "common/conf/value.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	OVERRIDE_SECTION_SIZE = 64,
+	OVERRIDE_KEY_SIZE = 4 * RULES_KEY_SIZE, /* a domain in UTF-8 */
+};
+
+/* One run over a file and the overrides. */
+struct loading {
+	struct conf *conf;
+	const char *file;
+	FILE *stream;                  /* NULL after the end of the file */
+	bool was_set[SETTINGS_MAX];    /* by row of the table, like the next */
+	bool overridden[SETTINGS_MAX]; /* by an override before this one */
+	unsigned line;                 /* the one being read, from 1; 0: none yet */
+	/* The line as it is: what inih takes for a comment is an exception's reason. */
+	char raw[CONF_LINE_MAX + 2];
+	bool continued; /* the line begins with a blank: more of the setting before */
+	bool failed;
+	char error[CONF_ERROR_SIZE];
+};
+
+static bool complain(struct loading *loading, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The first error is kept; returns false for the caller to return. */
+static bool complain(struct loading *loading, const char *format, ...)
+{
+	if (!loading->failed) {
+		va_list arguments;
+		va_start(arguments, format);
+		vsnprintf(loading->error, sizeof loading->error, format, arguments);
+		va_end(arguments);
+		loading->failed = true;
+	}
+	return false;
+}
+
+static bool complain_unknown(struct loading *loading, const char *section, const char *key)
+{
+	const char *names[SETTINGS_MAX + RULE_SECTION_COUNT];
+	size_t count = 0;
+
+	for (size_t i = 0; i < conf_setting_count; i++) {
+		if (strcmp(conf_settings[i].section, section) == 0)
+			names[count++] = conf_settings[i].key;
+	}
+	if (count > 0) {
+		const char *near = text_nearest(key, names, count);
+		if (near != NULL)
+			return complain(loading, "[%s] has no setting '%.60s'; did you mean '%s'?",
+				section, key, near);
+		for (size_t i = 0; i < conf_setting_count; i++) {
+			if (strcmp(conf_settings[i].key, key) == 0)
+				return complain(loading,
+					"[%s] has no setting '%.60s'; it belongs to [%s]", section,
+					key, conf_settings[i].section);
+		}
+		return complain(loading,
+			"[%s] has no setting '%.60s'; see tlsad.conf(5) for those that exist",
+			section, key);
+	}
+	for (size_t i = 0; i < conf_setting_count; i++)
+		names[i] = conf_settings[i].section;
+	for (size_t i = 0; i < RULE_SECTION_COUNT; i++)
+		names[conf_setting_count + i] = rule_sections[i].name;
+	const char *near = text_nearest(section, names, conf_setting_count + RULE_SECTION_COUNT);
+	if (near != NULL)
+		return complain(
+			loading, "there is no section [%.60s]; did you mean [%s]?", section, near);
+	return complain(loading,
+		"'%.60s' stands in section [%.60s], which does not exist; see tlsad.conf(5)", key,
+		section);
+}
+
+/* The value of the line that is being read, to its end. */
+static const char *raw_value(struct loading *loading)
+{
+	char *value = loading->raw + strcspn(loading->raw, "=:");
+	size_t size;
+
+	value += *value != '\0';
+	value += strspn(value, " \t");
+	for (size = strlen(value); size > 0 && strchr(" \t\r\n", value[size - 1]) != NULL; size--)
+		value[size - 1] = '\0';
+	return value;
+}
+
+static bool take_rule(struct loading *loading, const struct rule_section *section, const char *key,
+	const char *value)
+{
+	bool in_file = loading->stream != NULL;
+	struct rule_place place = {NULL, in_file ? loading->line : 0};
+	char words[RULES_ERROR_SIZE];
+
+	if (rule_sections_make_rules(loading->conf))
+		place.file = rules_source(loading->conf->rules, in_file ? loading->file : "-o");
+	if (place.file == NULL)
+		return complain(loading, "out of memory");
+	if (in_file && section->raw)
+		value = raw_value(loading);
+	return section->add(loading->conf->rules, place, key, value, words) ||
+	       complain(loading, "[%s] %s", section->name, words);
+}
+
+static bool take_setting(
+	struct loading *loading, const struct setting *setting, const char *value, bool again)
+{
+	bool *was_set = &loading->was_set[setting - conf_settings];
+	char words[CONF_ERROR_SIZE];
+
+	if (again && !setting_is_list(setting))
+		return complain(loading,
+			"[%s] %s: a line that begins with a blank goes on with the line before, "
+			"and this setting has one line",
+			setting->section, setting->key);
+	if (*was_set && !again && setting->type != VALUE_REPEATED)
+		return complain(loading, "[%s] %s is set twice", setting->section, setting->key);
+	*was_set = true;
+	return value_parse(setting, loading->conf, value, words) || complain(loading, "%s", words);
+}
+
+/* One `key = value`. `again` when it goes on with the setting of the line before. */
+static bool take_value(struct loading *loading, const char *section, const char *key,
+	const char *value, bool again)
+{
+	const struct rule_section *rules = rule_section_find(section);
+	const struct setting *setting = setting_find(section, key);
+
+	if (rules != NULL && again)
+		return complain(loading, "[%s]: a rule has one line, which begins with its domain",
+			section);
+	if (rules != NULL)
+		return take_rule(loading, rules, key, value);
+	if (setting != NULL)
+		return take_setting(loading, setting, value, again);
+	return complain_unknown(loading, section, key);
+}
+
+/* inih's reader: counts lines, and finds those that it would cut in two. */
+static char *read_line(char *line, int size, void *context)
+{
+	struct loading *loading = context;
+
+	/* One error is enough; after it the rest need not be read. */
+	if (loading->failed || fgets(line, size, loading->stream) == NULL)
+		return NULL;
+	loading->line++;
+	size_t length = strlen(line);
+	if (length + 1 == (size_t)size && line[length - 1] != '\n') {
+		complain(loading,
+			"the line is longer than %d bytes; break it and begin the next "
+			"line with a blank",
+			CONF_LINE_MAX);
+		return NULL;
+	}
+	snprintf(loading->raw, sizeof loading->raw, "%s", line);
+	loading->continued = line[0] == ' ' || line[0] == '\t';
+	return line;
+}
+
+static int take_line(void *context, const char *section, const char *key, const char *value)
+{
+	struct loading *loading = context;
+	if (loading->failed)
+		return 0;
+	return take_value(loading, section, key, value, loading->continued);
+}
+
+static bool load_file(struct loading *loading, const char *file, bool file_must_exist)
+{
+	loading->file = file;
+	loading->stream = fopen(file, "re");
+	if (loading->stream == NULL) {
+		if (errno == ENOENT && !file_must_exist)
+			return true;
+		return complain(loading, "cannot read it: %s", strerror(errno));
+	}
+	int bad_line = ini_parse_stream(read_line, loading, take_line, loading);
+	if (ferror(loading->stream)) {
+		complain(loading, "cannot read it: %s", strerror(errno));
+	} else if (bad_line > 0 && (!loading->failed || (unsigned)bad_line < loading->line)) {
+		/* inih reads on after a line that it cannot read, and reports it at the end. */
+		loading->failed = false;
+		loading->line = (unsigned)bad_line;
+		complain(loading, "expected '[section]', 'key = value' or a comment");
+	}
+	fclose(loading->stream);
+	loading->stream = NULL;
+	return !loading->failed;
+}
+
+/* `SECTION.KEY=VALUE`: replaces what the file says, or an earlier override of a single value. */
+static bool take_override(struct loading *loading, const char *override)
+{
+	char section[OVERRIDE_SECTION_SIZE], key[OVERRIDE_KEY_SIZE];
+	const char *dot = strchr(override, '.');
+	const char *equals = strchr(override, '=');
+
+	if (dot == NULL || equals == NULL || dot > equals ||
+		dot - override >= OVERRIDE_SECTION_SIZE || equals - dot > OVERRIDE_KEY_SIZE)
+		return complain(loading, "expected SECTION.KEY=VALUE");
+	snprintf(section, sizeof section, "%.*s", (int)(dot - override), override);
+	snprintf(key, sizeof key, "%.*s", (int)(equals - dot - 1), dot + 1);
+	const struct setting *setting = setting_find(section, key);
+	if (setting != NULL) {
+		bool *overridden = &loading->overridden[setting - conf_settings];
+
+		/* The first override replaces what the file says; more stubs add up. */
+		if (setting->type == VALUE_LIST ||
+			(setting->type == VALUE_REPEATED && !*overridden))
+			value_clear(setting, loading->conf);
+		*overridden = true;
+		loading->was_set[setting - conf_settings] = false;
+	}
+	return take_value(loading, section, key, equals + 1, false);
+}
+
+static bool take_defaults(struct loading *loading)
+{
+	for (size_t i = 0; i < conf_setting_count; i++) {
+		if (!loading->was_set[i] &&
+			!take_setting(loading, &conf_settings[i], conf_settings[i].standard, false))
+			return false;
+	}
+	return true;
+}
+
+static bool check_together(struct loading *loading)
+{
+	char words[CONF_ERROR_SIZE];
+
+	return consistency_check(loading->conf, words) || complain(loading, "%s", words);
+}
+
+struct conf *conf_load(const char *file, bool file_must_exist, char *const *overrides,
+	size_t override_count, char error[CONF_ERROR_SIZE])
+{
+	struct loading loading = {.line = 0};
+
+	loading.conf = calloc(1, sizeof *loading.conf);
+	if (loading.conf == NULL) {
+		snprintf(error, CONF_ERROR_SIZE, "out of memory");
+		return NULL;
+	}
+	atomic_init(&loading.conf->references, 1);
+	if (!load_file(&loading, file, file_must_exist)) {
+		if (loading.line > 0)
+			snprintf(error, CONF_ERROR_SIZE, "%.200s:%u: %.290s", file, loading.line,
+				loading.error);
+		else
+			snprintf(error, CONF_ERROR_SIZE, "%.200s: %.290s", file, loading.error);
+		conf_release(loading.conf);
+		return NULL;
+	}
+	for (size_t i = 0; i < override_count && !loading.failed; i++) {
+		if (!take_override(&loading, overrides[i]))
+			snprintf(error, CONF_ERROR_SIZE, "-o %.100s: %.390s", overrides[i],
+				loading.error);
+	}
+	if (!loading.failed && (!take_defaults(&loading) || !check_together(&loading)))
+		snprintf(error, CONF_ERROR_SIZE, "%.200s: %.300s", file, loading.error);
+	if (loading.failed) {
+		conf_release(loading.conf);
+		return NULL;
+	}
+	return loading.conf;
+}

@@ -1,0 +1,204 @@
+#include "common/conf/settings.h"
+
+#include "common/base/log.h"
+#include "common/conf/conf.h"
+#include "common/site/action.h"
+
+#include <string.h>
+
+enum { DAY = 24 * 60 * 60 }; /* [s] */
+
+enum change { RESTART, RELOAD };
+
+static const char *const enforce_choices[] = {
+	[ENFORCE_NATIVE] = "native", [ENFORCE_PINNED] = "pinned", NULL};
+static const char *const mode_choices[] = {
+	[MODE_ENFORCE] = "enforce", [MODE_MONITOR] = "monitor", NULL};
+static const char *const digest_choices[] = {
+	[DIGEST_SHA256] = "sha256", [DIGEST_SHA512] = "sha512", NULL};
+const char *const conf_site_levels[] = {
+	[TLS_LEVEL_NONE] = "none",
+	[TLS_LEVEL_MAY] = "may",
+	[TLS_LEVEL_ENCRYPT] = "encrypt",
+	[TLS_LEVEL_DANE] = "dane",
+	[TLS_LEVEL_DANE_ONLY] = "dane-only",
+	[TLS_LEVEL_FINGERPRINT] = "fingerprint",
+	[TLS_LEVEL_VERIFY] = "verify",
+	[TLS_LEVEL_SECURE] = "secure",
+	NULL,
+};
+static const char *const log_target_choices[] = {
+	[LOG_TARGET_AUTO] = "auto",
+	[LOG_TARGET_STDERR] = "stderr",
+	[LOG_TARGET_SYSLOG] = "syslog",
+	NULL,
+};
+
+/*
+ * A row is one macro: section and key, which also name the member of struct conf, then the default,
+ * what the type needs (bounds, choices or a check), RELOAD or RESTART, and the help. A member whose
+ * type is not the macro's does not compile.
+ */
+#define MEMBER(name, member, type)                                                                 \
+	_Generic(&((struct conf *)NULL)->name.member, type * : offsetof(struct conf, name.member))
+
+#define ROW(kind, c_type, name, member, initial, change, words, ...)                               \
+	{                                                                                          \
+		.section = #name, .key = #member, .type = kind,                                    \
+		.offset = MEMBER(name, member, c_type), .standard = initial,                       \
+		.reload = (change) == RELOAD, .help = words, __VA_ARGS__                           \
+	}
+
+#define CHECKED_BY(function) .check = function
+#define BOUNDS(low, high) .least = low, .most = high
+
+#define SETTING_TEXT(name, key, initial, function, change, text)                                   \
+	ROW(VALUE_TEXT, char *, name, key, initial, change, text, CHECKED_BY(function))
+
+#define SETTING_LIST(name, key, initial, function, change, text)                                   \
+	ROW(VALUE_LIST, struct conf_list, name, key, initial, change, text, CHECKED_BY(function))
+
+#define SETTING_REPEATED(name, key, initial, function, change, text)                               \
+	ROW(VALUE_REPEATED, struct conf_list, name, key, initial, change, text,                    \
+		CHECKED_BY(function))
+
+#define SETTING_NUMBER(name, key, initial, low, high, change, text)                                \
+	ROW(VALUE_NUMBER, uint32_t, name, key, initial, change, text, BOUNDS(low, high))
+
+#define SETTING_WORKERS(name, key, initial, low, high, change, text)                               \
+	ROW(VALUE_WORKERS, uint32_t, name, key, initial, change, text, BOUNDS(low, high))
+
+#define SETTING_OCTAL(name, key, initial, low, high, change, text)                                 \
+	ROW(VALUE_OCTAL, uint32_t, name, key, initial, change, text, BOUNDS(low, high))
+
+#define SETTING_DURATION(name, key, initial, low, high, change, text)                              \
+	ROW(VALUE_DURATION, uint32_t, name, key, initial, change, text, BOUNDS(low, high))
+
+#define SETTING_SIZE(name, key, initial, low, high, change, text)                                  \
+	ROW(VALUE_SIZE, uint64_t, name, key, initial, change, text, BOUNDS(low, high))
+
+#define SETTING_BOOLEAN(name, key, initial, change, text)                                          \
+	ROW(VALUE_BOOLEAN, bool, name, key, initial, change, text, .choices = NULL)
+
+#define SETTING_CHOICE(name, key, initial, words, change, text)                                    \
+	ROW(VALUE_CHOICE, int, name, key, initial, change, text, .choices = words)
+
+const struct setting conf_settings[] = {
+	SETTING_LIST(server, socketmap, "unix:" TLSAD_RUNDIR "/socketmap", check_endpoint, RESTART,
+		"where Postfix asks: unix:PATH or inet:HOST:PORT, or several"),
+	SETTING_LIST(server, policy, CONF_DEFAULT_POLICY, check_endpoint, RESTART,
+		"where Postfix's smtpd asks about recipients, like socketmap; empty is nowhere"),
+	SETTING_TEXT(server, control, "unix:" TLSAD_RUNDIR "/control", check_control, RESTART,
+		"where tlsactl asks: unix:PATH, mode 0600; empty is nowhere"),
+	SETTING_TEXT(server, metrics, "", check_metrics, RESTART,
+		"where Prometheus asks for /metrics and others for /healthz, over HTTP: "
+		"unix:PATH or inet:HOST:PORT; empty is nowhere"),
+	SETTING_LIST(server, allow, "127.0.0.0/8, ::1/128", check_network, RELOAD,
+		"networks that may connect to inet endpoints"),
+	SETTING_WORKERS(server, workers, "auto", 1, 64, RESTART,
+		"serving threads; auto is one a processor, at most 8"),
+	SETTING_OCTAL(server, socket_mode, "0666", 0, 0777, RESTART, "mode of the unix sockets"),
+	SETTING_NUMBER(server, max_connections, "16384", 1, 1000000, RELOAD,
+		"beyond it the connection that is idle for longest gives way"),
+	SETTING_DURATION(server, idle_timeout, "2m", 1, DAY, RELOAD,
+		"a connection without a request for so long is closed"),
+	SETTING_TEXT(server, user, "", NULL, RESTART,
+		"account to change to when started as root; empty is none"),
+	SETTING_TEXT(server, chroot, "", check_absolute, RESTART,
+		"directory that is the root from then on; empty is none"),
+	SETTING_TEXT(server, pid_file, "", check_absolute, RESTART,
+		"file for the process's number; empty is none"),
+
+	SETTING_TEXT(resolver, trust_anchor, TLSAD_CONFDIR "/root.key", NULL, RESTART,
+		"DNSSEC trust anchors, DS or DNSKEY records; when the file is absent the "
+		"keys of IANA's root that are built in"),
+	SETTING_LIST(resolver, forward, "", NULL, RESTART,
+		"ADDRESS[@PORT][#TLS-NAME]: ask these resolvers instead of the root, over TLS where "
+		"a name is given; their answers are validated here all the same"),
+	SETTING_REPEATED(resolver, stub, "", check_stub, RESTART,
+		"ZONE ADDRESS[@PORT]: name servers of a private zone; may be repeated"),
+	SETTING_BOOLEAN(resolver, query_localhost, "no", RESTART,
+		"allow name servers on loopback addresses"),
+	SETTING_TEXT(resolver, options, "", NULL, RESTART, "a file of further libunbound options"),
+	SETTING_DURATION(resolver, timeout, "20s", 1, 90, RELOAD,
+		"time for one destination; Postfix itself waits for 100 s"),
+
+	SETTING_CHOICE(dane, enforce, "native", enforce_choices, RELOAD,
+		"native: Postfix looks up the TLSA records itself; pinned: the answer carries "
+		"what they say"),
+	SETTING_CHOICE(dane, site_level, "dane", conf_site_levels, RELOAD,
+		"Postfix's own smtp_tls_security_level; no answer weakens it"),
+	SETTING_CHOICE(dane, fingerprint_digest, "sha256", digest_choices, RELOAD,
+		"sha256 or sha512; must equal Postfix's smtp_tls_fingerprint_digest"),
+	SETTING_TEXT(dane, tafile_dir, "", check_directory, RESTART,
+		"directory where pinned trust anchors are written for Postfix to read; empty is "
+		"none"),
+	SETTING_TEXT(dane, tafile_prefix, "", check_directory, RESTART,
+		"the same directory as Postfix sees it, where that is in a chroot"),
+	SETTING_BOOLEAN(dane, learn_trust_anchors, "no", RELOAD,
+		"fetch from the mail server a trust anchor of which DNS has only a digest"),
+	SETTING_CHOICE(dane, mode, "enforce", mode_choices, RELOAD,
+		"monitor: Postfix is told nothing, and the log tells what it would have been told"),
+	SETTING_TEXT(dane, minimums_file, "", NULL, RELOAD,
+		"a file with more of section minimum, DOMAIN LEVEL a line; empty is none"),
+	SETTING_TEXT(dane, exceptions_file, "", NULL, RELOAD,
+		"a file with more of section exception, for tlsactl exception to edit; empty is "
+		"none"),
+
+	SETTING_BOOLEAN(policy, warm, "yes", RELOAD,
+		"look a recipient's domain up while its mail is still coming in"),
+	SETTING_BOOLEAN(policy, announce, "no", RELOAD,
+		"tell in a header field what is known of each recipient's domain"),
+	SETTING_TEXT(policy, announce_header, "X-TLS-Destination", action_check_header, RELOAD,
+		"the name of that header field"),
+	SETTING_TEXT(policy, lacking,
+		"REJECT 5.7.10 {destination} must be reached with TLS level {required}, but offers "
+		"{offered} ({reason})",
+		action_check, RELOAD,
+		"an action of access(5) for a destination that offers less than its minimum"),
+	SETTING_DURATION(policy, wait, "8s", 1, 90, RELOAD,
+		"time to find out whether it does, then DEFER_IF_PERMIT"),
+	SETTING_LIST(policy, senders, "", check_sender, RELOAD,
+		"only these are held to minimums at RCPT: user@example.org, example.org, "
+		".example.org, file:PATH; none of the three is everybody"),
+	SETTING_LIST(policy, sasl_usernames, "", check_sasl_username, RELOAD,
+		"or these: names of SASL logins, file:PATH"),
+	SETTING_LIST(policy, clients, "", check_client, RELOAD,
+		"or these: addresses, networks, file:PATH"),
+
+	SETTING_BOOLEAN(sts, enable, "no", RELOAD,
+		"MTA-STS where DANE does not apply; this version has none of it yet"),
+
+	SETTING_TEXT(cache, path, TLSAD_CACHEDIR, NULL, RESTART,
+		"directory of the cache and of the root key's state"),
+	SETTING_SIZE(cache, max_size, "1G", 1 << 20, UINT64_C(1) << 44, RESTART,
+		"the cache never grows beyond it"),
+	SETTING_DURATION(
+		cache, min_ttl, "30s", 0, DAY, RELOAD, "what is looked up lives at least so long"),
+	SETTING_DURATION(cache, max_ttl, "1d", 1, 30 * DAY, RELOAD, "and at most so long"),
+	SETTING_DURATION(cache, failure_ttl, "30s", 1, DAY, RELOAD,
+		"a failed lookup is not tried again for so long"),
+	SETTING_NUMBER(cache, prefetch, "10", 0, 50, RELOAD,
+		"refresh what is asked for in the last percent of its life; 0 is off"),
+	SETTING_DURATION(cache, serve_stale, "1h", 0, 30 * DAY, RELOAD,
+		"a DANE answer may outlive a failed refresh by so long"),
+
+	SETTING_CHOICE(log, target, "auto", log_target_choices, RESTART,
+		"auto (standard error, with levels for systemd's journal), stderr, syslog"),
+	SETTING_BOOLEAN(
+		log, answers, "no", RELOAD, "answers from the cache have a line in the log, too"),
+};
+
+const size_t conf_setting_count = sizeof conf_settings / sizeof conf_settings[0];
+
+_Static_assert(sizeof conf_settings / sizeof conf_settings[0] <= SETTINGS_MAX, "too many rows");
+
+const struct setting *setting_find(const char *section, const char *key)
+{
+	for (size_t i = 0; i < conf_setting_count; i++) {
+		if (strcmp(conf_settings[i].section, section) == 0 &&
+			strcmp(conf_settings[i].key, key) == 0)
+			return &conf_settings[i];
+	}
+	return NULL;
+}
