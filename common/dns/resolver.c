@@ -13,8 +13,8 @@ enum {
 	UDP_MIN = 6,
 	TCP_MAX = 64,
 	TCP_MIN = 1,
-	/* [s] Below this the resolver's own cache of delegations and keys would be of no use. */
-	TTL_LEAST_CEILING = 300,
+	/* [s] With less the resolver's own cache of delegations and keys would be of no use. */
+	MAX_TTL_MIN = 300,
 };
 
 static uint32_t udp_sockets(void)
@@ -32,23 +32,23 @@ uint32_t resolver_descriptors(void)
 	return VIEWS_ASKED * (udp_sockets() + tcp_sockets());
 }
 
-static uint32_t ttl_ceiling(const struct conf *conf)
+static uint32_t own_max_ttl(uint32_t max_ttl)
 {
-	return conf->cache.max_ttl > TTL_LEAST_CEILING ? conf->cache.max_ttl : TTL_LEAST_CEILING;
+	return max_ttl > MAX_TTL_MIN ? max_ttl : MAX_TTL_MIN;
 }
 
-static bool make_dns(struct resolver *resolver, struct event_base *base, const struct conf *conf,
-	char *error, size_t error_size)
+static bool make_dns(struct resolver *resolver, struct event_base *base,
+	const struct resolver_settings *from, char *error, size_t error_size)
 {
 	struct dns_settings settings = {
 		.tracked_anchor_file = root_anchor_tracked_file(resolver->anchors),
-		.forwards = (const char *const *)conf->resolver.forward.entries,
-		.forward_count = conf->resolver.forward.count,
-		.stubs = (const char *const *)conf->resolver.stub.entries,
-		.stub_count = conf->resolver.stub.count,
-		.options_file = conf->resolver.options[0] != '\0' ? conf->resolver.options : NULL,
-		.query_localhost = conf->resolver.query_localhost,
-		.max_ttl = ttl_ceiling(conf),
+		.forwards = from->forwards,
+		.forward_count = from->forward_count,
+		.stubs = from->stubs,
+		.stub_count = from->stub_count,
+		.options_file = from->options_file,
+		.query_localhost = from->query_localhost,
+		.max_ttl = own_max_ttl(from->max_ttl),
 		.udp_sockets = udp_sockets(),
 		.tcp_sockets = tcp_sockets(),
 	};
@@ -63,18 +63,18 @@ static bool make_dns(struct resolver *resolver, struct event_base *base, const s
 	return resolver->dns != NULL;
 }
 
-bool resolver_open(struct resolver *resolver, struct event_base *base, const struct conf *conf,
-	char *error, size_t error_size)
+bool resolver_open(struct resolver *resolver, struct event_base *base,
+	const struct resolver_settings *settings, char *error, size_t error_size)
 {
 	memset(resolver, 0, sizeof *resolver);
-	resolver->anchors =
-		root_anchor_open(conf->resolver.trust_anchor, conf->cache.path, error, error_size);
-	return resolver->anchors != NULL && make_dns(resolver, base, conf, error, error_size);
+	resolver->anchors = root_anchor_open(
+		settings->trust_anchor, settings->state_directory, error, error_size);
+	return resolver->anchors != NULL && make_dns(resolver, base, settings, error, error_size);
 }
 
-void resolver_set_conf(struct resolver *resolver, const struct conf *conf)
+void resolver_limit_ttl(struct resolver *resolver, uint32_t max_ttl)
 {
-	dns_limit_ttl(resolver->dns, ttl_ceiling(conf));
+	dns_limit_ttl(resolver->dns, own_max_ttl(max_ttl));
 }
 
 void resolver_close(struct resolver *resolver)

@@ -1,14 +1,13 @@
 /*
- * resolver: the embedded resolver as the configuration wants it, with its trust anchors.
+ * resolver: the embedded resolver with its trust anchors, as the daemon and tlsactl use it.
  *
- * What a struct dns is made from stands here once, for the daemon and for tlsactl. Nothing is
- * written to the state directory but by root_anchor_keep(), which is the daemon's to call: whoever
- * only reads the state of the root's key leaves it as it is.
+ * Nothing is written to the state directory but by root_anchor_keep(), which is the daemon's to
+ * call: whoever only reads the state of the root's key leaves it as it is. Belongs to the thread of
+ * its event base.
  */
 #ifndef TLSAD_DNS_RESOLVER_H
 #define TLSAD_DNS_RESOLVER_H
 
-#include "common/conf/conf.h"
 #include "common/dns/dns.h"
 #include "common/dns/root_anchor.h"
 
@@ -17,16 +16,28 @@ struct resolver {
 	struct dns *dns;
 };
 
-/*
- * False and one line when an anchor or a setting of [resolver] cannot be used. The configuration
- * must outlive the resolver, which points into it; what was opened before the failure is there for
- * resolver_close().
- */
-bool resolver_open(struct resolver *resolver, struct event_base *base, const struct conf *conf,
-	char *error, size_t error_size);
+/* Section [resolver], mostly. The strings belong to the caller, who keeps them for the resolver. */
+struct resolver_settings {
+	const char *trust_anchor;    /* file of DS or DNSKEY records; need not exist */
+	const char *state_directory; /* of the root's key (RFC 5011) */
+	const char *const *forwards; /* `ADDRESS[@PORT][#TLS-NAME]` */
+	size_t forward_count;
+	const char *const *stubs; /* `ZONE ADDRESS[@PORT]` */
+	size_t stub_count;
+	const char *options_file; /* further libunbound options, or NULL */
+	uint32_t max_ttl;         /* [s] that the daemon's own cache keeps a record */
+	bool query_localhost;     /* allow name servers on loopback addresses */
+};
 
-/* Take over what a reload may change: [cache] max_ttl. What is being looked up may fail then. */
-void resolver_set_conf(struct resolver *resolver, const struct conf *conf);
+/*
+ * False and one line when an anchor or a setting cannot be used; what was opened before the failure
+ * is there for resolver_close().
+ */
+bool resolver_open(struct resolver *resolver, struct event_base *base,
+	const struct resolver_settings *settings, char *error, size_t error_size);
+
+/* Apply another `max_ttl` [s]. What is being looked up may fail then. */
+void resolver_limit_ttl(struct resolver *resolver, uint32_t max_ttl);
 
 void resolver_close(struct resolver *resolver);
 

@@ -386,7 +386,7 @@ json_t *explain_assessment(struct reply_context *context, const char *key, size_
 	const struct ta_file_finding *finding, bool *missing)
 {
 	const struct conf *conf = context->conf;
-	struct pin_settings settings = pinning_settings(conf);
+	struct pin_settings settings = conf_pin_settings(conf);
 	char not_pinned[512] = "";
 	struct text why;
 	struct explanation explanation = {

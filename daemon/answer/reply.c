@@ -92,7 +92,7 @@ static bool make_secure(struct reply_context *context, const struct assessment *
 static struct pin_settings settings_for(
 	const struct reply_context *context, const struct assessment *assessment)
 {
-	struct pin_settings settings = pinning_settings(context->conf);
+	struct pin_settings settings = conf_pin_settings(context->conf);
 
 	if (assessment->ruling != NULL &&
 		!minimum_keeps_pins(assessment->ruling->minimum, assessment->verdict))

@@ -82,7 +82,7 @@ static void take_message(void *context, struct message *message)
 		conf_release(lookup->conf);
 		lookup->conf = ((struct conf_message *)message)->conf;
 		lookup->flight.conf = lookup->conf;
-		resolver_set_conf(&lookup->resolver, lookup->conf);
+		resolver_limit_ttl(&lookup->resolver, lookup->conf->cache.max_ttl);
 		break;
 	case MESSAGE_FLUSH:
 		flush(lookup, (const struct flush_request *)message);
@@ -144,13 +144,14 @@ static void *run(void *context)
 static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 {
 	static const struct timeval interval = {.tv_sec = SWEEP_INTERVAL};
+	struct resolver_settings resolver = conf_resolver_settings(lookup->conf);
 
 	snprintf(error, error_size, "out of memory");
 	lookup->base = event_base_new();
 	if (lookup->base == NULL ||
 		!mailbox_init(&lookup->mailbox, lookup->base, take_message, lookup))
 		return false;
-	if (!resolver_open(&lookup->resolver, lookup->base, lookup->conf, error, error_size))
+	if (!resolver_open(&lookup->resolver, lookup->base, &resolver, error, error_size))
 		return false;
 	if (lookup->tafiles != NULL) {
 		lookup->pinning = pinning_new(

@@ -37,17 +37,6 @@ struct pinning_job {
 	} wishes[PART_HOSTS_MAX];
 };
 
-struct pin_settings pinning_settings(const struct conf *conf)
-{
-	return (struct pin_settings){
-		.digest =
-			conf->dane.fingerprint_digest == DIGEST_SHA512 ? TLSA_SHA512 : TLSA_SHA256,
-		.anchors = conf->dane.tafile_dir[0] != '\0',
-		.learn = conf->dane.learn_trust_anchors,
-		.strict_site = conf->dane.site_level >= TLS_LEVEL_DANE_ONLY,
-	};
-}
-
 struct pinning *pinning_new(struct event_base *base, struct cache *cache, struct ta_files *tafiles,
 	char *error, size_t error_size)
 {
@@ -263,7 +252,7 @@ struct pinning_job *pinning_start(struct pinning *pinning, const struct conf *co
 		return NULL;
 	job->pinning = pinning;
 	job->evidence = evidence;
-	job->settings = pinning_settings(conf);
+	job->settings = conf_pin_settings(conf);
 	job->finding = finding;
 	job->callback = callback;
 	job->context = context;

@@ -18,9 +18,6 @@
 struct pinning;
 struct pinning_job;
 
-/* What the configuration says of pinned answers; TLSA data in a reply costs nobody more. */
-struct pin_settings pinning_settings(const struct conf *conf);
-
 /* NULL and one line when that is not possible. The files belong to the caller. */
 struct pinning *pinning_new(struct event_base *base, struct cache *cache, struct ta_files *tafiles,
 	char *error, size_t error_size);

@@ -44,7 +44,9 @@ bool local_resolver_open_loop(struct local_resolver *local, char *error, size_t 
 
 bool local_resolver_open_resolver(struct local_resolver *local, char *error, size_t error_size)
 {
-	return resolver_open(&local->resolver, local->base, local->conf, error, error_size);
+	struct resolver_settings settings = conf_resolver_settings(local->conf);
+
+	return resolver_open(&local->resolver, local->base, &settings, error, error_size);
 }
 
 bool local_resolver_open(struct local_resolver *local, const struct ctl *ctl)

@@ -6,6 +6,7 @@
 #ifndef TLSAD_CTL_FRAME_LOCAL_RESOLVER_H
 #define TLSAD_CTL_FRAME_LOCAL_RESOLVER_H
 
+#include "common/conf/conf.h"
 #include "common/dane/dane.h"
 #include "common/dns/resolver.h"
 #include "daemon/ctl/frame/command.h"

@@ -62,7 +62,7 @@ static void make_evidence(void)
 /* Under the key of that evidence, or of none. */
 static struct ta_file_finding finding_of(enum ta_file_state state, bool same)
 {
-	struct pin_settings settings = pinning_settings(conf);
+	struct pin_settings settings = conf_pin_settings(conf);
 	struct ta_file_finding finding = {.state = state, .obstacle = PIN_NOT_WRITTEN};
 	struct decide_facts facts;
 	static struct pins pins;
