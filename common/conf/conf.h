@@ -146,8 +146,7 @@ bool conf_reloadable(const char *setting);
  */
 bool conf_copy_restart_settings(struct conf *conf, const struct conf *in_force);
 
-/* What other rooms need of a configuration, in their own terms; strings stay the configuration's.
- */
+/* The settings of the resolver and of pinned answers; strings stay the configuration's. */
 struct resolver_settings;
 struct resolver_settings conf_resolver_settings(const struct conf *conf);
 struct pin_settings conf_pin_settings(const struct conf *conf);

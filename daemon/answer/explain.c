@@ -1,5 +1,4 @@
 #include "daemon/answer/explain.h"
-#include "daemon/lookup/ta_lookup.h"
 
 #include "common/base/clock.h"
 #include "common/base/text.h"

@@ -3,7 +3,6 @@
 #include "common/base/clock.h"
 #include "common/site/minimum.h"
 #include "common/verdict/render.h"
-#include "daemon/lookup/ta_lookup.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
+#include "common/conf/conf.h"
 
 #include <netdb.h>
 

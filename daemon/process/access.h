@@ -4,9 +4,10 @@
 #ifndef TLSAD_PROCESS_ACCESS_H
 #define TLSAD_PROCESS_ACCESS_H
 
-#include "common/conf/conf.h"
-
+#include <stdbool.h>
 #include <sys/socket.h>
+
+struct conf;
 
 /* Any thread. */
 bool access_allowed(const struct conf *conf, const struct sockaddr_storage *peer);

@@ -1,6 +1,7 @@
 #include "daemon/process/privileges.h"
 
 #include "common/base/log.h"
+#include "common/conf/conf.h"
 
 #include <errno.h>
 #include <fcntl.h>

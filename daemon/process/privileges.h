@@ -15,11 +15,11 @@
 #ifndef TLSAD_PROCESS_PRIVILEGES_H
 #define TLSAD_PROCESS_PRIVILEGES_H
 
-#include "common/conf/conf.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+struct conf;
 
 enum { PRIVILEGES_NAME_SIZE = 64 };
 
