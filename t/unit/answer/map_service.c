@@ -4,7 +4,6 @@
  */
 #include "common/verdict/render.h"
 #include "daemon/answer/socketmap.h"
-#include "daemon/lookup/ta_lookup.h"
 
 #include "t/unit/parts.h"
 #include "t/unit/scratch.h"
