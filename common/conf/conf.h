@@ -84,7 +84,7 @@ struct conf {
 		char *lacking;         /* common/site/action.h */
 		uint32_t wait;         /* [s] */
 		struct conf_list senders, sasl_usernames, clients;
-		/* What these three have in them; NULL before conf_load_rules(). */
+		/* The entries of these three; NULL before conf_load_rules(). */
 		struct submitters *submitters;
 	} policy;
 	struct {
@@ -101,18 +101,18 @@ struct conf {
 	} cache;
 	struct {
 		int target;   /* enum log_target */
-		bool answers; /* those from the cache have a line, too */
+		bool answers; /* replies from the cache have a line, too */
 	} log;
 	/*
-	 * Minimums and exceptions. NULL when every answer is what it would be without: there is no
-	 * rule, and the mode is MODE_ENFORCE.
+	 * Minimums and exceptions. NULL when there is no rule and the mode is MODE_ENFORCE: then
+	 * rules change no reply.
 	 */
 	struct rules *rules;
 };
 
 /*
  * Read `file`, then the overrides, each `SECTION.KEY=VALUE`. `file_must_exist` is false for the
- * default file, without which every setting has its default. On failure NULL, and `error` holds
+ * default file; when it is absent every setting has its default. On failure NULL, and `error` holds
  * one line that names the file and line, what is wrong and what to do. The reference is the
  * caller's.
  */
@@ -133,7 +133,8 @@ void conf_print(const struct conf *conf, FILE *out);
 
 /*
  * The n-th setting that differs between two configurations, as `section.key`, or NULL. Of rules the
- * section alone is named, wherever they stand.
+ * section alone is named, whether they are in the configuration or in files. The name is valid
+ * until the thread's next call.
  */
 const char *conf_difference(const struct conf *one, const struct conf *other, size_t n);
 
