@@ -32,9 +32,6 @@ enum conf_enforce { ENFORCE_NATIVE, ENFORCE_PINNED };
 enum conf_mode { MODE_ENFORCE, MODE_MONITOR };
 enum conf_digest { DIGEST_SHA256, DIGEST_SHA512 };
 
-/* Names of enum tls_level, which are Postfix's; NULL-terminated. */
-extern const char *const conf_site_levels[];
-
 /* Strings of one setting; the entries point into memory that the struct conf owns. */
 struct conf_list {
 	size_t count;
@@ -68,7 +65,7 @@ struct conf {
 	} resolver;
 	struct {
 		int enforce;            /* enum conf_enforce */
-		int site_level;         /* enum tls_level */
+		int site_level;         /* enum tls_level (common/verdict/level.h) */
 		int fingerprint_digest; /* enum conf_digest */
 		char *tafile_dir;       /* directory, or empty */
 		char *tafile_prefix;    /* the same as Postfix sees it, or empty */

@@ -1,6 +1,7 @@
 #include "common/conf/conf.h"
 
 #include "common/dns/resolver.h"
+#include "common/verdict/pin.h"
 
 struct resolver_settings conf_resolver_settings(const struct conf *conf)
 {

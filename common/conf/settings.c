@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/conf/conf.h"
 #include "common/site/action.h"
+#include "common/verdict/level.h"
 
 #include <string.h>
 
@@ -16,17 +17,6 @@ static const char *const mode_choices[] = {
 	[MODE_ENFORCE] = "enforce", [MODE_MONITOR] = "monitor", NULL};
 static const char *const digest_choices[] = {
 	[DIGEST_SHA256] = "sha256", [DIGEST_SHA512] = "sha512", NULL};
-const char *const conf_site_levels[] = {
-	[TLS_LEVEL_NONE] = "none",
-	[TLS_LEVEL_MAY] = "may",
-	[TLS_LEVEL_ENCRYPT] = "encrypt",
-	[TLS_LEVEL_DANE] = "dane",
-	[TLS_LEVEL_DANE_ONLY] = "dane-only",
-	[TLS_LEVEL_FINGERPRINT] = "fingerprint",
-	[TLS_LEVEL_VERIFY] = "verify",
-	[TLS_LEVEL_SECURE] = "secure",
-	NULL,
-};
 static const char *const log_target_choices[] = {
 	[LOG_TARGET_AUTO] = "auto",
 	[LOG_TARGET_STDERR] = "stderr",
@@ -126,7 +116,7 @@ const struct setting conf_settings[] = {
 	SETTING_CHOICE(dane, enforce, "native", enforce_choices, RELOAD,
 		"native: Postfix looks up the TLSA records itself; pinned: the answer carries "
 		"what they say"),
-	SETTING_CHOICE(dane, site_level, "dane", conf_site_levels, RELOAD,
+	SETTING_CHOICE(dane, site_level, "dane", tls_level_names, RELOAD,
 		"Postfix's own smtp_tls_security_level; no answer weakens it"),
 	SETTING_CHOICE(dane, fingerprint_digest, "sha256", digest_choices, RELOAD,
 		"sha256 or sha512; must equal Postfix's smtp_tls_fingerprint_digest"),

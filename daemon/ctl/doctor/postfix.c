@@ -1,6 +1,7 @@
 #include "daemon/ctl/doctor/postfix.h"
 
 #include "common/base/text.h"
+#include "common/verdict/level.h"
 #include "daemon/ctl/doctor/resolv.h"
 
 #include <errno.h>
@@ -73,8 +74,8 @@ static const char *security_level(const struct examination *examination)
 
 static int find_level(const char *name)
 {
-	for (int i = 0; conf_site_levels[i] != NULL; i++) {
-		if (strcmp(conf_site_levels[i], name) == 0)
+	for (int i = 0; tls_level_names[i] != NULL; i++) {
+		if (strcmp(tls_level_names[i], name) == 0)
 			return i;
 	}
 	return -1;
@@ -107,7 +108,7 @@ static void examine_level(const struct examination *examination)
 	if (level == site || (is_at_most_dane(level) && is_at_most_dane(site))) {
 		examination_add(examination, DOCTOR_SECURITY_LEVEL, POSTCONF_SECURITY_LEVEL,
 			DOCTOR_OK, "smtp_tls_security_level = %s goes with [dane] site_level = %s",
-			name, conf_site_levels[site]);
+			name, tls_level_names[site]);
 		return;
 	}
 	examination_add(examination, DOCTOR_SECURITY_LEVEL, POSTCONF_SECURITY_LEVEL,
@@ -117,7 +118,7 @@ static void examine_level(const struct examination *examination)
 			  "answers back"
 			: "smtp_tls_security_level = %s, but [dane] site_level = %s: an answer of "
 			  "tlsad may weaken it",
-		name, conf_site_levels[site]);
+		name, tls_level_names[site]);
 	doctor_remedy(examination->doctor,
 		"[dane] site_level = %s in tlsad.conf; systemctl reload "
 		"tlsad",
