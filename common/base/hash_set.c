@@ -107,7 +107,12 @@ void *hash_set_find(const struct hash_set *set, const char *key, size_t size)
 
 void *hash_set_add(struct hash_set *set, const char *key, size_t size)
 {
-	hash_tag tag = hash_set_tag_of(hash_set_hash(set, key, size));
+	return hash_set_add_hashed(set, hash_set_hash(set, key, size));
+}
+
+void *hash_set_add_hashed(struct hash_set *set, uint64_t hash)
+{
+	hash_tag tag = hash_set_tag_of(hash);
 
 	if (!hash_set_reserve(set, set->count + 1))
 		return NULL;

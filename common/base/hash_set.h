@@ -124,6 +124,8 @@ static inline void hash_set_prefetch(const struct hash_set *set, uint64_t hash)
 	__builtin_prefetch(hash_set_at(set, (size_t)hash & set->mask));
 }
 
+void *hash_set_add_hashed(struct hash_set *set, uint64_t hash);
+
 /* hash_set_find() by hash; the equality function is named here so that it can be inlined. */
 static inline void *hash_set_find_hashed(const struct hash_set *set, uint64_t hash,
 	hash_set_equal *equal, const char *key, size_t size)

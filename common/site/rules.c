@@ -1,25 +1,22 @@
 /*
- * One table of keys, open addressing. A slot is a cache line that holds the key too, unless that is
+ * One set of keys. An entry, called a slot, is a cache line that holds the key too, unless that is
  * long: what is found is found with one look at memory, which can be on its way before it is
  * needed. The suffixes of a name are looked up only where there are keys with as many labels, and
- * in front of the table stands a filter of a few bits a key, small enough to stay in the
- * processor's cache: nearly all suffixes end there.
+ * only those that pass a filter of a few bits a key, small enough to stay in the processor's cache:
+ * nearly all suffixes end there.
  */
 #include "common/site/rules.h"
 
-#include "common/base/hash.h"
+#include "common/base/hash_set.h"
 #include "common/base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum {
-	SLOTS_MIN = 64,
 	SLOT_SIZE = 64,  /* a cache line */
 	FILTER_BITS = 8, /* for each slot; of the slots at most two thirds are taken */
-	LARGE_PAGE = 2 * 1024 * 1024,
 	CHUNK_SIZE = 65536,
 	NO_MINIMUM = MINIMUM_COUNT,
 };
@@ -39,14 +36,16 @@ struct chunk {
 	_Alignas(8) char bytes[];
 };
 
-enum { KEY_IN_SLOT = SLOT_SIZE - 2 * sizeof(char *) - sizeof(uint32_t) - 4 };
+enum { KEY_IN_SLOT = 40 };
 
 struct slot {
+	hash_tag tag;
+	uint32_t line;               /* of the minimum, like the source */
 	struct exception *exception; /* or NULL */
-	const char *file;            /* of the minimum, like the next */
-	uint32_t line;
-	uint8_t minimum;  /* enum minimum_level, or NO_MINIMUM */
-	uint8_t key_size; /* 0: the slot is free */
+	uint32_t nth;                /* the key is the n-th that was added */
+	uint8_t source;              /* number of rules->sources */
+	uint8_t minimum;             /* enum minimum_level, or NO_MINIMUM */
+	uint8_t key_size;
 	union {
 		char key[KEY_IN_SLOT]; /* with an end, if it fits with it */
 		const char *long_key;
@@ -57,18 +56,18 @@ _Static_assert(sizeof(struct slot) == SLOT_SIZE, "a cache line");
 
 struct rules {
 	struct chunk *chunks;
-	const char *sources[RULES_SOURCES_MAX];
+	const char *sources[RULES_SOURCES_MAX + 1]; /* the last is NULL */
 	size_t source_count;
 
-	uint32_t *order; /* the slots of the keys, in the order in which they were added */
-	size_t key_count, order_room;
+	uint32_t *order; /* the places of the slots, in the order in which they were added */
+	size_t order_room;
 	struct exception **exceptions;
 	size_t exception_count, exception_room;
 	size_t minimum_count;
 
-	struct slot *slots;
+	struct hash_set slots;
 	uint64_t *filter;
-	size_t slot_mask; /* number of slots less one */
+	size_t filter_mask; /* number of its bits less one */
 
 	uint32_t generation; /* no other rules have this one */
 	size_t all;          /* 1 + the number of `*` in the order, or 0 */
@@ -108,13 +107,28 @@ static const char *copy_text(struct rules *rules, const char *text)
 	return copy;
 }
 
+static const char *key_of(const struct slot *slot)
+{
+	return slot->key_size < KEY_IN_SLOT ? slot->key : slot->long_key;
+}
+
+static bool has_key(const void *entry, const char *key, size_t size)
+{
+	const struct slot *slot = entry;
+
+	return slot->key_size == size && memcmp(key_of(slot), key, size) == 0;
+}
+
 struct rules *rules_new(void)
 {
 	static atomic_uint generation;
 	struct rules *rules = calloc(1, sizeof *rules);
 
-	if (rules != NULL)
-		rules->generation = atomic_fetch_add(&generation, 1) + 1;
+	if (rules == NULL)
+		return NULL;
+	/* The keys are the site's own: nobody outside can make them crowd together. */
+	hash_set_init(&rules->slots, sizeof(struct slot), has_key);
+	rules->generation = atomic_fetch_add(&generation, 1) + 1;
 	return rules;
 }
 
@@ -129,7 +143,7 @@ void rules_free(struct rules *rules)
 	}
 	free(rules->order);
 	free(rules->exceptions);
-	free(rules->slots);
+	hash_set_clear(&rules->slots);
 	free(rules->filter);
 	free(rules);
 }
@@ -148,28 +162,31 @@ const char *rules_source(struct rules *rules, const char *name)
 	return copy;
 }
 
+static uint8_t source_number(const struct rules *rules, const char *source)
+{
+	uint8_t number = 0;
+
+	while (number < RULES_SOURCES_MAX && rules->sources[number] != source)
+		number++;
+	return number;
+}
+
 /* --- the table ----------------------------------------------------------------------------- */
 
-/* The keys are the site's own: nobody outside can make them crowd together. */
-static uint64_t hash_key(const char *key, size_t size)
+static uint64_t hash_key(const struct rules *rules, const char *key, size_t size)
 {
-	return hash_bytes(UINT64_C(0xcbf29ce484222325), key, size);
+	return hash_set_hash(&rules->slots, key, size);
 }
 
-static const char *key_of(const struct slot *slot)
+static struct slot *find_slot(
+	const struct rules *rules, const char *key, size_t size, uint64_t hash)
 {
-	return slot->key_size < KEY_IN_SLOT ? slot->key : slot->long_key;
+	return hash_set_find_hashed(&rules->slots, hash, has_key, key, size);
 }
 
-static size_t filter_bit(const struct rules *rules, uint64_t hash)
+static const struct slot *nth_slot(const struct rules *rules, size_t n)
 {
-	return (size_t)(hash >> 20) & ((rules->slot_mask + 1) * FILTER_BITS - 1);
-}
-
-static bool filter_passes(const struct rules *rules, uint64_t hash)
-{
-	size_t bit = filter_bit(rules, hash);
-	return (rules->filter[bit / 64] >> bit % 64 & 1) != 0;
+	return hash_set_at(&rules->slots, rules->order[n]);
 }
 
 /* Keys of very many labels share the last one. */
@@ -178,69 +195,55 @@ static uint64_t label_bit(unsigned labels)
 	return UINT64_C(1) << (labels < 63 ? labels : 63);
 }
 
-static struct slot *find_slot(
-	const struct rules *rules, const char *key, size_t size, uint64_t hash)
+static size_t filter_bit(const struct rules *rules, uint64_t hash)
 {
-	for (size_t i = (size_t)hash & rules->slot_mask; rules->slots[i].key_size != 0;
-		i = (i + 1) & rules->slot_mask) {
-		struct slot *slot = &rules->slots[i];
-		if (slot->key_size == size && memcmp(key_of(slot), key, size) == 0)
-			return slot;
-	}
-	return NULL;
+	return (size_t)(hash >> 20) & rules->filter_mask;
 }
 
-/* Where it is from now on. */
-static uint32_t put_slot(struct rules *rules, const struct slot *slot)
+static bool filter_passes(const struct rules *rules, uint64_t hash)
 {
-	uint64_t hash = hash_key(key_of(slot), slot->key_size);
-	size_t bit = filter_bit(rules, hash), i = (size_t)hash & rules->slot_mask;
+	size_t bit = filter_bit(rules, hash);
+	return (rules->filter[bit / 64] >> bit % 64 & 1) != 0;
+}
 
-	while (rules->slots[i].key_size != 0)
-		i = (i + 1) & rules->slot_mask;
-	rules->slots[i] = *slot;
+static void filter_add(struct rules *rules, uint64_t hash)
+{
+	size_t bit = filter_bit(rules, hash);
 	rules->filter[bit / 64] |= UINT64_C(1) << bit % 64;
-	return (uint32_t)i;
 }
 
-/*
- * Zero and aligned to cache lines. A large table is spread over so many pages that to find the page
- * would take longer than to find the slot, so large pages are asked for.
- */
-static struct slot *allocate_slots(size_t count)
+/* As large as the number of slots demands. */
+static bool grow_filter(struct rules *rules)
 {
-	size_t size = count * sizeof(struct slot);
-	bool large = size >= LARGE_PAGE;
-	struct slot *slots = aligned_alloc(large ? LARGE_PAGE : SLOT_SIZE, size);
+	size_t bits = hash_set_places(&rules->slots) * FILTER_BITS;
 
-	if (slots == NULL)
-		return NULL;
-	if (large)
-		(void)madvise(slots, size, MADV_HUGEPAGE);
-	memset(slots, 0, size);
-	return slots;
+	if (rules->filter != NULL && bits == rules->filter_mask + 1)
+		return true;
+	uint64_t *filter = calloc((bits + 63) / 64, sizeof *filter);
+	if (filter == NULL)
+		return false;
+	free(rules->filter);
+	rules->filter = filter;
+	rules->filter_mask = bits - 1;
+	for (size_t i = 0; i < rules->slots.count; i++) {
+		const struct slot *slot = nth_slot(rules, i);
+		filter_add(rules, hash_key(rules, key_of(slot), slot->key_size));
+	}
+	return true;
 }
 
-/* Twice the slots, whenever two thirds of them would be taken. */
+/* Room for one more slot. All have new places when there was none. */
 static bool grow_slots(struct rules *rules)
 {
-	struct slot *old = rules->slots;
-	size_t count = old == NULL ? SLOTS_MIN : 2 * (rules->slot_mask + 1);
-	struct slot *slots = allocate_slots(count);
-	uint64_t *filter = calloc(count * FILTER_BITS / 64, sizeof *filter);
+	size_t places = hash_set_places(&rules->slots);
+	const struct slot *slot = NULL;
 
-	if (slots == NULL || filter == NULL) {
-		free(slots);
-		free(filter);
+	if (!hash_set_reserve(&rules->slots, rules->slots.count + 1))
 		return false;
-	}
-	free(rules->filter);
-	rules->slots = slots;
-	rules->filter = filter;
-	rules->slot_mask = count - 1;
-	for (size_t i = 0; i < rules->key_count; i++)
-		rules->order[i] = put_slot(rules, &old[rules->order[i]]);
-	free(old);
+	if (hash_set_places(&rules->slots) == places)
+		return true;
+	while ((slot = hash_set_next(&rules->slots, slot)) != NULL)
+		rules->order[slot->nth] = (uint32_t)hash_set_place_of(&rules->slots, slot);
 	return true;
 }
 
@@ -269,7 +272,7 @@ static unsigned count_dots(const char *key)
 static void note_kind(struct rules *rules, const char *key)
 {
 	if (key[0] == '*')
-		rules->all = rules->key_count;
+		rules->all = rules->slots.count;
 	else if (key[0] == '.')
 		rules->below |= label_bit(count_dots(key));
 	else
@@ -283,48 +286,53 @@ static void note_kind(struct rules *rules, const char *key)
 static struct slot *need_slot(struct rules *rules, const char *key, char *error)
 {
 	size_t size = strlen(key);
-	struct slot *found =
-		rules->slots == NULL ? NULL : find_slot(rules, key, size, hash_key(key, size));
-	struct slot fresh = {.key_size = (uint8_t)size, .minimum = NO_MINIMUM};
+	uint64_t hash = hash_key(rules, key, size);
+	struct slot *found = find_slot(rules, key, size, hash);
 
 	if (found != NULL)
 		return found;
-	if (rules->key_count == RULES_MAX) {
+	if (rules->slots.count == RULES_MAX) {
 		snprintf(error, RULES_ERROR_SIZE, "there are more than %d rules", RULES_MAX);
 		return NULL;
 	}
 	snprintf(error, RULES_ERROR_SIZE, "out of memory");
-	if ((rules->slots == NULL || 3 * (rules->key_count + 1) > 2 * rules->slot_mask) &&
-		!grow_slots(rules))
-		return NULL;
 	void *order = rules->order;
-	bool grown = grow(&order, rules->key_count, &rules->order_room, sizeof *rules->order);
+	bool grown = grow(&order, rules->slots.count, &rules->order_room, sizeof *rules->order);
 	rules->order = order;
-	if (size < KEY_IN_SLOT)
-		memcpy(fresh.key, key, size + 1);
-	else
-		fresh.long_key = copy_text(rules, key);
-	if (!grown || key_of(&fresh) == NULL)
+	if (!grown || !grow_slots(rules) || !grow_filter(rules))
 		return NULL;
-	uint32_t place = put_slot(rules, &fresh);
-	rules->order[rules->key_count++] = place;
+	const char *long_key = size < KEY_IN_SLOT ? NULL : copy_text(rules, key);
+	if (size >= KEY_IN_SLOT && long_key == NULL)
+		return NULL;
+	/* There is room for it. */
+	struct slot *slot = hash_set_add_hashed(&rules->slots, hash);
+	slot->nth = (uint32_t)(rules->slots.count - 1);
+	slot->minimum = NO_MINIMUM;
+	slot->key_size = (uint8_t)size;
+	if (long_key != NULL)
+		slot->long_key = long_key;
+	else
+		memcpy(slot->key, key, size + 1);
+	rules->order[slot->nth] = (uint32_t)hash_set_place_of(&rules->slots, slot);
+	filter_add(rules, hash);
 	note_kind(rules, key);
-	return &rules->slots[place];
+	return slot;
 }
 
 /* --- matching ------------------------------------------------------------------------------ */
 
-static const struct slot *nth_slot(const struct rules *rules, size_t n)
+static struct rule_place minimum_place(const struct rules *rules, const struct slot *slot)
 {
-	return &rules->slots[rules->order[n]];
+	return (struct rule_place){rules->sources[slot->source], slot->line};
 }
 
-static void apply(const struct slot *slot, uint32_t now, struct ruling *ruling)
+static void apply(
+	const struct rules *rules, const struct slot *slot, uint32_t now, struct ruling *ruling)
 {
 	if (slot->minimum != NO_MINIMUM) {
 		ruling->minimum = (enum minimum_level)slot->minimum;
 		ruling->minimum_key = key_of(slot);
-		ruling->minimum_place = (struct rule_place){slot->file, slot->line};
+		ruling->minimum_place = minimum_place(rules, slot);
 	}
 	if (slot->exception == NULL)
 		return;
@@ -339,7 +347,7 @@ static void apply_key(const struct rules *rules, const char *key, size_t size, u
 {
 	const struct slot *slot = find_slot(rules, key, size, hash);
 	if (slot != NULL)
-		apply(slot, now, ruling);
+		apply(rules, slot, now, ruling);
 }
 
 /*
@@ -356,7 +364,7 @@ static bool walk_below(const struct rules *rules, const char *name, size_t size,
 		if (*at != '.' || (rules->below & label_bit(labels++)) == 0)
 			continue;
 		size_t rest = (size_t)(name + size - at);
-		uint64_t hash = hash_key(at, rest);
+		uint64_t hash = hash_key(rules, at, rest);
 		if (!filter_passes(rules, hash))
 			continue;
 		found = true;
@@ -374,8 +382,8 @@ void rules_look_ahead(
 	if (!rules->exact)
 		return;
 	/* The filter would be one more place to wait for; here the slot itself is on its way. */
-	hint->hash = hash_key(name, size);
-	__builtin_prefetch(&rules->slots[hint->hash & rules->slot_mask]);
+	hint->hash = hash_key(rules, name, size);
+	hash_set_prefetch(&rules->slots, hint->hash);
 }
 
 void rules_match(const struct rules *rules, const char *name, size_t size,
@@ -384,14 +392,14 @@ void rules_match(const struct rules *rules, const char *name, size_t size,
 	bool hinted = hint != NULL && hint->generation == rules->generation;
 
 	if (rules->all != 0)
-		apply(nth_slot(rules, rules->all - 1), now, ruling);
+		apply(rules, nth_slot(rules, rules->all - 1), now, ruling);
 	if (size == 0)
 		return;
 	if (hinted ? hint->below : rules->below != 0)
 		walk_below(rules, name, size, now, ruling);
 	if (rules->exact)
-		apply_key(
-			rules, name, size, hinted ? hint->hash : hash_key(name, size), now, ruling);
+		apply_key(rules, name, size, hinted ? hint->hash : hash_key(rules, name, size), now,
+			ruling);
 	if (ruling->exception != NULL)
 		ruling->ended = NULL;
 }
@@ -472,7 +480,7 @@ bool rules_add_minimum(struct rules *rules, struct rule_place place, const char 
 	struct slot *slot = need_slot(rules, normal, error);
 	if (slot == NULL)
 		return false;
-	struct rule_place first = {slot->file, slot->line};
+	struct rule_place first = minimum_place(rules, slot);
 	enum second second = slot->minimum == NO_MINIMUM
 				     ? SECOND_TAKEN
 				     : judge_second("a minimum", normal, first, place, error);
@@ -480,7 +488,7 @@ bool rules_add_minimum(struct rules *rules, struct rule_place place, const char 
 		return second == SECOND_PASSED_OVER;
 	rules->minimum_count += slot->minimum == NO_MINIMUM;
 	slot->minimum = (uint8_t)level;
-	slot->file = place.file;
+	slot->source = source_number(rules, place.file);
 	slot->line = place.line;
 	return true;
 }
@@ -550,7 +558,7 @@ size_t rules_exception_count(const struct rules *rules)
 
 size_t rules_key_count(const struct rules *rules)
 {
-	return rules != NULL ? rules->key_count : 0;
+	return rules != NULL ? rules->slots.count : 0;
 }
 
 bool rules_minimum(const struct rules *rules, size_t n, const char **key,
@@ -562,7 +570,7 @@ bool rules_minimum(const struct rules *rules, size_t n, const char **key,
 		return false;
 	*key = key_of(slot);
 	*minimum = (enum minimum_level)slot->minimum;
-	*place = (struct rule_place){slot->file, slot->line};
+	*place = minimum_place(rules, slot);
 	return true;
 }
 
@@ -575,9 +583,7 @@ static const struct slot *find_key(const struct rules *rules, const char *key)
 {
 	size_t size = strlen(key);
 
-	return rules == NULL || rules->slots == NULL
-		       ? NULL
-		       : find_slot(rules, key, size, hash_key(key, size));
+	return rules == NULL ? NULL : find_slot(rules, key, size, hash_key(rules, key, size));
 }
 
 bool rules_same_minimums(const struct rules *one, const struct rules *other)
