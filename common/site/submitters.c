@@ -1,6 +1,7 @@
 #include "common/site/submitters.h"
 
 #include "common/base/endpoint.h"
+#include "common/base/hash_set.h"
 #include "common/base/list_file.h"
 #include "common/base/text.h"
 #include "common/dane/destination.h"
@@ -13,7 +14,6 @@
 enum {
 	/* Postfix takes no longer ones from a client (line_length_limit). */
 	ENTRY_MAX = 2048,
-	KEYS_MIN = 16,
 	ADDRESS_BITS = 128,
 	NETWORK_KEY_SIZE = 17, /* the length of the prefix, then the address */
 };
@@ -23,101 +23,67 @@ static const char file_tag[] = "file:";
 /* --- a set of byte strings ----------------------------------------------------------------- */
 
 struct key {
-	uint32_t hash;
+	hash_tag tag;
 	uint32_t size;
-	char bytes[];
+	char *bytes;
 };
 
-/* Open addressing; at most half of the places are taken. */
-struct set {
-	struct key **keys;
-	size_t places; /* a power of two, or 0 */
-	size_t count;
-};
-
-static uint32_t hash_bytes(const char *bytes, size_t size)
+static bool key_is(const void *entry, const char *bytes, size_t size)
 {
-	uint32_t hash = 2166136261u;
+	const struct key *key = entry;
 
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ (uint8_t)bytes[i]) * 16777619u;
-	return hash ^ hash >> 15;
+	return key->size == size && memcmp(key->bytes, bytes, size) == 0;
 }
 
-static struct key **find_place(const struct set *set, const char *bytes, size_t size, uint32_t hash)
+static bool set_has(const struct hash_set *set, const char *bytes, size_t size)
 {
-	size_t at = hash & (set->places - 1);
-
-	for (;; at = (at + 1) & (set->places - 1)) {
-		struct key *key = set->keys[at];
-		if (key == NULL || (key->hash == hash && key->size == size &&
-					   memcmp(key->bytes, bytes, size) == 0))
-			return &set->keys[at];
-	}
-}
-
-static bool set_has(const struct set *set, const char *bytes, size_t size)
-{
-	return set->count > 0 && *find_place(set, bytes, size, hash_bytes(bytes, size)) != NULL;
-}
-
-static bool set_grow(struct set *set)
-{
-	struct set larger = {.places = set->places == 0 ? KEYS_MIN : 2 * set->places};
-
-	larger.keys = calloc(larger.places, sizeof *larger.keys);
-	if (larger.keys == NULL)
-		return false;
-	for (size_t i = 0; i < set->places; i++) {
-		struct key *key = set->keys[i];
-		if (key != NULL)
-			*find_place(&larger, key->bytes, key->size, key->hash) = key;
-	}
-	free(set->keys);
-	larger.count = set->count;
-	*set = larger;
-	return true;
+	return hash_set_find(set, bytes, size) != NULL;
 }
 
 /* The same twice is no error: lists are put together from several. */
-static bool set_add(struct set *set, const char *bytes, size_t size)
+static bool set_add(struct hash_set *set, const char *bytes, size_t size)
 {
-	uint32_t hash = hash_bytes(bytes, size);
-
-	if (2 * (set->count + 1) > set->places && !set_grow(set))
-		return false;
-	struct key **place = find_place(set, bytes, size, hash);
-	if (*place != NULL)
+	if (set_has(set, bytes, size))
 		return true;
-	struct key *key = malloc(sizeof *key + size);
-	if (key == NULL)
+	char *copy = malloc(size);
+	if (copy == NULL)
 		return false;
-	key->hash = hash;
+	struct key *key = hash_set_add(set, bytes, size);
+	if (key == NULL) {
+		free(copy);
+		return false;
+	}
+	memcpy(copy, bytes, size);
 	key->size = (uint32_t)size;
-	memcpy(key->bytes, bytes, size);
-	*place = key;
-	set->count++;
+	key->bytes = copy;
 	return true;
 }
 
-static void set_clear(struct set *set)
+static void set_clear(struct hash_set *set)
 {
-	for (size_t i = 0; i < set->places; i++)
-		free(set->keys[i]);
-	free(set->keys);
+	for (struct key *key = NULL; (key = hash_set_next(set, key)) != NULL;)
+		free(key->bytes);
+	hash_set_clear(set);
 }
 
 /* --- entries ------------------------------------------------------------------------------- */
 
 struct submitters {
 	bool is_set[SUBMITTERS_LISTS];
-	struct set sets[SUBMITTERS_LISTS];
-	bool prefixes[ADDRESS_BITS + 1]; /* the lengths that occur */
+	struct hash_set sets[SUBMITTERS_LISTS]; /* struct key */
+	bool prefixes[ADDRESS_BITS + 1];        /* the lengths that occur */
 };
 
 struct submitters *submitters_new(void)
 {
-	return calloc(1, sizeof(struct submitters));
+	struct submitters *submitters = calloc(1, sizeof *submitters);
+
+	if (submitters == NULL)
+		return NULL;
+	/* The site itself chooses the keys. */
+	for (size_t i = 0; i < SUBMITTERS_LISTS; i++)
+		hash_set_init(&submitters->sets[i], sizeof(struct key), key_is);
+	return submitters;
 }
 
 void submitters_free(struct submitters *submitters)
@@ -292,7 +258,7 @@ bool submitters_add(struct submitters *submitters, enum submitters_list list, co
 
 /* --- asking -------------------------------------------------------------------------------- */
 
-static bool has_sender(const struct set *set, const char *sender, size_t size)
+static bool has_sender(const struct hash_set *set, const char *sender, size_t size)
 {
 	char folded[ENTRY_MAX];
 	size_t at = find_at(sender, size);
@@ -316,7 +282,7 @@ static bool has_sender(const struct set *set, const char *sender, size_t size)
 
 static bool has_client(const struct submitters *submitters, const char *address, size_t size)
 {
-	const struct set *set = &submitters->sets[SUBMITTERS_CLIENTS];
+	const struct hash_set *set = &submitters->sets[SUBMITTERS_CLIENTS];
 	char text[64], error[128], key[NETWORK_KEY_SIZE];
 	struct network network;
 
