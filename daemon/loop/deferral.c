@@ -1,8 +1,8 @@
 #include "daemon/loop/deferral.h"
 
-#include <search.h>
+#include "common/base/hash_set.h"
+
 #include <stdlib.h>
-#include <string.h>
 #include <sys/queue.h>
 
 struct deferral {
@@ -12,56 +12,42 @@ struct deferral {
 	uint32_t asked_at;           /* [s] the last */
 	uint32_t said_at;            /* [s] the last line */
 	uint32_t left_out;
+	size_t key_size; /* without its end */
 	char key[];
 };
 
 TAILQ_HEAD(deferral_list, deferral);
 
-struct deferrals {
-	void *tree; /* tsearch(3), by key */
-	struct deferral_list by_age;
-	struct deferral_list by_asked;
-	size_t count;
+struct deferral_entry {
+	hash_tag tag;
+	struct deferral *deferral;
 };
 
-static const char *key_of(const void *node)
-{
-	return ((const struct deferral *)node)->key;
-}
+struct deferrals {
+	struct hash_set by_key; /* struct deferral_entry */
+	struct deferral_list by_age;
+	struct deferral_list by_asked;
+};
 
-static int compare(const void *one, const void *other)
+static bool has_key(const void *entry, const char *key, size_t size)
 {
-	return strcmp(key_of(one), key_of(other));
-}
+	const struct deferral *deferral = ((const struct deferral_entry *)entry)->deferral;
 
-/* tfind(3) wants what compare() can look at: a whole element. */
-static struct deferral *element(const char *key)
-{
-	size_t size = strlen(key) + 1;
-	struct deferral *deferral = calloc(1, sizeof *deferral + size);
-
-	if (deferral != NULL)
-		memcpy(deferral->key, key, size);
-	return deferral;
+	return deferral->key_size == size && memcmp(deferral->key, key, size) == 0;
 }
 
 static struct deferral *find(const struct deferrals *deferrals, const char *key)
 {
-	struct deferral *sought = element(key);
+	const struct deferral_entry *entry = hash_set_find(&deferrals->by_key, key, strlen(key));
 
-	if (sought == NULL)
-		return NULL;
-	void *const *node = tfind(sought, &deferrals->tree, compare);
-	free(sought);
-	return node != NULL ? *node : NULL;
+	return entry != NULL ? entry->deferral : NULL;
 }
 
 static void forget(struct deferrals *deferrals, struct deferral *deferral)
 {
-	tdelete(deferral, &deferrals->tree, compare);
+	hash_set_remove(&deferrals->by_key, deferral->key, deferral->key_size);
 	TAILQ_REMOVE(&deferrals->by_age, deferral, age);
 	TAILQ_REMOVE(&deferrals->by_asked, deferral, asked);
-	deferrals->count--;
 	free(deferral);
 }
 
@@ -71,6 +57,11 @@ struct deferrals *deferrals_new(void)
 
 	if (deferrals == NULL)
 		return NULL;
+	/* Whoever sends mail chooses the destinations. */
+	if (!hash_set_init_secret(&deferrals->by_key, sizeof(struct deferral_entry), has_key)) {
+		free(deferrals);
+		return NULL;
+	}
 	TAILQ_INIT(&deferrals->by_age);
 	TAILQ_INIT(&deferrals->by_asked);
 	return deferrals;
@@ -84,23 +75,29 @@ void deferrals_free(struct deferrals *deferrals)
 		return;
 	while ((deferral = TAILQ_FIRST(&deferrals->by_age)) != NULL)
 		forget(deferrals, deferral);
+	hash_set_clear(&deferrals->by_key);
 	free(deferrals);
 }
 
 static struct deferral *begin(struct deferrals *deferrals, const char *key, uint32_t now)
 {
-	struct deferral *deferral = element(key);
+	size_t size = strlen(key);
+	struct deferral *deferral = calloc(1, sizeof *deferral + size + 1);
 
 	if (deferral == NULL)
 		return NULL;
-	if (tsearch(deferral, &deferrals->tree, compare) == NULL) {
+	struct deferral_entry *entry = hash_set_add(&deferrals->by_key, key, size);
+	if (entry == NULL) {
 		free(deferral);
 		return NULL;
 	}
+	entry->deferral = deferral;
+	memcpy(deferral->key, key, size);
+	deferral->key_size = size;
 	deferral->since = now;
 	TAILQ_INSERT_TAIL(&deferrals->by_age, deferral, age);
 	TAILQ_INSERT_TAIL(&deferrals->by_asked, deferral, asked);
-	if (++deferrals->count > DEFERRALS_MAX)
+	if (deferrals->by_key.count > DEFERRALS_MAX)
 		forget(deferrals, TAILQ_FIRST(&deferrals->by_asked));
 	return deferral;
 }
@@ -134,7 +131,7 @@ bool deferral_end(
 	struct deferrals *deferrals, const char *key, uint32_t now, struct deferral_note *note)
 {
 	/* Nearly always there is none. */
-	struct deferral *deferral = deferrals->count > 0 ? find(deferrals, key) : NULL;
+	struct deferral *deferral = deferrals->by_key.count > 0 ? find(deferrals, key) : NULL;
 
 	if (deferral == NULL)
 		return false;
@@ -155,7 +152,7 @@ void deferrals_forget(struct deferrals *deferrals, uint32_t before)
 
 size_t deferrals_count(const struct deferrals *deferrals)
 {
-	return deferrals->count;
+	return deferrals->by_key.count;
 }
 
 uint32_t deferrals_oldest(const struct deferrals *deferrals)
