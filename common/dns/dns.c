@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/log_limit.h"
 #include "common/base/text.h"
 
 #include <stdio.h>
@@ -195,22 +196,17 @@ static bool configure(
 	return add_forwards(view, settings, error, error_size);
 }
 
-/* A few a second: what goes wrong for every question must not fill the disk. One thread. */
+/* A few a second: what goes wrong for every question must not fill the disk. */
 static bool message_wanted(void)
 {
-	static uint32_t second, count, suppressed;
-	uint32_t now = clock_steady();
+	static struct log_limit limit = LOG_LIMIT(MESSAGES_A_SECOND, 1);
+	uint32_t left_out;
 
-	if (now != second) {
-		if (suppressed > 0)
-			log_warning("libunbound: %u more messages", suppressed);
-		second = now;
-		count = suppressed = 0;
-	}
-	if (++count <= MESSAGES_A_SECOND)
-		return true;
-	suppressed++;
-	return false;
+	if (!log_limit_allows(&limit, clock_steady(), &left_out))
+		return false;
+	if (left_out > 0)
+		log_warning("libunbound: %u more messages", left_out);
+	return true;
 }
 
 /*

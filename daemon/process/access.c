@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
+#include "common/base/log_limit.h"
 #include "common/conf/conf.h"
 
 #include <netdb.h>
@@ -21,11 +22,11 @@ bool access_allowed(const struct conf *conf, const struct sockaddr_storage *peer
 
 void access_log_refusal(const struct sockaddr_storage *peer, socklen_t size)
 {
-	static _Atomic uint32_t last;
+	static struct log_limit limit = LOG_LIMIT(1, 1);
 	char host[64] = "?";
-	uint32_t now = clock_steady();
+	uint32_t left_out;
 
-	if (atomic_exchange(&last, now) == now)
+	if (!log_limit_allows(&limit, clock_steady(), &left_out))
 		return;
 	getnameinfo(
 		(const struct sockaddr *)peer, size, host, sizeof host, NULL, 0, NI_NUMERICHOST);
