@@ -1,5 +1,7 @@
 #include "common/dns/dns_count.h"
 
+#include "common/base/counter.h"
+
 static const struct {
 	uint16_t type;
 	const char *name;
@@ -57,10 +59,7 @@ static void count(struct dns_counters *counters, uint16_t type, enum dns_status 
 
 	while (row < DNS_COUNTED_OTHER && types[row].type != type)
 		row++;
-	_Atomic uint64_t *counter = &counters->queries[row][status];
-	/* One writer: no locked instruction is needed. */
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1,
-		memory_order_relaxed);
+	counter_add(&counters->queries[row][status], 1);
 	uint32_t failures = atomic_load_explicit(&counters->failures_in_row, memory_order_relaxed);
 	atomic_store_explicit(&counters->failures_in_row,
 		status == DNS_STATUS_SECURE || status == DNS_STATUS_INSECURE ? 0 : failures + 1,

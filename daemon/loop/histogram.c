@@ -1,5 +1,7 @@
 #include "daemon/loop/histogram.h"
 
+#include "common/base/counter.h"
+
 const struct histogram_bound histogram_bounds[HISTOGRAM_BOUNDS] = {
 	{10, "0.00001"},
 	{25, "0.000025"},
@@ -22,29 +24,21 @@ const struct histogram_bound histogram_bounds[HISTOGRAM_BOUNDS] = {
 	{30000000, "30"},
 };
 
-/* One writer: no locked instruction is needed. */
-static void add(_Atomic uint64_t *number, uint64_t by)
-{
-	atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + by,
-		memory_order_relaxed);
-}
-
 void histogram_add(struct histogram *histogram, uint64_t microseconds, uint64_t count)
 {
 	size_t bucket = 0;
 
 	while (bucket < HISTOGRAM_BOUNDS && microseconds > histogram_bounds[bucket].most)
 		bucket++;
-	add(&histogram->buckets[bucket], count);
-	add(&histogram->sum, microseconds * count);
+	counter_add(&histogram->buckets[bucket], count);
+	counter_add(&histogram->sum, microseconds * count);
 }
 
 void histogram_read(const struct histogram *histogram, struct histogram_figures *figures)
 {
 	for (size_t i = 0; i <= HISTOGRAM_BOUNDS; i++)
-		figures->buckets[i] +=
-			atomic_load_explicit(&histogram->buckets[i], memory_order_relaxed);
-	figures->sum += atomic_load_explicit(&histogram->sum, memory_order_relaxed);
+		figures->buckets[i] += counter_read(&histogram->buckets[i]);
+	figures->sum += counter_read(&histogram->sum);
 }
 
 uint64_t histogram_count(const struct histogram_figures *figures)
