@@ -393,25 +393,47 @@ static void check_file(void)
 
 /* --- many ---------------------------------------------------------------------------------- */
 
-/* Each key is found, and no other name is, whatever the table looks like inside. */
+/* Some do not fit into a slot of the table. */
+static const char *many_name(char name[128], const char *before, unsigned i)
+{
+	snprintf(name, 128, "%sd%u.%sexample", before, i,
+		i % 10 == 0 ? "a-label-that-makes-the-name-a-long-one." : "");
+	return name;
+}
+
+/*
+ * Each key is found, and no other name is, whatever the table looks like inside; and they are
+ * listed in the order in which they were added.
+ */
 static void check_many(void)
 {
 	struct rules *rules = rules_new();
-	char key[64];
+	struct rule_place place;
+	enum minimum_level level;
+	const char *listed;
+	char key[128];
 
-	for (unsigned i = 0; i < MANY; i++) {
-		snprintf(key, sizeof key, "%sd%u.example", i % 3 == 0 ? "." : "", i);
-		minimum(rules, i + 1, key, minimum_names[i % MINIMUM_COUNT]);
-	}
+	for (unsigned i = 0; i < MANY; i++)
+		minimum(rules, i + 1, many_name(key, i % 3 == 0 ? "." : "", i),
+			minimum_names[i % MINIMUM_COUNT]);
 	is_number((int64_t)rules_minimum_count(rules), MANY, "100,000 minimums");
 	many_begin("each is found");
 	for (unsigned i = 0; i < MANY; i++) {
-		snprintf(key, sizeof key, "%sd%u.example", i % 3 == 0 ? "www." : "", i);
+		many_name(key, i % 3 == 0 ? "www." : "", i);
 		struct ruling ruling = find_hinted(rules, key);
 		many(ruling.minimum_key != NULL && ruling.minimum == i % MINIMUM_COUNT, "%s", key);
-		snprintf(key, sizeof key, "%sd%u.example", i % 3 == 0 ? "" : "www.", i);
+		many_name(key, i % 3 == 0 ? "" : "www.", i);
 		many(find(rules, key, NOW).minimum_key == NULL &&
 				find_hinted(rules, key).minimum_key == NULL,
+			"%s", key);
+	}
+	many_end();
+	many_begin("each is listed in its place");
+	for (unsigned i = 0; i < MANY; i++) {
+		many_name(key, i % 3 == 0 ? "." : "", i);
+		many(rules_minimum(rules, i, &listed, &level, &place) && strcmp(listed, key) == 0 &&
+				level == i % MINIMUM_COUNT && place.line == i + 1 &&
+				strcmp(place.file, "rules") == 0,
 			"%s", key);
 	}
 	many_end();
