@@ -4,7 +4,7 @@
  *
  * A key is `example.org`, `.example.org` (all names below it, not itself) or, of a minimum, `*`.
  * For one name the key with most labels wins: `example.org` before `.example.org`, longer before
- * shorter, `*` last. Minimums and exceptions are matched on their own; floor.h tells what becomes
+ * shorter, `*` last. Minimums and exceptions are matched on their own; minimum.h tells what becomes
  * of a destination that has both. A name is matched by the hashes of its suffixes: the number of
  * rules does not matter.
  *
