@@ -1,6 +1,5 @@
 /*
- * store_file: what store.c and store_file.c share: the layout of the file, and whether a file that
- * is found at the start may be used.
+ * store_file: the layout of the file, and whether a file that is found at the start may be used.
  *
  * Two trees in one LMDB file: the main one, key to { u32 order, value }, and "order", { u32 order
  * in network byte order, key } to nothing, which sorts all keys by their order. A third one,

@@ -1,0 +1,137 @@
+/*
+ * Room in the store: how much is in use, and what goes when it is full.
+ */
+#include "daemon/cache/store_internal.h"
+
+#include <string.h>
+
+enum {
+	/*
+	 * Pages that must stay free: a commit writes every page that it changes anew, and what it
+	 * and the one before it freed cannot be used yet. Values that come together lie all over
+	 * the trees, so in a small store that is nearly all of it, in a large one these many.
+	 */
+	PAGES_FREE_MAX = 8192,
+	EVICT_AT_ONCE = 256,
+	EVICT_STEP = 16,
+};
+
+static size_t tree_pages(const MDB_stat *stat)
+{
+	return stat->ms_branch_pages + stat->ms_leaf_pages + stat->ms_overflow_pages;
+}
+
+/* Entries and pages in use, as of the last commit. */
+static bool count(struct store *store, size_t *entries, size_t *pages)
+{
+	MDB_stat values, order;
+	MDB_txn *txn = store->txn;
+	bool own = txn == NULL;
+
+	if (own && mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn) != 0)
+		return false;
+	bool good = mdb_stat(txn, store->trees.values, &values) == 0 &&
+		    mdb_stat(txn, store->trees.order, &order) == 0;
+	if (own)
+		mdb_txn_abort(txn);
+	if (!good)
+		return false;
+	*entries = order.ms_entries;
+	/* Two for LMDB's own, one for the format. */
+	*pages = tree_pages(&values) + tree_pages(&order) + 3;
+	return true;
+}
+
+void store_note_figures(struct store *store)
+{
+	size_t entries, pages;
+
+	if (!count(store, &entries, &pages))
+		return;
+	atomic_store_explicit(&store->entries, entries, memory_order_relaxed);
+	atomic_store_explicit(&store->bytes, pages * store->page_size, memory_order_relaxed);
+	atomic_store_explicit(&store->evicted_seen, store->evicted, memory_order_relaxed);
+}
+
+bool store_is_scarce(struct store *store)
+{
+	size_t entries, pages;
+	size_t least = store->pages * 5 / 8;
+
+	if (least > PAGES_FREE_MAX)
+		least = PAGES_FREE_MAX;
+	return count(store, &entries, &pages) && entries > 0 && pages + least > store->pages;
+}
+
+/* All but LMDB's own records of the other trees, which stand in the same tree. */
+static int drop_values(struct store *store)
+{
+	MDB_cursor *cursor;
+	MDB_val key, data;
+	int code = mdb_cursor_open(store->txn, store->trees.values, &cursor);
+
+	if (code != 0)
+		return code;
+	while ((code = mdb_cursor_get(cursor, &key, &data, MDB_LAST)) == 0 &&
+		*(const char *)key.mv_data != '\001')
+		if ((code = mdb_cursor_del(cursor, 0)) != 0)
+			break;
+	mdb_cursor_close(cursor);
+	return code == MDB_NOTFOUND ? 0 : code;
+}
+
+static bool evict(struct store *store, size_t most)
+{
+	size_t gone = store_delete_range(store, MDB_FIRST, 0, UINT32_MAX, most);
+
+	if (gone == 0 || !store_commit_pending(store))
+		return false;
+	store->evicted += gone;
+	return true;
+}
+
+/* The last resort: emptying the trees needs hardly a page. */
+static bool empty(struct store *store)
+{
+	size_t entries = 0, pages;
+
+	count(store, &entries, &pages);
+	if (!store_begin(store))
+		return false;
+	int code = mdb_drop(store->txn, store->trees.order, 0);
+	if (code == 0)
+		code = drop_values(store);
+	if (code != 0)
+		return store_fail(store, code);
+	if (!store_commit_pending(store))
+		return false;
+	store->evicted += entries;
+	return true;
+}
+
+/*
+ * Deleting small values frees few whole pages at first, it leaves holes that new ones fill. So not
+ * more goes than came, twice over, and at least a handful: the store settles just below its limit.
+ * Where values are large a few of them are enough.
+ */
+bool store_make_room(struct store *store)
+{
+	size_t most = store->puts * 2 > EVICT_AT_ONCE ? store->puts * 2 : EVICT_AT_ONCE;
+	size_t gone = 0, step = EVICT_STEP, entries, pages;
+
+	if (count(store, &entries, &pages) && entries / 16 < step)
+		step = entries / 16 + 1;
+	do {
+		if (!evict(store, step) && !evict(store, 1))
+			return gone > 0 || empty(store);
+		gone += step;
+	} while (gone < most && store_is_scarce(store));
+	return true;
+}
+
+void store_figures(struct store *store, struct store_figures *figures)
+{
+	figures->entries = atomic_load_explicit(&store->entries, memory_order_relaxed);
+	figures->bytes = atomic_load_explicit(&store->bytes, memory_order_relaxed);
+	figures->evicted = atomic_load_explicit(&store->evicted_seen, memory_order_relaxed);
+}
