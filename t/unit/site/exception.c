@@ -86,8 +86,8 @@ static void check_good(void)
 		many(read && terms.level == good[i].level && terms.until == good[i].until &&
 				strcmp(terms.reason, good[i].reason) == 0,
 			"%s: %s, until %u (expected %u), %s", good[i].text,
-			read ? tls_level_names[terms.level] : error, terms.until,
-			good[i].until, read ? terms.reason : "");
+			read ? tls_level_names[terms.level] : error, terms.until, good[i].until,
+			read ? terms.reason : "");
 		text_init(&text, printed, sizeof printed);
 		exception_print(&terms, &text);
 		many(read && exception_parse(printed, &again, error) &&
