@@ -9,12 +9,14 @@
 #ifndef TLSAD_DANE_DESTINATION_H
 #define TLSAD_DANE_DESTINATION_H
 
+#include "common/dns/dns_answer.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-	DESTINATION_NAME_MAX = 253, /* octets without the last dot, RFC 1035 2.3.4 */
+	DESTINATION_NAME_MAX = DNS_NAME_MAX,
 	DESTINATION_LABEL_MAX = 63,
 	DESTINATION_DEFAULT_PORT = 25,
 	/* "[" NAME "]:65535" and a NUL byte */

@@ -5,7 +5,10 @@
  * top and either asks what is still missing or concludes; it keeps no other state, so the rules
  * stand in one place and in their order.
  */
-#include "common/dane/dane.h"
+#include "common/dane/host_lookup.h"
+
+#include "common/dane/destination.h"
+#include "common/dane/tlsa.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +34,7 @@ struct slot {
 };
 
 struct dane_host_lookup {
-	struct dane_terms terms;
+	struct lookup_settings settings;
 	dane_host_callback *callback;
 	void *context;
 	struct event *deadline;
@@ -139,7 +142,7 @@ static void ask(
 		return;
 	}
 	slot->query = dns_query_start(
-		lookup->terms.dns, lookup->terms.view, name, type, take_answer, slot);
+		lookup->settings.dns, lookup->settings.view, name, type, take_answer, slot);
 	if (slot->query == NULL)
 		fail_slot(slot, DNS_FAILURE_LOCAL, "out of memory");
 }
@@ -274,7 +277,7 @@ static enum step try_base_domain(
 	if (!slot->answered && !waiting(slot)) {
 		char name[DNS_NAME_SIZE + 16];
 		int length = snprintf(name, sizeof name, "_%u._tcp.%s", lookup->port, base_domain);
-		if (length > DESTINATION_NAME_MAX)
+		if (length > DNS_NAME_MAX)
 			return STEP_NEXT;
 		ask(lookup, question, name, DNS_TYPE_TLSA);
 	}
@@ -363,23 +366,23 @@ static void time_is_over(evutil_socket_t fd, short what, void *context)
 	advance(lookup);
 }
 
-struct dane_host_lookup *dane_host_lookup_new(const struct dane_terms *terms, const char *name,
-	uint16_t port, dane_host_callback *callback, void *context)
+struct dane_host_lookup *dane_host_lookup_new(const struct lookup_settings *settings,
+	const char *name, uint16_t port, dane_host_callback *callback, void *context)
 {
-	struct timeval timeout = {.tv_sec = terms->timeout};
+	struct timeval timeout = {.tv_sec = settings->timeout};
 	struct dane_host_lookup *lookup = calloc(1, sizeof *lookup);
 
 	if (lookup == NULL)
 		return NULL;
-	lookup->terms = *terms;
+	lookup->settings = *settings;
 	lookup->callback = callback;
 	lookup->context = context;
 	lookup->port = port;
 	copy(lookup->name, sizeof lookup->name, name);
 	for (int i = 0; i < QUESTION_COUNT; i++)
 		lookup->slots[i].lookup = lookup;
-	lookup->deadline = evtimer_new(terms->base, time_is_over, lookup);
-	lookup->other_family = evtimer_new(terms->base, other_family_is_late, lookup);
+	lookup->deadline = evtimer_new(settings->base, time_is_over, lookup);
+	lookup->other_family = evtimer_new(settings->base, other_family_is_late, lookup);
 	if (lookup->deadline == NULL || lookup->other_family == NULL ||
 		evtimer_add(lookup->deadline, &timeout) != 0) {
 		dane_host_lookup_free(lookup);

@@ -1,4 +1,6 @@
-#include "common/dane/dane.h"
+#include "common/dane/mx_lookup.h"
+
+#include "common/dane/destination.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +31,7 @@ static void add_host(struct mx_set *set, uint16_t preference, const char *name)
 	struct mx_host *host = &set->hosts[set->host_count++];
 	host->preference = preference;
 	/* A valid name fits. */
-	snprintf(host->name, sizeof host->name, "%.*s", DESTINATION_NAME_MAX, name);
+	snprintf(host->name, sizeof host->name, "%.*s", DNS_NAME_MAX, name);
 }
 
 static int compare_names(const void *one, const void *other)
@@ -157,10 +159,10 @@ static void time_is_over(evutil_socket_t fd, short what, void *context)
 	conclude(lookup, &failed);
 }
 
-struct dane_mx_lookup *dane_mx_lookup_new(const struct dane_terms *terms, const char *domain,
-	dane_mx_callback *callback, void *context)
+struct dane_mx_lookup *dane_mx_lookup_new(const struct lookup_settings *settings,
+	const char *domain, dane_mx_callback *callback, void *context)
 {
-	struct timeval timeout = {.tv_sec = terms->timeout};
+	struct timeval timeout = {.tv_sec = settings->timeout};
 	struct dane_mx_lookup *lookup = calloc(1, sizeof *lookup);
 
 	if (lookup == NULL)
@@ -168,10 +170,10 @@ struct dane_mx_lookup *dane_mx_lookup_new(const struct dane_terms *terms, const 
 	lookup->callback = callback;
 	lookup->context = context;
 	snprintf(lookup->domain, sizeof lookup->domain, "%s", domain);
-	lookup->deadline = evtimer_new(terms->base, time_is_over, lookup);
+	lookup->deadline = evtimer_new(settings->base, time_is_over, lookup);
 	if (lookup->deadline != NULL && evtimer_add(lookup->deadline, &timeout) == 0)
 		lookup->query = dns_query_start(
-			terms->dns, terms->view, domain, DNS_TYPE_MX, answered, lookup);
+			settings->dns, settings->view, domain, DNS_TYPE_MX, answered, lookup);
 	if (lookup->query == NULL) {
 		dane_mx_lookup_free(lookup);
 		return NULL;

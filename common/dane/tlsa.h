@@ -8,6 +8,8 @@
 #ifndef TLSAD_DANE_TLSA_H
 #define TLSAD_DANE_TLSA_H
 
+#include "common/part/facts.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,7 +18,7 @@ enum tlsa_usage { TLSA_PKIX_TA, TLSA_PKIX_EE, TLSA_DANE_TA, TLSA_DANE_EE };
 enum tlsa_selector { TLSA_CERTIFICATE, TLSA_PUBLIC_KEY };
 enum tlsa_matching_type { TLSA_FULL, TLSA_SHA256, TLSA_SHA512 };
 
-enum { TLSA_DIGEST_MAX = 64 };
+enum { TLSA_DIGEST_MAX = PART_DIGEST_MAX };
 
 /* A view of RDATA that somebody else owns. */
 struct tlsa_record {
@@ -27,6 +29,7 @@ struct tlsa_record {
 	size_t data_size;
 };
 
+/* Kept in parts (struct host_tlsa): new ones go to the end, before the count. */
 enum tlsa_usability {
 	TLSA_USABLE,
 	TLSA_SHORT,               /* less than four octets of RDATA */

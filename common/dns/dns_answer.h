@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 enum {
-	DNS_NAME_SIZE = 256,   /* a name of 253 octets as text, with room to see a longer one */
+	DNS_NAME_MAX = 253,    /* octets as text without the last dot, RFC 1035 2.3.4 */
+	DNS_NAME_SIZE = 256,   /* of a name as text, with room to see one that is too long */
 	DNS_DETAIL_SIZE = 256, /* of the words of a failure */
 	/* Links of an alias chain that are followed: libunbound's own limit on restarts. */
 	DNS_ALIAS_MAX = 11,
@@ -32,6 +33,7 @@ enum dns_type {
 
 const char *dns_type_name(uint16_t type);
 
+/* Numbers of the next three are kept in the cache's parts: new ones go before the count. */
 enum dns_outcome {
 	DNS_FOUND,    /* records of the type asked for, at the end of any alias chain */
 	DNS_NODATA,   /* the name exists, the type does not */

@@ -5,6 +5,7 @@
 #ifndef TLSAD_VERDICT_DECIDE_H
 #define TLSAD_VERDICT_DECIDE_H
 
+#include "common/dane/destination.h"
 #include "common/part/part.h"
 
 /* Stable words in explain, logs and metrics. Some belong to capabilities still to come. */

@@ -60,7 +60,7 @@ static enum pin_obstacle digest_of(const struct pin_settings *settings,
 static enum pin_obstacle anchor_of(const struct pin_settings *settings,
 	const struct tlsa_record *record, uint8_t *entry, size_t *size)
 {
-	struct pin_ta anchor = {.selector = record->selector};
+	struct ta_digest anchor = {.selector = record->selector};
 	size_t digest_size;
 
 	if (!settings->anchors)
@@ -118,7 +118,7 @@ static bool add_record(
 	const struct pin_settings *settings, struct pins *pins, const struct tlsa_record *record)
 {
 	enum pin_form form = record->usage == TLSA_DANE_EE ? PIN_FINGERPRINTS : PIN_TAS;
-	uint8_t entry[sizeof(struct pin_ta)];
+	uint8_t entry[sizeof(struct ta_digest)];
 
 	if (pins->form != PIN_NOTHING && pins->form != form)
 		return give_up(pins, PIN_MIXED_USAGES);

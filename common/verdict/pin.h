@@ -8,6 +8,7 @@
 #define TLSAD_VERDICT_PIN_H
 
 #include "common/base/text.h"
+#include "common/dane/tlsa.h"
 #include "common/verdict/decide.h"
 #include "common/verdict/evidence.h"
 
@@ -33,7 +34,7 @@ struct pin_settings {
 enum pin_form {
 	PIN_NOTHING,      /* the native answer: see `obstacle` */
 	PIN_FINGERPRINTS, /* entries are digests */
-	PIN_TAS,          /* entries are struct pin_ta */
+	PIN_TAS,          /* entries are struct ta_digest */
 	PIN_ENCRYPT,      /* TLS without authentication */
 };
 
@@ -57,15 +58,6 @@ enum pin_obstacle {
 
 const char *pin_obstacle_text(enum pin_obstacle obstacle);
 
-/* A trust anchor by name: what a digest-only record says, or the SHA-256 of what another holds. */
-struct pin_ta {
-	uint8_t selector;
-	uint8_t matching_type;           /* TLSA_SHA256 or TLSA_SHA512 */
-	uint8_t digest[TLSA_DIGEST_MAX]; /* zeroes behind a shorter one */
-};
-
-_Static_assert(sizeof(struct pin_ta) == 2 + TLSA_DIGEST_MAX, "it is compared as bytes");
-
 /* Entries are sorted and each stands there once, so equal sets are equal bytes. */
 struct pins {
 	enum pin_form form;
@@ -88,7 +80,7 @@ void pin_explain(const struct pins *pins, const struct evidence *evidence, struc
 
 /*
  * What one usable record gives: PIN_CLEAR and for DANE-EE the digest, for DANE-TA the name of its
- * trust anchor; `entry` has room for a struct pin_ta.
+ * trust anchor; `entry` has room for a struct ta_digest.
  */
 enum pin_obstacle pin_record(const struct pin_settings *settings, const struct tlsa_record *record,
 	uint8_t *entry, size_t *size);

@@ -124,7 +124,7 @@ static void set_pin(
 	json_t *object, const struct explanation *explanation, const struct part_tlsa *tlsa)
 {
 	struct tlsa_record record;
-	uint8_t entry[sizeof(struct pin_ta)];
+	uint8_t entry[sizeof(struct ta_digest)];
 	char words[3 * TLSA_DIGEST_MAX];
 	struct text text;
 	size_t size = 0;
@@ -373,7 +373,7 @@ json_t *explain_object(const struct explanation *explanation, size_t limit)
 static bool ta_known(void *reader, const struct tlsa_record *record)
 {
 	struct pin_settings settings = {.anchors = true, .learn = true};
-	struct pin_ta ta;
+	struct ta_digest ta;
 	size_t size;
 
 	return pin_record(&settings, record, (uint8_t *)&ta, &size) == PIN_CLEAR &&

@@ -199,7 +199,7 @@ static bool read_host(struct cache_reader *reader, const cache_place *place, uin
 	enum cache_depth depth, struct evidence *evidence, size_t index)
 {
 	struct evidence_host *host = &evidence->hosts[index];
-	size_t most = depth == CACHE_STATUS ? sizeof host->part.header : SIZE_MAX;
+	size_t most = depth == CACHE_STATUS ? PART_HEADER_SIZE : SIZE_MAX;
 	struct wanted wanted;
 
 	want_host(&wanted, host->name, host->name_size, evidence->destination->port);
@@ -259,18 +259,17 @@ void cache_read_end(struct cache_reader *reader)
 	reader->in_store = false;
 }
 
-bool cache_has_ta(struct cache_reader *reader, const struct pin_ta *anchor)
+bool cache_has_ta(struct cache_reader *reader, const struct ta_digest *ta)
 {
-	char key[1 + sizeof *anchor];
+	char key[PART_TA_KEY_SIZE];
+	size_t size, key_size = part_ta_key(key, ta);
 	const uint8_t *bytes;
-	size_t size;
+	struct part part;
 
-	key[0] = PART_TA;
-	memcpy(key + 1, anchor, sizeof *anchor);
-	bool own = !reader->in_store;
-	if (own)
+	if (!reader->in_store)
 		reader->in_store = store_reader_begin(reader->store);
-	return store_reader_get(reader->store, key, sizeof key, &bytes, &size);
+	return store_reader_get(reader->store, key, key_size, &bytes, &size) &&
+	       part_open(&part, PART_TA, bytes, size);
 }
 
 bool cache_read_next(
@@ -348,10 +347,7 @@ void cache_stop_writing(struct cache *cache)
 void cache_put(
 	struct cache *cache, const char *key, size_t key_size, const uint8_t *bytes, size_t size)
 {
-	struct part_header header;
-
-	memcpy(&header, bytes, sizeof header);
-	if (!store_put(cache->store, key, key_size, bytes, size, header.expires)) {
+	if (!store_put(cache->store, key, key_size, bytes, size, part_expires(bytes))) {
 		note_result(cache, false);
 		/* What was pending is lost as well. A full store makes room in its commit. */
 		cache->pending = 0;

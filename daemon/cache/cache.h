@@ -13,7 +13,6 @@
 
 #include "common/conf/conf.h"
 #include "common/verdict/evidence.h"
-#include "common/verdict/pin.h"
 #include "daemon/cache/store.h"
 
 #include <event2/event.h>
@@ -64,7 +63,7 @@ enum cache_result cache_read(struct cache_reader *reader, cache_place place, uin
 void cache_read_end(struct cache_reader *reader);
 
 /* Between the two: is the trust anchor known that a digest names? */
-bool cache_has_ta(struct cache_reader *reader, const struct pin_ta *anchor);
+bool cache_has_ta(struct cache_reader *reader, const struct ta_digest *ta);
 
 /*
  * Go through all parts, in the order of their keys: `key`, of `*key_size` bytes, is that of the

@@ -2,7 +2,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/dane/dane.h"
+#include "common/dane/host_lookup.h"
+#include "common/dane/mx_lookup.h"
 #include "daemon/cache/lifetime.h"
 
 #include <search.h>
@@ -305,7 +306,7 @@ static struct task *task_start(struct flight *flight, enum part_kind kind, const
 	struct task *task = calloc(1, sizeof *task);
 	if (task == NULL)
 		return NULL;
-	struct dane_terms terms = {
+	struct lookup_settings terms = {
 		.base = flight->base,
 		.dns = flight->dns,
 		.view = other_view(old, kind),

@@ -13,8 +13,6 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-enum { ATTEMPT_KEY_MAX = PART_KEY_MAX + sizeof(struct pin_ta) };
-
 struct learn_wish {
 	TAILQ_ENTRY(learn_wish) link; /* in the task's list */
 	struct learn_task *task;
@@ -33,7 +31,7 @@ struct learn_task {
 	size_t address_count, address_next;
 	struct sockaddr_storage addresses[LEARN_ADDRESSES_MAX];
 	size_t anchor_count;
-	struct pin_ta anchors[LEARN_ANCHORS_MAX];
+	struct ta_digest anchors[LEARN_ANCHORS_MAX];
 	bool found[LEARN_ANCHORS_MAX];
 	uint32_t give_up_at; /* [s], clock_steady() */
 	bool running;
@@ -93,23 +91,6 @@ void learn_set_lifetime(struct learn *learn, uint32_t seconds)
 
 /* --- what is in the cache ------------------------------------------------------------------ */
 
-static size_t anchor_key(char *key, const struct pin_ta *anchor)
-{
-	key[0] = PART_TA;
-	memcpy(key + 1, anchor, sizeof *anchor);
-	return 1 + sizeof *anchor;
-}
-
-static size_t attempt_key(char key[ATTEMPT_KEY_MAX], const char *name, size_t size, uint16_t port,
-	const struct pin_ta *anchor)
-{
-	size_t used = part_host_key(key, name, size, port);
-
-	key[0] = PART_TA_ATTEMPT;
-	memcpy(key + used, anchor, sizeof *anchor);
-	return used + sizeof *anchor;
-}
-
 static void keep(struct learn *learn, enum part_kind kind, const char *key, size_t key_size,
 	const uint8_t *bytes, size_t byte_count, uint32_t expires)
 {
@@ -124,10 +105,10 @@ static void keep(struct learn *learn, enum part_kind kind, const char *key, size
 }
 
 bool learn_tried(struct learn *learn, const struct evidence_host *host, uint16_t port,
-	const struct pin_ta *anchor)
+	const struct ta_digest *anchor)
 {
-	char key[ATTEMPT_KEY_MAX];
-	size_t size, key_size = attempt_key(key, host->name, host->name_size, port, anchor);
+	char key[PART_TA_ATTEMPT_KEY_MAX];
+	size_t size, key_size = part_ta_attempt_key(key, host->name, host->name_size, port, anchor);
 	const uint8_t *bytes;
 	struct part part;
 
@@ -140,10 +121,11 @@ bool learn_tried(struct learn *learn, const struct evidence_host *host, uint16_t
  * Whether it has expired does not matter: it is what has that digest, today as then. It expires
  * only so that what is of no use any more goes, and is kept anew while it is of use.
  */
-bool learn_find(struct learn *learn, const struct pin_ta *anchor, const uint8_t **der, size_t *size)
+bool learn_find(
+	struct learn *learn, const struct ta_digest *anchor, const uint8_t **der, size_t *size)
 {
-	char key[1 + sizeof *anchor];
-	size_t part_size, key_size = anchor_key(key, anchor);
+	char key[PART_TA_KEY_SIZE];
+	size_t part_size, key_size = part_ta_key(key, anchor);
 	const uint8_t *bytes;
 	struct part part;
 	uint32_t now = clock_wall();
@@ -186,10 +168,10 @@ static void conclude(struct learn_task *task)
 {
 	struct learn *learn = task->learn;
 	struct learn_wish *wish;
-	char key[ATTEMPT_KEY_MAX];
+	char key[PART_TA_ATTEMPT_KEY_MAX];
 
 	for (size_t i = 0; i < task->anchor_count; i++) {
-		size_t size = attempt_key(
+		size_t size = part_ta_attempt_key(
 			key, task->name, strlen(task->name), task->port, &task->anchors[i]);
 		if (!task->found[i])
 			keep(learn, PART_TA_ATTEMPT, key, size, NULL, 0, task->expires);
@@ -205,7 +187,7 @@ static void conclude(struct learn_task *task)
 	start_tasks(learn);
 }
 
-static bool has_digest(const uint8_t *bytes, size_t size, const struct pin_ta *anchor)
+static bool has_digest(const uint8_t *bytes, size_t size, const struct ta_digest *anchor)
 {
 	struct tlsa_record whole = {
 		.usage = TLSA_DANE_TA,
@@ -224,15 +206,15 @@ static bool has_digest(const uint8_t *bytes, size_t size, const struct pin_ta *a
 /* What the anchor names of this certificate, if it is that: all of it, or its public key. */
 static void compare(struct learn_task *task, size_t index, X509 *certificate)
 {
-	const struct pin_ta *anchor = &task->anchors[index];
+	const struct ta_digest *anchor = &task->anchors[index];
 	unsigned char *der = NULL;
-	char key[1 + sizeof *anchor];
+	char key[PART_TA_KEY_SIZE];
 	int size = anchor->selector == TLSA_CERTIFICATE
 			   ? i2d_X509(certificate, &der)
 			   : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
 
 	if (size > 0 && has_digest(der, (size_t)size, anchor)) {
-		size_t key_size = anchor_key(key, anchor);
+		size_t key_size = part_ta_key(key, anchor);
 		keep(task->learn, PART_TA, key, key_size, der, (size_t)size,
 			clock_wall() + task->learn->lifetime);
 		task->found[index] = true;
@@ -414,7 +396,7 @@ static struct learn_task *make_task(
 }
 
 /* While the server's chain has not come yet, more can be looked for in it. */
-static void want_anchor(struct learn_task *task, const struct pin_ta *anchor)
+static void want_anchor(struct learn_task *task, const struct ta_digest *anchor)
 {
 	for (size_t i = 0; i < task->anchor_count; i++) {
 		if (memcmp(&task->anchors[i], anchor, sizeof *anchor) == 0)
@@ -432,7 +414,7 @@ static void start_later(evutil_socket_t fd, short what, void *context)
 }
 
 struct learn_wish *learn_start(struct learn *learn, const struct evidence_host *host, uint16_t port,
-	const struct pin_ta *anchors, size_t count, learn_callback *callback, void *context)
+	const struct ta_digest *anchors, size_t count, learn_callback *callback, void *context)
 {
 	static const struct timeval now = {0, 0};
 	struct learn_wish *wish = calloc(1, sizeof *wish);

@@ -45,15 +45,15 @@ typedef void learn_callback(void *context);
  * otherwise the callback is called once, from the loop, and ends the wish, unless it is cancelled.
  */
 struct learn_wish *learn_start(struct learn *learn, const struct evidence_host *host, uint16_t port,
-	const struct pin_ta *anchors, size_t count, learn_callback *callback, void *context);
+	const struct ta_digest *anchors, size_t count, learn_callback *callback, void *context);
 void learn_cancel(struct learn_wish *wish);
 
 /* Has the host been asked for it in vain? */
 bool learn_tried(struct learn *learn, const struct evidence_host *host, uint16_t port,
-	const struct pin_ta *anchor);
+	const struct ta_digest *anchor);
 
 /* What is known: DER as in struct ta_file_ta. The bytes stay until the cache is used again. */
 bool learn_find(
-	struct learn *learn, const struct pin_ta *anchor, const uint8_t **der, size_t *size);
+	struct learn *learn, const struct ta_digest *anchor, const uint8_t **der, size_t *size);
 
 #endif

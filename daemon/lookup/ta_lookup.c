@@ -99,7 +99,7 @@ static bool anchors_add(
 static bool find_anchor(const struct pinning_job *job, const struct tlsa_record *record,
 	const uint8_t **der, size_t *size)
 {
-	struct pin_ta anchor;
+	struct ta_digest anchor;
 	size_t anchor_size;
 
 	if (record->matching_type == TLSA_FULL) {
@@ -180,7 +180,7 @@ static void wish_has_ended(void *context)
 
 /* The anchors of a host that are worth asking its server for. */
 static size_t list_unknown(const struct pinning_job *job, const struct evidence_host *host,
-	struct pin_ta unknown[LEARN_ANCHORS_MAX])
+	struct ta_digest unknown[LEARN_ANCHORS_MAX])
 {
 	uint16_t port = job->evidence->destination->port;
 	struct pin_walk walk;
@@ -207,7 +207,7 @@ static void learn_all(struct pinning_job *job)
 
 	for (size_t i = 0; i < evidence->host_count; i++) {
 		const struct evidence_host *host = &evidence->hosts[i];
-		struct pin_ta unknown[LEARN_ANCHORS_MAX];
+		struct ta_digest unknown[LEARN_ANCHORS_MAX];
 		size_t count = host->part.header.status == HOST_USABLE
 				       ? list_unknown(job, host, unknown)
 				       : 0;

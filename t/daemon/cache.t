@@ -254,7 +254,8 @@ sub damaged_files
 	my $sound = filled_file();
 	my $page = 4096;
 	my $pages = int(length($sound) / $page);
-	(my $other_version = $sound) =~ s/format\K\x01\0\0\0/\x7f\0\0\0/g or die 'no format';
+	(my $older_version = $sound) =~ s/format\K\x02\0\0\0/\x01\0\0\0/g or die 'no format';
+	(my $other_version = $sound) =~ s/format\K\x02\0\0\0/\x7f\0\0\0/g or die 'no format';
 	my %damage = (
 		'empty' => '',
 		'one byte' => 'x',
@@ -269,6 +270,7 @@ sub damaged_files
 			. noise(length($sound) - 2 * $page),
 		'zeros behind the meta pages' => substr($sound, 0, 2 * $page)
 			. "\0" x (length($sound) - 2 * $page),
+		'an older version' => $older_version,
 		'another version' => $other_version,
 		'larger than max_size' => $sound . "\0" x (2 * SMALL),
 	);
@@ -280,7 +282,7 @@ sub damaged_files
 			config => { cache => { max_size => '1M' } }) };
 		ok($daemon, "$what: is not fatal") or do { diag($@); next };
 		right_answers($daemon, "$what: right answers");
-		my $why = $what eq 'another version' ? qr/another version/ : qr/damaged/;
+		my $why = $what =~ / version$/ ? qr/another version/ : qr/damaged/;
 		# LMDB takes an empty file for a new one, and so it is; what is only too large may
 		# be kept as far as it fits.
 		cmp_ok(-s "$directory/cache/parts.mdb", '<=', SMALL, "$what: not larger than max_size");

@@ -8,6 +8,7 @@
  * lives for an hour.
  */
 #include "common/base/clock.h"
+#include "common/dane/tlsa.h"
 #include "daemon/cache/cache.h"
 
 #include <stdio.h>

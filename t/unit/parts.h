@@ -4,6 +4,7 @@
 #ifndef TLSAD_T_UNIT_PARTS_H
 #define TLSAD_T_UNIT_PARTS_H
 
+#include "common/dane/tlsa.h"
 #include "common/part/part.h"
 
 #include "t/unit/tap.h"

@@ -234,13 +234,13 @@ static void take_facts(void *context, const struct host_facts *facts)
 static bool look_up_host(struct server_check *check, struct server_check_host *host,
 	const char *name, uint16_t preference)
 {
-	struct dane_terms terms = local_resolver_terms(check->local);
+	struct lookup_settings settings = local_resolver_settings(check->local);
 
 	host->check = check;
 	host->preference = preference;
 	snprintf(host->name, sizeof host->name, "%.*s", DESTINATION_NAME_MAX, name);
 	host->lookup =
-		dane_host_lookup_new(&terms, name, check->destination.port, take_facts, host);
+		dane_host_lookup_new(&settings, name, check->destination.port, take_facts, host);
 	return host->lookup != NULL;
 }
 
@@ -290,7 +290,7 @@ static void take_mx(void *context, const struct mx_set *set)
 
 static bool begin(struct server_check *check)
 {
-	struct dane_terms terms = local_resolver_terms(check->local);
+	struct lookup_settings settings = local_resolver_settings(check->local);
 
 	check->context = tlsa_match_context_new();
 	check->deadline = evtimer_new(check->local->base, take_deadline, check);
@@ -298,7 +298,7 @@ static bool begin(struct server_check *check)
 		return false;
 	if (check->destination.kind == DESTINATION_HOST)
 		return look_up_itself(check);
-	check->mx_lookup = dane_mx_lookup_new(&terms, check->destination.name, take_mx, check);
+	check->mx_lookup = dane_mx_lookup_new(&settings, check->destination.name, take_mx, check);
 	return check->mx_lookup != NULL;
 }
 

@@ -95,9 +95,9 @@ void local_resolver_close(struct local_resolver *local)
 	}
 }
 
-struct dane_terms local_resolver_terms(const struct local_resolver *local)
+struct lookup_settings local_resolver_settings(const struct local_resolver *local)
 {
-	return (struct dane_terms){
+	return (struct lookup_settings){
 		.base = local->base,
 		.dns = local->resolver.dns,
 		.view = DNS_VIEW_FIRST,

@@ -7,7 +7,8 @@
 #define TLSAD_CTL_FRAME_LOCAL_RESOLVER_H
 
 #include "common/conf/conf.h"
-#include "common/dane/dane.h"
+#include "common/dane/host_lookup.h"
+#include "common/dane/mx_lookup.h"
 #include "common/dns/resolver.h"
 #include "daemon/ctl/frame/command.h"
 
@@ -38,7 +39,7 @@ void local_resolver_stop(struct local_resolver *local);
 /* After a signal it ends the process as that signal would have. */
 void local_resolver_close(struct local_resolver *local);
 
-/* For lookups of common/dane/dane; their time is that of [resolver]. */
-struct dane_terms local_resolver_terms(const struct local_resolver *local);
+/* For lookups of common/dane; their time is that of [resolver]. */
+struct lookup_settings local_resolver_settings(const struct local_resolver *local);
 
 #endif

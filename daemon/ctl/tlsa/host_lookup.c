@@ -19,9 +19,9 @@ static void take_facts(void *context, const struct host_facts *facts)
 struct host_facts *host_lookup_run(struct local_resolver *local, const char *name, uint16_t port)
 {
 	struct host_lookup run = {.local = local};
-	struct dane_terms terms = local_resolver_terms(local);
+	struct lookup_settings settings = local_resolver_settings(local);
 	struct dane_host_lookup *lookup =
-		dane_host_lookup_new(&terms, name, port, take_facts, &run);
+		dane_host_lookup_new(&settings, name, port, take_facts, &run);
 	bool ended = lookup != NULL && local_resolver_run(local);
 
 	dane_host_lookup_free(lookup);

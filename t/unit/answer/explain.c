@@ -399,12 +399,11 @@ static void test_damaged(void)
 	size_t whole = evidence.hosts[0].part.size;
 	many_begin("a host's part cut after every byte, and with bytes changed");
 	for (size_t round = 0; round < 600; round++) {
-		size_t size =
-			round < 300 ? sizeof(struct part_header) + round * (whole / 301) : whole;
+		size_t size = round < 300 ? PART_HEADER_SIZE + round * (whole / 301) : whole;
 		uint8_t *piece = malloc(size);
 		memcpy(piece, bytes[0], size);
 		for (int i = 0; round >= 300 && i < 5; i++)
-			piece[sizeof(struct part_header) + tap_random(&state) % 150] =
+			piece[PART_HEADER_SIZE + tap_random(&state) % 150] =
 				(uint8_t)tap_random(&state);
 		if (!part_open(&evidence.hosts[0].part, PART_HOST, piece, size))
 			bail_out("a changed part does not open");

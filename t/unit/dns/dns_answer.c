@@ -6,7 +6,8 @@
  */
 #include "common/dns/dns_answer.h"
 
-#include "common/dane/dane.h"
+#include "common/dane/destination.h"
+#include "common/dane/mx_lookup.h"
 
 #include "t/unit/packet.h"
 

@@ -4,6 +4,8 @@
  * the same part with other times keeps what it says; keys.
  */
 #include "common/part/part.h"
+#include "common/dane/tlsa.h"
+#include "common/part/layout.h"
 
 #include "t/unit/parts.h"
 
@@ -130,7 +132,7 @@ static void make_facts(enum host_status status, bool large)
 	facts.tlsa = tlsa;
 	for (size_t i = 0; i < 300; i++) {
 		memset(rdata[i], (int)i, sizeof rdata[i]);
-		tlsa[i].usability = (enum tlsa_usability)(i % TLSA_USABILITY_COUNT);
+		tlsa[i].usability = (uint8_t)(i % TLSA_USABILITY_COUNT);
 		tlsa[i].size = (uint16_t)(i % 65);
 		tlsa[i].rdata = rdata[i];
 	}
@@ -339,7 +341,7 @@ static void test_garbage(void)
 
 	many_begin("garbage behind a header");
 	for (int round = 0; round < 20000; round++) {
-		size_t size = sizeof(struct part_header) + tap_random(&state) % 200;
+		size_t size = PART_HEADER_SIZE + tap_random(&state) % 200;
 		uint8_t *bytes = malloc(size);
 		struct part part;
 		struct part_cursor cursor;
@@ -347,11 +349,12 @@ static void test_garbage(void)
 
 		for (size_t i = 0; i < size; i++)
 			bytes[i] = (uint8_t)(tap_random(&state) % (round % 2 ? 256 : 3));
-		struct part_header *header = (struct part_header *)bytes;
-		header->kind = round % 3 != 0 ? PART_HOST : PART_MX;
-		header->status = (uint8_t)(tap_random(&state) % 5);
-		header->count = (uint8_t)(tap_random(&state) % (round % 4 ? 4 : 101));
-		if (!many(part_open(&part, header->kind, bytes, size), "round %d opens", round)) {
+		enum part_kind kind = round % 3 != 0 ? PART_HOST : PART_MX;
+		bytes[PART_AT_VERSION] = PART_VERSION;
+		bytes[PART_AT_KIND] = (uint8_t)kind;
+		bytes[PART_AT_STATUS] = (uint8_t)(tap_random(&state) % 5);
+		bytes[PART_AT_COUNT] = (uint8_t)(tap_random(&state) % (round % 4 ? 4 : 101));
+		if (!many(part_open(&part, kind, bytes, size), "round %d opens", round)) {
 			free(bytes);
 			continue;
 		}
@@ -401,35 +404,33 @@ static void test_open(void)
 	char key[PART_KEY_MAX];
 	size_t key_size, size = 0;
 	uint8_t *bytes = encode_sample_mx(key, &key_size, &size);
-	struct part_header header;
 	struct part part;
 
-	memcpy(&header, bytes, sizeof header);
 	ok(part_open(&part, PART_MX, bytes, size), "an MX set opens as one");
 	ok(!part_open(&part, PART_HOST, bytes, size), "and not as a host");
 	many_begin("values of the header that there are not");
 	for (unsigned value = 0; value < 256; value++) {
-		struct part_header wrong = header;
-		wrong.kind = (uint8_t)value;
-		memcpy(bytes, &wrong, sizeof wrong);
+		uint8_t kept = bytes[PART_AT_KIND];
+		bytes[PART_AT_KIND] = (uint8_t)value;
 		many(part_open(&part, PART_MX, bytes, size) == (value == PART_MX), "kind %u",
 			value);
 		many(part_open(&part, PART_HOST, bytes, size) == (value == PART_HOST), "kind %u",
 			value);
-		wrong = header;
-		wrong.status = (uint8_t)value;
-		memcpy(bytes, &wrong, sizeof wrong);
+		bytes[PART_AT_KIND] = kept;
+		kept = bytes[PART_AT_STATUS];
+		bytes[PART_AT_STATUS] = (uint8_t)value;
 		many(part_open(&part, PART_MX, bytes, size) == (value < MX_STATUS_COUNT),
 			"status %u", value);
-		wrong.kind = PART_HOST;
-		memcpy(bytes, &wrong, sizeof wrong);
+		bytes[PART_AT_KIND] = PART_HOST;
 		many(part_open(&part, PART_HOST, bytes, size) == (value < HOST_STATUS_COUNT),
 			"status %u", value);
-		wrong = header;
-		wrong.count = (uint8_t)value;
-		memcpy(bytes, &wrong, sizeof wrong);
+		bytes[PART_AT_KIND] = PART_MX;
+		bytes[PART_AT_STATUS] = kept;
+		kept = bytes[PART_AT_COUNT];
+		bytes[PART_AT_COUNT] = (uint8_t)value;
 		many(part_open(&part, PART_MX, bytes, size) == (value <= PART_HOSTS_MAX),
 			"count %u", value);
+		bytes[PART_AT_COUNT] = kept;
 	}
 	many_end();
 	free(bytes);
@@ -550,7 +551,7 @@ static void test_keys(void)
 		char key[PART_KEY_MAX];
 		char guard[8];
 	} memory;
-	char longest[DESTINATION_NAME_MAX + 1];
+	char longest[DNS_NAME_MAX + 1];
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		size_t size =
@@ -561,9 +562,9 @@ static void test_keys(void)
 	}
 	size_t size = part_mx_key(memory.key, "example.com", 11);
 	ok(size == 12 && memcmp(memory.key, "mexample.com", size) == 0, "key of an MX set");
-	fill(longest, DESTINATION_NAME_MAX, 'a');
+	fill(longest, DNS_NAME_MAX, 'a');
 	memset(&memory, 0x5a, sizeof memory);
-	size = part_host_key(memory.key, longest, DESTINATION_NAME_MAX, 65535);
+	size = part_host_key(memory.key, longest, DNS_NAME_MAX, 65535);
 	ok(size == PART_KEY_MAX && memory.guard[0] == 0x5a, "the longest key fits its memory");
 }
 

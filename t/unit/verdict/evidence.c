@@ -131,7 +131,7 @@ static void test_list_limits(void)
 		"a hundred hosts");
 	many_begin("a part that was cut lists no host that is not there");
 	size_t whole = sample.evidence.mx.size;
-	for (size_t cut = sizeof(struct part_header); cut < whole; cut += 3) {
+	for (size_t cut = PART_HEADER_SIZE; cut < whole; cut += 3) {
 		uint8_t *piece = malloc(cut);
 		memcpy(piece, sample.bytes[0], cut);
 		if (!part_open(&sample.evidence.mx, PART_MX, piece, cut))

@@ -31,7 +31,7 @@ static void check_record(const struct pin_settings *settings, unsigned usage, un
 	unsigned matching_type)
 {
 	static const size_t sizes[] = {200, 32, 64};
-	uint8_t data[200], digest[SHA512_DIGEST_LENGTH], entry[sizeof(struct pin_ta)];
+	uint8_t data[200], digest[SHA512_DIGEST_LENGTH], entry[sizeof(struct ta_digest)];
 	struct tlsa_record record = {(uint8_t)usage, (uint8_t)selector, (uint8_t)matching_type,
 		data, sizes[matching_type]};
 	size_t size = 0;
@@ -47,7 +47,7 @@ static void check_record(const struct pin_settings *settings, unsigned usage, un
 		good = size == (settings->digest == TLSA_SHA256 ? 32 : 64) &&
 		       memcmp(entry, right, size) == 0;
 	} else if (good && expected == PIN_CLEAR) {
-		const struct pin_ta *anchor = (const struct pin_ta *)entry;
+		const struct ta_digest *anchor = (const struct ta_digest *)entry;
 		const uint8_t *right =
 			matching_type == TLSA_FULL ? SHA256(data, sizeof data, digest) : data;
 		good = size == sizeof *anchor && anchor->selector == selector &&
@@ -441,7 +441,7 @@ static void test_damaged(void)
 	add_host("mx.example.com", "mx.example.com", &host);
 	size_t whole = evidence.hosts[0].part.size;
 	many_begin("a host's part cut after every byte");
-	for (size_t size = sizeof(struct part_header); size < whole; size++) {
+	for (size_t size = PART_HEADER_SIZE; size < whole; size++) {
 		evidence.hosts[0].part.size = size;
 		pin_collect(&settings, &evidence, full, &pins);
 		many(pins.form == PIN_NOTHING && pins.obstacle == PIN_DAMAGED, "%zu of %zu bytes",

@@ -1,0 +1,197 @@
+#include "common/part/layout.h"
+#include "common/part/part.h"
+
+/* 0 for a kind that is not known. */
+static unsigned status_count(enum part_kind kind)
+{
+	switch (kind) {
+	case PART_MX:
+		return MX_STATUS_COUNT;
+	case PART_HOST:
+		return HOST_STATUS_COUNT;
+	case PART_TA:
+	case PART_TA_ATTEMPT:
+		return 1;
+	}
+	return 0;
+}
+
+static void read_header(struct part_header *header, const uint8_t *bytes)
+{
+	header->checksum = layout_get_u32(bytes + PART_AT_CHECKSUM);
+	header->stored_at = layout_get_u32(bytes + PART_AT_STORED_AT);
+	header->refresh_at = layout_get_u32(bytes + PART_AT_REFRESH_AT);
+	header->expires = layout_get_u32(bytes + PART_AT_EXPIRES);
+	header->stale_until = layout_get_u32(bytes + PART_AT_STALE_UNTIL);
+	header->version = bytes[PART_AT_VERSION];
+	header->kind = bytes[PART_AT_KIND];
+	header->status = bytes[PART_AT_STATUS];
+	header->security = bytes[PART_AT_SECURITY];
+	header->flags = bytes[PART_AT_FLAGS];
+	header->count = bytes[PART_AT_COUNT];
+}
+
+bool part_open(struct part *part, enum part_kind kind, const uint8_t *bytes, size_t size)
+{
+	if (size < PART_HEADER_SIZE || bytes[PART_AT_VERSION] != PART_VERSION)
+		return false;
+	read_header(&part->header, bytes);
+	part->bytes = bytes;
+	part->size = size;
+	return part->header.kind == kind && part->header.status < status_count(kind) &&
+	       part->header.count <= PART_HOSTS_MAX;
+}
+
+uint32_t part_expires(const uint8_t *bytes)
+{
+	return layout_get_u32(bytes + PART_AT_EXPIRES);
+}
+
+bool part_intact(const uint8_t *bytes, size_t size, const char *key, size_t key_size)
+{
+	return size > PART_AT_VERSION && layout_get_u32(bytes + PART_AT_CHECKSUM) ==
+						 layout_checksum(bytes, size, key, key_size);
+}
+
+bool part_fresh(const struct part_header *header, uint32_t now)
+{
+	return now < header->expires &&
+	       (uint64_t)header->stored_at <= (uint64_t)now + PART_CLOCK_SLACK;
+}
+
+static const uint8_t *take(struct part_cursor *cursor, size_t size)
+{
+	static const uint8_t nothing[UINT8_MAX];
+
+	if ((size_t)(cursor->end - cursor->at) < size) {
+		cursor->damaged = true;
+		cursor->at = cursor->end;
+		/* Numbers read as zero; longer things are given their size by the caller. */
+		return nothing;
+	}
+	const uint8_t *at = cursor->at;
+	cursor->at += size;
+	return at;
+}
+
+static uint8_t take_u8(struct part_cursor *cursor)
+{
+	return *take(cursor, 1);
+}
+
+static uint16_t take_u16(struct part_cursor *cursor)
+{
+	return layout_get_u16(take(cursor, 2));
+}
+
+static uint32_t take_u32(struct part_cursor *cursor)
+{
+	return layout_get_u32(take(cursor, 4));
+}
+
+static struct part_bytes take_bytes(struct part_cursor *cursor, size_t size)
+{
+	struct part_bytes bytes = {take(cursor, size), size};
+	if (cursor->damaged)
+		bytes.size = 0;
+	return bytes;
+}
+
+static struct part_bytes take_string(struct part_cursor *cursor)
+{
+	return take_bytes(cursor, take_u8(cursor));
+}
+
+static void skip_failure(struct part_cursor *cursor)
+{
+	take(cursor, 3);
+	take_string(cursor);
+	take_string(cursor);
+}
+
+void part_cursor_start(const struct part *part, struct part_cursor *cursor)
+{
+	cursor->at = part->bytes + PART_HEADER_SIZE;
+	cursor->end = part->bytes + part->size;
+	cursor->damaged = false;
+	if ((part->header.flags & PART_HAS_FAILURE) != 0)
+		skip_failure(cursor);
+}
+
+const uint8_t *part_bytes_of(const struct part *part, size_t *size)
+{
+	*size = part->size - PART_HEADER_SIZE;
+	return part->bytes + PART_HEADER_SIZE;
+}
+
+void part_next_mx_host(struct part_cursor *cursor, struct part_mx_host *host)
+{
+	host->preference = take_u16(cursor);
+	struct part_bytes name = take_string(cursor);
+	if (name.size > DNS_NAME_MAX) {
+		cursor->damaged = true;
+		name.size = 0;
+	}
+	host->name = (const char *)name.bytes;
+	host->name_size = (uint8_t)name.size;
+}
+
+struct part_bytes part_base_domain(struct part_cursor *cursor)
+{
+	return take_string(cursor);
+}
+
+void part_next_lookup(struct part_cursor *cursor, struct part_lookup *lookup)
+{
+	lookup->type = take_u16(cursor);
+	lookup->outcome = take_u8(cursor);
+	lookup->security = take_u8(cursor);
+	lookup->failure = take_u8(cursor);
+	lookup->expires = take_u32(cursor);
+	lookup->name = take_string(cursor);
+	lookup->canonical_name = take_string(cursor);
+	lookup->detail = take_string(cursor);
+	lookup->address_count = take_u8(cursor);
+	lookup->address_size = lookup->type == DNS_TYPE_A ? 4 : 16;
+	struct part_bytes addresses =
+		take_bytes(cursor, lookup->address_count * lookup->address_size);
+	lookup->addresses = addresses.bytes;
+	if (cursor->damaged)
+		lookup->address_count = 0;
+}
+
+size_t part_tlsa_count(struct part_cursor *cursor)
+{
+	return take_u16(cursor);
+}
+
+void part_next_tlsa(struct part_cursor *cursor, struct part_tlsa *tlsa)
+{
+	tlsa->usability = take_u8(cursor);
+	tlsa->rdata = take_bytes(cursor, take_u16(cursor));
+}
+
+static void copy_string(char *out, size_t size, struct part_bytes bytes)
+{
+	if (bytes.size >= size)
+		bytes.size = size - 1;
+	memcpy(out, bytes.bytes, bytes.size);
+	out[bytes.size] = '\0';
+}
+
+bool part_failure(const struct part *part, struct part_failure *failure)
+{
+	struct part_cursor cursor = {
+		.at = part->bytes + PART_HEADER_SIZE,
+		.end = part->bytes + part->size,
+	};
+
+	memset(failure, 0, sizeof *failure);
+	if ((part->header.flags & PART_HAS_FAILURE) == 0)
+		return false;
+	failure->failure = take_u8(&cursor);
+	failure->type = take_u16(&cursor);
+	copy_string(failure->name, sizeof failure->name, take_string(&cursor));
+	copy_string(failure->detail, sizeof failure->detail, take_string(&cursor));
+	return !cursor.damaged;
+}

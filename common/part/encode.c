@@ -1,0 +1,192 @@
+#include "common/part/layout.h"
+#include "common/part/part.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct writer {
+	uint8_t *bytes; /* NULL once memory ran out */
+	size_t used, size;
+};
+
+static void put(struct writer *writer, const void *bytes, size_t size)
+{
+	if (writer->bytes == NULL)
+		return;
+	if (writer->size - writer->used < size) {
+		size_t more = (writer->used + size) * 2;
+		uint8_t *moved = realloc(writer->bytes, more);
+		if (moved == NULL) {
+			free(writer->bytes);
+			writer->bytes = NULL;
+			return;
+		}
+		writer->bytes = moved;
+		writer->size = more;
+	}
+	if (size > 0)
+		memcpy(writer->bytes + writer->used, bytes, size);
+	writer->used += size;
+}
+
+static void put_u8(struct writer *writer, size_t value)
+{
+	uint8_t byte = (uint8_t)value;
+	put(writer, &byte, sizeof byte);
+}
+
+static void put_u16(struct writer *writer, size_t value)
+{
+	uint8_t pair[2];
+	layout_put_u16(pair, (uint16_t)value);
+	put(writer, pair, sizeof pair);
+}
+
+static void put_u32(struct writer *writer, uint32_t value)
+{
+	uint8_t four[4];
+	layout_put_u32(four, value);
+	put(writer, four, sizeof four);
+}
+
+static void put_string(struct writer *writer, const char *string)
+{
+	size_t size = strlen(string);
+	if (size > UINT8_MAX)
+		size = UINT8_MAX;
+	put_u8(writer, size);
+	put(writer, string, size);
+}
+
+static void put_failure(struct writer *writer, const struct part_failure *failure)
+{
+	put_u8(writer, failure->failure);
+	put_u16(writer, failure->type);
+	put_string(writer, failure->name);
+	put_string(writer, failure->detail);
+}
+
+/* The header, of which `header` says what the part is, and the failure. */
+static void start(struct writer *writer, const struct part_header *header,
+	const struct part_times *times, const struct part_failure *failure)
+{
+	uint8_t bytes[PART_HEADER_SIZE] = {
+		[PART_AT_VERSION] = PART_VERSION,
+		[PART_AT_KIND] = header->kind,
+		[PART_AT_STATUS] = header->status,
+		[PART_AT_SECURITY] = header->security,
+		/* Whether it has a failure is the part's own affair, whatever the old one had. */
+		[PART_AT_FLAGS] = (uint8_t)((times->flags & ~PART_HAS_FAILURE) |
+					    (failure != NULL ? PART_HAS_FAILURE : 0)),
+		[PART_AT_COUNT] = header->count,
+	};
+
+	layout_put_u32(bytes + PART_AT_STORED_AT, times->stored_at);
+	layout_put_u32(bytes + PART_AT_REFRESH_AT, times->refresh_at);
+	layout_put_u32(bytes + PART_AT_EXPIRES, times->expires);
+	layout_put_u32(bytes + PART_AT_STALE_UNTIL, times->stale_until);
+	writer->size = 256;
+	writer->used = 0;
+	writer->bytes = malloc(writer->size);
+	put(writer, bytes, sizeof bytes);
+	if (failure != NULL)
+		put_failure(writer, failure);
+}
+
+static uint8_t *finish(struct writer *writer, const char *key, size_t key_size, size_t *size)
+{
+	if (writer->bytes == NULL)
+		return NULL;
+	layout_put_u32(writer->bytes + PART_AT_CHECKSUM,
+		layout_checksum(writer->bytes, writer->used, key, key_size));
+	*size = writer->used;
+	return writer->bytes;
+}
+
+uint8_t *part_encode_mx(const struct mx_set *set, const struct part_times *times, const char *key,
+	size_t key_size, size_t *size)
+{
+	size_t count = set->host_count < PART_HOSTS_MAX ? set->host_count : PART_HOSTS_MAX;
+	struct part_header header = {
+		.kind = PART_MX,
+		.status = (uint8_t)set->status,
+		.security = (uint8_t)set->security,
+		.count = (uint8_t)count,
+	};
+	struct writer writer;
+
+	start(&writer, &header, times, set->status == MX_FAILED ? &set->failure : NULL);
+	for (size_t i = 0; i < count; i++) {
+		put_u16(&writer, set->hosts[i].preference);
+		put_string(&writer, set->hosts[i].name);
+	}
+	return finish(&writer, key, key_size, size);
+}
+
+static void put_lookup(
+	struct writer *writer, const struct host_lookup_result *lookup, uint32_t stored_at)
+{
+	uint32_t expires =
+		lookup->ttl > UINT32_MAX - stored_at ? UINT32_MAX : stored_at + lookup->ttl;
+
+	put_u16(writer, lookup->type);
+	put_u8(writer, lookup->outcome);
+	put_u8(writer, lookup->security);
+	put_u8(writer, lookup->failure);
+	put_u32(writer, expires);
+	put_string(writer, lookup->name);
+	put_string(writer, lookup->canonical_name);
+	put_string(writer, lookup->detail);
+	put_u8(writer, lookup->address_count);
+	for (size_t i = 0; i < lookup->address_count; i++)
+		put(writer, lookup->addresses[i], lookup->type == DNS_TYPE_A ? 4 : 16);
+}
+
+uint8_t *part_encode_host(const struct host_facts *facts, const struct part_times *times,
+	const char *key, size_t key_size, size_t *size)
+{
+	struct part_header header = {
+		.kind = PART_HOST,
+		.status = (uint8_t)facts->status,
+		.count = (uint8_t)facts->lookup_count,
+	};
+	struct writer writer;
+
+	start(&writer, &header, times, facts->status == HOST_FAILED ? &facts->failure : NULL);
+	put_string(&writer, facts->base_domain);
+	for (size_t i = 0; i < facts->lookup_count; i++)
+		put_lookup(&writer, &facts->lookups[i], times->stored_at);
+	put_u16(&writer, facts->tlsa_count);
+	for (size_t i = 0; i < facts->tlsa_count; i++) {
+		put_u8(&writer, facts->tlsa[i].usability);
+		put_u16(&writer, facts->tlsa[i].size);
+		put(&writer, facts->tlsa[i].rdata, facts->tlsa[i].size);
+	}
+	return finish(&writer, key, key_size, size);
+}
+
+uint8_t *part_encode_bytes(enum part_kind kind, const uint8_t *bytes, size_t byte_count,
+	const struct part_times *times, const char *key, size_t key_size, size_t *size)
+{
+	struct part_header header = {.kind = (uint8_t)kind};
+	struct writer writer;
+
+	start(&writer, &header, times, NULL);
+	put(&writer, bytes, byte_count);
+	return finish(&writer, key, key_size, size);
+}
+
+uint8_t *part_encode_again(const uint8_t *bytes, size_t old_size, const struct part_times *times,
+	const struct part_failure *failure, const char *key, size_t key_size, size_t *size)
+{
+	struct part old;
+	struct part_cursor body;
+	struct writer writer;
+
+	if (!part_open(&old, (enum part_kind)bytes[PART_AT_KIND], bytes, old_size))
+		return NULL;
+	part_cursor_start(&old, &body);
+	start(&writer, &old.header, times, failure);
+	put(&writer, body.at, (size_t)(body.end - body.at));
+	return finish(&writer, key, key_size, size);
+}

@@ -1,0 +1,134 @@
+/*
+ * facts: what lookups find out, before it is put into bytes: the MX set of a mail domain, the
+ * addresses and TLSA records of a host, why something failed, and by what a trust anchor is named.
+ *
+ * Lookups fill these structs, common/part/encode.c turns them into a part. The numbers of all enums
+ * here are kept in parts: new ones go to the end, before the count.
+ */
+#ifndef TLSAD_PART_FACTS_H
+#define TLSAD_PART_FACTS_H
+
+#include "common/dns/dns_answer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	/*
+	 * Hosts of one MX set; a larger one is a failed lookup. Postfix tries 5 addresses of a
+	 * destination (smtp_mx_address_limit), so more than 100 hosts are no mail system.
+	 */
+	PART_HOSTS_MAX = 100,
+	/* Address records kept for explain; what counts is whether there are any. */
+	PART_ADDRESSES_MAX = 16,
+	/* A, AAAA, CNAME, and TLSA at two base domains. */
+	PART_LOOKUPS_MAX = 5,
+	PART_DIGEST_MAX = 64, /* [octets] of SHA-512 */
+};
+
+enum part_kind {
+	PART_MX = 'm',
+	PART_HOST = 'h',
+	/* Of a trust anchor that DNS names by a digest: what a server has shown, DER. */
+	PART_TA = 'a',
+	/* A server did not show it; nothing but the header. */
+	PART_TA_ATTEMPT = 't',
+};
+
+/* "mx", "host", "anchor", "attempt"; "unknown" for what is not in the enum. */
+const char *part_kind_name(enum part_kind kind);
+
+enum mx_status {
+	MX_FOUND,    /* there are MX records; `security` tells how much they are worth */
+	MX_ABSENT,   /* none: the domain is its own host (RFC 5321 5.1) */
+	MX_NULL,     /* `MX 0 .` alone: takes no mail (RFC 7505) */
+	MX_NXDOMAIN, /* no such domain */
+	MX_FAILED,
+	MX_STATUS_COUNT,
+};
+
+const char *mx_status_name(enum mx_status status);
+
+enum host_status {
+	HOST_USABLE,      /* secure TLSA records, at least one of them usable */
+	HOST_UNUSABLE,    /* secure TLSA records, none usable: TLS without authentication */
+	HOST_NONE,        /* without DANE */
+	HOST_UNREACHABLE, /* no address */
+	HOST_FAILED,
+	HOST_STATUS_COUNT,
+};
+
+const char *host_status_name(enum host_status status);
+
+/* Which question failed, and why. */
+struct part_failure {
+	enum dns_failure failure;
+	uint16_t type; /* enum dns_type, of the question */
+	char name[DNS_NAME_SIZE];
+	char detail[DNS_DETAIL_SIZE];
+};
+
+struct mx_host {
+	uint16_t preference;
+	char name[DNS_NAME_MAX + 1];
+};
+
+struct mx_set {
+	enum mx_status status;
+	enum dns_security security;
+	uint32_t ttl;               /* [s] */
+	uint32_t signature_expires; /* as in struct dns_answer; not kept in the part */
+	size_t host_count;
+	struct mx_host *hosts;
+	struct part_failure failure; /* when failed */
+};
+
+/* One question that a host's status was made from. */
+struct host_lookup_result {
+	uint16_t type;
+	enum dns_outcome outcome;
+	enum dns_security security;
+	enum dns_failure failure;
+	uint32_t ttl; /* [s] */
+	/* As in struct dns_answer; not kept in the part. */
+	uint32_t signature_expires, original_ttl;
+	char name[DNS_NAME_SIZE];
+	char canonical_name[DNS_NAME_SIZE]; /* empty when it is the name itself */
+	char detail[DNS_DETAIL_SIZE];
+	size_t address_count;
+	uint8_t addresses[PART_ADDRESSES_MAX][16]; /* IPv4: the first 4 octets */
+};
+
+struct host_tlsa {
+	uint8_t usability; /* enum tlsa_usability (common/dane/tlsa.h); 0: usable */
+	uint16_t size;     /* [octets] */
+	const uint8_t *rdata;
+};
+
+struct host_facts {
+	enum host_status status;
+	uint32_t ttl; /* [s] */
+	/* A family of addresses failed that could have made another status. */
+	bool uncertain;
+	char base_domain[DNS_NAME_SIZE]; /* of the TLSA records found, or empty */
+	size_t lookup_count;
+	struct host_lookup_result lookups[PART_LOOKUPS_MAX];
+	size_t tlsa_count;
+	struct host_tlsa *tlsa;
+	struct part_failure failure; /* when failed */
+};
+
+/*
+ * A trust anchor by its digest: what a digest-only TLSA record says, or the SHA-256 of what another
+ * record holds. The numbers are those of RFC 6698 2.1.
+ */
+struct ta_digest {
+	uint8_t selector;
+	uint8_t matching_type;           /* TLSA_SHA256 or TLSA_SHA512 */
+	uint8_t digest[PART_DIGEST_MAX]; /* zeroes behind a shorter one */
+};
+
+_Static_assert(sizeof(struct ta_digest) == 2 + PART_DIGEST_MAX, "it is compared as bytes");
+
+#endif

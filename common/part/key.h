@@ -1,0 +1,31 @@
+/*
+ * key: the keys under which parts are kept, all that there are. The first octet is the kind (enum
+ * part_kind), what is behind it names one part of that kind:
+ *
+ *   MX set       domain
+ *   host         name ":" port in decimal
+ *   TA           u8 selector, u8 matching type, 64 octets of digest (struct ta_digest)
+ *   TA attempt   name ":" port, as of a host, then the TA's 66 octets
+ *
+ * Names are lower case, A-labels, without a dot at the end, and no longer than DNS_NAME_MAX. A key
+ * has no NUL byte behind it. Pure; each function returns the length of the key.
+ */
+#ifndef TLSAD_PART_KEY_H
+#define TLSAD_PART_KEY_H
+
+#include "common/part/facts.h"
+
+enum {
+	/* Of an MX set or a host: a kind, a name, a colon and a port. */
+	PART_KEY_MAX = 1 + DNS_NAME_MAX + 6,
+	PART_TA_KEY_SIZE = 1 + (int)sizeof(struct ta_digest),
+	PART_TA_ATTEMPT_KEY_MAX = PART_KEY_MAX + (int)sizeof(struct ta_digest),
+};
+
+size_t part_mx_key(char key[PART_KEY_MAX], const char *domain, size_t size);
+size_t part_host_key(char key[PART_KEY_MAX], const char *name, size_t size, uint16_t port);
+size_t part_ta_key(char key[PART_TA_KEY_SIZE], const struct ta_digest *ta);
+size_t part_ta_attempt_key(char key[PART_TA_ATTEMPT_KEY_MAX], const char *name, size_t size,
+	uint16_t port, const struct ta_digest *ta);
+
+#endif

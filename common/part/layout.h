@@ -1,0 +1,97 @@
+/*
+ * layout: where things stand in a part's bytes. The one description of the format; encode.c writes
+ * it, decode.c reads it, and only tests include this besides.
+ *
+ * Numbers are unsigned and in network byte order, unaligned; a string is a u8 length and its
+ * octets. So a part has the same bytes on every machine.
+ *
+ * Header, PART_HEADER_SIZE octets:
+ *
+ *    0  u32  checksum     FNV-1a of the key and of all that follows
+ *    4  u8   version      PART_VERSION
+ *    5  u8   kind         enum part_kind
+ *    6  u8   status       enum mx_status or enum host_status, otherwise 0
+ *    7  u8   security     enum dns_security of the MX answer, otherwise 0
+ *    8  u8   flags        enum part_flags
+ *    9  u8   count        hosts of an MX set, lookups of a host, otherwise 0
+ *   10  u16  (unused)     0
+ *   12  u32  stored_at    all times: wall clock, [s] since 1970
+ *   16  u32  refresh_at
+ *   20  u32  expires
+ *   24  u32  stale_until
+ *
+ * Behind it:
+ *
+ *   failure      only with PART_HAS_FAILURE: u8 failure, u16 type, string name, string detail
+ *   MX set       count * { u16 preference, string name }
+ *   TA           DER of a certificate or of a SubjectPublicKeyInfo
+ *   TA attempt   nothing
+ *   host         string base_domain,
+ *                count * { u16 type, u8 outcome, u8 security, u8 failure, u32 expires, string name,
+ *                          string canonical_name, string detail, u8 addresses,
+ *                          addresses * { 4 octets for type A, otherwise 16 } },
+ *                u16 records, records * { u8 usability, u16 size, octets }
+ *
+ * Of every version, the first five octets are the checksum, of the same sort, and the version; the
+ * rest is the version's own. So one that is not known can be told from one that is damaged.
+ */
+#ifndef TLSAD_PART_LAYOUT_H
+#define TLSAD_PART_LAYOUT_H
+
+#include <stdint.h>
+#include <string.h>
+
+enum part_offset {
+	PART_AT_CHECKSUM = 0,
+	PART_AT_VERSION = 4,
+	PART_AT_KIND = 5,
+	PART_AT_STATUS = 6,
+	PART_AT_SECURITY = 7,
+	PART_AT_FLAGS = 8,
+	PART_AT_COUNT = 9,
+	PART_AT_STORED_AT = 12,
+	PART_AT_REFRESH_AT = 16,
+	PART_AT_EXPIRES = 20,
+	PART_AT_STALE_UNTIL = 24,
+};
+
+static inline uint16_t layout_get_u16(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static inline uint32_t layout_get_u32(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static inline void layout_put_u16(uint8_t *at, uint16_t number)
+{
+	at[0] = (uint8_t)(number >> 8);
+	at[1] = (uint8_t)number;
+}
+
+static inline void layout_put_u32(uint8_t *at, uint32_t number)
+{
+	layout_put_u16(at, (uint16_t)(number >> 16));
+	layout_put_u16(at + 2, (uint16_t)number);
+}
+
+/* FNV-1a: against accidents on a disk, not against people; 32 bits are enough for that. */
+static inline uint32_t layout_checksum_add(uint32_t sum, const void *bytes, size_t size)
+{
+	const uint8_t *at = bytes;
+	for (size_t i = 0; i < size; i++)
+		sum = (sum ^ at[i]) * 16777619u;
+	return sum;
+}
+
+/* Of a part of at least PART_AT_VERSION octets, under that key. */
+static inline uint32_t layout_checksum(
+	const uint8_t *bytes, size_t size, const char *key, size_t key_size)
+{
+	uint32_t sum = layout_checksum_add(2166136261u, key, key_size);
+	return layout_checksum_add(sum, bytes + PART_AT_VERSION, size - PART_AT_VERSION);
+}
+
+#endif
