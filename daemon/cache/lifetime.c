@@ -45,16 +45,8 @@ struct part_times lifetime_of_failure(const struct lifetime_settings *settings, 
 	};
 }
 
-/* Could an answer made with it be a DANE answer? decide() sees to it that no other is given. */
-static bool worth_keeping(const struct part_header *old)
-{
-	if (old->kind == PART_MX)
-		return old->status == MX_FOUND || old->status == MX_ABSENT;
-	return old->status == HOST_USABLE || old->status == HOST_UNUSABLE;
-}
-
 enum lifetime_choice lifetime_after_failure(const struct lifetime_settings *settings, uint32_t now,
-	const struct part_header *old, struct part_times *times)
+	const struct part_header *old, bool may_be_stale, struct part_times *times)
 {
 	bool stale = (old->flags & PART_STALE) != 0;
 
@@ -69,7 +61,7 @@ enum lifetime_choice lifetime_after_failure(const struct lifetime_settings *sett
 	}
 	uint32_t end = stale ? old->stale_until : later(old->expires, settings->serve_stale);
 	/* A part from the future, after the clock was set back, says nothing about its age. */
-	if (!worth_keeping(old) || now >= end ||
+	if (!may_be_stale || now >= end ||
 		(uint64_t)old->stored_at > (uint64_t)now + PART_CLOCK_SLACK)
 		return LIFETIME_REPLACE;
 	uint32_t again = later(now, settings->failure_ttl);

@@ -30,12 +30,15 @@ struct part_times lifetime_of_failure(const struct lifetime_settings *settings, 
 /* What becomes of the old part when looking it up again failed. */
 enum lifetime_choice {
 	LIFETIME_KEEP,    /* it is still good; it is refreshed again in a while */
-	LIFETIME_STALE,   /* it has expired but may live on for what DANE it says */
+	LIFETIME_STALE,   /* it has expired but may live on for what it says */
 	LIFETIME_REPLACE, /* the failure takes its place */
 };
 
-/* `times` is set with LIFETIME_KEEP and LIFETIME_STALE. */
+/*
+ * `may_be_stale` is the rule of the old part's kind: may one of this status live on? `times` is set
+ * with LIFETIME_KEEP and LIFETIME_STALE.
+ */
 enum lifetime_choice lifetime_after_failure(const struct lifetime_settings *settings, uint32_t now,
-	const struct part_header *old, struct part_times *times);
+	const struct part_header *old, bool may_be_stale, struct part_times *times);
 
 #endif

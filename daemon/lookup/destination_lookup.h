@@ -1,37 +1,43 @@
 /*
- * flight: what is being looked up, in the lookup thread.
+ * destination_lookup: a destination from its key to all its parts, in the lookup thread.
  *
- * Two kinds of things are in flight. A *task* looks up one part, an MX set or a host; whoever
- * needs that part subscribes to it. A *journey* brings one destination from its key to all its
- * parts; whoever asked for that destination waits at it. Both are found again by their key, so
- * that equal lookups are joined: a thousand domains at one provider make one host lookup.
+ * Requests for a destination that is being looked up join its lookup and wait with it. A lookup
+ * goes through stages, a table in destination_lookup.c: the MX set, then the hosts, then the trust
+ * anchors of a pinned answer. Parts are got by daemon/lookup/part_lookup.h, where equal ones of
+ * several destinations are joined. After `resolver.timeout` seconds a lookup ends with what it
+ * has.
  */
 #ifndef TLSAD_LOOKUP_DESTINATION_LOOKUP_H
 #define TLSAD_LOOKUP_DESTINATION_LOOKUP_H
 
+#include "common/base/hash_set.h"
 #include "common/dns/dns.h"
 #include "daemon/lookup/lookup.h"
+#include "daemon/lookup/part_lookup.h"
 #include "daemon/lookup/ta_lookup.h"
 
-struct flight {
-	struct event_base *base;
-	struct dns *dns;
-	struct cache *cache;
-	struct pinning *pinning; /* NULL: no trust anchors are handed on */
-	const struct conf *conf; /* the owner's reference */
-	struct lookup_counters *counters;
+/* All lookups of one thread. */
+struct destination_lookups {
+	struct part_lookups parts; /* with the event loop, the configuration and the counters */
+	struct ta_lookups *tas;    /* the owner's, or NULL: no trust anchors are handed on */
 	struct deferrals *deferrals;
-	void *tasks;    /* search tree, tsearch(3) */
-	void *journeys; /* search tree */
+	struct hash_set running; /* by destination_print() */
 };
 
-/* Take on a request, which belongs to the flight from then on; the answer is posted back. */
-void flight_take(struct flight *flight, struct lookup_request *request);
+/* `tas` and `parts`, but for its set, are set by the caller. False when out of memory. */
+bool destination_lookups_init(struct destination_lookups *lookups);
 
-/* Tell the other threads of the destinations that are deferred. */
-void flight_note_deferred(struct flight *flight);
+/* From now on with this configuration, the owner's reference. */
+void destination_lookups_set_conf(struct destination_lookups *lookups, const struct conf *conf);
 
-/* Drop all that is in flight; nobody is answered. */
-void flight_clear(struct flight *flight);
+/* Stop all lookups, nobody is answered; free what destination_lookups_init() made. */
+void destination_lookups_clear(struct destination_lookups *lookups);
+
+/* Take on a request, which belongs to the lookups from then on; the answer is posted back. */
+void destination_lookup_request(
+	struct destination_lookups *lookups, struct lookup_request *request);
+
+/* Forget the deferrals that nobody has asked for since `before` [s, clock_steady()], and tell. */
+void destination_lookups_forget_deferrals(struct destination_lookups *lookups, uint32_t before);
 
 #endif

@@ -31,10 +31,10 @@ struct lookup {
 	struct resolver resolver;
 	struct probe *probe;
 	struct ta_files *tafiles; /* NULL: none */
-	struct pinning *pinning;
+	struct ta_lookups *tas;   /* NULL: no trust anchors are handed on */
 	struct event *sweep;
 	uint32_t files_at; /* [s], clock_steady(): the next look at them */
-	struct flight flight;
+	struct destination_lookups destinations;
 	struct lookup_counters counters;
 	struct conf *start_conf; /* the resolver's settings point into it */
 	pthread_t thread;
@@ -76,12 +76,12 @@ static void take_message(void *context, struct message *message)
 	switch (message->kind) {
 	case MESSAGE_LOOKUP:
 		notice_clock(lookup);
-		flight_take(&lookup->flight, (struct lookup_request *)message);
+		destination_lookup_request(&lookup->destinations, (struct lookup_request *)message);
 		return;
 	case MESSAGE_CONF:
 		conf_release(lookup->conf);
 		lookup->conf = ((struct conf_message *)message)->conf;
-		lookup->flight.conf = lookup->conf;
+		destination_lookups_set_conf(&lookup->destinations, lookup->conf);
 		resolver_limit_ttl(&lookup->resolver, lookup->conf->cache.max_ttl);
 		break;
 	case MESSAGE_FLUSH:
@@ -104,9 +104,8 @@ static void forget_deferrals(struct lookup *lookup)
 	/* A failure that is remembered is answered from the cache meanwhile. */
 	uint32_t patience = DEFERRAL_MEMORY + lookup->conf->cache.failure_ttl;
 
-	if (now > patience)
-		deferrals_forget(lookup->flight.deferrals, now - patience);
-	flight_note_deferred(&lookup->flight);
+	destination_lookups_forget_deferrals(
+		&lookup->destinations, now > patience ? now - patience : 0);
 }
 
 static void sweep(evutil_socket_t fd, short what, void *context)
@@ -121,9 +120,9 @@ static void sweep(evutil_socket_t fd, short what, void *context)
 	notice_clock(lookup);
 	if (cache_sweep(lookup->cache, clock_wall(), conf->cache.serve_stale, conf->cache.max_ttl))
 		next.tv_sec = SWEEP_AGAIN;
-	if (lookup->pinning != NULL && clock_steady() >= lookup->files_at) {
+	if (lookup->tas != NULL && clock_steady() >= lookup->files_at) {
 		lookup->files_at = clock_steady() + FILES_INTERVAL;
-		pinning_sweep(lookup->pinning, conf);
+		ta_lookups_sweep(lookup->tas, conf);
 	}
 	forget_deferrals(lookup);
 	evtimer_add(lookup->sweep, &next);
@@ -154,24 +153,25 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 	if (!resolver_open(&lookup->resolver, lookup->base, &resolver, error, error_size))
 		return false;
 	if (lookup->tafiles != NULL) {
-		lookup->pinning = pinning_new(
+		lookup->tas = ta_lookups_new(
 			lookup->base, lookup->cache, lookup->tafiles, error, error_size);
-		if (lookup->pinning == NULL)
+		if (lookup->tas == NULL)
 			return false;
 	}
-	lookup->flight = (struct flight){
-		.base = lookup->base,
-		.dns = lookup->resolver.dns,
-		.cache = lookup->cache,
-		.pinning = lookup->pinning,
-		.conf = lookup->conf,
-		.counters = &lookup->counters,
+	lookup->destinations = (struct destination_lookups){
+		.parts =
+			{
+				.base = lookup->base,
+				.dns = lookup->resolver.dns,
+				.cache = lookup->cache,
+				.conf = lookup->conf,
+				.counters = &lookup->counters,
+			},
+		.tas = lookup->tas,
 	};
 	snprintf(error, error_size, "out of memory");
-	lookup->flight.deferrals = deferrals_new();
-	if (lookup->flight.deferrals == NULL)
+	if (!destination_lookups_init(&lookup->destinations))
 		return false;
-	flight_note_deferred(&lookup->flight);
 	lookup->probe = probe_new(lookup->base, lookup->resolver.dns, lookup->resolver.anchors,
 		&lookup->counters.resolver);
 	lookup->sweep = evtimer_new(lookup->base, sweep, lookup);
@@ -260,9 +260,8 @@ void lookup_stop(struct lookup *lookup)
 		pthread_join(lookup->thread, NULL);
 		root_anchor_keep(lookup->resolver.anchors);
 	}
-	flight_clear(&lookup->flight);
-	deferrals_free(lookup->flight.deferrals);
-	pinning_free(lookup->pinning);
+	destination_lookups_clear(&lookup->destinations);
+	ta_lookups_free(lookup->tas);
 	probe_free(lookup->probe);
 	resolver_close(&lookup->resolver);
 	if (lookup->sweep != NULL)

@@ -8,6 +8,7 @@
 #ifndef TLSAD_LOOKUP_LOOKUP_H
 #define TLSAD_LOOKUP_LOOKUP_H
 
+#include "common/base/counter.h"
 #include "common/conf/conf.h"
 #include "common/dns/dns_count.h"
 #include "common/verdict/evidence.h"
@@ -55,15 +56,15 @@ struct lookup_answer {
 
 /* Written by the lookup thread alone; read by anybody. */
 struct lookup_counters {
-	_Atomic uint64_t requests;  /* from serving threads, refreshes too */
-	_Atomic uint64_t joined;    /* of these: found an equal one in flight */
-	_Atomic uint64_t parts;     /* MX sets and hosts that were looked up */
-	_Atomic uint64_t failures;  /* of these: failed */
-	_Atomic uint64_t in_flight; /* destinations */
-	/* Lookups that are done, by what came of them; with those in flight, all but the joined. */
-	_Atomic uint64_t reasons[REASON_COUNT];
-	struct histogram seconds;  /* that each of these took */
-	_Atomic uint64_t deferred; /* destinations whose answer is TEMP again and again */
+	counter requests;  /* from serving threads, refreshes too */
+	counter joined;    /* of these: an equal one was being looked up */
+	counter parts;     /* MX sets and hosts that were looked up */
+	counter failures;  /* of these: failed */
+	counter in_flight; /* destinations that are being looked up */
+	/* Lookups that are done, by what came of them; with in_flight, all but the joined. */
+	counter reasons[REASON_COUNT];
+	struct histogram seconds; /* that each of these took */
+	counter deferred;         /* destinations whose answer is TEMP again and again */
 	_Atomic uint32_t
 		deferred_since; /* [s], clock_steady(): the first of them, UINT32_MAX: none */
 	struct probe_state resolver;

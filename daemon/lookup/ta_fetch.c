@@ -13,40 +13,41 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-struct learn_wish {
-	TAILQ_ENTRY(learn_wish) link; /* in the task's list */
-	struct learn_task *task;
-	learn_callback *callback;
+/* One who waits for a server to be asked. */
+struct ta_fetch_wait {
+	TAILQ_ENTRY(ta_fetch_wait) link; /* in the server's list */
+	struct ta_fetch_server *server;
+	ta_fetch_callback *callback;
 	void *context;
 };
 
 /* One host that is asked, or waits for its turn. */
-struct learn_task {
-	TAILQ_ENTRY(learn_task) link;
-	struct learn *learn;
-	char name[DESTINATION_NAME_MAX + 1];
+struct ta_fetch_server {
+	TAILQ_ENTRY(ta_fetch_server) link;
+	struct ta_fetch *fetch;
+	char name[DNS_NAME_MAX + 1];
 	char base_domain[DNS_NAME_SIZE]; /* for SNI, RFC 7672 8.1 */
 	uint16_t port;
 	uint32_t expires; /* of the host's part */
 	size_t address_count, address_next;
-	struct sockaddr_storage addresses[LEARN_ADDRESSES_MAX];
-	size_t anchor_count;
-	struct ta_digest anchors[LEARN_ANCHORS_MAX];
-	bool found[LEARN_ANCHORS_MAX];
+	struct sockaddr_storage addresses[TA_FETCH_ADDRESSES_MAX];
+	size_t ta_count;
+	struct ta_digest tas[TA_FETCH_TAS_MAX];
+	bool found[TA_FETCH_TAS_MAX];
 	uint32_t give_up_at; /* [s], clock_steady() */
 	bool running;
 	struct starttls *attempt;
-	TAILQ_HEAD(, learn_wish) wishes;
+	TAILQ_HEAD(, ta_fetch_wait) waits;
 };
 
-struct learn {
+struct ta_fetch {
 	struct event_base *base;
 	struct cache *cache;
 	SSL_CTX *context;
 	uint32_t lifetime; /* [s] */
 	unsigned running;
 	char helo[256];
-	TAILQ_HEAD(, learn_task) tasks; /* in the order in which they came */
+	TAILQ_HEAD(, ta_fetch_server) servers; /* in the order in which they came */
 };
 
 /* Certificates are only compared with digests, so nothing that a server offers is too weak. */
@@ -63,35 +64,35 @@ static SSL_CTX *make_context(void)
 	return context;
 }
 
-struct learn *learn_new(
+struct ta_fetch *ta_fetch_new(
 	struct event_base *base, struct cache *cache, char *error, size_t error_size)
 {
-	struct learn *learn = calloc(1, sizeof *learn);
+	struct ta_fetch *fetch = calloc(1, sizeof *fetch);
 
-	if (learn != NULL) {
-		TAILQ_INIT(&learn->tasks);
-		learn->base = base;
-		learn->cache = cache;
-		learn->context = make_context();
-		if (gethostname(learn->helo, sizeof learn->helo - 1) != 0 ||
-			!destination_name_valid(learn->helo, strlen(learn->helo)))
-			snprintf(learn->helo, sizeof learn->helo, "localhost");
-		if (learn->context != NULL)
-			return learn;
-		learn_free(learn);
+	if (fetch != NULL) {
+		TAILQ_INIT(&fetch->servers);
+		fetch->base = base;
+		fetch->cache = cache;
+		fetch->context = make_context();
+		if (gethostname(fetch->helo, sizeof fetch->helo - 1) != 0 ||
+			!destination_name_valid(fetch->helo, strlen(fetch->helo)))
+			snprintf(fetch->helo, sizeof fetch->helo, "localhost");
+		if (fetch->context != NULL)
+			return fetch;
+		ta_fetch_free(fetch);
 	}
 	snprintf(error, error_size, "cannot prepare for TLS: out of memory");
 	return NULL;
 }
 
-void learn_set_lifetime(struct learn *learn, uint32_t seconds)
+void ta_fetch_set_lifetime(struct ta_fetch *fetch, uint32_t seconds)
 {
-	learn->lifetime = seconds;
+	fetch->lifetime = seconds;
 }
 
 /* --- what is in the cache ------------------------------------------------------------------ */
 
-static void keep(struct learn *learn, enum part_kind kind, const char *key, size_t key_size,
+static void keep(struct ta_fetch *fetch, enum part_kind kind, const char *key, size_t key_size,
 	const uint8_t *bytes, size_t byte_count, uint32_t expires)
 {
 	struct part_times times = {
@@ -100,49 +101,49 @@ static void keep(struct learn *learn, enum part_kind kind, const char *key, size
 	uint8_t *part = part_encode_bytes(kind, bytes, byte_count, &times, key, key_size, &size);
 
 	if (part != NULL)
-		cache_put(learn->cache, key, key_size, part, size);
+		cache_put(fetch->cache, key, key_size, part, size);
 	free(part);
 }
 
-bool learn_tried(struct learn *learn, const struct evidence_host *host, uint16_t port,
-	const struct ta_digest *anchor)
+bool ta_fetch_tried(struct ta_fetch *fetch, const struct evidence_host *host, uint16_t port,
+	const struct ta_digest *ta)
 {
 	char key[PART_TA_ATTEMPT_KEY_MAX];
-	size_t size, key_size = part_ta_attempt_key(key, host->name, host->name_size, port, anchor);
+	size_t size, key_size = part_ta_attempt_key(key, host->name, host->name_size, port, ta);
 	const uint8_t *bytes;
 	struct part part;
 
-	return cache_get(learn->cache, key, key_size, &bytes, &size) &&
+	return cache_get(fetch->cache, key, key_size, &bytes, &size) &&
 	       part_open(&part, PART_TA_ATTEMPT, bytes, size) &&
 	       part_fresh(&part.header, clock_wall());
 }
 
 /*
  * Whether it has expired does not matter: it is what has that digest, today as then. It expires
- * only so that what is of no use any more goes, and is kept anew while it is of use.
+ * only so that what is of no use any more goes, and is kept again while it is of use.
  */
-bool learn_find(
-	struct learn *learn, const struct ta_digest *anchor, const uint8_t **der, size_t *size)
+bool ta_fetch_find(
+	struct ta_fetch *fetch, const struct ta_digest *ta, const uint8_t **der, size_t *size)
 {
 	char key[PART_TA_KEY_SIZE];
-	size_t part_size, key_size = part_ta_key(key, anchor);
+	size_t part_size, key_size = part_ta_key(key, ta);
 	const uint8_t *bytes;
 	struct part part;
 	uint32_t now = clock_wall();
 
-	if (!cache_get(learn->cache, key, key_size, &bytes, &part_size) ||
+	if (!cache_get(fetch->cache, key, key_size, &bytes, &part_size) ||
 		!part_open(&part, PART_TA, bytes, part_size))
 		return false;
-	if (part.header.expires < now + learn->lifetime / 2) {
+	if (part.header.expires < now + fetch->lifetime / 2) {
 		uint8_t *copy = malloc(part_size);
 		if (copy == NULL)
 			return false;
 		memcpy(copy, bytes, part_size);
 		part_open(&part, PART_TA, copy, part_size);
 		*der = part_bytes_of(&part, size);
-		keep(learn, PART_TA, key, key_size, *der, *size, now + learn->lifetime);
+		keep(fetch, PART_TA, key, key_size, *der, *size, now + fetch->lifetime);
 		free(copy);
-		if (!cache_get(learn->cache, key, key_size, &bytes, &part_size) ||
+		if (!cache_get(fetch->cache, key, key_size, &bytes, &part_size) ||
 			!part_open(&part, PART_TA, bytes, part_size))
 			return false;
 	}
@@ -152,46 +153,46 @@ bool learn_find(
 
 /* --- asking a server ----------------------------------------------------------------------- */
 
-static void start_tasks(struct learn *learn);
+static void start_servers(struct ta_fetch *fetch);
 
-static void free_task(struct learn_task *task)
+static void free_server(struct ta_fetch_server *server)
 {
-	starttls_free(task->attempt);
-	TAILQ_REMOVE(&task->learn->tasks, task, link);
-	if (task->running)
-		task->learn->running--;
-	free(task);
+	starttls_free(server->attempt);
+	TAILQ_REMOVE(&server->fetch->servers, server, link);
+	if (server->running)
+		server->fetch->running--;
+	free(server);
 }
 
-/* Everybody who waits is told; the wishes are over. */
-static void conclude(struct learn_task *task)
+/* Everybody who waits is called back, and waits no longer. */
+static void conclude(struct ta_fetch_server *server)
 {
-	struct learn *learn = task->learn;
-	struct learn_wish *wish;
+	struct ta_fetch *fetch = server->fetch;
+	struct ta_fetch_wait *wait;
 	char key[PART_TA_ATTEMPT_KEY_MAX];
 
-	for (size_t i = 0; i < task->anchor_count; i++) {
+	for (size_t i = 0; i < server->ta_count; i++) {
 		size_t size = part_ta_attempt_key(
-			key, task->name, strlen(task->name), task->port, &task->anchors[i]);
-		if (!task->found[i])
-			keep(learn, PART_TA_ATTEMPT, key, size, NULL, 0, task->expires);
+			key, server->name, strlen(server->name), server->port, &server->tas[i]);
+		if (!server->found[i])
+			keep(fetch, PART_TA_ATTEMPT, key, size, NULL, 0, server->expires);
 	}
-	while ((wish = TAILQ_FIRST(&task->wishes)) != NULL) {
-		learn_callback *callback = wish->callback;
-		void *context = wish->context;
-		TAILQ_REMOVE(&task->wishes, wish, link);
-		free(wish);
+	while ((wait = TAILQ_FIRST(&server->waits)) != NULL) {
+		ta_fetch_callback *callback = wait->callback;
+		void *context = wait->context;
+		TAILQ_REMOVE(&server->waits, wait, link);
+		free(wait);
 		callback(context);
 	}
-	free_task(task);
-	start_tasks(learn);
+	free_server(server);
+	start_servers(fetch);
 }
 
-static bool has_digest(const uint8_t *bytes, size_t size, const struct ta_digest *anchor)
+static bool has_digest(const uint8_t *bytes, size_t size, const struct ta_digest *ta)
 {
 	struct tlsa_record whole = {
 		.usage = TLSA_DANE_TA,
-		.selector = anchor->selector,
+		.selector = ta->selector,
 		.matching_type = TLSA_FULL,
 		.data = bytes,
 		.data_size = size,
@@ -199,263 +200,266 @@ static bool has_digest(const uint8_t *bytes, size_t size, const struct ta_digest
 	uint8_t digest[TLSA_DIGEST_MAX] = {0};
 	size_t digest_size;
 
-	return tlsa_digest(&whole, anchor->matching_type, digest, &digest_size) &&
-	       memcmp(digest, anchor->digest, sizeof digest) == 0;
+	return tlsa_digest(&whole, ta->matching_type, digest, &digest_size) &&
+	       memcmp(digest, ta->digest, sizeof digest) == 0;
 }
 
-/* What the anchor names of this certificate, if it is that: all of it, or its public key. */
-static void compare(struct learn_task *task, size_t index, X509 *certificate)
+/* Is it the digest of this certificate, or of its public key? */
+static void compare(struct ta_fetch_server *server, size_t index, X509 *certificate)
 {
-	const struct ta_digest *anchor = &task->anchors[index];
+	const struct ta_digest *ta = &server->tas[index];
 	unsigned char *der = NULL;
 	char key[PART_TA_KEY_SIZE];
-	int size = anchor->selector == TLSA_CERTIFICATE
+	int size = ta->selector == TLSA_CERTIFICATE
 			   ? i2d_X509(certificate, &der)
 			   : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
 
-	if (size > 0 && has_digest(der, (size_t)size, anchor)) {
-		size_t key_size = part_ta_key(key, anchor);
-		keep(task->learn, PART_TA, key, key_size, der, (size_t)size,
-			clock_wall() + task->learn->lifetime);
-		task->found[index] = true;
-		log_debug("learned a trust anchor from %s:%u", task->name, task->port);
+	if (size > 0 && has_digest(der, (size_t)size, ta)) {
+		size_t key_size = part_ta_key(key, ta);
+		keep(server->fetch, PART_TA, key, key_size, der, (size_t)size,
+			clock_wall() + server->fetch->lifetime);
+		server->found[index] = true;
+		log_debug("learned a trust anchor from %s:%u", server->name, server->port);
 	}
 	OPENSSL_free(der);
 }
 
-static void take_chain(struct learn_task *task, SSL *ssl)
+static void take_chain(struct ta_fetch_server *server, SSL *ssl)
 {
 	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
 
 	for (int i = 0; chain != NULL && i < sk_X509_num(chain); i++) {
-		for (size_t j = 0; j < task->anchor_count; j++) {
-			if (!task->found[j])
-				compare(task, j, sk_X509_value(chain, i));
+		for (size_t j = 0; j < server->ta_count; j++) {
+			if (!server->found[j])
+				compare(server, j, sk_X509_value(chain, i));
 		}
 	}
 	ERR_clear_error();
 }
 
-static bool all_found(const struct learn_task *task)
+static bool all_found(const struct ta_fetch_server *server)
 {
-	for (size_t i = 0; i < task->anchor_count; i++) {
-		if (!task->found[i])
+	for (size_t i = 0; i < server->ta_count; i++) {
+		if (!server->found[i])
 			return false;
 	}
 	return true;
 }
 
-static void try_next_address(struct learn_task *task);
+static void try_next_address(struct ta_fetch_server *server);
 
 static void attempt_has_ended(void *context, const struct starttls_result *result)
 {
-	struct learn_task *task = context;
+	struct ta_fetch_server *server = context;
 	char detail[512];
 
 	if (result->outcome == STARTTLS_DONE)
-		take_chain(task, result->ssl);
+		take_chain(server, result->ssl);
 	else
-		log_debug("no trust anchor from %s:%u: stage=\"%s\" detail=\"%s\"", task->name,
-			task->port, starttls_stage_name(result->stage),
+		log_debug("no trust anchor from %s:%u: stage=\"%s\" detail=\"%s\"", server->name,
+			server->port, starttls_stage_name(result->stage),
 			log_quotable(detail, sizeof detail, result->detail));
-	starttls_free(task->attempt);
-	task->attempt = NULL;
+	starttls_free(server->attempt);
+	server->attempt = NULL;
 	/* The other addresses of a host that answers have the same certificate. */
 	if (result->outcome == STARTTLS_DONE) {
-		if (!all_found(task))
+		if (!all_found(server))
 			log_info("%s:%u does not send the trust anchor that its TLSA records name",
-				task->name, task->port);
-		conclude(task);
+				server->name, server->port);
+		conclude(server);
 	} else {
-		try_next_address(task);
+		try_next_address(server);
 	}
 }
 
-static void try_next_address(struct learn_task *task)
+static void try_next_address(struct ta_fetch_server *server)
 {
 	uint32_t now = clock_steady();
 
-	while (task->address_next < task->address_count && now < task->give_up_at) {
-		uint32_t left = task->give_up_at - now;
+	while (server->address_next < server->address_count && now < server->give_up_at) {
+		uint32_t left = server->give_up_at - now;
 		struct starttls_terms terms = {
-			.base = task->learn->base,
-			.context = task->learn->context,
-			.address = task->addresses[task->address_next++],
-			.server_name = task->base_domain,
-			.helo = task->learn->helo,
+			.base = server->fetch->base,
+			.context = server->fetch->context,
+			.address = server->addresses[server->address_next++],
+			.server_name = server->base_domain,
+			.helo = server->fetch->helo,
 			.protocol = STARTTLS_SMTP,
-			.timeout = left < LEARN_ADDRESS_TIMEOUT ? left : LEARN_ADDRESS_TIMEOUT,
+			.timeout =
+				left < TA_FETCH_ADDRESS_TIMEOUT ? left : TA_FETCH_ADDRESS_TIMEOUT,
 		};
 		terms.address_size = terms.address.ss_family == AF_INET
 					     ? sizeof(struct sockaddr_in)
 					     : sizeof(struct sockaddr_in6);
-		task->attempt = starttls_new(&terms, attempt_has_ended, task);
-		if (task->attempt != NULL)
+		server->attempt = starttls_new(&terms, attempt_has_ended, server);
+		if (server->attempt != NULL)
 			return;
 	}
 	log_info("cannot learn the trust anchor of %s:%u: no address of it could be asked",
-		task->name, task->port);
-	conclude(task);
+		server->name, server->port);
+	conclude(server);
 }
 
-static void start_tasks(struct learn *learn)
+static void start_servers(struct ta_fetch *fetch)
 {
-	struct learn_task *task = TAILQ_FIRST(&learn->tasks);
+	struct ta_fetch_server *server = TAILQ_FIRST(&fetch->servers);
 
-	while (task != NULL && learn->running < LEARN_AT_ONCE) {
-		if (!task->running) {
-			task->running = true;
-			learn->running++;
-			task->give_up_at = clock_steady() + LEARN_TIMEOUT;
-			try_next_address(task);
+	while (server != NULL && fetch->running < TA_FETCH_AT_ONCE) {
+		if (!server->running) {
+			server->running = true;
+			fetch->running++;
+			server->give_up_at = clock_steady() + TA_FETCH_TIMEOUT;
+			try_next_address(server);
 			/* The list may have changed. */
-			task = TAILQ_FIRST(&learn->tasks);
+			server = TAILQ_FIRST(&fetch->servers);
 		} else {
-			task = TAILQ_NEXT(task, link);
+			server = TAILQ_NEXT(server, link);
 		}
 	}
 }
 
-/* --- wishes -------------------------------------------------------------------------------- */
+/* --- who waits ----------------------------------------------------------------------------- */
 
-static void add_address(struct learn_task *task, const struct part_lookup *lookup, size_t index)
+static void add_address(
+	struct ta_fetch_server *server, const struct part_lookup *lookup, size_t index)
 {
-	struct sockaddr_storage *address = &task->addresses[task->address_count++];
+	struct sockaddr_storage *address = &server->addresses[server->address_count++];
 	const uint8_t *bytes = lookup->addresses + index * lookup->address_size;
 
 	if (lookup->type == DNS_TYPE_A) {
 		struct sockaddr_in *inet = (struct sockaddr_in *)address;
 		inet->sin_family = AF_INET;
-		inet->sin_port = htons(task->port);
+		inet->sin_port = htons(server->port);
 		memcpy(&inet->sin_addr, bytes, sizeof inet->sin_addr);
 	} else {
 		struct sockaddr_in6 *inet = (struct sockaddr_in6 *)address;
 		inet->sin6_family = AF_INET6;
-		inet->sin6_port = htons(task->port);
+		inet->sin6_port = htons(server->port);
 		memcpy(&inet->sin6_addr, bytes, sizeof inet->sin6_addr);
 	}
 }
 
 /* Half of the addresses of each family, as far as there are. */
-static void read_host(struct learn_task *task, const struct part *host)
+static void read_host(struct ta_fetch_server *server, const struct part *host)
 {
 	struct part_cursor cursor;
 	struct part_lookup lookup;
 
 	part_cursor_start(host, &cursor);
 	struct part_bytes base_domain = part_base_domain(&cursor);
-	snprintf(task->base_domain, sizeof task->base_domain, "%.*s", (int)base_domain.size,
+	snprintf(server->base_domain, sizeof server->base_domain, "%.*s", (int)base_domain.size,
 		(const char *)base_domain.bytes);
 	for (unsigned i = 0; i < host->header.count && !cursor.damaged; i++) {
-		size_t most = task->address_count + LEARN_ADDRESSES_MAX / 2;
+		size_t most = server->address_count + TA_FETCH_ADDRESSES_MAX / 2;
 
 		part_next_lookup(&cursor, &lookup);
 		if (lookup.type != DNS_TYPE_A && lookup.type != DNS_TYPE_AAAA)
 			continue;
-		for (size_t j = 0; j < lookup.address_count && task->address_count < most &&
-				   task->address_count < LEARN_ADDRESSES_MAX;
+		for (size_t j = 0; j < lookup.address_count && server->address_count < most &&
+				   server->address_count < TA_FETCH_ADDRESSES_MAX;
 			j++)
-			add_address(task, &lookup, j);
+			add_address(server, &lookup, j);
 	}
 }
 
-static struct learn_task *find_task(
-	struct learn *learn, const struct evidence_host *host, uint16_t port)
+static struct ta_fetch_server *find_server(
+	struct ta_fetch *fetch, const struct evidence_host *host, uint16_t port)
 {
-	struct learn_task *task;
+	struct ta_fetch_server *server;
 
-	TAILQ_FOREACH(task, &learn->tasks, link)
+	TAILQ_FOREACH(server, &fetch->servers, link)
 	{
-		/* One that runs has looked at a chain for other anchors, perhaps. */
-		if (task->port == port && strlen(task->name) == host->name_size &&
-			memcmp(task->name, host->name, host->name_size) == 0)
-			return task;
+		/* One that runs has looked at a chain for other ones, perhaps. */
+		if (server->port == port && strlen(server->name) == host->name_size &&
+			memcmp(server->name, host->name, host->name_size) == 0)
+			return server;
 	}
 	return NULL;
 }
 
-static struct learn_task *make_task(
-	struct learn *learn, const struct evidence_host *host, uint16_t port)
+static struct ta_fetch_server *add_server(
+	struct ta_fetch *fetch, const struct evidence_host *host, uint16_t port)
 {
-	struct learn_task *task = calloc(1, sizeof *task);
+	struct ta_fetch_server *server = calloc(1, sizeof *server);
 
-	if (task == NULL)
+	if (server == NULL)
 		return NULL;
-	task->learn = learn;
-	task->port = port;
-	task->expires = host->part.header.expires;
-	TAILQ_INIT(&task->wishes);
-	memcpy(task->name, host->name, host->name_size);
-	read_host(task, &host->part);
-	if (task->address_count == 0) {
-		free(task);
+	server->fetch = fetch;
+	server->port = port;
+	server->expires = host->part.header.expires;
+	TAILQ_INIT(&server->waits);
+	memcpy(server->name, host->name, host->name_size);
+	read_host(server, &host->part);
+	if (server->address_count == 0) {
+		free(server);
 		return NULL;
 	}
-	TAILQ_INSERT_TAIL(&learn->tasks, task, link);
-	return task;
+	TAILQ_INSERT_TAIL(&fetch->servers, server, link);
+	return server;
 }
 
 /* While the server's chain has not come yet, more can be looked for in it. */
-static void want_anchor(struct learn_task *task, const struct ta_digest *anchor)
+static void want_ta(struct ta_fetch_server *server, const struct ta_digest *ta)
 {
-	for (size_t i = 0; i < task->anchor_count; i++) {
-		if (memcmp(&task->anchors[i], anchor, sizeof *anchor) == 0)
+	for (size_t i = 0; i < server->ta_count; i++) {
+		if (memcmp(&server->tas[i], ta, sizeof *ta) == 0)
 			return;
 	}
-	if (task->anchor_count < LEARN_ANCHORS_MAX)
-		task->anchors[task->anchor_count++] = *anchor;
+	if (server->ta_count < TA_FETCH_TAS_MAX)
+		server->tas[server->ta_count++] = *ta;
 }
 
 static void start_later(evutil_socket_t fd, short what, void *context)
 {
 	(void)fd;
 	(void)what;
-	start_tasks(context);
+	start_servers(context);
 }
 
-struct learn_wish *learn_start(struct learn *learn, const struct evidence_host *host, uint16_t port,
-	const struct ta_digest *anchors, size_t count, learn_callback *callback, void *context)
+struct ta_fetch_wait *ta_fetch_start(struct ta_fetch *fetch, const struct evidence_host *host,
+	uint16_t port, const struct ta_digest *tas, size_t count, ta_fetch_callback *callback,
+	void *context)
 {
 	static const struct timeval now = {0, 0};
-	struct learn_wish *wish = calloc(1, sizeof *wish);
-	struct learn_task *task = find_task(learn, host, port);
+	struct ta_fetch_wait *wait = calloc(1, sizeof *wait);
+	struct ta_fetch_server *server = find_server(fetch, host, port);
 
-	if (wish != NULL && task == NULL)
-		task = make_task(learn, host, port);
+	if (wait != NULL && server == NULL)
+		server = add_server(fetch, host, port);
 	/* Nothing is called back inside this function. */
-	if (wish == NULL || task == NULL ||
-		event_base_once(learn->base, -1, EV_TIMEOUT, start_later, learn, &now) != 0) {
-		free(wish);
+	if (wait == NULL || server == NULL ||
+		event_base_once(fetch->base, -1, EV_TIMEOUT, start_later, fetch, &now) != 0) {
+		free(wait);
 		return NULL;
 	}
 	for (size_t i = 0; i < count; i++)
-		want_anchor(task, &anchors[i]);
-	wish->task = task;
-	wish->callback = callback;
-	wish->context = context;
-	TAILQ_INSERT_TAIL(&task->wishes, wish, link);
-	return wish;
+		want_ta(server, &tas[i]);
+	wait->server = server;
+	wait->callback = callback;
+	wait->context = context;
+	TAILQ_INSERT_TAIL(&server->waits, wait, link);
+	return wait;
 }
 
-/* The task goes on for the next who asks. */
-void learn_cancel(struct learn_wish *wish)
+/* The server is asked all the same, for the next who wants to know. */
+void ta_fetch_cancel(struct ta_fetch_wait *wait)
 {
-	TAILQ_REMOVE(&wish->task->wishes, wish, link);
-	free(wish);
+	TAILQ_REMOVE(&wait->server->waits, wait, link);
+	free(wait);
 }
 
-void learn_free(struct learn *learn)
+void ta_fetch_free(struct ta_fetch *fetch)
 {
-	struct learn_task *task;
+	struct ta_fetch_server *server;
 
-	if (learn == NULL)
+	if (fetch == NULL)
 		return;
-	while ((task = TAILQ_FIRST(&learn->tasks)) != NULL) {
-		struct learn_wish *wish;
-		while ((wish = TAILQ_FIRST(&task->wishes)) != NULL)
-			learn_cancel(wish);
-		free_task(task);
+	while ((server = TAILQ_FIRST(&fetch->servers)) != NULL) {
+		struct ta_fetch_wait *wait;
+		while ((wait = TAILQ_FIRST(&server->waits)) != NULL)
+			ta_fetch_cancel(wait);
+		free_server(server);
 	}
-	SSL_CTX_free(learn->context);
-	free(learn);
+	SSL_CTX_free(fetch->context);
+	free(fetch);
 }

@@ -9,7 +9,7 @@
 
 enum {
 	/* Trust anchors of one answer; a host has one or two. */
-	ANCHORS_MAX = 256,
+	TAS_MAX = 256,
 	/*
 	 * [s] A file stays for so long after the last answer that could name it has expired: mail
 	 * may be on its way with it.
@@ -17,110 +17,109 @@ enum {
 	FILE_GRACE = 24 * 60 * 60,
 };
 
-struct pinning {
+struct ta_lookups {
 	struct cache *cache;
 	struct ta_files *tafiles;
-	struct learn *learn;
+	struct ta_fetch *fetch;
 };
 
-struct pinning_job {
-	struct pinning *pinning;
+struct ta_lookup {
+	struct ta_lookups *lookups;
 	const struct evidence *evidence;
 	struct pin_settings settings;
 	struct ta_file_finding *finding;
-	pinning_callback *callback;
+	ta_lookup_callback *callback;
 	void *context;
-	size_t waiting; /* for so many wishes */
-	struct job_wish {
-		struct pinning_job *job;
-		struct learn_wish *wish;
-	} wishes[PART_HOSTS_MAX];
+	size_t waiting; /* for so many servers */
+	struct server_wait {
+		struct ta_lookup *lookup;
+		struct ta_fetch_wait *wait;
+	} waits[PART_HOSTS_MAX];
 };
 
-struct pinning *pinning_new(struct event_base *base, struct cache *cache, struct ta_files *tafiles,
-	char *error, size_t error_size)
+struct ta_lookups *ta_lookups_new(struct event_base *base, struct cache *cache,
+	struct ta_files *tafiles, char *error, size_t error_size)
 {
-	struct pinning *pinning = calloc(1, sizeof *pinning);
+	struct ta_lookups *lookups = calloc(1, sizeof *lookups);
 
-	if (pinning == NULL) {
+	if (lookups == NULL) {
 		snprintf(error, error_size, "out of memory");
 		return NULL;
 	}
-	pinning->cache = cache;
-	pinning->tafiles = tafiles;
-	pinning->learn = learn_new(base, cache, error, error_size);
-	if (pinning->learn == NULL) {
-		free(pinning);
+	lookups->cache = cache;
+	lookups->tafiles = tafiles;
+	lookups->fetch = ta_fetch_new(base, cache, error, error_size);
+	if (lookups->fetch == NULL) {
+		free(lookups);
 		return NULL;
 	}
-	return pinning;
+	return lookups;
 }
 
-void pinning_free(struct pinning *pinning)
+void ta_lookups_free(struct ta_lookups *lookups)
 {
-	if (pinning == NULL)
+	if (lookups == NULL)
 		return;
-	learn_free(pinning->learn);
-	free(pinning);
+	ta_fetch_free(lookups->fetch);
+	free(lookups);
 }
 
-/* --- the anchors of all hosts -------------------------------------------------------------- */
+/* --- the trust anchors of all hosts -------------------------------------------------------- */
 
 /* They are gathered here; what comes from the cache does not stay, so all is copied. */
-struct root_anchors {
+struct ta_list {
 	bool complete; /* every record's */
 	size_t count;
-	struct ta_file_ta anchors[ANCHORS_MAX];
-	uint8_t *bytes[ANCHORS_MAX]; /* malloc()ed */
+	struct ta_file_ta tas[TAS_MAX];
+	uint8_t *bytes[TAS_MAX]; /* malloc()ed */
 };
 
-static void anchors_clear(struct root_anchors *anchors)
+static void clear_list(struct ta_list *list)
 {
-	for (size_t i = 0; i < anchors->count; i++)
-		free(anchors->bytes[i]);
-	free(anchors);
+	for (size_t i = 0; i < list->count; i++)
+		free(list->bytes[i]);
+	free(list);
 }
 
-static bool anchors_add(
-	struct root_anchors *anchors, uint8_t selector, const uint8_t *der, size_t size)
+static bool add_to_list(struct ta_list *list, uint8_t selector, const uint8_t *der, size_t size)
 {
-	uint8_t *copy = anchors->count < ANCHORS_MAX && size > 0 ? malloc(size) : NULL;
+	uint8_t *copy = list->count < TAS_MAX && size > 0 ? malloc(size) : NULL;
 
 	if (copy == NULL)
 		return false;
 	memcpy(copy, der, size);
-	anchors->bytes[anchors->count] = copy;
-	anchors->anchors[anchors->count++] =
+	list->bytes[list->count] = copy;
+	list->tas[list->count++] =
 		(struct ta_file_ta){.selector = selector, .der = copy, .size = size};
 	return true;
 }
 
 /* What the record names: it holds it itself, or somebody has shown it. */
-static bool find_anchor(const struct pinning_job *job, const struct tlsa_record *record,
+static bool find_ta(const struct ta_lookup *lookup, const struct tlsa_record *record,
 	const uint8_t **der, size_t *size)
 {
-	struct ta_digest anchor;
-	size_t anchor_size;
+	struct ta_digest ta;
+	size_t ta_size;
 
 	if (record->matching_type == TLSA_FULL) {
 		*der = record->data;
 		*size = record->data_size;
 		return true;
 	}
-	return pin_record(&job->settings, record, (uint8_t *)&anchor, &anchor_size) == PIN_CLEAR &&
-	       learn_find(job->pinning->learn, &anchor, der, size);
+	return pin_record(&lookup->settings, record, (uint8_t *)&ta, &ta_size) == PIN_CLEAR &&
+	       ta_fetch_find(lookup->lookups->fetch, &ta, der, size);
 }
 
 /*
  * Of every host at least one trust anchor must be known. One that its server does not send is of no
  * use to it now (a roll-over ahead, or one that is over), and without it the answer is stricter.
  */
-static enum pin_obstacle gather(const struct pinning_job *job, struct root_anchors *anchors)
+static enum pin_obstacle gather(const struct ta_lookup *lookup, struct ta_list *list)
 {
-	anchors->complete = true;
-	for (size_t i = 0; i < job->evidence->host_count; i++) {
-		const struct part *host = &job->evidence->hosts[i].part;
-		size_t before = anchors->count;
+	list->complete = true;
+	for (size_t i = 0; i < lookup->evidence->host_count; i++) {
+		const struct part *host = &lookup->evidence->hosts[i].part;
+		size_t before = list->count;
 		struct pin_walk walk;
 		struct tlsa_record record;
 		const uint8_t *der;
@@ -130,103 +129,103 @@ static enum pin_obstacle gather(const struct pinning_job *job, struct root_ancho
 			continue;
 		pin_walk_start(&walk, host);
 		while (pin_walk_next(&walk, &record)) {
-			if (!find_anchor(job, &record, &der, &size))
-				anchors->complete = false;
-			else if (!anchors_add(anchors, record.selector, der, size))
+			if (!find_ta(lookup, &record, &der, &size))
+				list->complete = false;
+			else if (!add_to_list(list, record.selector, der, size))
 				return PIN_TOO_MANY;
 		}
-		if (anchors->count == before)
+		if (list->count == before)
 			return PIN_TA_UNKNOWN;
 	}
 	return PIN_CLEAR;
 }
 
 /* All that can be learned has been. */
-static void finish(const struct pinning_job *job)
+static void finish(const struct ta_lookup *lookup)
 {
-	struct root_anchors *anchors = calloc(1, sizeof *anchors);
-	struct ta_files *tafiles = job->pinning->tafiles;
-	uint32_t now = clock_wall(), expires = evidence_expires(job->evidence);
+	struct ta_list *list = calloc(1, sizeof *list);
+	struct ta_files *tafiles = lookup->lookups->tafiles;
+	uint32_t now = clock_wall(), expires = evidence_expires(lookup->evidence);
 
-	if (anchors == NULL)
+	if (list == NULL)
 		return;
-	enum pin_obstacle obstacle = gather(job, anchors);
+	enum pin_obstacle obstacle = gather(lookup, list);
 	if (obstacle == PIN_CLEAR)
 		/* A server may change to an authority that it did not send before: ask again then.
 		 */
-		ta_files_make(tafiles, job->finding, anchors->anchors, anchors->count, now,
-			anchors->complete ? UINT32_MAX : expires);
+		ta_files_make(tafiles, lookup->finding, list->tas, list->count, now,
+			list->complete ? UINT32_MAX : expires);
 	else
-		ta_files_refuse(tafiles, job->finding, obstacle, expires);
-	anchors_clear(anchors);
+		ta_files_refuse(tafiles, lookup->finding, obstacle, expires);
+	clear_list(list);
 }
 
-/* --- learning ------------------------------------------------------------------------------ */
+/* --- asking servers ------------------------------------------------------------------------ */
 
-static void wish_has_ended(void *context)
+static void server_was_asked(void *context)
 {
-	struct job_wish *wish = context;
-	struct pinning_job *job = wish->job;
+	struct server_wait *wait = context;
+	struct ta_lookup *lookup = wait->lookup;
 
-	wish->wish = NULL;
-	if (--job->waiting > 0)
+	wait->wait = NULL;
+	if (--lookup->waiting > 0)
 		return;
-	finish(job);
-	pinning_callback *callback = job->callback;
-	context = job->context;
-	free(job);
+	finish(lookup);
+	ta_lookup_callback *callback = lookup->callback;
+	context = lookup->context;
+	free(lookup);
 	callback(context);
 }
 
-/* The anchors of a host that are worth asking its server for. */
-static size_t list_unknown(const struct pinning_job *job, const struct evidence_host *host,
-	struct ta_digest unknown[LEARN_ANCHORS_MAX])
+/* The trust anchors of a host that are worth asking its server for. */
+static size_t list_unknown(const struct ta_lookup *lookup, const struct evidence_host *host,
+	struct ta_digest unknown[TA_FETCH_TAS_MAX])
 {
-	uint16_t port = job->evidence->destination->port;
+	uint16_t port = lookup->evidence->destination->port;
 	struct pin_walk walk;
 	struct tlsa_record record;
 	size_t count = 0;
 
 	pin_walk_start(&walk, &host->part);
-	while (count < LEARN_ANCHORS_MAX && pin_walk_next(&walk, &record)) {
+	while (count < TA_FETCH_TAS_MAX && pin_walk_next(&walk, &record)) {
 		size_t size;
 		const uint8_t *der;
 
-		if (record.matching_type != TLSA_FULL && !find_anchor(job, &record, &der, &size) &&
-			pin_record(&job->settings, &record, (uint8_t *)&unknown[count], &size) ==
+		if (record.matching_type != TLSA_FULL && !find_ta(lookup, &record, &der, &size) &&
+			pin_record(&lookup->settings, &record, (uint8_t *)&unknown[count], &size) ==
 				PIN_CLEAR &&
-			!learn_tried(job->pinning->learn, host, port, &unknown[count]))
+			!ta_fetch_tried(lookup->lookups->fetch, host, port, &unknown[count]))
 			count++;
 	}
 	return count;
 }
 
-static void learn_all(struct pinning_job *job)
+static void fetch_all(struct ta_lookup *lookup)
 {
-	const struct evidence *evidence = job->evidence;
+	const struct evidence *evidence = lookup->evidence;
 
 	for (size_t i = 0; i < evidence->host_count; i++) {
 		const struct evidence_host *host = &evidence->hosts[i];
-		struct ta_digest unknown[LEARN_ANCHORS_MAX];
+		struct ta_digest unknown[TA_FETCH_TAS_MAX];
 		size_t count = host->part.header.status == HOST_USABLE
-				       ? list_unknown(job, host, unknown)
+				       ? list_unknown(lookup, host, unknown)
 				       : 0;
 
 		if (count == 0)
 			continue;
-		struct job_wish *wish = &job->wishes[i];
-		wish->job = job;
-		wish->wish = learn_start(job->pinning->learn, host, evidence->destination->port,
-			unknown, count, wish_has_ended, wish);
-		if (wish->wish != NULL)
-			job->waiting++;
+		struct server_wait *wait = &lookup->waits[i];
+		wait->lookup = lookup;
+		wait->wait = ta_fetch_start(lookup->lookups->fetch, host,
+			evidence->destination->port, unknown, count, server_was_asked, wait);
+		if (wait->wait != NULL)
+			lookup->waiting++;
 	}
 }
 
 /* Is there something to do, and for what? */
-static bool needs_file(struct pinning_job *job)
+static bool needs_file(struct ta_lookup *lookup)
 {
-	const struct evidence *evidence = job->evidence;
+	const struct evidence *evidence = lookup->evidence;
 	struct pins *pins = malloc(sizeof *pins);
 	struct decide_facts facts;
 	struct ta_file_key key;
@@ -234,50 +233,50 @@ static bool needs_file(struct pinning_job *job)
 	if (pins == NULL)
 		return false;
 	evidence_facts(evidence, &facts);
-	pin_collect(&job->settings, evidence, decide(&facts), pins);
+	pin_collect(&lookup->settings, evidence, decide(&facts), pins);
 	bool needed = pins->form == PIN_TAS && ta_file_key(&key, pins, evidence);
 	free(pins);
 	if (needed)
-		ta_files_find(job->pinning->tafiles, &key, clock_wall(), job->finding);
-	return needed && job->finding->state == TA_FILE_UNKNOWN;
+		ta_files_find(lookup->lookups->tafiles, &key, clock_wall(), lookup->finding);
+	return needed && lookup->finding->state == TA_FILE_UNKNOWN;
 }
 
-struct pinning_job *pinning_start(struct pinning *pinning, const struct conf *conf,
+struct ta_lookup *ta_lookup_start(struct ta_lookups *lookups, const struct conf *conf,
 	const struct evidence *evidence, struct ta_file_finding *finding,
-	pinning_callback *callback, void *context)
+	ta_lookup_callback *callback, void *context)
 {
-	struct pinning_job *job = calloc(1, sizeof *job);
+	struct ta_lookup *lookup = calloc(1, sizeof *lookup);
 
-	if (job == NULL)
+	if (lookup == NULL)
 		return NULL;
-	job->pinning = pinning;
-	job->evidence = evidence;
-	job->settings = conf_pin_settings(conf);
-	job->finding = finding;
-	job->callback = callback;
-	job->context = context;
-	learn_set_lifetime(pinning->learn, conf->cache.max_ttl);
-	if (needs_file(job)) {
-		learn_all(job);
-		if (job->waiting > 0)
-			return job;
-		finish(job);
+	lookup->lookups = lookups;
+	lookup->evidence = evidence;
+	lookup->settings = conf_pin_settings(conf);
+	lookup->finding = finding;
+	lookup->callback = callback;
+	lookup->context = context;
+	ta_fetch_set_lifetime(lookups->fetch, conf->cache.max_ttl);
+	if (needs_file(lookup)) {
+		fetch_all(lookup);
+		if (lookup->waiting > 0)
+			return lookup;
+		finish(lookup);
 	}
-	free(job);
+	free(lookup);
 	return NULL;
 }
 
-void pinning_cancel(struct pinning_job *job)
+void ta_lookup_cancel(struct ta_lookup *lookup)
 {
 	for (size_t i = 0; i < PART_HOSTS_MAX; i++) {
-		if (job->wishes[i].wish != NULL)
-			learn_cancel(job->wishes[i].wish);
+		if (lookup->waits[i].wait != NULL)
+			ta_fetch_cancel(lookup->waits[i].wait);
 	}
-	free(job);
+	free(lookup);
 }
 
-void pinning_sweep(struct pinning *pinning, const struct conf *conf)
+void ta_lookups_sweep(struct ta_lookups *lookups, const struct conf *conf)
 {
-	ta_files_sweep(pinning->tafiles, clock_wall(),
+	ta_files_sweep(lookups->tafiles, clock_wall(),
 		TA_FILE_TRUST + conf->cache.max_ttl + conf->cache.serve_stale + FILE_GRACE);
 }

@@ -196,7 +196,7 @@ static void test_depth(void)
 			struct part_failure failure;
 
 			assess(&got, &question, conf, reader);
-			bool whole = got.evidence->hosts[0].part.size > sizeof(struct part_header);
+			bool whole = got.evidence->hosts[0].part.size > PART_HEADER_SIZE;
 			if (time > 0)
 				ok(whole == depths[i].whole, "%s, depth %d: %s", depths[i].key,
 					depths[i].depth, whole ? "whole" : "the header");

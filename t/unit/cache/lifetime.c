@@ -3,6 +3,7 @@
  * old part when refreshing it failed; near the end of time and with a clock that was set back.
  */
 #include "daemon/cache/lifetime.h"
+#include "daemon/lookup/part_kind.h"
 
 #include "t/unit/tap.h"
 
@@ -122,6 +123,14 @@ static void test_failures(void)
 
 /* --- after a failed refresh ---------------------------------------------------------------- */
 
+/* With the rule of its kind. */
+static enum lifetime_choice after_failure(const struct lifetime_settings *settings, uint32_t now,
+	const struct part_header *old, struct part_times *times)
+{
+	bool may_be_stale = part_kind_find((enum part_kind)old->kind)->may_be_stale(old->status);
+	return lifetime_after_failure(settings, now, old, may_be_stale, times);
+}
+
 static const char *choice_name(enum lifetime_choice choice)
 {
 	return choice == LIFETIME_KEEP ? "keep" : choice == LIFETIME_STALE ? "stale" : "replace";
@@ -231,7 +240,7 @@ static void test_after_failure(void)
 		};
 		settings.serve_stale = rows[i].serve_stale;
 		memset(&times, 0x5a, sizeof times);
-		enum lifetime_choice choice = lifetime_after_failure(&settings, NOW, &old, &times);
+		enum lifetime_choice choice = after_failure(&settings, NOW, &old, &times);
 		bool good = choice == rows[i].choice;
 		if (choice == LIFETIME_KEEP)
 			good = good && times.stored_at == old.stored_at &&
@@ -268,8 +277,7 @@ static void test_whole_life(void)
 		served_until = header.expires;
 		/* The next failed refresh: when it is due, or at the expiry. */
 		now = header.refresh_at < header.expires ? header.refresh_at : header.expires;
-		enum lifetime_choice choice =
-			lifetime_after_failure(&defaults, now, &header, &times);
+		enum lifetime_choice choice = after_failure(&defaults, now, &header, &times);
 		kept += choice == LIFETIME_KEEP;
 		stale += choice == LIFETIME_STALE;
 		if (choice == LIFETIME_REPLACE)
@@ -292,7 +300,7 @@ static void test_end_of_time(void)
 			.status = HOST_USABLE,
 			.stored_at = now - 100,
 			.expires = now};
-		enum lifetime_choice choice = lifetime_after_failure(&defaults, now, &old, &times);
+		enum lifetime_choice choice = after_failure(&defaults, now, &old, &times);
 		many(left == 0 || choice == LIFETIME_STALE, "%u before: %s", left,
 			choice_name(choice));
 		if (choice == LIFETIME_STALE)
@@ -302,7 +310,7 @@ static void test_end_of_time(void)
 				"%u before: expires %u, stale until %u", left, times.expires,
 				times.stale_until);
 		old.expires = UINT32_MAX;
-		choice = lifetime_after_failure(&defaults, now, &old, &times);
+		choice = after_failure(&defaults, now, &old, &times);
 		if (left > 0)
 			many(choice == LIFETIME_KEEP && times.refresh_at > now,
 				"%u before: kept, %u", left, times.refresh_at);

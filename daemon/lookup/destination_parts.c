@@ -1,0 +1,111 @@
+#include "daemon/lookup/destination_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void destination_parts_clear(struct destination_parts *parts)
+{
+	part_buffer_clear(&parts->mx);
+	for (size_t i = 0; i < parts->host_count; i++)
+		part_buffer_clear(&parts->hosts[i]);
+	free(parts->hosts);
+	parts->hosts = NULL;
+	parts->host_count = 0;
+}
+
+static bool is_domain(const struct destination_parts *parts)
+{
+	return parts->destination.kind == DESTINATION_DOMAIN;
+}
+
+bool destination_parts_list(const struct destination_parts *parts, struct evidence *evidence)
+{
+	evidence->destination = &parts->destination;
+	evidence->host_count = 0;
+	if (is_domain(parts) &&
+		(parts->mx.bytes == NULL ||
+			!part_open(&evidence->mx, PART_MX, parts->mx.bytes, parts->mx.size)))
+		return false;
+	return evidence_list_hosts(evidence);
+}
+
+bool destination_parts_evidence(const struct destination_parts *parts, struct evidence *evidence)
+{
+	if (!destination_parts_list(parts, evidence) || evidence->host_count != parts->host_count)
+		return false;
+	for (size_t i = 0; i < parts->host_count; i++) {
+		const struct part_buffer *host = &parts->hosts[i];
+		if (host->bytes == NULL ||
+			!part_open(&evidence->hosts[i].part, PART_HOST, host->bytes, host->size))
+			return false;
+	}
+	return true;
+}
+
+static bool complete(const struct destination_parts *parts)
+{
+	if (is_domain(parts) && parts->mx.bytes == NULL)
+		return false;
+	for (size_t i = 0; i < parts->host_count; i++) {
+		if (parts->hosts[i].bytes == NULL)
+			return false;
+	}
+	return true;
+}
+
+static size_t total_size(const struct destination_parts *parts)
+{
+	size_t size = parts->mx.size;
+
+	for (size_t i = 0; i < parts->host_count; i++)
+		size += parts->hosts[i].size;
+	return size;
+}
+
+/*
+ * Copy the parts to `bytes`, one behind the other, and point the evidence at them. False when a
+ * host has no part, for want of memory.
+ */
+static bool fill(struct lookup_answer *answer, const struct destination_parts *parts)
+{
+	uint8_t *at = answer->bytes;
+	struct evidence *evidence = &answer->evidence;
+
+	answer->destination = parts->destination;
+	evidence->destination = &answer->destination;
+	if (is_domain(parts)) {
+		memcpy(at, parts->mx.bytes, parts->mx.size);
+		part_open(&evidence->mx, PART_MX, at, parts->mx.size);
+		at += parts->mx.size;
+	}
+	if (!evidence_list_hosts(evidence) || evidence->host_count != parts->host_count)
+		return false;
+	for (size_t i = 0; i < parts->host_count; i++) {
+		const struct part_buffer *host = &parts->hosts[i];
+		memcpy(at, host->bytes, host->size);
+		part_open(&evidence->hosts[i].part, PART_HOST, at, host->size);
+		at += host->size;
+	}
+	return true;
+}
+
+struct lookup_answer *destination_parts_answer(
+	const struct destination_parts *parts, const struct ta_file_finding *file)
+{
+	struct lookup_answer *answer;
+
+	if (!complete(parts))
+		return NULL;
+	answer = malloc(sizeof *answer + total_size(parts));
+	if (answer == NULL)
+		return NULL;
+	answer->message.kind = MESSAGE_ANSWER;
+	answer->waiter = NULL;
+	answer->file = *file;
+	answer->deferral = (struct deferral_note){.quiet = false};
+	if (!fill(answer, parts)) {
+		free(answer);
+		return NULL;
+	}
+	return answer;
+}

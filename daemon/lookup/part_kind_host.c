@@ -1,0 +1,94 @@
+#include "common/dane/host_lookup.h"
+#include "daemon/lookup/part_kind.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t make_key(char key[PART_KEY_MAX], const struct part_subject *subject)
+{
+	return part_host_key(key, subject->name, strlen(subject->name), subject->port);
+}
+
+static void found(void *context, const struct host_facts *facts)
+{
+	struct part_kind_waiter *waiter = context;
+	waiter->found(waiter, facts);
+}
+
+static void *start(const struct lookup_settings *settings, const struct part_subject *subject,
+	struct part_kind_waiter *waiter)
+{
+	return dane_host_lookup_new(settings, subject->name, subject->port, found, waiter);
+}
+
+static void cancel(void *lookup)
+{
+	dane_host_lookup_free(lookup);
+}
+
+static void pending(const void *lookup, struct part_failure *failure)
+{
+	dane_host_lookup_pending(lookup, failure);
+}
+
+static bool failed(const void *facts)
+{
+	const struct host_facts *host = facts;
+	return host->status == HOST_FAILED;
+}
+
+static struct part_times lifetime(
+	const void *facts, const struct lifetime_settings *settings, uint32_t now)
+{
+	const struct host_facts *host = facts;
+	struct part_times times = failed(host) ? lifetime_of_failure(settings, now)
+					       : lifetime_of_host(settings, now, host->ttl);
+
+	/* What a failure may have hidden is looked at again as soon as a failure is. */
+	if (host->uncertain && times.expires > now + settings->failure_ttl)
+		times = lifetime_of_failure(settings, now);
+	return times;
+}
+
+static uint8_t *encode(const void *facts, const struct part_times *times, const char *key,
+	size_t key_size, size_t *size)
+{
+	return part_encode_host(facts, times, key, key_size, size);
+}
+
+static uint8_t *encode_failure(const struct part_failure *failure, const struct part_times *times,
+	const char *key, size_t key_size, size_t *size)
+{
+	/* Too large for the stack. */
+	struct host_facts *facts = calloc(1, sizeof *facts);
+	uint8_t *bytes = NULL;
+
+	if (facts != NULL) {
+		facts->status = HOST_FAILED;
+		facts->failure = *failure;
+		bytes = part_encode_host(facts, times, key, key_size, size);
+	}
+	free(facts);
+	return bytes;
+}
+
+/* Could an answer made with it be a DANE answer? decide() sees to it that no other is given. */
+static bool may_be_stale(uint8_t status)
+{
+	return status == HOST_USABLE || status == HOST_UNUSABLE;
+}
+
+const struct part_kind_row part_kind_host = {
+	.kind = PART_HOST,
+	.name = "host",
+	.question_type = DNS_TYPE_A,
+	.make_key = make_key,
+	.start = start,
+	.cancel = cancel,
+	.pending = pending,
+	.failed = failed,
+	.lifetime = lifetime,
+	.encode = encode,
+	.encode_failure = encode_failure,
+	.may_be_stale = may_be_stale,
+};
