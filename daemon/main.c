@@ -6,10 +6,12 @@
 #include "common/base/log.h"
 #include "common/conf/conf.h"
 #include "common/dns/dns.h"
+#include "common/dns/resolver.h"
 #include "common/site/minimum.h"
 #include "daemon/answer/exception_log.h"
 #include "daemon/cache/cache.h"
 #include "daemon/control/control.h"
+#include "daemon/health/descriptor_budget.h"
 #include "daemon/health/watchdog.h"
 #include "daemon/lookup/lookup.h"
 #include "daemon/loop/signals.h"
@@ -54,6 +56,7 @@ struct tlsad {
 	const struct options *options;
 	struct conf *conf;
 	struct privileges account;
+	struct descriptor_budget budget;
 	struct pid_file pid_file;
 	struct cache *cache;
 	struct ta_files *tafiles;
@@ -333,6 +336,7 @@ static bool start_control(struct tlsad *tlsad, char *error)
 		.tafiles = tlsad->tafiles,
 		.lookup = tlsad->lookup,
 		.server = tlsad->server,
+		.connections_max = tlsad->budget.control,
 		.reload = take_new_conf,
 		.context = tlsad,
 	};
@@ -348,6 +352,18 @@ static bool start_control(struct tlsad *tlsad, char *error)
 	return true;
 }
 
+static void divide_descriptors(struct tlsad *tlsad)
+{
+	descriptors_raise();
+	descriptor_budget_divide(
+		&tlsad->budget, &(struct descriptor_needs){
+					.limit = descriptors_limit(),
+					.resolver = resolver_descriptors(),
+					.workers = server_worker_count(tlsad->conf),
+					.metrics = tlsad->conf->server.metrics[0] != '\0',
+				});
+}
+
 /* A port in use is the likeliest fault and costs nothing to find, so it comes first. */
 static bool open_endpoints(struct tlsad *tlsad, char *error)
 {
@@ -355,8 +371,9 @@ static bool open_endpoints(struct tlsad *tlsad, char *error)
 
 	if (!activation_read(&activation, error, ERROR_SIZE))
 		return false;
-	descriptors_raise();
-	tlsad->server = server_new(tlsad->conf, &activation, &tlsad->account, error, ERROR_SIZE);
+	divide_descriptors(tlsad);
+	tlsad->server = server_new(tlsad->conf, tlsad->budget.connections, &activation,
+		&tlsad->account, error, ERROR_SIZE);
 	if (tlsad->server == NULL || !listen_for_control(tlsad, &activation, error))
 		return false;
 	tlsad->metrics_listeners =
@@ -387,6 +404,7 @@ static bool start_metrics(struct tlsad *tlsad, char *error)
 		.cache = tlsad->cache,
 		.lookup = tlsad->lookup,
 		.server = tlsad->server,
+		.connections_max = tlsad->budget.metrics,
 	};
 
 	if (tlsad->metrics_listeners->count == 0)
@@ -412,10 +430,11 @@ static bool start_threads(struct tlsad *tlsad, char *error)
 			return false;
 	}
 	tlsad->lookup = lookup_start(tlsad->conf, tlsad->cache, tlsad->tafiles, error, ERROR_SIZE);
-	if (tlsad->lookup == NULL ||
-		!server_start(tlsad->server, tlsad->cache, tlsad->tafiles, tlsad->lookup, error,
-			ERROR_SIZE) ||
-		!start_metrics(tlsad, error) || !start_control(tlsad, error))
+	if (tlsad->lookup == NULL || !server_start(tlsad->server, tlsad->cache, tlsad->tafiles,
+					     tlsad->lookup, error, ERROR_SIZE))
+		return false;
+	descriptor_budget_log(&tlsad->budget, tlsad->conf);
+	if (!start_metrics(tlsad, error) || !start_control(tlsad, error))
 		return false;
 	snprintf(error, ERROR_SIZE, "out of memory");
 	return watchdog_new(

@@ -27,7 +27,12 @@ uint32_t descriptors_limit(void)
 
 uint32_t descriptors_share(uint32_t least, uint32_t most)
 {
-	uint32_t share = descriptors_limit() / SHARES;
+	return descriptors_share_of(descriptors_limit(), least, most);
+}
+
+uint32_t descriptors_share_of(uint32_t limit, uint32_t least, uint32_t most)
+{
+	uint32_t share = limit / SHARES;
 
 	if (share < least)
 		return least;

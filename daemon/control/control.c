@@ -4,7 +4,6 @@
 #include "daemon/control/control.h"
 
 #include "common/base/clock.h"
-#include "common/base/descriptors.h"
 #include "daemon/control/connection.h"
 #include "daemon/control/verbs.h"
 
@@ -42,11 +41,6 @@ static void pause_accepting(struct control *control)
 	}
 }
 
-uint32_t control_descriptors(void)
-{
-	return descriptors_share(CONTROL_CONNECTIONS_MIN, CONTROL_CONNECTIONS_MAX);
-}
-
 static void accept_one(evutil_socket_t fd, short what, void *context)
 {
 	struct control *control = context;
@@ -57,7 +51,7 @@ static void accept_one(evutil_socket_t fd, short what, void *context)
 		pause_accepting(control);
 		return;
 	}
-	if (control->connection_count >= control_descriptors()) {
+	if (control->connection_count >= control->services.connections_max) {
 		control_connection_refuse(accepted);
 		return;
 	}

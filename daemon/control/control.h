@@ -27,7 +27,7 @@
  *
  * A request over CONTROL_REQUEST_MAX bytes, or what is no netstring, ends the connection; what
  * is no JSON object or no verb is answered with an error. Streams wait for their reader and hold
- * no lock and no snapshot of the cache meanwhile. Beyond control_descriptors() connections one
+ * no lock and no snapshot of the cache meanwhile. Beyond `connections_max` connections one
  * is told so, with an error, and closed.
  *
  * All of it runs in the main thread.
@@ -46,15 +46,10 @@
 
 enum {
 	CONTROL_REQUEST_MAX = 16384,
-	CONTROL_CONNECTIONS_MIN = 4, /* where descriptors are scarce */
-	CONTROL_CONNECTIONS_MAX = 32,
 	CONTROL_WAITS_MAX = 1024, /* lookups of one connection under way; then nothing is read */
 };
 
 struct control;
-
-/* Connections that it has at most: a share of the limit on descriptors. */
-uint32_t control_descriptors(void);
 
 /* Of whom the main thread is made up; all outlive the control. */
 struct control_services {
@@ -63,6 +58,7 @@ struct control_services {
 	struct ta_files *tafiles; /* or NULL */
 	struct lookup *lookup;
 	struct server *server;
+	uint32_t connections_max; /* open at once */
 	/*
 	 * Reload the configuration and put the names of settings into the two arrays. False and one
 	 * line when the old one stays.

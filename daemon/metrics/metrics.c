@@ -1,7 +1,6 @@
 #include "daemon/metrics/metrics.h"
 
 #include "common/base/clock.h"
-#include "common/base/descriptors.h"
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
 #include "daemon/health/health.h"
@@ -46,7 +45,6 @@ struct metrics {
 	struct event *tidy;
 	TAILQ_HEAD(, visitor) visitors; /* oldest first */
 	unsigned visitor_count;
-	unsigned visitors_most;
 	char page[METRICS_PAGE_SIZE];
 };
 
@@ -209,7 +207,7 @@ static void tidy(evutil_socket_t fd, short what, void *context)
 		if (!visitor->expelled && oldest == NULL)
 			oldest = visitor;
 	}
-	bool room = metrics->visitor_count < metrics->visitors_most;
+	bool room = metrics->visitor_count < metrics->services.connections_max;
 	if (!room && oldest != NULL && TAILQ_FIRST(&metrics->visitors) == oldest)
 		expel(oldest);
 	if (room && metrics->listener != NULL)
@@ -234,7 +232,7 @@ static struct bufferevent *welcome(struct event_base *base, void *context)
 	bufferevent_incref(visitor->buffer);
 	visitor->since = clock_steady();
 	TAILQ_INSERT_TAIL(&metrics->visitors, visitor, link);
-	if (++metrics->visitor_count >= metrics->visitors_most)
+	if (++metrics->visitor_count >= metrics->services.connections_max)
 		evconnlistener_disable(metrics->listener);
 	/* Before anything is read from it. */
 	event_active(metrics->tidy, EV_TIMEOUT, 0);
@@ -249,18 +247,6 @@ static void cannot_accept(struct evconnlistener *listener, void *context)
 }
 
 /* --- start and end ------------------------------------------------------------------------- */
-
-/* Where descriptors are scarce, connections of Postfix and lookups need them more. */
-static unsigned visitors_most(void)
-{
-	return descriptors_share(METRICS_CONNECTIONS_MIN, METRICS_CONNECTIONS_MAX);
-}
-
-uint32_t metrics_descriptors(const struct conf *conf)
-{
-	/* The listener, and one that is being accepted. */
-	return conf->server.metrics[0] != '\0' ? visitors_most() + 2 : 0;
-}
 
 struct listeners *metrics_listen(const struct conf *conf, struct activation *activation,
 	const struct privileges *owner, char *error, size_t error_size)
@@ -321,7 +307,6 @@ struct metrics *metrics_new(
 	TAILQ_INIT(&metrics->visitors);
 	metrics->services = *services;
 	metrics->conf = conf_hold(conf);
-	metrics->visitors_most = visitors_most();
 	metrics->listeners = listeners;
 	if (serve(metrics))
 		return metrics;

@@ -18,8 +18,6 @@
 #include "daemon/server/server.h"
 
 enum {
-	METRICS_CONNECTIONS_MIN = 2,   /* where descriptors are scarce */
-	METRICS_CONNECTIONS_MAX = 16,  /* a site has a few scrapers, each with one connection */
 	METRICS_LIFETIME = 20,         /* [s] of a connection, whatever it does */
 	METRICS_IDLE = 10,             /* [s] that a client may be silent */
 	METRICS_HEADERS_MAX = 8192,    /* [bytes] of a request */
@@ -29,15 +27,13 @@ enum {
 
 struct metrics;
 
-/* File descriptors that they take at most, of those that this process may have. */
-uint32_t metrics_descriptors(const struct conf *conf);
-
 /* What the numbers are read from; all outlive the metrics. */
 struct metrics_services {
 	struct event_base *base;
 	struct cache *cache;
 	struct lookup *lookup;
 	struct server *server;
+	uint32_t connections_max; /* open at once */
 };
 
 /*

@@ -1,12 +1,8 @@
 #include "daemon/server/server.h"
 
 #include "common/base/clock.h"
-#include "common/base/descriptors.h"
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
-#include "common/dns/resolver.h"
-#include "daemon/control/control.h"
-#include "daemon/metrics/metrics.h"
 #include "daemon/process/access.h"
 #include "daemon/server/worker.h"
 
@@ -24,12 +20,6 @@ enum {
 	ACCEPT_AT_ONCE = 16,  /* so that several threads share a burst */
 	/* [s] that the lookup thread may be late before a request is given up here. */
 	LOOKUP_GRACE = 5,
-	/* Descriptors of an idle daemon and some for files that it opens at times (counted). */
-	OWN_DESCRIPTORS = 28,
-	WORKER_DESCRIPTORS = 4, /* of its event loop and its mailbox */
-	CONNECTIONS_MIN = 6,
-	/* Connections over the limit, while another thread is told to close one of its own. */
-	OVERSHOOT_MAX = 4,
 	OVERSHOOT_PAUSE = 2000, /* [us] */
 };
 
@@ -46,10 +36,9 @@ struct server {
 	struct worker **workers;
 	unsigned worker_count;
 	unsigned running;
-	_Atomic unsigned not_accepting;       /* workers that accept no more */
-	uint32_t descriptors;                 /* that this process may have */
-	uint32_t descriptors_for_connections; /* of these */
-	_Atomic uint32_t connections;         /* of all workers */
+	_Atomic unsigned not_accepting; /* workers that accept no more */
+	uint32_t connections_max;       /* that the descriptors of this process allow */
+	_Atomic uint32_t connections;   /* of all workers */
 };
 
 /* --- accepting ----------------------------------------------------------------------------- */
@@ -124,8 +113,8 @@ static bool evict_idle(struct worker *worker)
 static uint32_t connections_most(const struct worker *worker)
 {
 	uint32_t most = worker->conf->server.max_connections;
-	uint32_t room = worker->server->descriptors_for_connections;
-	return most < room ? most : room;
+	uint32_t allowed = worker->server->connections_max;
+	return most < allowed ? most : allowed;
 }
 
 static bool over_limit(const struct worker *worker)
@@ -140,7 +129,7 @@ static bool wait_for_others(struct worker *worker)
 	static const struct timeval pause = {.tv_usec = OVERSHOOT_PAUSE};
 
 	if (atomic_load_explicit(worker->all_connections, memory_order_relaxed) <
-			connections_most(worker) + OVERSHOOT_MAX ||
+			connections_most(worker) + SERVER_OVERSHOOT_MAX ||
 		event_base_once(worker->base, -1, EV_TIMEOUT, resume_listeners, worker, &pause) !=
 			0)
 		return false;
@@ -446,7 +435,7 @@ static bool listen_all(struct server *server, struct activation *activation,
 	return true;
 }
 
-static unsigned worker_count(const struct conf *conf)
+unsigned server_worker_count(const struct conf *conf)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -457,31 +446,9 @@ static unsigned worker_count(const struct conf *conf)
 	return processors > WORKERS_AUTO_MAX ? WORKERS_AUTO_MAX : (unsigned)processors;
 }
 
-/* Connections get the descriptors that all else leaves. */
-static void divide_descriptors(struct server *server)
-{
-	uint32_t all = descriptors_limit();
-	uint32_t others = OWN_DESCRIPTORS + WORKER_DESCRIPTORS * server->worker_count +
-			  resolver_descriptors() + control_descriptors() +
-			  metrics_descriptors(server->conf) + OVERSHOOT_MAX;
-
-	server->descriptors = all;
-	server->descriptors_for_connections =
-		all > others + CONNECTIONS_MIN ? all - others : CONNECTIONS_MIN;
-}
-
-static void say_descriptor_limit(const struct server *server)
-{
-	if (server->descriptors_for_connections < server->conf->server.max_connections)
-		log_notice(
-			"this process may open %u files: [server] max_connections = %u comes down "
-			"to %u; see LimitNOFILE in systemd.exec(5), or ulimit -n",
-			server->descriptors, server->conf->server.max_connections,
-			server->descriptors_for_connections);
-}
-
-struct server *server_new(struct conf *conf, struct activation *activation,
-	const struct privileges *owner, char *error, size_t error_size)
+struct server *server_new(struct conf *conf, uint32_t connections_max,
+	struct activation *activation, const struct privileges *owner, char *error,
+	size_t error_size)
 {
 	struct server *server = calloc(1, sizeof *server);
 
@@ -490,8 +457,8 @@ struct server *server_new(struct conf *conf, struct activation *activation,
 		return NULL;
 	}
 	server->conf = conf_hold(conf);
-	server->worker_count = worker_count(conf);
-	divide_descriptors(server);
+	server->worker_count = server_worker_count(conf);
+	server->connections_max = connections_max;
 	if (!listen_all(server, activation, owner, error, error_size)) {
 		server_free(server);
 		return NULL;
@@ -518,7 +485,6 @@ bool server_start(struct server *server, struct cache *cache, struct ta_files *t
 			return false;
 		}
 	}
-	say_descriptor_limit(server);
 	return true;
 }
 

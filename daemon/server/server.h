@@ -18,13 +18,24 @@
 
 struct server;
 
+enum {
+	SERVER_WORKER_DESCRIPTORS = 4, /* of a thread's event loop and its mailbox */
+	/* Connections over the limit, while another thread is told to close one of its own. */
+	SERVER_OVERSHOOT_MAX = 4,
+};
+
+/* How many threads the configuration asks for. */
+unsigned server_worker_count(const struct conf *conf);
+
 /*
  * Bind the endpoints, or take those that were handed over; nothing is accepted yet. NULL and one
  * line that names the endpoint. To be called early: a port in use is found before anything else is
- * done, and `owner`, who gets the unix sockets, may not be allowed to bind them.
+ * done, and `owner`, who gets the unix sockets, may not be allowed to bind them. There are never
+ * more than `connections_max` connections, whatever [server] max_connections says.
  */
-struct server *server_new(struct conf *conf, struct activation *activation,
-	const struct privileges *owner, char *error, size_t error_size);
+struct server *server_new(struct conf *conf, uint32_t connections_max,
+	struct activation *activation, const struct privileges *owner, char *error,
+	size_t error_size);
 
 /* Start the threads. False and one line when that is not possible. */
 bool server_start(struct server *server, struct cache *cache, struct ta_files *tafiles,

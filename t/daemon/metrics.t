@@ -23,7 +23,7 @@ use constant PROMPT => 30;		# [s] for what should take milliseconds
 # [s] daemon/lookup/probe.c: a look every 5 s, then 15 s of patience; and a loaded machine.
 use constant NOTICED => 90;
 use constant CROWD => 1000;
-use constant MOST => 16;		# METRICS_CONNECTIONS_MAX of daemon/metrics/metrics.h
+use constant MOST => 16;		# BUDGET_METRICS_MAX of daemon/health/descriptor_budget.h
 
 my @missing = Tlsad::Lab::missing_programs();
 plan(skip_all => "not installed: @missing") if @missing;
