@@ -1,13 +1,5 @@
-/*
- * One connection: bytes in, requests in their order, bytes out.
- *
- * The thread's two buffers serve all its connections. A connection keeps bytes of its own only
- * while a request is incomplete, while a lookup keeps requests waiting, or while its client does
- * not read; as long as one of the last two lasts nothing more is read from it.
- *
- * A turn of the event loop first reads from every connection that has something to say, and then
- * answers: what an answer needs is fetched from memory while the next connection is read from.
- */
+#include "daemon/server/connection.h"
+
 #include "common/base/clock.h"
 #include "daemon/server/worker.h"
 
@@ -16,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* It has done something at that time: to the end of the list of those that may have to go. */
+/* It has done something at that time: to the end of the list of idle ones. */
 static void touch(struct connection *connection, uint64_t now)
 {
 	struct connection_list *idle = &connection->worker->idle;
@@ -43,8 +35,8 @@ void connection_close(struct connection *connection)
 	free(connection->input.bytes);
 	free(connection->output.bytes);
 	free(connection);
-	worker->connection_count--;
-	atomic_fetch_sub_explicit(worker->all_connections, 1, memory_order_relaxed);
+	counter_add(&worker->counters.connections, (uint64_t)-1);
+	atomic_fetch_sub_explicit(&worker->all->connections, 1, memory_order_relaxed);
 }
 
 static bool keep(struct backlog *backlog, const char *bytes, size_t size)
@@ -143,8 +135,8 @@ static void handle_input(
 	}
 	if (flowing)
 		flowing = flush(connection, batch, &alive);
-	if (bad && protocol->complain != NULL)
-		protocol->complain(connection, arrival->bytes + at, arrival->size - at);
+	if (bad && protocol->log_unreadable != NULL)
+		protocol->log_unreadable(connection, arrival->bytes + at, arrival->size - at);
 	/* What came before the bad one has been answered; from here on nothing can be framed. */
 	if (!alive || bad || !keep(&connection->input, arrival->bytes + at, arrival->size - at)) {
 		connection_close(connection);
@@ -307,8 +299,8 @@ void connection_open(struct worker *worker, int fd, const struct protocol *proto
 	/* Exact: a connection that has just come is not taken for one that has long been idle. */
 	connection->last_active = clock_exact_us();
 	TAILQ_INSERT_TAIL(&worker->idle, connection, link);
-	worker->connection_count++;
-	atomic_fetch_add_explicit(worker->all_connections, 1, memory_order_relaxed);
+	counter_add(&worker->counters.connections, 1);
+	atomic_fetch_add_explicit(&worker->all->connections, 1, memory_order_relaxed);
 	counter_add(&worker->counters.accepted, 1);
 	event_assign(&connection->event, worker->base, fd, EV_READ | EV_PERSIST, handle_event,
 		connection);

@@ -11,7 +11,11 @@
 #include "daemon/answer/policy.h"
 #include "daemon/answer/socketmap.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+
 struct connection;
+struct lookup_answer;
 struct wait;
 struct worker;
 
@@ -53,8 +57,8 @@ struct protocol {
 	void (*finish)(struct worker *worker, struct batch *batch, const struct wait *wait,
 		const struct lookup_answer *answer, const char *why);
 
-	/* Say what is wrong with bytes that were FRAME_BAD; NULL: nothing is said. */
-	void (*complain)(struct connection *connection, const char *bytes, size_t size);
+	/* Log what is wrong with bytes that were FRAME_BAD; NULL: nothing is logged. */
+	void (*log_unreadable)(struct connection *connection, const char *bytes, size_t size);
 };
 
 extern const struct protocol protocol_socketmap; /* socketmap_table(5) */

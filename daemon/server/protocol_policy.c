@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 enum {
-	COMPLAINTS_MAX = 10, /* a second: whoever may connect must not fill the disk */
+	UNREADABLE_LINES_MAX = 10, /* a second: whoever may connect must not fill the disk */
 	PEER_SIZE = 128,
 };
 
@@ -69,7 +69,8 @@ static enum request_result answer(
 		policy_give_up(&worker->policy, request, "out of memory", &text);
 		break;
 	case POLICY_WARM:
-		worker_warm(worker, &request->destination, wants_pins(worker));
+		refresh_start(
+			&worker->recent, worker->lookup, &request->destination, wants_pins(worker));
 		break;
 	case POLICY_REPLIED:
 		break;
@@ -117,40 +118,39 @@ static void print_peer(int fd, char words[PEER_SIZE])
 }
 
 /* Is one more line all right? */
-static bool may_complain(struct complaints *complaints)
+static bool may_log(struct unreadable_lines *lines)
 {
 	uint32_t now = clock_steady();
 
-	if (complaints->second != now) {
-		complaints->second = now;
-		complaints->count = 0;
+	if (lines->second != now) {
+		lines->second = now;
+		lines->count = 0;
 	}
-	if (complaints->count++ < COMPLAINTS_MAX)
+	if (lines->count++ < UNREADABLE_LINES_MAX)
 		return true;
-	complaints->unsaid++;
+	lines->not_logged++;
 	return false;
 }
 
-static void complain(struct connection *connection, const char *bytes, size_t size)
+static void log_unreadable(struct connection *connection, const char *bytes, size_t size)
 {
 	struct worker *worker = connection->worker;
-	_Atomic uint64_t *unreadable = &worker->counters.policy.unreadable;
+	struct unreadable_lines *lines = &worker->unreadable;
 	struct policy_attributes attributes;
 	char words[512], peer[PEER_SIZE], more[64] = "";
 	struct text why;
 	size_t used;
 
-	atomic_store_explicit(unreadable,
-		atomic_load_explicit(unreadable, memory_order_relaxed) + 1, memory_order_relaxed);
-	if (!may_complain(&worker->complaints))
+	counter_add(&worker->counters.policy.unreadable, 1);
+	if (!may_log(lines))
 		return;
 	text_init(&why, words, sizeof words);
 	policy_request_parse(bytes, size, &attributes, &used, &why);
 	print_peer(connection->fd, peer);
-	if (worker->complaints.unsaid > 0)
+	if (lines->not_logged > 0)
 		snprintf(more, sizeof more, " (and %u more that were not logged)",
-			worker->complaints.unsaid);
-	worker->complaints.unsaid = 0;
+			lines->not_logged);
+	lines->not_logged = 0;
 	log_warning("policy request from %s cannot be read, its connection is closed: %s%s", peer,
 		words, more);
 }
@@ -159,5 +159,5 @@ const struct protocol protocol_policy = {
 	.read = read_request,
 	.answer = answer,
 	.finish = finish,
-	.complain = complain,
+	.log_unreadable = log_unreadable,
 };

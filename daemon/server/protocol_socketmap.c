@@ -65,7 +65,8 @@ static enum request_result answer(
 		map_give_up(&worker->maps, request, "out of memory", 0, &text);
 		break;
 	case MAP_REFRESH:
-		worker_warm(worker, &request->destination, wants_pins(worker, request));
+		refresh_start(&worker->recent, worker->lookup, &request->destination,
+			wants_pins(worker, request));
 		break;
 	case MAP_REPLIED:
 		break;

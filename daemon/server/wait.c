@@ -1,29 +1,12 @@
-/*
- * Requests that wait for the lookup thread, and destinations that it is told of in passing.
- */
+#include "daemon/server/wait.h"
+
 #include "common/base/clock.h"
 #include "daemon/server/worker.h"
 
 #include <stdlib.h>
 
-/* The parts themselves say that a refresh is due until it is done: hence the table. */
-void worker_warm(struct worker *worker, const struct destination *destination, bool pin)
-{
-	uint32_t hash = 2166136261u ^ destination->port ^ (uint32_t)destination->kind << 16;
-	uint32_t now = clock_steady();
-
-	for (size_t i = 0; i < destination->name_length; i++)
-		hash = (hash ^ (uint8_t)destination->name[i]) * 16777619u;
-	struct recent_refresh *recent = &worker->recent[hash % RECENT_REFRESHES];
-	if (recent->hash == hash && now - recent->at < RECENT_SECONDS)
-		return;
-	recent->hash = hash;
-	recent->at = now;
-	lookup_ask(worker->lookup, destination, pin, NULL, NULL);
-}
-
 /* The lookup goes on, for whoever asks next. */
-static void end_patience(evutil_socket_t fd, short what, void *context)
+static void end_limited(evutil_socket_t fd, short what, void *context)
 {
 	struct wait *wait = context;
 
@@ -35,20 +18,20 @@ static void end_patience(evutil_socket_t fd, short what, void *context)
 }
 
 bool wait_begin(struct connection *connection, const union request *request,
-	const struct destination *destination, bool pin, uint32_t patience)
+	const struct destination *destination, bool pin, uint32_t seconds_max)
 {
 	struct worker *worker = connection->worker;
-	struct timeval end = {.tv_sec = (time_t)patience};
+	struct timeval end = {.tv_sec = (time_t)seconds_max};
 	struct wait *wait = malloc(sizeof *wait);
 
 	if (wait == NULL)
 		return false;
 	wait->connection = connection;
 	wait->request = *request;
-	wait->limited = patience != 0;
+	wait->limited = seconds_max != 0;
 	wait->since = clock_exact_us();
 	if (wait->limited)
-		evtimer_assign(&wait->deadline, worker->base, end_patience, wait);
+		evtimer_assign(&wait->deadline, worker->base, end_limited, wait);
 	if ((wait->limited && evtimer_add(&wait->deadline, &end) != 0) ||
 		!lookup_ask(worker->lookup, destination, pin, &worker->mailbox, wait)) {
 		wait_free(wait);

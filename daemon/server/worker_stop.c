@@ -1,16 +1,16 @@
 /*
- * The end of a serving thread: nobody who has asked is left without an answer, within bounds.
+ * The end of a serving thread: every request that has arrived gets its answer, within bounds.
  */
 #include "common/base/clock.h"
 #include "daemon/server/worker.h"
 
 enum {
-	STOP_PATIENCE = 5, /* [s] for lookups in flight */
-	STOP_ROUND = 10,   /* [ms] between two looks at what is in flight */
+	STOP_SECONDS_MAX = 5, /* [s] for lookups under way */
+	STOP_ROUND = 10,      /* [ms] between two looks at what is under way */
 	/* Looks at least, so that what lay in the kernel when the signal came is read. */
 	STOP_ROUNDS_MIN = 3,
 	/* [us] for the first request of a connection that was just accepted. */
-	NEWCOMER_PATIENCE = 2000000,
+	UNHEARD_MAX = 2000000,
 };
 
 static void end_waits(struct worker *worker)
@@ -25,7 +25,7 @@ static void end_waits(struct worker *worker)
 	}
 }
 
-static bool requests_in_flight(const struct worker *worker)
+static bool has_waiting_request(const struct worker *worker)
 {
 	const struct wait *wait;
 
@@ -40,44 +40,49 @@ static bool requests_in_flight(const struct worker *worker)
 /*
  * Postfix asks a second time, on a new connection, when the first one is closed under it, and not a
  * third time (dict_sockmap_lookup() in its src/util/dict_sockmap.c). That one must get its answer:
- * whoever was accepted a moment ago and has not been heard yet is waited for.
+ * so the thread waits for connections that were accepted a moment ago and have sent no request yet.
  */
-static bool newcomers(const struct worker *worker)
+static bool has_unheard_connection(const struct worker *worker)
 {
 	uint64_t now = clock_steady_us();
 	const struct connection *connection;
 
 	TAILQ_FOREACH(connection, &worker->idle, link)
 	{
-		if (!connection->heard && connection->last_active + NEWCOMER_PATIENCE > now)
+		if (!connection->heard && connection->last_active + UNHEARD_MAX > now)
 			return true;
 	}
 	return false;
 }
 
-/*
- * Is there nothing left to answer? Not as long as another thread accepts: a client that this one
- * leaves would come to that one, only to be left again.
- */
-static bool at_rest(const struct worker *worker)
+static bool nobody_accepts(const struct workers *all)
 {
-	return worker->stop_rounds >= STOP_ROUNDS_MIN && server_accepts_nothing(worker->server) &&
-	       !requests_in_flight(worker) && !newcomers(worker);
+	return atomic_load(&all->not_accepting) == all->running;
+}
+
+/*
+ * Is there nothing left to answer? Not as long as another thread accepts: a client whose connection
+ * this one closes would connect to that one, only to be closed again.
+ */
+static bool is_done(const struct worker *worker)
+{
+	return worker->stop_rounds >= STOP_ROUNDS_MIN && nobody_accepts(worker->all) &&
+	       !has_waiting_request(worker) && !has_unheard_connection(worker);
 }
 
 void worker_stop_when_done(evutil_socket_t fd, short what, void *context)
 {
 	struct worker *worker = context;
-	bool patient = clock_steady() < worker->stop_at;
+	bool overdue = clock_steady() >= worker->stop_at;
 
 	(void)fd;
 	(void)what;
 	connection_handle_arrivals(-1, 0, worker);
 	worker->stop_rounds++;
 	/* What comes behind a request that is given up is not begun any more. */
-	if (!patient)
+	if (overdue)
 		end_waits(worker);
-	if (!patient || at_rest(worker))
+	if (overdue || is_done(worker))
 		event_base_loopbreak(worker->base);
 }
 
@@ -86,7 +91,7 @@ void worker_begin_stop(struct worker *worker)
 	static const struct timeval round = {.tv_usec = STOP_ROUND * 1000};
 
 	worker->stopping = true;
-	worker->stop_at = clock_steady() + STOP_PATIENCE;
+	worker->stop_at = clock_steady() + STOP_SECONDS_MAX;
 	if (event_add(worker->stop_round, &round) != 0)
 		event_base_loopbreak(worker->base);
 }
