@@ -11,6 +11,7 @@
 #include "daemon/answer/exception_log.h"
 #include "daemon/cache/cache.h"
 #include "daemon/control/control.h"
+#include "daemon/counters/counters.h"
 #include "daemon/health/descriptor_budget.h"
 #include "daemon/health/watchdog.h"
 #include "daemon/lookup/lookup.h"
@@ -62,6 +63,7 @@ struct tlsad {
 	struct ta_files *tafiles;
 	struct lookup *lookup;
 	struct server *server;
+	struct counters_source counters;     /* of all of these, once they are there */
 	struct listeners *control_listeners; /* until there is a control; NULL: none */
 	struct listeners *metrics_listeners; /* likewise */
 	struct control *control;             /* NULL: none */
@@ -336,6 +338,7 @@ static bool start_control(struct tlsad *tlsad, char *error)
 		.tafiles = tlsad->tafiles,
 		.lookup = tlsad->lookup,
 		.server = tlsad->server,
+		.counters = &tlsad->counters,
 		.connections_max = tlsad->budget.control,
 		.reload = take_new_conf,
 		.context = tlsad,
@@ -401,9 +404,7 @@ static bool start_metrics(struct tlsad *tlsad, char *error)
 {
 	struct metrics_services services = {
 		.base = tlsad->base,
-		.cache = tlsad->cache,
-		.lookup = tlsad->lookup,
-		.server = tlsad->server,
+		.counters = &tlsad->counters,
 		.connections_max = tlsad->budget.metrics,
 	};
 
@@ -433,6 +434,13 @@ static bool start_threads(struct tlsad *tlsad, char *error)
 	if (tlsad->lookup == NULL || !server_start(tlsad->server, tlsad->cache, tlsad->tafiles,
 					     tlsad->lookup, error, ERROR_SIZE))
 		return false;
+	tlsad->counters = (struct counters_source){
+		.server = tlsad->server,
+		.lookup = tlsad->lookup,
+		.cache = tlsad->cache,
+		.started = clock_steady(),
+		.started_wall = clock_wall(),
+	};
 	descriptor_budget_log(&tlsad->budget, tlsad->conf);
 	if (!start_metrics(tlsad, error) || !start_control(tlsad, error))
 		return false;
@@ -461,23 +469,16 @@ static void say_start(struct tlsad *tlsad)
 		listeners->count > 1 ? " and others" : "");
 }
 
-static void say_figures(const struct tlsad *tlsad)
+static void log_counters(const struct tlsad *tlsad)
 {
-	const struct lookup_counters *lookups = lookup_counters(tlsad->lookup);
-	struct server_figures figures;
-	struct store_figures stored;
+	struct counters counters;
+	char words[1024];
+	struct text text;
 
-	server_figures(tlsad->server, &figures);
-	cache_figures(tlsad->cache, &stored);
-	log_info("stopped: requests=%ju hits=%ju misses=%ju invalid=%ju lookups=%ju joined=%ju "
-		 "parts=%ju failed=%ju entries=%ju evicted=%ju connections=%ju refused=%ju "
-		 "policy_requests=%ju policy_unreadable=%ju",
-		(uintmax_t)figures.requests, (uintmax_t)figures.hits, (uintmax_t)figures.misses,
-		(uintmax_t)figures.invalid, (uintmax_t)atomic_load(&lookups->requests),
-		(uintmax_t)atomic_load(&lookups->joined), (uintmax_t)atomic_load(&lookups->parts),
-		(uintmax_t)atomic_load(&lookups->failures), (uintmax_t)stored.entries,
-		(uintmax_t)stored.evicted, (uintmax_t)figures.accepted, (uintmax_t)figures.refused,
-		(uintmax_t)figures.policy.requests, (uintmax_t)figures.policy.unreadable);
+	text_init(&text, words, sizeof words);
+	counters_read(&tlsad->counters, tlsad->conf, &counters);
+	counters_print(&counters, &text);
+	log_info("stopped: %s", words);
 }
 
 /* The threads end in the order in which nobody is left to answer to; then all is freed. */
@@ -492,7 +493,7 @@ static void end(struct tlsad *tlsad, bool served)
 	if (tlsad->server != NULL && tlsad->lookup != NULL)
 		server_stop(tlsad->server);
 	if (served)
-		say_figures(tlsad);
+		log_counters(tlsad);
 	if (tlsad->lookup != NULL)
 		lookup_stop(tlsad->lookup);
 	control_free(tlsad->control);

@@ -38,7 +38,6 @@ struct control {
 	struct event **accepting;    /* one for each */
 	struct event *resuming;      /* accepting, which is paused for want of descriptors */
 	struct mailbox mailbox;
-	uint32_t started; /* [s], clock_steady() */
 	unsigned connection_count;
 	TAILQ_HEAD(, control_connection) connections;
 	TAILQ_HEAD(, control_wait) waits;

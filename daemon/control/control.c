@@ -3,7 +3,6 @@
  */
 #include "daemon/control/control.h"
 
-#include "common/base/clock.h"
 #include "daemon/control/connection.h"
 #include "daemon/control/verbs.h"
 
@@ -114,7 +113,6 @@ struct control *control_new(
 	control->services = *services;
 	control->conf = conf_hold(conf);
 	control->mailbox.wake = -1;
-	control->started = clock_steady();
 	control->context.reader = cache_reader_new(services->cache);
 	control->context.ta_files = services->tafiles;
 	control->context.conf = control->conf;

@@ -38,6 +38,7 @@
 #include "common/conf/conf.h"
 #include "daemon/cache/cache.h"
 #include "daemon/cache/ta_file.h"
+#include "daemon/counters/counters.h"
 #include "daemon/lookup/lookup.h"
 #include "daemon/server/server.h"
 
@@ -58,6 +59,7 @@ struct control_services {
 	struct ta_files *tafiles; /* or NULL */
 	struct lookup *lookup;
 	struct server *server;
+	const struct counters_source *counters;
 	uint32_t connections_max; /* open at once */
 	/*
 	 * Reload the configuration and put the names of settings into the two arrays. False and one

@@ -1,22 +1,85 @@
 /*
- * The verb status: what the daemon has done so far.
+ * The verb status: the numbers of the table of counters under the names that it gives them, and the
+ * words that belong to them.
  */
-#include "common/base/clock.h"
+#include "common/base/endpoint.h"
 #include "common/dns/dns.h"
-#include "daemon/control/connection.h"
 #include "daemon/control/verbs.h"
-#include "daemon/health/health.h"
+#include "daemon/lookup/probe.h"
 
 #include <idn2.h>
 #include <lmdb.h>
 #include <openssl/crypto.h>
-#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
+
+enum { MEMBER_SIZE = 32 };
 
 static json_t *number(uint64_t value)
 {
 	return json_integer((json_int_t)value);
 }
+
+/* --- the table ----------------------------------------------------------------------------- */
+
+/* Where `path` leads, `name` or `object.name`; the object is made if it is missing. */
+static void set_member(json_t *status, const char *path, json_t *value)
+{
+	const char *dot = strchr(path, '.');
+	char name[MEMBER_SIZE];
+
+	if (dot == NULL) {
+		json_object_set_new(status, path, value);
+		return;
+	}
+	snprintf(name, sizeof name, "%.*s", (int)(dot - path), path);
+	json_t *object = json_object_get(status, name);
+	if (object == NULL) {
+		object = json_object();
+		json_object_set_new(status, name, object);
+	}
+	json_object_set_new(object, dot + 1, value);
+}
+
+/* A member for each value of the last label. */
+static json_t *by_last_label(const struct counters *counters, size_t n)
+{
+	const struct counter_row *row = &counter_table[n];
+	const struct counter_label *label = row->labels[counter_row_labels(row) - 1];
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < label->count; i++) {
+		uint64_t value = counters_of_value(counters, n, i);
+		if (value > 0 || !row->without_zeroes)
+			json_object_set_new(object, label->value(i), number(value));
+	}
+	return object;
+}
+
+/* Plain numbers first, then what has members of its own. */
+static void add_section(
+	json_t *status, const struct counters *counters, enum counter_section section)
+{
+	for (size_t i = 0; i < counter_table_rows; i++) {
+		const struct counter_row *row = &counter_table[i];
+		bool plain = counter_row_cells(row) == 1;
+
+		if (row->section != section)
+			continue;
+		if (row->total != NULL)
+			set_member(status, row->total, number(counters_total(counters, i)));
+		if (row->status != NULL && plain)
+			set_member(status, row->status, number(counters_total(counters, i)));
+	}
+	for (size_t i = 0; i < counter_table_rows; i++) {
+		const struct counter_row *row = &counter_table[i];
+
+		if (row->section == section && row->status != NULL && counter_row_cells(row) > 1)
+			set_member(status, row->status, by_last_label(counters, i));
+	}
+}
+
+/* --- words --------------------------------------------------------------------------------- */
 
 static json_t *versions(void)
 {
@@ -31,126 +94,62 @@ static json_t *versions(void)
 		"inih", INIH_VERSION);
 }
 
-static void add_policy(json_t *status, const struct policy_figures *figures)
+static json_t *endpoints(const struct server *server)
 {
-	json_t *policy = json_pack("{s:o, s:o, s:o, s:o, s:o}", "requests",
-		number(figures->requests), "hits", number(figures->hits), "misses",
-		number(figures->misses), "unreadable", number(figures->unreadable), "monitored",
-		number(figures->monitored));
-	json_t *replies = json_object();
+	const struct listeners *listeners = server_listeners(server);
+	json_t *array = json_array();
 
-	for (size_t i = 0; i < POLICY_ACTIONS; i++)
-		json_object_set_new(replies, policy_action_name((enum policy_action)i),
-			number(figures->replies[i]));
-	json_object_set_new(policy, "replies", replies);
-	json_object_set_new(status, "policy", policy);
-}
-
-static void add_server(json_t *status, const struct control *control)
-{
-	struct server_figures figures;
-
-	server_figures(control->services.server, &figures);
-	json_object_set_new(status, "workers", number(figures.workers));
-	json_object_set_new(status, "connections", number(figures.connections));
-	json_object_set_new(status, "accepted", number(figures.accepted));
-	json_object_set_new(status, "refused", number(figures.refused));
-	json_object_set_new(status, "requests", number(figures.requests));
-	json_object_set_new(status, "hits", number(figures.hits));
-	json_object_set_new(status, "misses", number(figures.misses));
-	json_object_set_new(status, "invalid", number(figures.invalid));
-	json_object_set_new(status, "replies",
-		json_pack("{s:o, s:o, s:o, s:o}", "ok", number(figures.replies[REPLY_OK]),
-			"notfound", number(figures.replies[REPLY_NOTFOUND]), "temp",
-			number(figures.replies[REPLY_TEMP]), "perm",
-			number(figures.replies[REPLY_PERM])));
-	json_object_set_new(status, "mode",
-		json_string(control->conf->dane.mode == MODE_MONITOR ? "monitor" : "enforce"));
-	json_object_set_new(status, "would",
-		json_pack("{s:o, s:o, s:o}", "ok", number(figures.would[REPLY_OK]), "notfound",
-			number(figures.would[REPLY_NOTFOUND]), "temp",
-			number(figures.would[REPLY_TEMP])));
-	json_object_set_new(status, "rules",
-		json_pack("{s:o, s:o}", "minimums",
-			number(rules_minimum_count(control->conf->rules)), "exceptions",
-			number(rules_exception_count(control->conf->rules))));
-	add_policy(status, &figures.policy);
-}
-
-static void add_reasons(json_t *lookups, const struct lookup_counters *counters)
-{
-	json_t *reasons = json_object();
-
-	for (size_t i = 0; i < REASON_COUNT; i++) {
-		uint64_t count = atomic_load(&counters->reasons[i]);
-		if (count > 0)
-			json_object_set_new(reasons, reason_name((enum reason)i), number(count));
+	for (size_t i = 0; i < listeners->count; i++) {
+		char text[ENDPOINT_TEXT_SIZE];
+		endpoint_print(&listeners->endpoints[i], text);
+		json_array_append_new(array, json_string(text));
 	}
-	json_object_set_new(lookups, "reasons", reasons);
+	return array;
 }
 
-/* What /healthz says (daemon/health/health.h). */
-static void add_health(json_t *status, const struct control *control)
+static json_t *resolver(const struct lookup *lookup)
 {
-	char words[HEALTH_WORDS_SIZE];
-	bool healthy = health_check(control->services.server, control->services.lookup, words);
+	enum probe_result validation =
+		(enum probe_result)atomic_load(&lookup_counters(lookup)->resolver.result);
 
-	json_object_set_new(status, "healthy", json_boolean(healthy));
-	json_object_set_new(status, "health", json_string(words));
+	return json_pack("{s:s, s:s}", "state", probe_result_name(validation), "text",
+		probe_result_text(validation));
 }
 
-static void add_lookups(json_t *status, const struct control *control)
+static json_t *make_status(const struct control *control)
 {
-	const struct lookup_counters *counters = lookup_counters(control->services.lookup);
-	enum probe_result validation = (enum probe_result)atomic_load(&counters->resolver.result);
+	const struct control_services *services = &control->services;
+	const struct conf *conf = control->conf;
+	json_t *status = json_object();
+	struct counters counters;
 
-	json_object_set_new(status, "lookups",
-		json_pack("{s:o, s:o, s:o, s:o, s:o}", "requests",
-			number(atomic_load(&counters->requests)), "joined",
-			number(atomic_load(&counters->joined)), "parts",
-			number(atomic_load(&counters->parts)), "failures",
-			number(atomic_load(&counters->failures)), "in_flight",
-			number(atomic_load(&counters->in_flight))));
-	add_reasons(json_object_get(status, "lookups"), counters);
-	json_object_set_new(status, "deferred",
-		json_pack("{s:o, s:o}", "destinations", number(atomic_load(&counters->deferred)),
-			"longest", number(lookup_deferred_seconds(control->services.lookup))));
-	json_object_set_new(status, "resolver",
-		json_pack("{s:s, s:s}", "state", probe_result_name(validation), "text",
-			probe_result_text(validation)));
-}
-
-static void add_cache(json_t *status, const struct control *control)
-{
-	struct store_figures figures;
-
-	cache_figures(control->services.cache, &figures);
-	json_object_set_new(status, "cache",
-		json_pack("{s:s, s:o, s:o, s:o, s:o}", "path", control->conf->cache.path, "entries",
-			number(figures.entries), "size", number(figures.bytes), "max_size",
-			number(control->conf->cache.max_size), "evicted", number(figures.evicted)));
+	counters_read(services->counters, conf, &counters);
+	json_object_set_new(status, "version", json_string(TLSAD_VERSION));
+	json_object_set_new(status, "pid", json_integer(getpid()));
+	add_section(status, &counters, COUNTER_PROCESS);
+	json_object_set_new(status, "versions", versions());
+	json_object_set_new(status, "endpoints", endpoints(services->server));
+	/* What /healthz says (daemon/health/health.h). */
+	json_object_set_new(status, "healthy", json_boolean(counters.healthy));
+	json_object_set_new(status, "health", json_string(counters.health));
+	add_section(status, &counters, COUNTER_CONNECTIONS);
+	add_section(status, &counters, COUNTER_REQUESTS);
+	json_object_set_new(status, "mode",
+		json_string(conf->dane.mode == MODE_MONITOR ? "monitor" : "enforce"));
+	add_section(status, &counters, COUNTER_MONITOR);
+	add_section(status, &counters, COUNTER_RULES);
+	add_section(status, &counters, COUNTER_POLICY);
+	add_section(status, &counters, COUNTER_LOOKUPS);
+	json_object_set_new(status, "resolver", resolver(services->lookup));
+	add_section(status, &counters, COUNTER_DNS);
+	set_member(status, "cache.path", json_string(conf->cache.path));
+	add_section(status, &counters, COUNTER_CACHE);
+	return status;
 }
 
 void control_status(struct control_connection *connection, json_t *id, json_t *request)
 {
-	const struct control *control = connection->control;
-	const struct listeners *listeners = server_listeners(control->services.server);
-	json_t *status = json_object(), *endpoints = json_array();
-
 	(void)request;
-	for (size_t i = 0; i < listeners->count; i++) {
-		char text[ENDPOINT_TEXT_SIZE];
-		endpoint_print(&listeners->endpoints[i], text);
-		json_array_append_new(endpoints, json_string(text));
-	}
-	json_object_set_new(status, "version", json_string(TLSAD_VERSION));
-	json_object_set_new(status, "pid", json_integer(getpid()));
-	json_object_set_new(status, "uptime", number(clock_steady() - control->started));
-	json_object_set_new(status, "versions", versions());
-	json_object_set_new(status, "endpoints", endpoints);
-	add_health(status, control);
-	add_server(status, control);
-	add_lookups(status, control);
-	add_cache(status, control);
-	control_respond(connection, id, json_pack("{s:o}", "status", status));
+	control_respond(
+		connection, id, json_pack("{s:o}", "status", make_status(connection->control)));
 }

@@ -79,10 +79,12 @@ static void say(struct evhttp_request *request, int code, const char *words)
 
 static void show_metrics(struct metrics *metrics, struct evhttp_request *request)
 {
+	struct counters counters;
 	struct text text;
 
 	text_init(&text, metrics->page, sizeof metrics->page);
-	metrics_page(&metrics->services, metrics->conf, &text);
+	counters_read(metrics->services.counters, metrics->conf, &counters);
+	metrics_page(&counters, &text);
 	/* Half a page would be taken for a whole one. */
 	if (text.cut)
 		say(request, HTTP_INTERNAL, "the page is too long");
@@ -93,7 +95,8 @@ static void show_metrics(struct metrics *metrics, struct evhttp_request *request
 static void show_health(struct metrics *metrics, struct evhttp_request *request)
 {
 	char words[HEALTH_WORDS_SIZE];
-	bool healthy = health_check(metrics->services.server, metrics->services.lookup, words);
+	const struct counters_source *source = metrics->services.counters;
+	bool healthy = health_check(source->server, source->lookup, words);
 
 	say(request, healthy ? HTTP_OK : HTTP_SERVUNAVAIL, words);
 }

@@ -12,10 +12,10 @@
 #define TLSAD_METRICS_METRICS_H
 
 #include "common/base/text.h"
-#include "daemon/cache/cache.h"
-#include "daemon/lookup/lookup.h"
+#include "daemon/counters/counters.h"
 #include "daemon/process/listeners.h"
-#include "daemon/server/server.h"
+
+#include <event2/event.h>
 
 enum {
 	METRICS_LIFETIME = 20,         /* [s] of a connection, whatever it does */
@@ -30,9 +30,7 @@ struct metrics;
 /* What the numbers are read from; all outlive the metrics. */
 struct metrics_services {
 	struct event_base *base;
-	struct cache *cache;
-	struct lookup *lookup;
-	struct server *server;
+	const struct counters_source *counters;
 	uint32_t connections_max; /* open at once */
 };
 
@@ -57,8 +55,7 @@ void metrics_set_conf(struct metrics *metrics, struct conf *conf);
 
 /* --- metrics_page.c ------------------------------------------------------------------------ */
 
-/* The page /metrics. */
-void metrics_page(
-	const struct metrics_services *services, const struct conf *conf, struct text *out);
+/* The page /metrics, of these numbers. */
+void metrics_page(const struct counters *counters, struct text *out);
 
 #endif

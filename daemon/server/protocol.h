@@ -8,8 +8,8 @@
 #define TLSAD_SERVER_PROTOCOL_H
 
 #include "common/verdict/evidence.h"
+#include "daemon/answer/map_service.h"
 #include "daemon/answer/policy.h"
-#include "daemon/answer/socketmap.h"
 
 #include <stdbool.h>
 #include <stddef.h>

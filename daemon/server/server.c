@@ -181,42 +181,12 @@ uint32_t server_heartbeat_age(const struct server *server)
 	return oldest;
 }
 
-static void add_policy(struct policy_figures *figures, const struct policy_counters *counters)
+unsigned server_threads(const struct server *server)
 {
-	for (size_t action = 0; action < POLICY_ACTIONS; action++) {
-		uint64_t replies = counter_read(&counters->replies[action]);
-		figures->replies[action] += replies;
-		figures->requests += replies;
-	}
-	figures->unreadable += counter_read(&counters->unreadable);
-	figures->monitored += counter_read(&counters->monitored);
-	figures->hits += counter_read(&counters->hits);
-	figures->misses += counter_read(&counters->misses);
+	return server->workers.count;
 }
 
-void server_figures(const struct server *server, struct server_figures *figures)
+const struct serving_counters *server_counters(const struct server *server, unsigned thread)
 {
-	memset(figures, 0, sizeof *figures);
-	figures->workers = server->workers.count;
-	figures->connections = atomic_load(&server->workers.connections);
-	for (unsigned i = 0; i < server->workers.count; i++) {
-		const struct serving_counters *counters = &server->workers.list[i]->counters;
-		figures->accepted += counter_read(&counters->accepted);
-		figures->refused += counter_read(&counters->refused);
-		figures->hits += counter_read(&counters->maps.hits);
-		figures->misses += counter_read(&counters->maps.misses);
-		figures->invalid += counter_read(&counters->maps.invalid);
-		for (size_t kind = 0; kind < REPLY_KIND_COUNT; kind++)
-			figures->would[kind] += counter_read(&counters->maps.would[kind]);
-		add_policy(&figures->policy, &counters->policy);
-		histogram_read(&counters->seconds, &figures->seconds);
-		for (size_t map = 0; map <= MAP_COUNT; map++) {
-			for (size_t kind = 0; kind < REPLY_KIND_COUNT; kind++) {
-				uint64_t replies = counter_read(&counters->maps.replies[map][kind]);
-				figures->by_map[map][kind] += replies;
-				figures->replies[kind] += replies;
-				figures->requests += replies;
-			}
-		}
-	}
+	return &server->workers.list[thread]->counters;
 }

@@ -10,13 +10,12 @@
 #define TLSAD_SERVER_SERVER_H
 
 #include "common/conf/conf.h"
-#include "daemon/answer/policy.h"
-#include "daemon/answer/socketmap.h"
 #include "daemon/cache/cache.h"
 #include "daemon/lookup/lookup.h"
 #include "daemon/process/listeners.h"
 
 struct server;
+struct serving_counters;
 
 enum {
 	SERVER_WORKER_DESCRIPTORS = 4, /* of a thread's event loop and its mailbox */
@@ -59,28 +58,8 @@ void server_free(struct server *server);
 /* [s] since the last beat of the serving thread that is worst off (daemon/loop/heartbeat.h). */
 uint32_t server_heartbeat_age(const struct server *server);
 
-/* Of struct policy_counters. */
-struct policy_figures {
-	uint64_t requests;
-	uint64_t replies[POLICY_ACTIONS];
-	uint64_t unreadable, monitored, hits, misses;
-};
-
-struct server_figures {
-	unsigned workers;
-	uint64_t connections; /* open now */
-	uint64_t accepted;
-	uint64_t refused; /* by [server] allow */
-	uint64_t requests, hits, misses, invalid;
-	uint64_t replies[REPLY_KIND_COUNT];
-	uint64_t
-		would[REPLY_KIND_COUNT]; /* with [dane] mode = monitor, what they would have been */
-	struct policy_figures policy;
-	uint64_t by_map[MAP_COUNT + 1][REPLY_KIND_COUNT]; /* last: unknown maps */
-	struct histogram_figures seconds;
-};
-
-/* Sums over the threads. */
-void server_figures(const struct server *server, struct server_figures *figures);
+/* The serving threads, and what each of them counts; from server_start() to server_free(). */
+unsigned server_threads(const struct server *server);
+const struct serving_counters *server_counters(const struct server *server, unsigned thread);
 
 #endif

@@ -9,8 +9,10 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use IO::Socket::INET;
 use JSON::PP ();
+use List::Util ();
 use Test::More;
 use Time::HiRes ();
+use Tlsad::Counters;
 use Tlsad::Ctl;
 use Tlsad::Daemon;
 use Tlsad::FaultyDns;
@@ -43,6 +45,13 @@ my %promised = (
 	tlsad_connections => '', tlsad_connections_refused_total => '',
 	tlsad_healthy => '', tlsad_validation_works => '', tlsad_resolver_state => 'state',
 	tlsad_build_info => 'version,libunbound,openssl,libevent',
+	tlsad_workers => '', tlsad_connections_accepted_total => '', tlsad_invalid_keys_total => '',
+	tlsad_monitored_requests_total => 'result', tlsad_rules => 'kind',
+	tlsad_policy_requests_total => 'action', tlsad_policy_cache_lookups_total => 'result',
+	tlsad_policy_unreadable_requests_total => '', tlsad_policy_monitored_requests_total => '',
+	tlsad_lookup_requests_total => '', tlsad_lookups_joined_total => '',
+	tlsad_part_lookups_total => '', tlsad_part_lookup_failures_total => '',
+	tlsad_start_time_seconds => '',
 );
 
 # One client's requests, in a process of its own: some are answered at once, some
@@ -201,14 +210,51 @@ sub adding_up
 	adding_up_lookups($daemon, $http);
 }
 
+# The sum of all numbers in what `tlsactl status` has there.
+sub status_sum
+{
+	my ($value, $path) = @_;
+	$value = ref($value) eq 'HASH' ? $value->{$_} : undef for split(/\./, $path);
+	return ref($value) eq 'HASH' ? List::Util::sum0(values %$value) : $value;
+}
+
+# Every row of the table of counters that both show: the same number.
+sub same_numbers
+{
+	my ($page, $status) = @_;
+	my %expected;
+	for (grep { $_->{metric} && $_->{status} } Tlsad::Counters::rows()) {
+		$expected{$_->{metric}} += status_sum($status, $_->{status}) // die "no $_->{status}\n";
+		is(status_sum($status, $_->{total}), status_sum($status, $_->{status}),
+			"status: $_->{total} is the sum of $_->{status}") if $_->{total};
+	}
+	cmp_ok(scalar(keys %expected), '>', 20, 'many of the numbers of /metrics are in status');
+	is(sum($page, qr/^\Q$_\E(?:\{|\z)/), $expected{$_}, "$_: as in status") for sort keys %expected;
+}
+
+# Of the policy service: one request that is answered and one that cannot be read.
+sub ask_policy
+{
+	my ($daemon) = @_;
+	$daemon->policy_client(timeout => PROMPT)->ask('a@full.dane.lab');
+	my $bad = $daemon->policy_client(timeout => PROMPT);
+	$bad->send_raw("no attribute\n\n");
+	ok($bad->closed_by_peer(PROMPT), 'a policy request that cannot be read ends its connection');
+}
+
 # What tlsactl status shows are the same counters.
 sub adding_up_lookups
 {
 	my ($daemon, $http) = @_;
+	ask_policy($daemon);
+	ok(wait_until(PROMPT, sub { $http->page->{tlsad_connections} == 0 }), 'its connections are gone');
 	my $ctl = Tlsad::Ctl->new(config => { server => {
 		control => 'unix:' . $daemon->directory . '/control' } });
 	my $status = $ctl->json('status')->{json};
 	my $page = $http->page;
+	same_numbers($page, $status);
+	is(sum($page, qr/^tlsad_policy_requests_total/), 1, 'a request of a policy client');
+	is($page->{tlsad_policy_unreadable_requests_total}, 1, 'and one that could not be read');
 	is($page->{tlsad_lookups_inflight}, 0, 'nothing is being looked up');
 	my $lookups = sum($page, qr/^tlsad_lookups_total/);
 	is($lookups, $status->{lookups}{requests} - $status->{lookups}{joined},

@@ -10,9 +10,12 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use File::Temp ();
+use JSON::PP ();
 use Test::More;
+use Tlsad::Counters;
 use Tlsad::CaseTables;
 use Tlsad::Daemon;
+use Tlsad::Http;
 use Tlsad::Process;
 use Tlsad::Settings;
 
@@ -43,6 +46,7 @@ subtest('conf/tlsad.conf' => \&check_example);
 subtest('tlsad.conf(5)' => \&check_conf_page);
 subtest('tlsad(8)' => \&check_daemon_page);
 subtest('tlsactl(8)' => \&check_ctl_page);
+subtest('the table of counters' => \&check_counters);
 subtest('README' => \&check_readme);
 subtest('t/lab/dane-cases' => \&check_cases);
 subtest('what comments cite' => \&check_citations);
@@ -237,6 +241,35 @@ sub check_ctl_page
 	my @warnings = read_file("$source/daemon/ctl/check/check_warnings.c") =~ /\[CHECK_WARNING_\w+\] = "([\w-]+)"/g;
 	cmp_ok(scalar(@warnings), '>', 10, 'warnings can be found');
 	like($section{Warnings}, qr/^\.It Cm (?:.* , )?\Q$_\E\b/m, "warning $_") for @warnings;
+}
+
+# Every row against both manuals, and against a daemon's page and status.
+sub check_counters
+{
+	my @rows = Tlsad::Counters::rows();
+	cmp_ok(scalar(@rows), '>', 30, 'it can be read');
+	my ($metrics) = read_file("$source/daemon/tlsad.8") =~ /^\.Sh METRICS\n(.*?)^\.Sh /ms;
+	my ($status) = read_file("$source/daemon/ctl/tlsactl.8") =~ /^\.Ss JSON of status\n(.*?)^\.S[sh] /ms;
+	my %metrics = map { ($_ => 1) } grep { defined } map { $_->{metric} } @rows;
+	my @paths = grep { defined } map { ($_->{status}, $_->{total}) } @rows;
+	for my $metric (sort keys %metrics) {
+		like($metrics, qr/^\.It Va (?:[^\n]* )?\Q$metric\E\b/m, "tlsad(8): $metric");
+	}
+	for my $path (sort @paths) {
+		like($status, qr/^\.(?:It )?Va (?:[^\n]* )?\Q$_\E\b/m, "tlsactl(8): $_ of $path")
+			for split(/\./, $path);
+	}
+	my $daemon = Tlsad::Daemon->start(config => { server => { metrics => "unix:$directory/metrics" } });
+	my $page = Tlsad::Http->new("unix:$directory/metrics")->get('/metrics')->{body};
+	my $object = JSON::PP->new->decode(run($tlsactl, '--json', '-c', $daemon->config_file, 'status'));
+	$daemon->stop;
+	is(join(' ', sort $page =~ /^# TYPE (\w+) /mg), join(' ', sort keys %metrics),
+		'/metrics has these families and no others');
+	for my $path (sort @paths) {
+		my $value = $object;
+		$value = ref($value) eq 'HASH' ? $value->{$_} : undef for split(/\./, $path);
+		ok(defined $value, "status has $path");
+	}
 }
 
 # The daemon makes this object, so a daemon is asked for it.

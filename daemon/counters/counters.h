@@ -1,0 +1,74 @@
+/*
+ * counters: the numbers of the table (daemon/counters/counter_table.h), as they are at one moment.
+ *
+ * Any thread may read them; the threads that count go on meanwhile, so two numbers may be apart by
+ * what happened in between.
+ */
+#ifndef TLSAD_COUNTERS_COUNTERS_H
+#define TLSAD_COUNTERS_COUNTERS_H
+
+#include "common/base/text.h"
+#include "common/conf/conf.h"
+#include "daemon/cache/cache.h"
+#include "daemon/counters/counter_table.h"
+#include "daemon/health/health.h"
+#include "daemon/lookup/lookup.h"
+#include "daemon/server/server.h"
+
+/* Where the numbers come from. */
+struct counters_source {
+	const struct server *server;
+	const struct lookup *lookup;
+	struct cache *cache;
+	uint32_t started;      /* [s], clock_steady(): when the daemon started */
+	uint32_t started_wall; /* [s], clock_wall(): the same */
+};
+
+/* Numbers that nobody counts: they are computed when somebody asks. */
+struct daemon_figures {
+	uint64_t workers;
+	uint64_t uptime;           /* [s] */
+	uint64_t started;          /* [s] since 1970 */
+	uint64_t cache_max;        /* [bytes] */
+	uint64_t deferred_longest; /* [s] */
+	uint64_t minimums;
+	uint64_t exceptions;
+	uint64_t healthy; /* 0 or 1, like those that follow */
+	uint64_t validation_works;
+	uint64_t resolver_states[PROBE_RESULT_COUNT]; /* 1 for the state that it is in */
+	uint64_t build;                               /* 1 */
+};
+
+struct counters {
+	size_t begin[COUNTER_ROWS_MAX];      /* of each row, in `values` */
+	uint64_t values[COUNTER_VALUES_MAX]; /* of all rows' cells */
+	bool healthy;
+	char health[HEALTH_WORDS_SIZE]; /* of health_check() */
+};
+
+/* All of them, from all of whom they are. */
+void counters_read(
+	const struct counters_source *source, const struct conf *conf, struct counters *counters);
+
+/* What counters_read() does, step by step: all numbers are 0, and those of one owner's struct are
+ * added. */
+void counters_begin(struct counters *counters);
+void counters_add(struct counters *counters, enum counter_owner owner, const void *numbers);
+
+/* The cells of the table's n-th row. */
+const uint64_t *counters_row(const struct counters *counters, size_t row);
+
+/* Their sum. */
+uint64_t counters_total(const struct counters *counters, size_t row);
+
+/* The sum of those with the n-th value of the last label. */
+uint64_t counters_of_value(const struct counters *counters, size_t row, size_t n);
+
+/* The row is a histogram. */
+void counters_histogram(
+	const struct counters *counters, size_t row, struct histogram_figures *figures);
+
+/* `requests=1 hits=0 ...`, the line at the end. */
+void counters_print(const struct counters *counters, struct text *out);
+
+#endif

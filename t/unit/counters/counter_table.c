@@ -1,0 +1,208 @@
+/*
+ * counter_table: every row is whole, its labels cover what its owner counts, and no name, path or
+ * word is there twice.
+ */
+#include "daemon/counters/counter_table.h"
+
+#include "t/unit/tap.h"
+
+#include <ctype.h>
+
+static bool is_word(const char *word)
+{
+	if (!islower((unsigned char)*word))
+		return false;
+	for (; *word != '\0'; word++) {
+		if (!islower((unsigned char)*word) && !isdigit((unsigned char)*word) &&
+			*word != '_')
+			return false;
+	}
+	return true;
+}
+
+static bool ends_with(const char *word, const char *end)
+{
+	size_t size = strlen(word), end_size = strlen(end);
+	return size >= end_size && strcmp(word + size - end_size, end) == 0;
+}
+
+/* `member` or `object.member`. */
+static bool is_path(const char *path)
+{
+	char words[128];
+	char *dot;
+
+	snprintf(words, sizeof words, "%s", path);
+	dot = strchr(words, '.');
+	if (dot != NULL)
+		*dot = '\0';
+	return is_word(words) && (dot == NULL || is_word(dot + 1));
+}
+
+static bool continues_family(size_t n)
+{
+	return n > 0 && counter_table[n - 1].metric != NULL && counter_table[n].metric != NULL &&
+	       strcmp(counter_table[n - 1].metric, counter_table[n].metric) == 0;
+}
+
+/* Once for each cell, `a=x,b=y`. */
+static void print_labels(char *out, size_t size, const struct counter_row *row, size_t cell)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < counter_row_labels(row) && used < size; i++)
+		used += (size_t)snprintf(out + used, size - used, "%s=%s,", row->labels[i]->name,
+			counter_row_label_value(row, i, cell));
+}
+
+static void rows_are_whole(void)
+{
+	size_t values = 0;
+
+	many_begin("every row is whole");
+	for (size_t i = 0; i < counter_table_rows; i++) {
+		const struct counter_row *row = &counter_table[i];
+		size_t cells = counter_row_cells(row);
+
+		values += cells;
+		many(row->metric != NULL || row->status != NULL, "row %zu: it is nowhere", i);
+		many(row->section < COUNTER_SECTIONS, "row %zu: section", i);
+		many(row->offset % sizeof(uint64_t) == 0 && row->size == cells * sizeof(uint64_t),
+			"row %zu: %zu cells for %zu bytes", i, cells, row->size);
+		many(row->kind == COUNTER_HISTOGRAM || cells <= COUNTER_CELLS_MAX,
+			"row %zu: %zu cells", i, cells);
+		many(row->status == NULL || is_path(row->status), "row %zu: %s", i, row->status);
+		many(row->total == NULL || is_path(row->total), "row %zu: %s", i, row->total);
+		many(row->total == NULL || cells > 1, "row %zu: a sum of one number", i);
+		many(row->log == NULL || is_word(row->log), "row %zu: %s", i, row->log);
+	}
+	many_end();
+	ok(values <= COUNTER_VALUES_MAX, "%zu values", values);
+}
+
+static void metrics_are_named_well(void)
+{
+	many_begin("names of metrics");
+	for (size_t i = 0; i < counter_table_rows; i++) {
+		const struct counter_row *row = &counter_table[i];
+
+		if (row->metric == NULL)
+			continue;
+		many(is_word(row->metric) && strncmp(row->metric, "tlsad_", 6) == 0, "%s",
+			row->metric);
+		many(ends_with(row->metric, "_total") == (row->kind == COUNTER_RISING),
+			"%s: what rises ends in _total, and nothing else", row->metric);
+		many((row->help == NULL) == continues_family(i), "%s: help of each family, once",
+			row->metric);
+		many(row->help == NULL || ends_with(row->help, "."), "%s: %s", row->metric,
+			row->help);
+		many(!continues_family(i) || row[-1].kind == row->kind, "%s: of one kind",
+			row->metric);
+	}
+	many_end();
+}
+
+/* NULL where the row has none. */
+static const char *status_of(const struct counter_row *row)
+{
+	return row->status;
+}
+
+static const char *total_of(const struct counter_row *row)
+{
+	return row->total;
+}
+
+static const char *log_of(const struct counter_row *row)
+{
+	return row->log;
+}
+
+static bool is_unique(const char *word, size_t n, const char *(*of)(const struct counter_row *row))
+{
+	for (size_t i = 0; i < counter_table_rows; i++) {
+		const char *other = of(&counter_table[i]);
+		if (i != n && other != NULL && strcmp(word, other) == 0)
+			return false;
+	}
+	return true;
+}
+
+static void nothing_is_there_twice(void)
+{
+	many_begin("no path, word or sample is there twice");
+	for (size_t i = 0; i < counter_table_rows; i++) {
+		const struct counter_row *row = &counter_table[i];
+
+		if (row->status != NULL)
+			many(is_unique(row->status, i, status_of) &&
+					is_unique(row->status, counter_table_rows, total_of),
+				"%s", row->status);
+		if (row->total != NULL)
+			many(is_unique(row->total, i, total_of), "%s", row->total);
+		if (row->log != NULL)
+			many(is_unique(row->log, i, log_of), "%s", row->log);
+		for (size_t j = 0; row->metric != NULL && j < i; j++)
+			many(counter_table[j].metric == NULL ||
+					strcmp(counter_table[j].metric, row->metric) != 0 ||
+					continues_family(i),
+				"%s: one family", row->metric);
+	}
+	many_end();
+}
+
+static void samples_differ(void)
+{
+	static char samples[COUNTER_VALUES_MAX][512];
+	size_t count = 0;
+
+	many_begin("every sample has labels of its own");
+	for (size_t i = 0; i < counter_table_rows; i++) {
+		const struct counter_row *row = &counter_table[i];
+		size_t size;
+
+		if (row->metric == NULL || row->kind == COUNTER_HISTOGRAM)
+			continue;
+		for (size_t cell = 0; cell < counter_row_cells(row); cell++) {
+			char *sample = samples[count++];
+			size = (size_t)snprintf(sample, sizeof samples[0], "%s ", row->metric);
+			print_labels(sample + size, sizeof samples[0] - size, row, cell);
+			for (size_t other = 0; other + 1 < count; other++)
+				many(strcmp(samples[other], sample) != 0, "%s", sample);
+		}
+	}
+	many_end();
+}
+
+/* The last label's values are next to each other, as in the owner's array. */
+static void cells_are_in_order(void)
+{
+	static const struct {
+		size_t cell;
+		const char *labels;
+	} rows[] = {
+		{0, "map=policy,result=ok,"},
+		{1, "map=policy,result=notfound,"},
+		{3, "map=policy,result=perm,"},
+		{4, "map=native,result=ok,"},
+		{30, "map=unknown,result=temp,"},
+	};
+	char labels[512];
+
+	is_string(counter_table[0].metric, "tlsad_requests_total", "the first row");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		print_labels(labels, sizeof labels, &counter_table[0], rows[i].cell);
+		is_string(labels, rows[i].labels, "cell %zu", rows[i].cell);
+	}
+}
+
+int main(void)
+{
+	rows_are_whole();
+	metrics_are_named_well();
+	nothing_is_there_twice();
+	samples_differ();
+	cells_are_in_order();
+	return done_testing();
+}
