@@ -19,20 +19,20 @@
 #include <unistd.h>
 
 enum {
-	TIDY_INTERVAL = 1,    /* [s] */
-	TIDY_CROWDED = 10000, /* [us] while there are too many connections */
+	CHECK_INTERVAL = 1,          /* [s] */
+	CHECK_INTERVAL_FULL = 10000, /* [us] while there are as many connections as there may be */
 };
 
 /*
- * evhttp tells nobody when a connection ends and knows no most of them. So each one's bufferevent
- * is made here, and held until evhttp has let go of it.
+ * evhttp does not report when a connection ends and has no limit on their number. So the
+ * bufferevent of each is made here, and held until evhttp has freed it.
  */
-struct visitor {
-	TAILQ_ENTRY(visitor) link;
+struct connection {
+	TAILQ_ENTRY(connection) link;
 	struct bufferevent *buffer;
-	uint32_t since; /* [s], clock_steady() */
-	bool greeted;   /* may be here */
-	bool expelled;
+	uint32_t since;      /* [s], clock_steady() */
+	bool access_checked; /* [server] allow */
+	bool closing;
 };
 
 struct metrics {
@@ -42,15 +42,15 @@ struct metrics {
 	struct evhttp *http;
 	struct evconnlistener *listener;   /* NULL: stopped */
 	struct evhttp_bound_socket *bound; /* evhttp's own of it, and then it is evhttp's to free */
-	struct event *tidy;
-	TAILQ_HEAD(, visitor) visitors; /* oldest first */
-	unsigned visitor_count;
+	struct event *check;
+	TAILQ_HEAD(, connection) connections; /* oldest first */
+	unsigned connection_count;
 	char page[METRICS_PAGE_SIZE];
 };
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-static void answer(struct evhttp_request *request, int code, const char *type, const char *words)
+static void send_page(struct evhttp_request *request, int code, const char *type, const char *words)
 {
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
 	struct evbuffer *body = evbuffer_new();
@@ -61,7 +61,7 @@ static void answer(struct evhttp_request *request, int code, const char *type, c
 	evhttp_add_header(headers, "Connection", "close");
 	snprintf(length, sizeof length, "%zu", strlen(words));
 	evhttp_add_header(headers, "Content-Length", length);
-	/* libevent 2.1 would send it with an answer to HEAD as well. */
+	/* libevent 2.1 would send it in answer to HEAD as well. */
 	if (body != NULL && evhttp_request_get_command(request) != EVHTTP_REQ_HEAD)
 		evbuffer_add(body, words, strlen(words));
 	evhttp_send_reply(request, code, NULL, body);
@@ -69,12 +69,12 @@ static void answer(struct evhttp_request *request, int code, const char *type, c
 		evbuffer_free(body);
 }
 
-static void say(struct evhttp_request *request, int code, const char *words)
+static void send_line(struct evhttp_request *request, int code, const char *words)
 {
 	char line[HEALTH_WORDS_SIZE + 1];
 
 	snprintf(line, sizeof line, "%s\n", words);
-	answer(request, code, "text/plain; charset=utf-8", line);
+	send_page(request, code, "text/plain; charset=utf-8", line);
 }
 
 static void show_metrics(struct metrics *metrics, struct evhttp_request *request)
@@ -87,9 +87,9 @@ static void show_metrics(struct metrics *metrics, struct evhttp_request *request
 	metrics_page(&counters, &text);
 	/* Half a page would be taken for a whole one. */
 	if (text.cut)
-		say(request, HTTP_INTERNAL, "the page is too long");
+		send_line(request, HTTP_INTERNAL, "the page is too long");
 	else
-		answer(request, HTTP_OK, EXPOSITION_CONTENT_TYPE, metrics->page);
+		send_page(request, HTTP_OK, EXPOSITION_CONTENT_TYPE, metrics->page);
 }
 
 static void show_health(struct metrics *metrics, struct evhttp_request *request)
@@ -98,7 +98,7 @@ static void show_health(struct metrics *metrics, struct evhttp_request *request)
 	const struct counters_source *source = metrics->services.counters;
 	bool healthy = health_check(source->server, source->lookup, words);
 
-	say(request, healthy ? HTTP_OK : HTTP_SERVUNAVAIL, words);
+	send_line(request, healthy ? HTTP_OK : HTTP_SERVUNAVAIL, words);
 }
 
 /* All there is. */
@@ -111,12 +111,12 @@ static const struct {
 };
 
 /* evhttp ends the connection next. */
-static void has_answered(struct evhttp_request *request, void *context)
+static void request_completed(struct evhttp_request *request, void *context)
 {
 	struct metrics *metrics = context;
 
 	(void)request;
-	event_active(metrics->tidy, EV_TIMEOUT, 0);
+	event_active(metrics->check, EV_TIMEOUT, 0);
 }
 
 static void take_request(struct evhttp_request *request, void *context)
@@ -125,7 +125,7 @@ static void take_request(struct evhttp_request *request, void *context)
 	const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
 	enum evhttp_cmd_type method = evhttp_request_get_command(request);
 
-	evhttp_request_set_on_complete_cb(request, has_answered, context);
+	evhttp_request_set_on_complete_cb(request, request_completed, context);
 	for (size_t i = 0; path != NULL && i < sizeof pages / sizeof pages[0]; i++) {
 		if (strcmp(path, pages[i].path) != 0)
 			continue;
@@ -134,115 +134,127 @@ static void take_request(struct evhttp_request *request, void *context)
 			return;
 		}
 		evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
-		say(request, HTTP_BADMETHOD, "only GET and HEAD");
+		send_line(request, HTTP_BADMETHOD, "only GET and HEAD");
 		return;
 	}
-	say(request, HTTP_NOTFOUND, "there are /metrics and /healthz");
+	send_line(request, HTTP_NOTFOUND, "there are /metrics and /healthz");
 }
 
 /* --- connections --------------------------------------------------------------------------- */
 
-static void visitor_free(struct metrics *metrics, struct visitor *visitor)
+static void connection_free(struct metrics *metrics, struct connection *connection)
 {
-	TAILQ_REMOVE(&metrics->visitors, visitor, link);
-	metrics->visitor_count--;
-	bufferevent_decref(visitor->buffer);
-	free(visitor);
+	TAILQ_REMOVE(&metrics->connections, connection, link);
+	metrics->connection_count--;
+	bufferevent_decref(connection->buffer);
+	free(connection);
 }
 
 /* evhttp has freed it: then it has taken its callbacks back. */
-static bool has_left(const struct visitor *visitor)
+static bool is_closed(const struct connection *connection)
 {
 	bufferevent_data_cb read, write;
 	bufferevent_event_cb event;
 
-	bufferevent_getcb(visitor->buffer, &read, &write, &event, NULL);
+	bufferevent_getcb(connection->buffer, &read, &write, &event, NULL);
 	return event == NULL;
 }
 
 /* evhttp sees the end of the connection in the next turn of the loop, and frees it. */
-static void expel(struct visitor *visitor)
+static void close_connection(struct connection *connection)
 {
-	shutdown(bufferevent_getfd(visitor->buffer), SHUT_RDWR);
-	visitor->expelled = true;
+	shutdown(bufferevent_getfd(connection->buffer), SHUT_RDWR);
+	connection->closing = true;
 }
 
-static void greet(struct metrics *metrics, struct visitor *visitor)
+static void check_access(struct metrics *metrics, struct connection *connection)
 {
 	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
 	socklen_t size = sizeof peer;
 
-	visitor->greeted = true;
+	connection->access_checked = true;
 	if (endpoint_path(&metrics->listeners->endpoints[0]) != NULL)
 		return;
-	/* Without a name it has gone already. */
-	if (getpeername(bufferevent_getfd(visitor->buffer), (struct sockaddr *)&peer, &size) != 0 ||
+	/* Without a name the peer has closed it already. */
+	if (getpeername(bufferevent_getfd(connection->buffer), (struct sockaddr *)&peer, &size) !=
+			0 ||
 		access_allowed(metrics->conf, &peer))
 		return;
 	access_log_refusal(&peer, size);
-	expel(visitor);
+	close_connection(connection);
+}
+
+/* Returns the oldest connection that is not being closed, or NULL. */
+static struct connection *check_each(struct metrics *metrics)
+{
+	struct connection *connection, *next, *oldest = NULL;
+	uint32_t now = clock_steady();
+
+	for (connection = TAILQ_FIRST(&metrics->connections); connection != NULL;
+		connection = next) {
+		next = TAILQ_NEXT(connection, link);
+		if (is_closed(connection)) {
+			connection_free(metrics, connection);
+			continue;
+		}
+		if (!connection->access_checked)
+			check_access(metrics, connection);
+		if (!connection->closing && now - connection->since > METRICS_LIFETIME)
+			close_connection(connection);
+		if (!connection->closing && oldest == NULL)
+			oldest = connection;
+	}
+	return oldest;
 }
 
 /*
- * Those that have left, that nobody invited, that stay too long; and where there is no room for the
- * next one, the oldest. Until there is none waits to be accepted.
+ * Free connections that have ended; close those that are not allowed, those that are too old, and
+ * if there are as many as there may be, the oldest. Until a slot is free, new connections stay in
+ * the listen queue.
  */
-static void tidy(evutil_socket_t fd, short what, void *context)
+static void check_connections(evutil_socket_t fd, short what, void *context)
 {
-	static const struct timeval calm = {.tv_sec = TIDY_INTERVAL},
-				    crowded = {.tv_usec = TIDY_CROWDED};
+	static const struct timeval usual = {.tv_sec = CHECK_INTERVAL},
+				    full = {.tv_usec = CHECK_INTERVAL_FULL};
 	struct metrics *metrics = context;
-	struct visitor *visitor, *next, *oldest = NULL;
-	uint32_t now = clock_steady();
+	struct connection *oldest = check_each(metrics);
+	bool room = metrics->connection_count < metrics->services.connections_max;
 
 	(void)fd;
 	(void)what;
-	for (visitor = TAILQ_FIRST(&metrics->visitors); visitor != NULL; visitor = next) {
-		next = TAILQ_NEXT(visitor, link);
-		if (has_left(visitor)) {
-			visitor_free(metrics, visitor);
-			continue;
-		}
-		if (!visitor->greeted)
-			greet(metrics, visitor);
-		if (!visitor->expelled && now - visitor->since > METRICS_LIFETIME)
-			expel(visitor);
-		if (!visitor->expelled && oldest == NULL)
-			oldest = visitor;
-	}
-	bool room = metrics->visitor_count < metrics->services.connections_max;
-	if (!room && oldest != NULL && TAILQ_FIRST(&metrics->visitors) == oldest)
-		expel(oldest);
+	/* One at a time: while the first is being closed, there is room soon. */
+	if (!room && oldest != NULL && TAILQ_FIRST(&metrics->connections) == oldest)
+		close_connection(oldest);
 	if (room && metrics->listener != NULL)
 		evconnlistener_enable(metrics->listener);
-	evtimer_add(metrics->tidy, room ? &calm : &crowded);
+	evtimer_add(metrics->check, room ? &usual : &full);
 }
 
 /* A connection was accepted; evhttp puts it into the bufferevent once this returns. */
-static struct bufferevent *welcome(struct event_base *base, void *context)
+static struct bufferevent *accept_connection(struct event_base *base, void *context)
 {
 	struct metrics *metrics = context;
-	struct visitor *visitor = calloc(1, sizeof *visitor);
+	struct connection *connection = calloc(1, sizeof *connection);
 
-	if (visitor == NULL)
+	if (connection == NULL)
 		return NULL;
-	/* Closed when it is let go of here, not before: libevent still knows the descriptor. */
-	visitor->buffer = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-	if (visitor->buffer == NULL) {
-		free(visitor);
+	/* Closed when it is freed here, not before: libevent still knows the descriptor. */
+	connection->buffer = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	if (connection->buffer == NULL) {
+		free(connection);
 		return NULL;
 	}
-	bufferevent_incref(visitor->buffer);
-	visitor->since = clock_steady();
-	TAILQ_INSERT_TAIL(&metrics->visitors, visitor, link);
-	if (++metrics->visitor_count >= metrics->services.connections_max)
+	bufferevent_incref(connection->buffer);
+	connection->since = clock_steady();
+	TAILQ_INSERT_TAIL(&metrics->connections, connection, link);
+	if (++metrics->connection_count >= metrics->services.connections_max)
 		evconnlistener_disable(metrics->listener);
 	/* Before anything is read from it. */
-	event_active(metrics->tidy, EV_TIMEOUT, 0);
-	return visitor->buffer;
+	event_active(metrics->check, EV_TIMEOUT, 0);
+	return connection->buffer;
 }
 
-/* Out of descriptors: others need them more, and some come back. */
+/* Out of descriptors: check_connections() tries again. */
 static void cannot_accept(struct evconnlistener *listener, void *context)
 {
 	(void)context;
@@ -254,7 +266,7 @@ static void cannot_accept(struct evconnlistener *listener, void *context)
 struct listeners *metrics_listen(const struct conf *conf, struct activation *activation,
 	const struct privileges *owner, char *error, size_t error_size)
 {
-	struct listeners_settings wish = {
+	struct listeners_settings settings = {
 		.name = "metrics",
 		.endpoints = &conf->server.metrics,
 		.count = conf->server.metrics[0] != '\0' ? 1 : 0,
@@ -262,7 +274,7 @@ struct listeners *metrics_listen(const struct conf *conf, struct activation *act
 		.mode = (mode_t)conf->server.socket_mode,
 		.owner = owner,
 	};
-	return listeners_open(&wish, activation, error, error_size);
+	return listeners_open(&settings, activation, error, error_size);
 }
 
 static void stop_accepting(struct metrics *metrics)
@@ -277,27 +289,27 @@ static void stop_accepting(struct metrics *metrics)
 
 static bool serve(struct metrics *metrics)
 {
-	static const struct timeval calm = {.tv_sec = TIDY_INTERVAL};
+	static const struct timeval usual = {.tv_sec = CHECK_INTERVAL};
 
 	metrics->http = evhttp_new(metrics->services.base);
-	metrics->tidy = evtimer_new(metrics->services.base, tidy, metrics);
+	metrics->check = evtimer_new(metrics->services.base, check_connections, metrics);
 	/* The socket is closed with the listeners. */
 	metrics->listener = evconnlistener_new(metrics->services.base, NULL, NULL,
 		LEV_OPT_CLOSE_ON_EXEC, 0, metrics->listeners->sockets[0]);
-	if (metrics->http == NULL || metrics->tidy == NULL || metrics->listener == NULL)
+	if (metrics->http == NULL || metrics->check == NULL || metrics->listener == NULL)
 		return false;
 	metrics->bound = evhttp_bind_listener(metrics->http, metrics->listener);
 	if (metrics->bound == NULL)
 		return false;
 	evconnlistener_set_error_cb(metrics->listener, cannot_accept);
-	evhttp_set_bevcb(metrics->http, welcome, metrics);
+	evhttp_set_bevcb(metrics->http, accept_connection, metrics);
 	evhttp_set_gencb(metrics->http, take_request, metrics);
 	evhttp_set_timeout(metrics->http, METRICS_IDLE);
 	evhttp_set_max_headers_size(metrics->http, METRICS_HEADERS_MAX);
 	evhttp_set_max_body_size(metrics->http, METRICS_BODY_MAX);
-	/* All that there are: to say what is wrong. */
+	/* All methods: others than GET and HEAD are answered with what is wrong. */
 	evhttp_set_allowed_methods(metrics->http, UINT16_MAX);
-	return evtimer_add(metrics->tidy, &calm) == 0;
+	return evtimer_add(metrics->check, &usual) == 0;
 }
 
 struct metrics *metrics_new(
@@ -307,7 +319,7 @@ struct metrics *metrics_new(
 
 	if (metrics == NULL)
 		return NULL;
-	TAILQ_INIT(&metrics->visitors);
+	TAILQ_INIT(&metrics->connections);
 	metrics->services = *services;
 	metrics->conf = conf_hold(conf);
 	metrics->listeners = listeners;
@@ -329,17 +341,17 @@ void metrics_stop(struct metrics *metrics)
 
 void metrics_free(struct metrics *metrics)
 {
-	struct visitor *visitor;
+	struct connection *connection;
 
 	if (metrics == NULL)
 		return;
 	metrics_stop(metrics);
 	if (metrics->http != NULL)
 		evhttp_free(metrics->http);
-	while ((visitor = TAILQ_FIRST(&metrics->visitors)) != NULL)
-		visitor_free(metrics, visitor);
-	if (metrics->tidy != NULL)
-		event_free(metrics->tidy);
+	while ((connection = TAILQ_FIRST(&metrics->connections)) != NULL)
+		connection_free(metrics, connection);
+	if (metrics->check != NULL)
+		event_free(metrics->check);
 	listeners_free(metrics->listeners);
 	conf_release(metrics->conf);
 	free(metrics);

@@ -5,8 +5,8 @@
  *   /healthz   200 while all is well, else 503; one line says why
  *
  * All of it runs in the main thread and only reads what the others count. A connection carries one
- * request; connections are few, short and small, and when there are too many the oldest gives way:
- * nobody keeps the scraper out by holding connections, or the daemon from its work.
+ * request. Connections are few, short and small, and when there are too many the oldest is closed:
+ * so a client that holds connections can keep neither the scraper out nor the daemon from its work.
  */
 #ifndef TLSAD_METRICS_METRICS_H
 #define TLSAD_METRICS_METRICS_H
