@@ -119,7 +119,7 @@ static json_t *lookup_object(struct part_cursor *cursor, uint32_t now)
 	return object;
 }
 
-/* What a usable record gives to a pinned answer. */
+/* What a usable record gives to a pinned reply. */
 static void set_pin(
 	json_t *object, const struct explanation *explanation, const struct part_tlsa *tlsa)
 {
@@ -294,7 +294,7 @@ static json_t *exception_object(const struct explanation *explanation)
 	return object;
 }
 
-/* The reason is that of the answer: an exception, where it is one. */
+/* The reason is that of the reply: an exception, where it is one. */
 static void set_rules(json_t *object, const struct explanation *explanation)
 {
 	enum reason reason = explanation->verdict.reason;

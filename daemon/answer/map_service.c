@@ -342,13 +342,13 @@ enum map_state map_reply(
 }
 
 void map_finish(struct map_service *service, const struct map_request *request,
-	const struct lookup_answer *answer, double seconds, struct text *out)
+	const struct lookup_result *found, double seconds, struct text *out)
 {
 	struct map_result result;
 
-	map_take(service, request, &answer->evidence, &answer->file, &result);
+	map_take(service, request, &found->evidence, &found->file, &result);
 	map_render(&result, out);
-	map_log_result(request, &result, &answer->deferral, seconds, out->bytes);
+	map_log_result(request, &result, &found->deferral, seconds, out->bytes);
 	map_end(service, &result);
 }
 

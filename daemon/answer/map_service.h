@@ -106,7 +106,7 @@ enum map_state map_reply(
 	struct map_service *service, const struct map_request *request, struct text *out);
 
 void map_finish(struct map_service *service, const struct map_request *request,
-	const struct lookup_answer *answer, double seconds, struct text *out);
+	const struct lookup_result *found, double seconds, struct text *out);
 
 /* Reply TEMP with these words: nothing was found out. */
 void map_give_up(struct map_service *service, const struct map_request *request, const char *why,

@@ -276,21 +276,21 @@ enum policy_state policy_reply(
 }
 
 void policy_finish(struct policy_service *service, const struct policy_request *request,
-	const struct lookup_answer *answer, double seconds, struct text *out)
+	const struct lookup_result *found, double seconds, struct text *out)
 {
 	struct assess_question question = question_of(request, true);
 	const char *key = request->destination.name;
 	struct assessment assessment;
 
 	/* The rules once more: a reload may have come in between. */
-	assess_result(&assessment, &question, service->context->conf, &answer->evidence);
+	assess_result(&assessment, &question, service->context->conf, &found->evidence);
 	reply_from(service, request, find_demand(request, assessment.ruling), &assessment, out);
 	const char *reason = reason_name(assessment.verdict.reason);
 	if (assessment.verdict.level == VERDICT_TEMP)
-		(answer->deferral.quiet ? log_debug : log_warning)(
+		(found->deferral.quiet ? log_debug : log_warning)(
 			"cannot tell what %s offers: reason=%s seconds=%.3f deferred=%u "
 			"left_out=%u action=\"%.600s\"",
-			key, reason, seconds, answer->deferral.seconds, answer->deferral.left_out,
+			key, reason, seconds, found->deferral.seconds, found->deferral.left_out,
 			out->bytes);
 	else
 		log_info("looked up %s for a recipient: reason=%s seconds=%.3f action=\"%.200s\"",

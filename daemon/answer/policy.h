@@ -2,7 +2,7 @@
  * policy: the policy delegation service, from a request's attributes to a reply's action
  * (SMTPD_POLICY_README, access(5)).
  *
- * It answers for the recipient's domain alone: it warms the cache, announces what is known of the
+ * It speaks for the recipient's domain alone: it warms the cache, announces what is known of the
  * destination, and holds mail back from one that offers less than the site's minimum. What needs a
  * lookup is handed back to the caller, who comes again with the evidence. Runs in serving threads.
  */
@@ -75,7 +75,7 @@ enum policy_state policy_reply(
 
 /* Reply with what a lookup has found, `seconds` after the request came. */
 void policy_finish(struct policy_service *service, const struct policy_request *request,
-	const struct lookup_answer *answer, double seconds, struct text *out);
+	const struct lookup_result *found, double seconds, struct text *out);
 
 /* Reply that nothing was found out, with these words. */
 void policy_give_up(struct policy_service *service, const struct policy_request *request,

@@ -170,16 +170,16 @@ static void do_show(struct control_connection *connection, json_t *id, json_t *r
 		control_respond(connection, id, json_pack("{s:n}", "explanation"));
 }
 
-static void take_answer(struct control *control, const struct lookup_answer *answer)
+static void take_result(struct control *control, const struct lookup_result *found)
 {
-	struct control_wait *wait = answer->waiter;
+	struct control_wait *wait = found->waiter;
 	struct control_connection *connection = wait->connection;
 	struct map_result result;
 
 	if (connection != NULL) {
-		map_take(&control->maps, &wait->request, &answer->evidence, &answer->file, &result);
+		map_take(&control->maps, &wait->request, &found->evidence, &found->file, &result);
 		respond(connection, wait->id, wait->explain, &result);
-		map_log_result(&wait->request, &result, &answer->deferral,
+		map_log_result(&wait->request, &result, &found->deferral,
 			(double)(clock_exact_us() - wait->since) / 1e6, control->reply);
 		map_end(&control->maps, &result);
 	}
@@ -220,22 +220,22 @@ static void do_flush(struct control_connection *connection, json_t *id, json_t *
 	mailbox_post(lookup_mailbox(control->services.lookup), &message->message);
 }
 
-static void take_flushed(struct control *control, const struct flush_answer *answer)
+static void take_flushed(struct control *control, const struct flush_result *found)
 {
-	struct control_wait *wait = answer->waiter;
+	struct control_wait *wait = found->waiter;
 
 	if (wait->connection != NULL)
 		control_respond(wait->connection, wait->id,
-			json_pack("{s:I}", "flushed", (json_int_t)answer->count));
+			json_pack("{s:I}", "flushed", (json_int_t)found->count));
 	wait_free(control, wait);
 }
 
 void control_take_message(void *context, struct message *message)
 {
-	if (message->kind == MESSAGE_ANSWER)
-		take_answer(context, (struct lookup_answer *)message);
+	if (message->kind == MESSAGE_RESULT)
+		take_result(context, (struct lookup_result *)message);
 	else if (message->kind == MESSAGE_FLUSHED)
-		take_flushed(context, (const struct flush_answer *)message);
+		take_flushed(context, (const struct flush_result *)message);
 	free(message);
 }
 

@@ -24,7 +24,7 @@ struct destination_lookup {
 	struct destination_lookups *lookups;
 	uint64_t began; /* [us], clock_exact_us() */
 	bool refresh;   /* parts that are due are refreshed, not only what is missing */
-	bool pin;       /* somebody wants a pinned answer */
+	bool pin;       /* somebody wants a pinned reply */
 	bool late;      /* its time is over */
 	size_t stage;
 	size_t waiting; /* for so many parts */
@@ -255,7 +255,7 @@ static struct verdict verdict_of(const struct destination_parts *parts)
 	return verdict;
 }
 
-/* Count a lookup that is done; true when its answer is TEMP. */
+/* Count a lookup that is done; true when the reply is TEMP. */
 static bool count_result(struct destination_lookups *lookups, const char *key,
 	const struct destination_parts *parts, uint64_t began)
 {
@@ -275,23 +275,23 @@ static bool count_result(struct destination_lookups *lookups, const char *key,
 }
 
 /*
- * Answer a request, which is freed. Out of memory, nothing is sent; the serving thread gives up
- * waiting by itself.
+ * Send the result to whoever made the request, which is freed. Out of memory, nothing is sent; the
+ * serving thread gives up waiting by itself.
  */
-static void answer_request(struct destination_lookups *lookups, struct lookup_request *request,
+static void send_result(struct destination_lookups *lookups, struct lookup_request *request,
 	const char *key, const struct destination_parts *parts, const struct ta_file_finding *file,
 	bool deferred)
 {
-	struct lookup_answer *answer =
-		request->reply_to != NULL ? destination_parts_answer(parts, file) : NULL;
+	struct lookup_result *result =
+		request->reply_to != NULL ? destination_parts_result(parts, file) : NULL;
 
-	if (answer != NULL) {
-		answer->waiter = request->waiter;
+	if (result != NULL) {
+		result->waiter = request->waiter;
 		if (deferred) {
-			answer->deferral = deferral_note(lookups->deferrals, key, clock_steady());
+			result->deferral = deferral_note(lookups->deferrals, key, clock_steady());
 			note_deferred(lookups);
 		}
-		mailbox_post(request->reply_to, &answer->message);
+		mailbox_post(request->reply_to, &result->message);
 	}
 	free(request);
 }
@@ -304,8 +304,8 @@ static void finish(struct destination_lookup *lookup)
 
 	while ((message = STAILQ_FIRST(&lookup->waiters)) != NULL) {
 		STAILQ_REMOVE_HEAD(&lookup->waiters, link);
-		answer_request(lookups, (struct lookup_request *)message, lookup->key,
-			&lookup->parts, &lookup->file, deferred);
+		send_result(lookups, (struct lookup_request *)message, lookup->key, &lookup->parts,
+			&lookup->file, deferred);
 	}
 	hash_set_remove(&lookups->running, lookup->key, strlen(lookup->key));
 	counter_add(&lookups->parts.counters->in_flight, (uint64_t)-1);
@@ -314,7 +314,7 @@ static void finish(struct destination_lookup *lookup)
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-/* A request that cannot be taken on is answered with a failed part, like any other. */
+/* A request that cannot be taken on gets a failed part, like any other. */
 static void refuse(
 	struct destination_lookups *lookups, struct lookup_request *request, const char *why)
 {
@@ -336,7 +336,7 @@ static void refuse(
 		*part = part_lookup_failed(&lookups->parts, kind, &failure);
 	destination_print(&request->destination, key);
 	bool deferred = count_result(lookups, key, &parts, clock_exact_us());
-	answer_request(lookups, request, key, &parts, &file, deferred);
+	send_result(lookups, request, key, &parts, &file, deferred);
 	destination_parts_clear(&parts);
 }
 

@@ -3,7 +3,7 @@
  *
  * Requests for a destination that is being looked up join its lookup and wait with it. A lookup
  * goes through stages, a table in destination_lookup.c: the MX set, then the hosts, then the trust
- * anchors of a pinned answer. Parts are got by daemon/lookup/part_lookup.h, where equal ones of
+ * anchors of a pinned reply. Parts are got by daemon/lookup/part_lookup.h, where equal ones of
  * several destinations are joined. After `resolver.timeout` seconds a lookup ends with what it
  * has.
  */
@@ -30,10 +30,10 @@ bool destination_lookups_init(struct destination_lookups *lookups);
 /* From now on with this configuration, the owner's reference. */
 void destination_lookups_set_conf(struct destination_lookups *lookups, const struct conf *conf);
 
-/* Stop all lookups, nobody is answered; free what destination_lookups_init() made. */
+/* Stop all lookups, nobody is told; free what destination_lookups_init() made. */
 void destination_lookups_clear(struct destination_lookups *lookups);
 
-/* Take on a request, which belongs to the lookups from then on; the answer is posted back. */
+/* Take on a request, which belongs to the lookups from then on; the result is posted back. */
 void destination_lookup_request(
 	struct destination_lookups *lookups, struct lookup_request *request);
 

@@ -66,13 +66,13 @@ static size_t total_size(const struct destination_parts *parts)
  * Copy the parts to `bytes`, one behind the other, and point the evidence at them. False when a
  * host has no part, for want of memory.
  */
-static bool fill(struct lookup_answer *answer, const struct destination_parts *parts)
+static bool fill(struct lookup_result *result, const struct destination_parts *parts)
 {
-	uint8_t *at = answer->bytes;
-	struct evidence *evidence = &answer->evidence;
+	uint8_t *at = result->bytes;
+	struct evidence *evidence = &result->evidence;
 
-	answer->destination = parts->destination;
-	evidence->destination = &answer->destination;
+	result->destination = parts->destination;
+	evidence->destination = &result->destination;
 	if (is_domain(parts)) {
 		memcpy(at, parts->mx.bytes, parts->mx.size);
 		part_open(&evidence->mx, PART_MX, at, parts->mx.size);
@@ -89,23 +89,23 @@ static bool fill(struct lookup_answer *answer, const struct destination_parts *p
 	return true;
 }
 
-struct lookup_answer *destination_parts_answer(
+struct lookup_result *destination_parts_result(
 	const struct destination_parts *parts, const struct ta_file_finding *file)
 {
-	struct lookup_answer *answer;
+	struct lookup_result *result;
 
 	if (!complete(parts))
 		return NULL;
-	answer = malloc(sizeof *answer + total_size(parts));
-	if (answer == NULL)
+	result = malloc(sizeof *result + total_size(parts));
+	if (result == NULL)
 		return NULL;
-	answer->message.kind = MESSAGE_ANSWER;
-	answer->waiter = NULL;
-	answer->file = *file;
-	answer->deferral = (struct deferral_note){.quiet = false};
-	if (!fill(answer, parts)) {
-		free(answer);
+	result->message.kind = MESSAGE_RESULT;
+	result->waiter = NULL;
+	result->file = *file;
+	result->deferral = (struct deferral_note){.quiet = false};
+	if (!fill(result, parts)) {
+		free(result);
 		return NULL;
 	}
-	return answer;
+	return result;
 }

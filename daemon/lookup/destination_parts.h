@@ -28,7 +28,7 @@ bool destination_parts_list(const struct destination_parts *parts, struct eviden
 bool destination_parts_evidence(const struct destination_parts *parts, struct evidence *evidence);
 
 /* A message with copies of all; NULL when out of memory or when a part is missing. */
-struct lookup_answer *destination_parts_answer(
+struct lookup_result *destination_parts_result(
 	const struct destination_parts *parts, const struct ta_file_finding *file);
 
 #endif

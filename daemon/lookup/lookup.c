@@ -56,17 +56,17 @@ static void notice_clock(struct lookup *lookup)
 
 static void flush(struct lookup *lookup, const struct flush_request *request)
 {
-	struct flush_answer *answer = calloc(1, sizeof *answer);
+	struct flush_result *result = calloc(1, sizeof *result);
 	size_t count = cache_flush(lookup->cache, request->all ? NULL : &request->destination);
 
 	/* Or the next lookup would find it all there again. */
 	dns_forget(lookup->resolver.dns);
-	if (answer == NULL)
+	if (result == NULL)
 		return;
-	answer->message.kind = MESSAGE_FLUSHED;
-	answer->waiter = request->waiter;
-	answer->count = count;
-	mailbox_post(request->reply_to, &answer->message);
+	result->message.kind = MESSAGE_FLUSHED;
+	result->waiter = request->waiter;
+	result->count = count;
+	mailbox_post(request->reply_to, &result->message);
 }
 
 static void take_message(void *context, struct message *message)
@@ -101,7 +101,7 @@ static void take_message(void *context, struct message *message)
 static void forget_deferrals(struct lookup *lookup)
 {
 	uint32_t now = clock_steady();
-	/* A failure that is remembered is answered from the cache meanwhile. */
+	/* A failure that is remembered is replied from the cache meanwhile. */
 	uint32_t patience = DEFERRAL_MEMORY + lookup->conf->cache.failure_ttl;
 
 	destination_lookups_forget_deferrals(

@@ -2,7 +2,7 @@
  * lookup: the thread that finds out what the cache does not know.
  *
  * Serving threads post a struct lookup_request; the thread looks up the parts that are missing or
- * due, joins equal lookups, writes the parts to the cache and posts a struct lookup_answer back.
+ * due, joins equal lookups, writes the parts to the cache and posts a struct lookup_result back.
  * Each destination has `resolver.timeout`, kept here: what is not known by then counts as failed.
  */
 #ifndef TLSAD_LOOKUP_LOOKUP_H
@@ -25,8 +25,8 @@ struct lookup_request {
 	struct message message; /* MESSAGE_LOOKUP */
 	struct destination destination;
 	struct mailbox *reply_to; /* NULL: nobody waits, refresh what is due */
-	bool pin;                 /* make what a pinned answer needs, too */
-	void *waiter;             /* the sender's, given back with the answer */
+	bool pin;                 /* make what a pinned reply needs, too */
+	void *waiter;             /* the sender's, given back with the result */
 };
 
 /* Delete parts from the cache, and what the resolver has of its own. */
@@ -38,19 +38,19 @@ struct flush_request {
 	void *waiter;
 };
 
-struct flush_answer {
+struct flush_result {
 	struct message message; /* MESSAGE_FLUSHED */
 	void *waiter;
 	size_t count;
 };
 
-struct lookup_answer {
-	struct message message; /* MESSAGE_ANSWER */
+struct lookup_result {
+	struct message message; /* MESSAGE_RESULT */
 	void *waiter;
 	struct destination destination;
 	struct evidence evidence;      /* into `destination` and `bytes` */
 	struct ta_file_finding file;   /* of trust anchors, with request->pin */
-	struct deferral_note deferral; /* of a TEMP answer */
+	struct deferral_note deferral; /* of a TEMP reply */
 	uint8_t bytes[];
 };
 
@@ -64,7 +64,7 @@ struct lookup_counters {
 	/* Lookups that are done, by what came of them; with in_flight, all but the joined. */
 	counter reasons[REASON_COUNT];
 	struct histogram seconds; /* that each of these took */
-	counter deferred;         /* destinations whose answer is TEMP again and again */
+	counter deferred;         /* destinations whose reply is TEMP again and again */
 	_Atomic uint32_t
 		deferred_since; /* [s], clock_steady(): the first of them, UINT32_MAX: none */
 	struct probe_state resolver;

@@ -2,7 +2,7 @@
  * mailbox: messages from any thread to the one that runs an event loop.
  *
  * A mutex and a list; an eventfd wakes the loop when the list was empty. Messages of one sender
- * arrive in their order. Not on the path of a cached answer.
+ * arrive in their order. Not on the path of a cached reply.
  */
 #ifndef TLSAD_LOOP_MAILBOX_H
 #define TLSAD_LOOP_MAILBOX_H
@@ -14,9 +14,9 @@
 
 enum message_kind {
 	MESSAGE_LOOKUP,     /* struct lookup_request, to the lookup thread */
-	MESSAGE_ANSWER,     /* struct lookup_answer, to who has asked */
+	MESSAGE_RESULT,     /* struct lookup_result, to who has asked */
 	MESSAGE_FLUSH,      /* struct flush_request, to the lookup thread */
-	MESSAGE_FLUSHED,    /* struct flush_answer, to who has asked */
+	MESSAGE_FLUSHED,    /* struct flush_result, to who has asked */
 	MESSAGE_CONF,       /* struct conf_message, to every thread */
 	MESSAGE_EVICT_IDLE, /* struct message, to a serving thread: a connection too many */
 	MESSAGE_STOP,       /* struct message, to every thread */

@@ -106,7 +106,7 @@ static bool flush(struct connection *connection, struct batch *batch, bool *aliv
 }
 
 /*
- * Handle the requests that have arrived, answering into the batch, until they end or one has to
+ * Handle the requests that have arrived, replying into the batch, until they end or one has to
  * wait. What is left is kept. The connection may be closed when this returns.
  */
 static void handle_input(
@@ -128,7 +128,7 @@ static void handle_input(
 				break;
 			}
 		}
-		waits = protocol->answer(connection, batch, request) == REQUEST_WAITS;
+		waits = protocol->reply(connection, batch, request) == REQUEST_WAITS;
 		at += used;
 		if (batch->end > OUTPUT_FLUSH)
 			flowing = flush(connection, batch, &alive);
@@ -137,7 +137,7 @@ static void handle_input(
 		flowing = flush(connection, batch, &alive);
 	if (bad && protocol->log_unreadable != NULL)
 		protocol->log_unreadable(connection, arrival->bytes + at, arrival->size - at);
-	/* What came before the bad one has been answered; from here on nothing can be framed. */
+	/* What came before the bad one has its reply; from here on nothing can be framed. */
 	if (!alive || bad || !keep(&connection->input, arrival->bytes + at, arrival->size - at)) {
 		connection_close(connection);
 		return;
@@ -151,15 +151,15 @@ static void handle_input(
 /* --- events -------------------------------------------------------------------------------- */
 
 /*
- * What was answered since then has been written, or the client is slow. All of it counts with the
+ * What was replied since then has been written, or the client is slow. All of it counts with the
  * time of the whole turn: the clock is read once a turn, not once a request.
  */
 static void count_time(struct worker *worker, uint64_t began)
 {
-	if (worker->answered == 0)
+	if (worker->replied == 0)
 		return;
-	histogram_add(&worker->counters.seconds, clock_exact_us() - began, worker->answered);
-	worker->answered = 0;
+	histogram_add(&worker->counters.seconds, clock_exact_us() - began, worker->replied);
+	worker->replied = 0;
 }
 
 void connection_handle_arrivals(evutil_socket_t fd, short what, void *context)
@@ -308,13 +308,13 @@ void connection_open(struct worker *worker, int fd, const struct protocol *proto
 		connection_close(connection);
 }
 
-void connection_resume(struct wait *wait, const struct lookup_answer *answer, const char *why)
+void connection_resume(struct wait *wait, const struct lookup_result *result, const char *why)
 {
 	struct connection *connection = wait->connection;
 	struct worker *worker = connection->worker;
 	struct batch batch = {0, 0};
 
-	connection->protocol->finish(worker, &batch, wait, answer, why);
+	connection->protocol->finish(worker, &batch, wait, result, why);
 	connection->wait = NULL;
 	connection->last_active = clock_steady_us();
 	TAILQ_INSERT_TAIL(&worker->idle, connection, link);

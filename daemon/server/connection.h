@@ -6,7 +6,7 @@
  * not read; as long as one of the last two lasts nothing more is read from it.
  *
  * A turn of the event loop first reads from every connection that has sent something, and then
- * answers: what an answer needs is fetched from memory while the next connection is read from.
+ * replies: what a reply needs is fetched from memory while the next connection is read from.
  *
  * A connection belongs to the serving thread that accepted it, which also frees it.
  */
@@ -20,7 +20,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-struct lookup_answer;
+struct lookup_result;
 struct wait;
 struct worker;
 
@@ -63,9 +63,9 @@ void connection_close(struct connection *connection);
 void connection_handle_arrivals(evutil_socket_t fd, short what, void *worker);
 
 /*
- * The lookup that a connection waits for has an answer, or `answer` is NULL and `why` tells. The
+ * The lookup that a connection waits for has a result, or `result` is NULL and `why` tells. The
  * caller has made sure that the connection is still there, and frees `wait`.
  */
-void connection_resume(struct wait *wait, const struct lookup_answer *answer, const char *why);
+void connection_resume(struct wait *wait, const struct lookup_result *result, const char *why);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * protocol: what is spoken on a connection, between connection.c, which moves bytes and keeps
- * requests in their order, and the services, which answer them.
+ * requests in their order, and the services, which reply to them.
  *
  * A listener has its protocol, and so has a connection. All runs in the serving thread.
  */
@@ -15,7 +15,7 @@
 #include <stddef.h>
 
 struct connection;
-struct lookup_answer;
+struct lookup_result;
 struct wait;
 struct worker;
 
@@ -37,7 +37,7 @@ enum frame {
 };
 
 enum request_result {
-	REQUEST_ANSWERED,
+	REQUEST_REPLIED,
 	REQUEST_WAITS, /* for a lookup: connection->wait is set */
 };
 
@@ -49,13 +49,13 @@ struct protocol {
 	enum frame (*read)(const struct worker *worker, const char *bytes, size_t size,
 		union request *request, size_t *used);
 
-	/* Answer into the batch, or begin to wait. The bytes are still there. */
-	enum request_result (*answer)(
+	/* Reply into the batch, or begin to wait. The bytes are still there. */
+	enum request_result (*reply)(
 		struct connection *connection, struct batch *batch, const union request *request);
 
-	/* The end of a wait: with an answer, or `why` there is none. The bytes are gone. */
+	/* The end of a wait: with a result, or `why` there is none. The bytes are gone. */
 	void (*finish)(struct worker *worker, struct batch *batch, const struct wait *wait,
-		const struct lookup_answer *answer, const char *why);
+		const struct lookup_result *result, const char *why);
 
 	/* Log what is wrong with bytes that were FRAME_BAD; NULL: nothing is logged. */
 	void (*log_unreadable)(struct connection *connection, const char *bytes, size_t size);

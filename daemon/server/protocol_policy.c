@@ -53,7 +53,7 @@ static bool wants_pins(const struct worker *worker)
 	return worker->context.ta_files != NULL && worker->conf->dane.enforce == ENFORCE_PINNED;
 }
 
-static enum request_result answer(
+static enum request_result reply(
 	struct connection *connection, struct batch *batch, const union request *any)
 {
 	struct worker *worker = connection->worker;
@@ -76,18 +76,18 @@ static enum request_result answer(
 		break;
 	}
 	end_reply(batch, &text);
-	return REQUEST_ANSWERED;
+	return REQUEST_REPLIED;
 }
 
 static void finish(struct worker *worker, struct batch *batch, const struct wait *wait,
-	const struct lookup_answer *answer, const char *why)
+	const struct lookup_result *result, const char *why)
 {
 	const struct policy_request *request = &wait->request.policy;
 	struct text text;
 
 	start_reply(worker, batch, &text);
-	if (answer != NULL)
-		policy_finish(&worker->policy, request, answer, wait_seconds(wait), &text);
+	if (result != NULL)
+		policy_finish(&worker->policy, request, result, wait_seconds(wait), &text);
 	else
 		policy_give_up(&worker->policy, request, why, &text);
 	end_reply(batch, &text);
@@ -157,7 +157,7 @@ static void log_unreadable(struct connection *connection, const char *bytes, siz
 
 const struct protocol protocol_policy = {
 	.read = read_request,
-	.answer = answer,
+	.reply = reply,
 	.finish = finish,
 	.log_unreadable = log_unreadable,
 };

@@ -49,7 +49,7 @@ static bool wants_pins(const struct worker *worker, const struct map_request *re
 	return map_wants_pins(&worker->maps, request);
 }
 
-static enum request_result answer(
+static enum request_result reply(
 	struct connection *connection, struct batch *batch, const union request *any)
 {
 	struct worker *worker = connection->worker;
@@ -72,12 +72,12 @@ static enum request_result answer(
 		break;
 	}
 	end_reply(worker, batch, &text);
-	worker->answered++;
-	return REQUEST_ANSWERED;
+	worker->replied++;
+	return REQUEST_REPLIED;
 }
 
 static void finish(struct worker *worker, struct batch *batch, const struct wait *wait,
-	const struct lookup_answer *answer, const char *why)
+	const struct lookup_result *result, const char *why)
 {
 	const struct map_request *request = &wait->request.map;
 	struct text text;
@@ -86,8 +86,8 @@ static void finish(struct worker *worker, struct batch *batch, const struct wait
 	double seconds = (double)took / 1e6;
 
 	start_reply(worker, batch, &text);
-	if (answer != NULL)
-		map_finish(&worker->maps, request, answer, seconds, &text);
+	if (result != NULL)
+		map_finish(&worker->maps, request, result, seconds, &text);
 	else
 		map_give_up(&worker->maps, request, why, seconds, &text);
 	end_reply(worker, batch, &text);
@@ -96,6 +96,6 @@ static void finish(struct worker *worker, struct batch *batch, const struct wait
 
 const struct protocol protocol_socketmap = {
 	.read = read_request,
-	.answer = answer,
+	.reply = reply,
 	.finish = finish,
 };

@@ -2,8 +2,8 @@
  * wait: a request of some connection that waits for the lookup thread.
  *
  * All of it belongs to the serving thread of the connection. The lookup thread has a pointer to the
- * wait, which it gives back with its answer and does not read; so a wait whose connection has gone
- * is not freed before the answer is there.
+ * wait, which it gives back with its result and does not read; so a wait whose connection has gone
+ * is not freed before the result is there.
  */
 #ifndef TLSAD_SERVER_WAIT_H
 #define TLSAD_SERVER_WAIT_H
@@ -22,7 +22,7 @@ struct wait {
 	uint64_t since; /* [us], clock_exact_us() */
 	bool limited;
 	struct event
-		deadline; /* if it is limited: when this request is answered without a lookup */
+		deadline; /* if it is limited: when this request has its reply without a lookup */
 };
 
 /*

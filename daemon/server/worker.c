@@ -13,8 +13,9 @@ enum {
 /* --- every second -------------------------------------------------------------------------- */
 
 /*
- * The lookup thread keeps the time; this is for an answer that it could not send for want of
- * memory. It may still have a pointer to the wait, which is therefore not freed before it answers.
+ * The lookup thread keeps the time; this is for a result that it could not send for want of
+ * memory. It may still have a pointer to the wait, which is therefore not freed before the result
+ * is there.
  */
 static void give_up_overdue(struct worker *worker, uint32_t now)
 {
@@ -59,13 +60,13 @@ static void tick(evutil_socket_t fd, short what, void *context)
 
 /* --- messages ------------------------------------------------------------------------------ */
 
-static void take_answer(struct worker *worker, struct lookup_answer *answer)
+static void take_result(struct worker *worker, struct lookup_result *result)
 {
-	struct wait *wait = answer->waiter;
+	struct wait *wait = result->waiter;
 
 	TAILQ_REMOVE(&worker->waits, wait, link);
 	if (wait->connection != NULL)
-		connection_resume(wait, answer, NULL);
+		connection_resume(wait, result, NULL);
 	wait_free(wait);
 }
 
@@ -81,8 +82,8 @@ static void take_message(void *context, struct message *message)
 	struct worker *worker = context;
 
 	switch (message->kind) {
-	case MESSAGE_ANSWER:
-		take_answer(worker, (struct lookup_answer *)message);
+	case MESSAGE_RESULT:
+		take_result(worker, (struct lookup_result *)message);
 		break;
 	case MESSAGE_CONF:
 		set_conf(worker, ((struct conf_message *)message)->conf);

@@ -1,5 +1,5 @@
 /*
- * worker: one serving thread: its event loop, its connections, and what it needs to answer.
+ * worker: one serving thread: its event loop, its connections, and what it needs to reply.
  *
  * All of it belongs to the thread that runs the loop, but for what is marked otherwise. server.c
  * makes and frees it while the thread does not run.
@@ -78,14 +78,14 @@ struct worker {
 	struct event *handle_arrivals; /* made active by the first one */
 	unsigned arrival_count;
 	uint64_t turn_began; /* [us], clock_exact_us(): when the first of them was there */
-	uint64_t answered;   /* requests whose time is not counted yet */
+	uint64_t replied;    /* requests whose time is not counted yet */
 	struct arrival arrivals[ARRIVALS_MAX];
 	size_t input_used; /* by arrivals */
 	char input[INPUT_SIZE];
 	char output[OUTPUT_SIZE];
 };
 
-/* What a thread answers with. Everything outlives it; the configuration is held. */
+/* What a thread replies with. Everything outlives it; the configuration is held. */
 struct worker_services {
 	struct conf *conf;
 	struct cache *cache;
@@ -105,8 +105,8 @@ void worker_free(struct worker *worker);
 /* --- worker_stop.c ------------------------------------------------------------------------- */
 
 /*
- * Told to stop, and accepting no more: what has arrived is still answered, what is being looked up
- * for a while, and then the event loop ends. The second is an event's callback, of stop_round.
+ * Told to stop, and accepting no more: what has arrived still has its reply, what is being looked
+ * up for a while, and then the event loop ends. The second is an event's callback, of stop_round.
  */
 void worker_begin_stop(struct worker *worker);
 void worker_stop_when_done(evutil_socket_t fd, short what, void *worker);

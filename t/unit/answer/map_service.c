@@ -79,14 +79,14 @@ static const char *finish(const struct ta_file_finding *finding)
 	static char bytes[RENDER_REPLY_MAX + 1];
 	static char log[4096];
 	static const char payload[] = "pinned [mx.example.com]";
-	struct lookup_answer answer = {.evidence = evidence, .file = *finding};
+	struct lookup_result found = {.evidence = evidence, .file = *finding};
 	struct map_request request;
 	struct text text;
 
 	text_init(&text, bytes, sizeof bytes);
 	socketmap_read(&service, payload, strlen(payload), &request);
 	capture_begin();
-	map_finish(&service, &request, &answer, 0.0, &text);
+	map_finish(&service, &request, &found, 0.0, &text);
 	capture_end(log, sizeof log);
 	return bytes;
 }
