@@ -23,7 +23,7 @@ struct pin_settings conf_pin_settings(const struct conf *conf)
 	return (struct pin_settings){
 		.digest =
 			conf->dane.fingerprint_digest == DIGEST_SHA512 ? TLSA_SHA512 : TLSA_SHA256,
-		.anchors = conf->dane.tafile_dir[0] != '\0',
+		.tas = conf->dane.tafile_dir[0] != '\0',
 		.learn = conf->dane.learn_trust_anchors,
 		.strict_site = conf->dane.site_level >= TLS_LEVEL_DANE_ONLY,
 	};

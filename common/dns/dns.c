@@ -184,10 +184,10 @@ static bool configure(
 		(code = ub_ctx_add_ta_autr(view, settings->tracked_anchor_file)) != 0)
 		return complain(
 			error, error_size, "trust_anchor", settings->tracked_anchor_file, code);
-	for (size_t i = 0; i < settings->anchor_count; i++) {
-		if ((code = ub_ctx_add_ta(view, settings->anchors[i])) != 0)
+	for (size_t i = 0; i < settings->zone_anchor_count; i++) {
+		if ((code = ub_ctx_add_ta(view, settings->zone_anchors[i])) != 0)
 			return complain(
-				error, error_size, "trust_anchor", settings->anchors[i], code);
+				error, error_size, "trust_anchor", settings->zone_anchors[i], code);
 	}
 	for (size_t i = 0; i < settings->stub_count; i++) {
 		if (!add_stub(view, settings->stubs[i], error, error_size))

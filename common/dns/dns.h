@@ -28,8 +28,8 @@ struct dns_settings {
 	/* A file that libunbound reads and, as RFC 5011 has it, rewrites: root zone only. */
 	const char *tracked_anchor_file;
 	/* Records for anchors of other zones, one a string. */
-	const char *const *anchors;
-	size_t anchor_count;
+	const char *const *zone_anchors;
+	size_t zone_anchor_count;
 	const char *const *forwards; /* `ADDR[@PORT][#TLS-NAME]` */
 	size_t forward_count;
 	const char *const *stubs; /* `ZONE ADDR[@PORT]` */

@@ -41,7 +41,7 @@ static bool make_dns(struct resolver *resolver, struct event_base *base,
 	const struct resolver_settings *from, char *error, size_t error_size)
 {
 	struct dns_settings settings = {
-		.tracked_anchor_file = root_anchor_tracked_file(resolver->anchors),
+		.tracked_anchor_file = root_anchor_tracked_file(resolver->root_anchors),
 		.forwards = from->forwards,
 		.forward_count = from->forward_count,
 		.stubs = from->stubs,
@@ -54,9 +54,10 @@ static bool make_dns(struct resolver *resolver, struct event_base *base,
 	};
 	char words[256];
 
-	settings.anchors = root_anchor_others(resolver->anchors, &settings.anchor_count);
+	settings.zone_anchors =
+		root_anchor_others(resolver->root_anchors, &settings.zone_anchor_count);
 	resolver->dns = dns_new(base, &settings, words, sizeof words);
-	if (resolver->dns == NULL && root_anchor_reset(resolver->anchors))
+	if (resolver->dns == NULL && root_anchor_reset(resolver->root_anchors))
 		resolver->dns = dns_new(base, &settings, words, sizeof words);
 	if (resolver->dns == NULL)
 		snprintf(error, error_size, "[resolver]: %s", words);
@@ -67,9 +68,10 @@ bool resolver_open(struct resolver *resolver, struct event_base *base,
 	const struct resolver_settings *settings, char *error, size_t error_size)
 {
 	memset(resolver, 0, sizeof *resolver);
-	resolver->anchors = root_anchor_open(
+	resolver->root_anchors = root_anchor_open(
 		settings->trust_anchor, settings->state_directory, error, error_size);
-	return resolver->anchors != NULL && make_dns(resolver, base, settings, error, error_size);
+	return resolver->root_anchors != NULL &&
+	       make_dns(resolver, base, settings, error, error_size);
 }
 
 void resolver_limit_ttl(struct resolver *resolver, uint32_t max_ttl)
@@ -80,6 +82,6 @@ void resolver_limit_ttl(struct resolver *resolver, uint32_t max_ttl)
 void resolver_close(struct resolver *resolver)
 {
 	dns_free(resolver->dns);
-	root_anchor_close(resolver->anchors);
+	root_anchor_close(resolver->root_anchors);
 	memset(resolver, 0, sizeof *resolver);
 }

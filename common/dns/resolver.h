@@ -12,7 +12,7 @@
 #include "common/dns/root_anchor.h"
 
 struct resolver {
-	struct root_anchors *anchors;
+	struct root_anchors *root_anchors;
 	struct dns *dns;
 };
 

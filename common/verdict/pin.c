@@ -57,22 +57,21 @@ static enum pin_obstacle digest_of(const struct pin_settings *settings,
 	return tlsa_digest(record, settings->digest, entry, size) ? PIN_CLEAR : PIN_OTHER_DIGEST;
 }
 
-static enum pin_obstacle anchor_of(const struct pin_settings *settings,
+static enum pin_obstacle ta_of(const struct pin_settings *settings,
 	const struct tlsa_record *record, uint8_t *entry, size_t *size)
 {
-	struct ta_digest anchor = {.selector = record->selector};
+	struct ta_digest ta = {.selector = record->selector};
 	size_t digest_size;
 
-	if (!settings->anchors)
+	if (!settings->tas)
 		return PIN_NO_DIRECTORY;
 	if (record->matching_type != TLSA_FULL && !settings->learn)
 		return PIN_ONLY_DIGEST;
-	anchor.matching_type =
-		record->matching_type == TLSA_FULL ? TLSA_SHA256 : record->matching_type;
-	if (!tlsa_digest(record, anchor.matching_type, anchor.digest, &digest_size))
+	ta.matching_type = record->matching_type == TLSA_FULL ? TLSA_SHA256 : record->matching_type;
+	if (!tlsa_digest(record, ta.matching_type, ta.digest, &digest_size))
 		return PIN_TA_UNKNOWN;
-	memcpy(entry, &anchor, sizeof anchor);
-	*size = sizeof anchor;
+	memcpy(entry, &ta, sizeof ta);
+	*size = sizeof ta;
 	return PIN_CLEAR;
 }
 
@@ -80,7 +79,7 @@ enum pin_obstacle pin_record(const struct pin_settings *settings, const struct t
 	uint8_t *entry, size_t *size)
 {
 	return record->usage == TLSA_DANE_EE ? digest_of(settings, record, entry, size)
-					     : anchor_of(settings, record, entry, size);
+					     : ta_of(settings, record, entry, size);
 }
 
 /* Keeps them sorted, and each once. */

@@ -22,7 +22,7 @@ enum {
 
 struct pin_settings {
 	enum tlsa_matching_type digest; /* TLSA_SHA256 or TLSA_SHA512: what Postfix compares */
-	bool anchors;                   /* trust anchors can be handed on */
+	bool tas;                       /* trust anchors can be handed on */
 	bool learn;                     /* so can those of which DNS has only a digest */
 	/*
 	 * The site's own level, or a minimum, authenticates hosts. Keys behind MX records that are

@@ -372,7 +372,7 @@ json_t *explain_object(const struct explanation *explanation, size_t limit)
 /* Has some server shown the trust anchor of a record that has only its digest? */
 static bool ta_known(void *reader, const struct tlsa_record *record)
 {
-	struct pin_settings settings = {.anchors = true, .learn = true};
+	struct pin_settings settings = {.tas = true, .learn = true};
 	struct ta_digest ta;
 	size_t size;
 

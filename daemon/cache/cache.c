@@ -31,14 +31,14 @@ enum {
 _Static_assert((int)HOST_SLOT <= (int)HOT_TABLE_SLOT_MAX, "a copy has room for it");
 
 /* What is known of the wall clock; see cache_notice_clock(). */
-struct set_back {
+struct clock_change {
 	_Atomic int64_t offset; /* [s] wall clock less steady clock, the most that was seen */
 	_Atomic uint32_t from;  /* [s] what the wall clock said before it was set back */
-	_Atomic uint32_t seen, mended; /* how often it was */
+	_Atomic uint32_t seen, corrected; /* how often it was */
 };
 
 struct cache {
-	struct set_back set_back;
+	struct clock_change clock_change;
 	struct store *store;
 	struct hot_table *domains, *hosts; /* copies of parts */
 	struct event *commit;
@@ -65,7 +65,7 @@ struct cache *cache_open(const struct conf *conf, char error[STORE_ERROR_SIZE])
 		snprintf(error, STORE_ERROR_SIZE, "out of memory");
 		return NULL;
 	}
-	atomic_init(&cache->set_back.offset, clock_offset());
+	atomic_init(&cache->clock_change.offset, clock_offset());
 	snprintf(error, STORE_ERROR_SIZE, "out of memory");
 	cache->domains = hot_table_new(DOMAIN_SETS, DOMAIN_SLOT);
 	cache->hosts = hot_table_new(HOST_SETS, HOST_SLOT);
@@ -88,7 +88,7 @@ void cache_close(struct cache *cache)
 	free(cache);
 }
 
-static void forget_copies(struct cache *cache)
+static void drop_copies(struct cache *cache)
 {
 	hot_table_clear(cache->domains);
 	hot_table_clear(cache->hosts);
@@ -96,24 +96,24 @@ static void forget_copies(struct cache *cache)
 
 void cache_notice_clock(struct cache *cache)
 {
-	struct set_back *set_back = &cache->set_back;
-	int64_t known = atomic_load_explicit(&set_back->offset, memory_order_relaxed);
+	struct clock_change *clock_change = &cache->clock_change;
+	int64_t known = atomic_load_explicit(&clock_change->offset, memory_order_relaxed);
 	int64_t offset = clock_offset();
 
 	if (offset > known) {
-		atomic_compare_exchange_strong(&set_back->offset, &known, offset);
+		atomic_compare_exchange_strong(&clock_change->offset, &known, offset);
 	} else if (offset + PART_CLOCK_SLACK < known &&
-		   atomic_compare_exchange_strong(&set_back->offset, &known, offset)) {
-		atomic_store(&set_back->from, (uint32_t)(clock_steady() + known));
-		atomic_fetch_add(&set_back->seen, 1);
-		forget_copies(cache);
+		   atomic_compare_exchange_strong(&clock_change->offset, &known, offset)) {
+		atomic_store(&clock_change->from, (uint32_t)(clock_steady() + known));
+		atomic_fetch_add(&clock_change->seen, 1);
+		drop_copies(cache);
 	}
 }
 
-static bool is_mended(const struct cache *cache)
+static bool clock_is_corrected(const struct cache *cache)
 {
-	return atomic_load_explicit(&cache->set_back.seen, memory_order_relaxed) ==
-	       atomic_load_explicit(&cache->set_back.mended, memory_order_relaxed);
+	return atomic_load_explicit(&cache->clock_change.seen, memory_order_relaxed) ==
+	       atomic_load_explicit(&cache->clock_change.corrected, memory_order_relaxed);
 }
 
 /* --- serving threads ----------------------------------------------------------------------- */
@@ -160,7 +160,7 @@ static bool usable(const struct part_header *header, uint32_t now)
 	return part_fresh(header, now) && now < header->refresh_at;
 }
 
-static bool read_front(struct hot_table *front, hot_table_hash hash, const struct wanted *wanted,
+static bool read_copy(struct hot_table *front, hot_table_hash hash, const struct wanted *wanted,
 	uint32_t now, size_t most, struct hot_table_copy *copy, struct part *part)
 {
 	return hot_table_get(front, hash, wanted->key, wanted->key_size, most, copy) &&
@@ -206,7 +206,7 @@ static bool read_host(struct cache_reader *reader, const cache_place *place, uin
 	hot_table_hash hash =
 		place != NULL ? *place
 			      : hot_table_find(reader->cache->hosts, wanted.key, wanted.key_size);
-	return read_front(reader->cache->hosts, hash, &wanted, now, most, &reader->host[index],
+	return read_copy(reader->cache->hosts, hash, &wanted, now, most, &reader->host[index],
 		       &host->part) ||
 	       read_store(reader, reader->cache->hosts, &wanted, now, &host->part);
 }
@@ -233,12 +233,12 @@ enum cache_result cache_read(struct cache_reader *reader, cache_place place, uin
 {
 	bool domain = evidence->destination->kind == DESTINATION_DOMAIN;
 
-	if (!is_mended(reader->cache))
+	if (!clock_is_corrected(reader->cache))
 		return CACHE_MISS;
 	if (domain) {
 		struct wanted wanted;
 		want_mx(&wanted, evidence->destination);
-		if (!read_front(reader->cache->domains, place, &wanted, now, SIZE_MAX, &reader->mx,
+		if (!read_copy(reader->cache->domains, place, &wanted, now, SIZE_MAX, &reader->mx,
 			    &evidence->mx) &&
 			!read_store(reader, reader->cache->domains, &wanted, now, &evidence->mx))
 			return CACHE_MISS;
@@ -440,23 +440,23 @@ size_t cache_flush(struct cache *cache, const struct destination *destination)
 		destination != NULL ? flush_destination(cache, destination) : flush_all(cache);
 
 	commit(cache);
-	forget_copies(cache);
+	drop_copies(cache);
 	return count;
 }
 
-bool cache_mend_clock(struct cache *cache, uint32_t *seconds)
+bool cache_correct_clock(struct cache *cache, uint32_t *seconds)
 {
-	struct set_back *set_back = &cache->set_back;
-	uint32_t seen = atomic_load(&set_back->seen);
+	struct clock_change *clock_change = &cache->clock_change;
+	uint32_t seen = atomic_load(&clock_change->seen);
 
-	if (seen == atomic_load(&set_back->mended))
+	if (seen == atomic_load(&clock_change->corrected))
 		return false;
-	uint32_t from = atomic_load(&set_back->from), now = clock_wall();
+	uint32_t from = atomic_load(&clock_change->from), now = clock_wall();
 	while (store_expire(cache->store, from + 1, SWEEP_AT_ONCE) >= SWEEP_AT_ONCE)
 		commit(cache);
 	commit(cache);
-	forget_copies(cache);
-	atomic_store(&set_back->mended, seen);
+	drop_copies(cache);
+	atomic_store(&clock_change->corrected, seen);
 	*seconds = from > now ? from - now : 0;
 	return true;
 }

@@ -25,7 +25,7 @@ void cache_close(struct cache *cache);
 
 /*
  * Any thread, now and then: compare the clocks. When the wall clock was set back, parts that had
- * expired would be fresh again, so nothing is read any more until cache_mend_clock().
+ * expired would be fresh again, so nothing is read any more until cache_correct_clock().
  */
 void cache_notice_clock(struct cache *cache);
 
@@ -105,7 +105,7 @@ bool cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale, uint32
  * The clock was set back: what had expired does not come back. True, and by how much, when that
  * has happened since the last call.
  */
-bool cache_mend_clock(struct cache *cache, uint32_t *seconds);
+bool cache_correct_clock(struct cache *cache, uint32_t *seconds);
 
 void cache_figures(struct cache *cache, struct store_figures *figures);
 

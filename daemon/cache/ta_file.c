@@ -157,7 +157,7 @@ void ta_files_refuse(struct ta_files *tafiles, struct ta_file_finding *finding,
 /* --- files --------------------------------------------------------------------------------- */
 
 /* Stable: the same anchors in another order make the same file. */
-static int compare_anchors(const void *one, const void *other)
+static int compare_tas(const void *one, const void *other)
 {
 	const struct ta_file_ta *a = one, *b = other;
 
@@ -169,18 +169,18 @@ static int compare_anchors(const void *one, const void *other)
 }
 
 /* Postfix reads the blocks CERTIFICATE and PUBLIC KEY (its tls_dane.c). */
-static BIO *make_content(const struct ta_file_ta *anchors, size_t count)
+static BIO *make_content(const struct ta_file_ta *tas, size_t count)
 {
 	struct ta_file_ta *sorted = calloc(count, sizeof *sorted);
 	BIO *content = BIO_new(BIO_s_mem());
 	bool good = sorted != NULL && content != NULL;
 
 	if (good) {
-		memcpy(sorted, anchors, count * sizeof *sorted);
-		qsort(sorted, count, sizeof *sorted, compare_anchors);
+		memcpy(sorted, tas, count * sizeof *sorted);
+		qsort(sorted, count, sizeof *sorted, compare_tas);
 	}
 	for (size_t i = 0; good && i < count; i++) {
-		if (i > 0 && compare_anchors(&sorted[i - 1], &sorted[i]) == 0)
+		if (i > 0 && compare_tas(&sorted[i - 1], &sorted[i]) == 0)
 			continue;
 		const char *block = sorted[i].selector == TLSA_CERTIFICATE ? PEM_STRING_X509
 									   : PEM_STRING_PUBLIC;
@@ -286,10 +286,10 @@ static void note_result(struct ta_files *tafiles, bool good)
 }
 
 void ta_files_make(struct ta_files *tafiles, struct ta_file_finding *finding,
-	const struct ta_file_ta *anchors, size_t count, uint32_t now, uint32_t until)
+	const struct ta_file_ta *tas, size_t count, uint32_t now, uint32_t until)
 {
 	char name[TA_FILE_NAME_SIZE], *bytes;
-	BIO *content = make_content(anchors, count);
+	BIO *content = make_content(tas, count);
 	bool good = false;
 
 	if (content != NULL) {

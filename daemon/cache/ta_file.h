@@ -80,7 +80,7 @@ struct ta_file_ta {
  * after `until`. Trouble is logged once, until it is over. The finding tells what has come of it.
  */
 void ta_files_make(struct ta_files *tafiles, struct ta_file_finding *finding,
-	const struct ta_file_ta *anchors, size_t count, uint32_t now, uint32_t until);
+	const struct ta_file_ta *tas, size_t count, uint32_t now, uint32_t until);
 
 /* There will be none before `until`. */
 void ta_files_refuse(struct ta_files *tafiles, struct ta_file_finding *finding,

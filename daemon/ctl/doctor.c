@@ -107,8 +107,8 @@ static bool examine(
 	doctor_dns_prepare(dns, local->conf);
 	for (size_t i = 0; i < postconfs->count; i++)
 		doctor_postfix_prepare(dns, &postconfs->list[i]);
-	if (local->resolver.anchors != NULL)
-		doctor_examine_anchors(doctor, local->resolver.anchors);
+	if (local->resolver.root_anchors != NULL)
+		doctor_examine_root_anchors(doctor, local->resolver.root_anchors);
 	bool ended = doctor_dns_run(dns, local);
 	if (ended) {
 		doctor_examine_dns(doctor, dns);

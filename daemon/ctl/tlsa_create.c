@@ -135,10 +135,10 @@ static bool add_certificate(struct creation *creation, const X509 *certificate)
  */
 static bool add_chain(struct creation *creation, STACK_OF(X509) * chain, const char *where)
 {
-	bool anchor =
+	bool is_ta =
 		creation->options.usage == TLSA_DANE_TA || creation->options.usage == TLSA_PKIX_TA;
 
-	if (!anchor)
+	if (!is_ta)
 		return add_certificate(creation, sk_X509_value(chain, 0));
 	for (int i = 0; i < sk_X509_num(chain); i++) {
 		const X509 *certificate = sk_X509_value(chain, i);

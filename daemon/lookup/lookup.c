@@ -46,7 +46,7 @@ static void notice_clock(struct lookup *lookup)
 	uint32_t seconds;
 
 	cache_notice_clock(lookup->cache);
-	if (!cache_mend_clock(lookup->cache, &seconds))
+	if (!cache_correct_clock(lookup->cache, &seconds))
 		return;
 	log_warning("the clock was set back by %u seconds: what was looked up before is forgotten",
 		seconds);
@@ -172,7 +172,7 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 	snprintf(error, error_size, "out of memory");
 	if (!destination_lookups_init(&lookup->destinations))
 		return false;
-	lookup->probe = probe_new(lookup->base, lookup->resolver.dns, lookup->resolver.anchors,
+	lookup->probe = probe_new(lookup->base, lookup->resolver.dns, lookup->resolver.root_anchors,
 		&lookup->counters.resolver);
 	lookup->sweep = evtimer_new(lookup->base, sweep, lookup);
 	lookup->heartbeat = heartbeat_new(lookup->base);
@@ -258,7 +258,7 @@ void lookup_stop(struct lookup *lookup)
 		if (!mailbox_post_kind(&lookup->mailbox, MESSAGE_STOP))
 			return;
 		pthread_join(lookup->thread, NULL);
-		root_anchor_keep(lookup->resolver.anchors);
+		root_anchor_keep(lookup->resolver.root_anchors);
 	}
 	destination_lookups_clear(&lookup->destinations);
 	ta_lookups_free(lookup->tas);

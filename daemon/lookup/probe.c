@@ -18,7 +18,7 @@ enum {
 
 struct probe {
 	struct dns *dns;
-	struct root_anchors *anchors;
+	struct root_anchors *root_anchors;
 	struct event *next;  /* ask, or give up waiting */
 	struct event *watch; /* do lookups still succeed? */
 	struct dns_query *query;
@@ -76,7 +76,7 @@ static void say(enum probe_result result, const char *detail)
 static bool is_wanted(const struct probe *probe, enum probe_result result)
 {
 	return result == PROBE_WORKS ||
-	       (result == PROBE_NO_ANCHOR && root_anchor_tracked_file(probe->anchors) == NULL);
+	       (result == PROBE_NO_ANCHOR && root_anchor_tracked_file(probe->root_anchors) == NULL);
 }
 
 static void settle(struct probe *probe, const struct dns_answer *answer)
@@ -98,9 +98,9 @@ static void settle(struct probe *probe, const struct dns_answer *answer)
 	probe->suspicious = probe->worked && !wanted;
 	/* Without an anchor all looks insecure, and that would let mail go out unprotected. */
 	dns_distrust(probe->dns,
-		result == PROBE_NO_ANCHOR && root_anchor_tracked_file(probe->anchors) != NULL);
+		result == PROBE_NO_ANCHOR && root_anchor_tracked_file(probe->root_anchors) != NULL);
 	if (result == PROBE_WORKS)
-		root_anchor_keep(probe->anchors);
+		root_anchor_keep(probe->root_anchors);
 	evtimer_add(probe->next, &next);
 }
 
@@ -119,7 +119,7 @@ static void answered(void *context, const struct dns_answer *answer)
 static void forget_trouble(struct probe *probe)
 {
 	/* Where only other zones have an anchor, an insecure root is no trouble. */
-	if (root_anchor_tracked_file(probe->anchors) == NULL || probe->last == PROBE_UNKNOWN ||
+	if (root_anchor_tracked_file(probe->root_anchors) == NULL || probe->last == PROBE_UNKNOWN ||
 		probe->last == PROBE_WORKS || (probe->last == PROBE_NO_ROUTE && probe->worked))
 		return;
 	dns_forget(probe->dns);
@@ -167,7 +167,7 @@ static void watch(evutil_socket_t fd, short what, void *context)
 	evtimer_add(probe->next, &now);
 }
 
-struct probe *probe_new(struct event_base *base, struct dns *dns, struct root_anchors *anchors,
+struct probe *probe_new(struct event_base *base, struct dns *dns, struct root_anchors *root_anchors,
 	struct probe_state *state)
 {
 	static const struct timeval now = {.tv_sec = 0}, interval = {.tv_sec = INTERVAL_WATCH};
@@ -176,7 +176,7 @@ struct probe *probe_new(struct event_base *base, struct dns *dns, struct root_an
 	if (probe == NULL)
 		return NULL;
 	probe->dns = dns;
-	probe->anchors = anchors;
+	probe->root_anchors = root_anchors;
 	probe->state = state;
 	probe->next = evtimer_new(base, ask_or_give_up, probe);
 	probe->watch = event_new(base, -1, EV_PERSIST, watch, probe);

@@ -23,7 +23,7 @@ struct probe_state {
 };
 
 /* In the lookup thread. */
-struct probe *probe_new(struct event_base *base, struct dns *dns, struct root_anchors *anchors,
+struct probe *probe_new(struct event_base *base, struct dns *dns, struct root_anchors *root_anchors,
 	struct probe_state *state);
 void probe_free(struct probe *probe);
 

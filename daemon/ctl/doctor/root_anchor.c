@@ -270,7 +270,7 @@ static void examine_state(struct doctor *doctor, const struct root_anchors *anch
 	}
 }
 
-void doctor_examine_anchors(struct doctor *doctor, const struct root_anchors *anchors)
+void doctor_examine_root_anchors(struct doctor *doctor, const struct root_anchors *anchors)
 {
 	/* root_anchor_open() could read it, or found that there is none. */
 	char *seed = text_file_read(doctor->conf->resolver.trust_anchor);

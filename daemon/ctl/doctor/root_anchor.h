@@ -23,6 +23,6 @@ struct anchor_key {
  */
 size_t anchor_keys_read(const char *text, struct anchor_key keys[ANCHOR_KEYS_MAX]);
 
-void doctor_examine_anchors(struct doctor *doctor, const struct root_anchors *anchors);
+void doctor_examine_root_anchors(struct doctor *doctor, const struct root_anchors *anchors);
 
 #endif

@@ -70,7 +70,7 @@ static json_int_t number_of(const json_t *object, const char *member)
 	return json_is_integer(number) ? json_integer_value(number) : -1;
 }
 
-static struct pin_settings pin = {.digest = TLSA_SHA256, .anchors = true, .learn = true};
+static struct pin_settings pin = {.digest = TLSA_SHA256, .tas = true, .learn = true};
 
 static bool ta_known(void *context, const struct tlsa_record *record)
 {

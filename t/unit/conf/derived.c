@@ -76,7 +76,7 @@ static void check_pins(void)
 		struct conf *conf = load(lines);
 		struct pin_settings settings = conf_pin_settings(conf);
 
-		many(settings.digest == pins[i].digest && settings.anchors == pins[i].anchors &&
+		many(settings.digest == pins[i].digest && settings.tas == pins[i].anchors &&
 				settings.learn == pins[i].learn &&
 				settings.strict_site == pins[i].strict_site,
 			"%s", pins[i].lines);

@@ -22,7 +22,7 @@ static enum pin_obstacle expected_of(
 		return matching_type == TLSA_FULL || matching_type == settings->digest
 			       ? PIN_CLEAR
 			       : PIN_OTHER_DIGEST;
-	if (!settings->anchors)
+	if (!settings->tas)
 		return PIN_NO_DIRECTORY;
 	return matching_type == TLSA_FULL || settings->learn ? PIN_CLEAR : PIN_ONLY_DIGEST;
 }
@@ -57,7 +57,7 @@ static void check_record(const struct pin_settings *settings, unsigned usage, un
 	}
 	ok(good, "%u %u %u with sha%s%s%s: %s", usage, selector, matching_type,
 		settings->digest == TLSA_SHA256 ? "256" : "512",
-		settings->anchors ? ", a directory" : "", settings->learn ? ", learning" : "",
+		settings->tas ? ", a directory" : "", settings->learn ? ", learning" : "",
 		pin_obstacle_text(expected));
 }
 
@@ -66,7 +66,7 @@ static void test_records(void)
 	for (unsigned i = 0; i < 8; i++) {
 		struct pin_settings settings = {
 			.digest = (i & 1) != 0 ? TLSA_SHA512 : TLSA_SHA256,
-			.anchors = (i & 2) != 0,
+			.tas = (i & 2) != 0,
 			.learn = (i & 4) != 0,
 		};
 		for (unsigned usage = TLSA_DANE_TA; usage <= TLSA_DANE_EE; usage++) {
@@ -212,7 +212,7 @@ static void add_hosts(const struct host_case *hosts, size_t from)
 
 static void test_sets(void)
 {
-	struct pin_settings settings = {.digest = TLSA_SHA256, .anchors = true, .learn = true};
+	struct pin_settings settings = {.digest = TLSA_SHA256, .tas = true, .learn = true};
 
 	for (size_t i = 0; i < sizeof set_cases / sizeof set_cases[0]; i++) {
 		const struct set_case *expected = &set_cases[i];
@@ -311,7 +311,7 @@ static void test_words(void)
 	static const struct host_case two = {HOST_USABLE, "EE", "ba"},
 				      mixed = {HOST_USABLE, "Ee", "aa"},
 				      anchor = {HOST_USABLE, "T", "a"};
-	struct pin_settings settings = {.digest = TLSA_SHA256, .anchors = true, .learn = true};
+	struct pin_settings settings = {.digest = TLSA_SHA256, .tas = true, .learn = true};
 
 	begin("example.com");
 	add_host("mx1.example.com", "mx1.example.com", &two);
