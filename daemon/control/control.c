@@ -96,6 +96,8 @@ struct listeners *control_listen(const struct conf *conf, struct activation *act
 		.count = conf->server.control[0] != '\0' ? 1 : 0,
 		.mode = CONTROL_MODE,
 		.unix_only = true,
+		.optional = "unix:" TLSAD_RUNDIR "/control",
+		.without = "tlsactl cannot ask",
 		.owner = owner,
 	};
 	return listeners_open(&wish, activation, error, error_size);

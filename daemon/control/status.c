@@ -3,13 +3,10 @@
  * words that belong to them.
  */
 #include "common/base/endpoint.h"
-#include "common/dns/dns.h"
 #include "daemon/control/verbs.h"
 #include "daemon/lookup/probe.h"
+#include "daemon/process/versions.h"
 
-#include <idn2.h>
-#include <lmdb.h>
-#include <openssl/crypto.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -83,15 +80,14 @@ static void add_section(
 
 static json_t *versions(void)
 {
-	char lmdb[32];
-	int major, minor, patch;
+	json_t *object = json_object();
 
-	mdb_version(&major, &minor, &patch);
-	snprintf(lmdb, sizeof lmdb, "%d.%d.%d", major, minor, patch);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "libunbound", dns_library_version(),
-		"openssl", OpenSSL_version(OPENSSL_VERSION_STRING), "libevent", event_get_version(),
-		"lmdb", lmdb, "libidn2", idn2_check_version(NULL), "jansson", jansson_version_str(),
-		"inih", INIH_VERSION);
+	for (size_t i = 0; i < version_count; i++) {
+		const struct version *version = &version_table[i];
+		if (version->member != NULL)
+			json_object_set_new(object, version->member, json_string(version->read()));
+	}
+	return object;
 }
 
 static json_t *endpoints(const struct server *server)

@@ -21,7 +21,7 @@ static int option_of(int fd, int option)
 }
 
 static const char *find_fault(
-	int fd, const struct listeners_settings *wish, struct endpoint *endpoint)
+	int fd, const struct listeners_settings *settings, struct endpoint *endpoint)
 {
 	if (option_of(fd, SO_TYPE) != SOCK_STREAM || option_of(fd, SO_ACCEPTCONN) != 1)
 		return "it does not listen for connections; ListenStream= and Accept=no make one "
@@ -32,37 +32,37 @@ static const char *find_fault(
 	int family = endpoint->address.ss_family;
 	if (family == AF_UNIX)
 		return NULL;
-	if (wish->unix_only)
+	if (settings->unix_only)
 		return "it is no unix socket; who may ask is a matter of permissions";
 	return family == AF_INET || family == AF_INET6 ? NULL : "it is neither unix nor inet";
 }
 
-static bool adopt(struct listeners *listeners, int fd, const struct listeners_settings *wish,
-	char *error, size_t error_size)
+static bool inherit_one(struct listeners *listeners, int fd,
+	const struct listeners_settings *settings, char *error, size_t error_size)
 {
 	struct endpoint *endpoint = &listeners->endpoints[listeners->count];
-	const char *fault = find_fault(fd, wish, endpoint);
+	const char *fault = find_fault(fd, settings, endpoint);
 	int flags = fcntl(fd, F_GETFL);
 
 	listeners->sockets[listeners->count++] = fd;
-	if (fault == NULL && wish->most != 0 && listeners->count > wish->most)
+	if (fault == NULL && settings->most != 0 && listeners->count > settings->most)
 		fault = "there is one already, and no more are taken";
 	if (fault == NULL && (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
 		fault = strerror(errno);
 	if (fault != NULL)
 		snprintf(error, error_size,
 			"[server] %s: the socket that was handed over as descriptor %d: %s",
-			wish->name, fd, fault);
+			settings->name, fd, fault);
 	return fault == NULL;
 }
 
 /* By the address: there are several ways to write one. */
-static bool is_configured(const struct listeners_settings *wish, const char *printed)
+static bool is_configured(const struct listeners_settings *settings, const char *printed)
 {
-	for (size_t i = 0; i < wish->count; i++) {
+	for (size_t i = 0; i < settings->count; i++) {
 		struct endpoint configured;
 		char words[256], again[ENDPOINT_TEXT_SIZE];
-		if (!endpoint_parse(&configured, wish->endpoints[i], words, sizeof words))
+		if (!endpoint_parse(&configured, settings->endpoints[i], words, sizeof words))
 			continue;
 		endpoint_print(&configured, again);
 		if (strcmp(again, printed) == 0)
@@ -72,7 +72,8 @@ static bool is_configured(const struct listeners_settings *wish, const char *pri
 }
 
 /* Whoever changes the setting and sees no effect finds the reason here. */
-static void tell_adopted(const struct listeners *listeners, const struct listeners_settings *wish)
+static void log_inherited(
+	const struct listeners *listeners, const struct listeners_settings *settings)
 {
 	char words[1024];
 	struct text text;
@@ -83,35 +84,35 @@ static void tell_adopted(const struct listeners *listeners, const struct listene
 		char printed[ENDPOINT_TEXT_SIZE];
 		endpoint_print(&listeners->endpoints[i], printed);
 		text_add_format(&text, "%s%s", i > 0 ? ", " : "", printed);
-		same += is_configured(wish, printed);
+		same += is_configured(settings, printed);
 	}
-	if (same == listeners->count && same == wish->count)
+	if (same == listeners->count && same == settings->count)
 		log_info("[server] %s: the sockets were handed over by the service manager: %s",
-			wish->name, words);
+			settings->name, words);
 	else
 		log_notice("[server] %s: the sockets were handed over by the service manager, and "
 			   "the setting does not count: %s",
-			wish->name, words);
+			settings->name, words);
 }
 
-static bool adopt_all(struct listeners *listeners, const struct listeners_settings *wish,
+static bool inherit_all(struct listeners *listeners, const struct listeners_settings *settings,
 	struct activation *activation, char *error, size_t error_size)
 {
 	int fd;
 
-	while ((fd = activation_take(activation, wish->name)) >= 0) {
+	while ((fd = activation_take(activation, settings->name)) >= 0) {
 		listeners->inherited = true;
-		if (!adopt(listeners, fd, wish, error, error_size))
+		if (!inherit_one(listeners, fd, settings, error, error_size))
 			return false;
 	}
 	if (listeners->inherited)
-		tell_adopted(listeners, wish);
+		log_inherited(listeners, settings);
 	return true;
 }
 
 /* --- sockets of our own -------------------------------------------------------------------- */
 
-static bool open_one(struct listeners *listeners, const struct listeners_settings *wish,
+static bool open_one(struct listeners *listeners, const struct listeners_settings *settings,
 	const char *text, char *error, size_t error_size)
 {
 	struct endpoint *endpoint = &listeners->endpoints[listeners->count];
@@ -120,20 +121,34 @@ static bool open_one(struct listeners *listeners, const struct listeners_setting
 
 	endpoint_parse(endpoint, text, words, sizeof words);
 	path = endpoint_path(endpoint);
-	if (path == NULL || privileges_make_parent(wish->owner, path, words, sizeof words)) {
-		int fd = endpoint_listen(endpoint, wish->mode, words, sizeof words);
+	if (path == NULL || privileges_make_parent(settings->owner, path, words, sizeof words)) {
+		int fd = endpoint_listen(endpoint, settings->mode, words, sizeof words);
 		if (fd >= 0) {
 			listeners->sockets[listeners->count++] = fd;
 			if (path == NULL ||
-				privileges_give_socket(wish->owner, path, words, sizeof words))
+				privileges_give_socket(settings->owner, path, words, sizeof words))
 				return true;
 		}
 	}
-	snprintf(error, error_size, "[server] %s %.150s: %.250s", wish->name, text, words);
+	snprintf(error, error_size, "[server] %s %.150s: %.250s", settings->name, text, words);
 	return false;
 }
 
-struct listeners *listeners_open(const struct listeners_settings *wish,
+/* May the daemon run without these? */
+static bool is_optional(const struct listeners_settings *settings)
+{
+	return settings->optional != NULL && settings->count == 1 &&
+	       strcmp(settings->endpoints[0], settings->optional) == 0;
+}
+
+static void close_all(struct listeners *listeners)
+{
+	listeners_remove(listeners);
+	while (listeners->count > 0)
+		close(listeners->sockets[--listeners->count]);
+}
+
+struct listeners *listeners_open(const struct listeners_settings *settings,
 	struct activation *activation, char *error, size_t error_size)
 {
 	struct listeners *listeners = calloc(1, sizeof *listeners);
@@ -142,12 +157,17 @@ struct listeners *listeners_open(const struct listeners_settings *wish,
 		snprintf(error, error_size, "out of memory");
 		return NULL;
 	}
-	bool good = adopt_all(listeners, wish, activation, error, error_size);
-	for (size_t i = 0; good && !listeners->inherited && i < wish->count; i++)
-		good = open_one(listeners, wish, wish->endpoints[i], error, error_size);
+	bool good = inherit_all(listeners, settings, activation, error, error_size);
+	for (size_t i = 0; good && !listeners->inherited && i < settings->count; i++)
+		good = open_one(listeners, settings, settings->endpoints[i], error, error_size);
 	if (good)
 		return listeners;
-	listeners_free(listeners);
+	close_all(listeners);
+	if (is_optional(settings)) {
+		log_warning("%s; going on without, %s", error, settings->without);
+		return listeners;
+	}
+	free(listeners);
 	return NULL;
 }
 
@@ -164,8 +184,6 @@ void listeners_free(struct listeners *listeners)
 {
 	if (listeners == NULL)
 		return;
-	listeners_remove(listeners);
-	while (listeners->count > 0)
-		close(listeners->sockets[--listeners->count]);
+	close_all(listeners);
 	free(listeners);
 }

@@ -33,13 +33,19 @@ struct listeners_settings {
 	mode_t mode;            /* of unix sockets */
 	bool unix_only;
 	const struct privileges *owner; /* of unix sockets, and of their directory if it is made */
+	/*
+	 * The default endpoint, if the daemon may run without: if nothing else is configured and it
+	 * cannot be opened, that is only warned of. NULL: every endpoint is needed.
+	 */
+	const char *optional;
+	const char *without; /* the warning's words for what does not work then */
 };
 
 /*
- * NULL and one line that names the setting and the endpoint. Which sockets were handed over is told
- * in the log.
+ * NULL and one line that names the setting and the endpoint; an optional endpoint that cannot be
+ * opened leaves none. Which sockets were handed over is logged.
  */
-struct listeners *listeners_open(const struct listeners_settings *wish,
+struct listeners *listeners_open(const struct listeners_settings *settings,
 	struct activation *activation, char *error, size_t error_size);
 
 /*

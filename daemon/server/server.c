@@ -19,40 +19,37 @@ static const struct protocol *const protocols[SERVICE_COUNT] = {
 
 struct server {
 	struct conf *conf;
-	struct listeners *listeners[SERVICE_COUNT]; /* NULL: none */
+	struct listeners *listeners[SERVICE_COUNT]; /* NULL until they are open */
 	struct workers workers;
 };
 
-/*
- * If the policy service has no place at its default endpoint, the maps are served without it: there
- * are installations from before there was one. A configured endpoint must work.
- */
+/* The policy service is optional: there are installations from before there was one. */
 static bool listen_all(struct server *server, struct activation *activation,
 	const struct privileges *owner, char *error, size_t error_size)
 {
 	const struct conf_list *socketmap = &server->conf->server.socketmap;
 	const struct conf_list *policy = &server->conf->server.policy;
-	struct listeners_settings settings = {
-		.name = "socketmap",
-		.endpoints = socketmap->entries,
-		.count = socketmap->count,
-		.mode = (mode_t)server->conf->server.socket_mode,
-		.owner = owner,
+	const struct listeners_settings settings[SERVICE_COUNT] = {
+		[SERVICE_SOCKETMAP] = {.name = "socketmap",
+			.endpoints = socketmap->entries,
+			.count = socketmap->count,
+			.mode = (mode_t)server->conf->server.socket_mode,
+			.owner = owner},
+		[SERVICE_POLICY] = {.name = "policy",
+			.endpoints = policy->entries,
+			.count = policy->count,
+			.mode = (mode_t)server->conf->server.socket_mode,
+			.owner = owner,
+			.optional = CONF_DEFAULT_POLICY,
+			.without = "smtpd cannot ask"},
 	};
-	struct listeners **listeners = server->listeners;
 
-	listeners[SERVICE_SOCKETMAP] = listeners_open(&settings, activation, error, error_size);
-	if (listeners[SERVICE_SOCKETMAP] == NULL)
-		return false;
-	settings.name = "policy";
-	settings.endpoints = policy->entries;
-	settings.count = policy->count;
-	listeners[SERVICE_POLICY] = listeners_open(&settings, activation, error, error_size);
-	if (listeners[SERVICE_POLICY] != NULL)
-		return true;
-	if (policy->count != 1 || strcmp(policy->entries[0], CONF_DEFAULT_POLICY) != 0)
-		return false;
-	log_warning("%s; going on without, smtpd cannot ask", error);
+	for (int service = 0; service < SERVICE_COUNT; service++) {
+		server->listeners[service] =
+			listeners_open(&settings[service], activation, error, error_size);
+		if (server->listeners[service] == NULL)
+			return false;
+	}
 	return true;
 }
 

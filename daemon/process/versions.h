@@ -1,0 +1,18 @@
+/*
+ * versions: of the libraries that this process runs on, in one table.
+ */
+#ifndef TLSAD_PROCESS_VERSIONS_H
+#define TLSAD_PROCESS_VERSIONS_H
+
+#include <stddef.h>
+
+struct version {
+	const char *name;          /* as the library's authors write it */
+	const char *member;        /* in `tlsactl status`; NULL: not there */
+	const char *(*read)(void); /* by the main thread; the string stays until the next call */
+};
+
+extern const struct version version_table[];
+extern const size_t version_count;
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * tlsad: the parts of a running daemon, as the main thread holds them.
+ */
+#ifndef TLSAD_TLSAD_H
+#define TLSAD_TLSAD_H
+
+#include "common/conf/conf.h"
+#include "daemon/cache/cache.h"
+#include "daemon/control/control.h"
+#include "daemon/counters/counters.h"
+#include "daemon/health/descriptor_budget.h"
+#include "daemon/health/watchdog.h"
+#include "daemon/lookup/lookup.h"
+#include "daemon/loop/signals.h"
+#include "daemon/metrics/metrics.h"
+#include "daemon/options.h"
+#include "daemon/process/pid_file.h"
+#include "daemon/process/privileges.h"
+#include "daemon/server/server.h"
+
+#include <event2/event.h>
+
+enum { TLSAD_STATUS_SIZE = 256 };
+
+struct tlsad {
+	const struct options *options;
+	struct conf *conf;
+	struct privileges account;
+	struct descriptor_budget budget;
+	struct pid_file pid_file;
+	struct cache *cache;
+	struct ta_files *tafiles;
+	struct lookup *lookup;
+	struct server *server;
+	struct counters_source counters;     /* of all of these, once they are there */
+	struct listeners *control_listeners; /* until there is a control */
+	struct listeners *metrics_listeners; /* likewise */
+	struct control *control;             /* NULL: none */
+	struct metrics *metrics;             /* NULL: none */
+	struct watchdog *watchdog;           /* NULL: none */
+	struct event_base *base;
+	struct signals signals;
+	char status[TLSAD_STATUS_SIZE]; /* for the service manager */
+};
+
+#endif
