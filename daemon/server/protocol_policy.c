@@ -9,10 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum {
-	UNREADABLE_LINES_MAX = 10, /* a second: whoever may connect must not fill the disk */
-	PEER_SIZE = 128,
-};
+enum { PEER_SIZE = 128 };
 
 static const char before[] = "action=";
 static const char after[] = "\n\n";
@@ -117,40 +114,23 @@ static void print_peer(int fd, char words[PEER_SIZE])
 			(unsigned)process.uid);
 }
 
-/* Is one more line all right? */
-static bool may_log(struct unreadable_lines *lines)
-{
-	uint32_t now = clock_steady();
-
-	if (lines->second != now) {
-		lines->second = now;
-		lines->count = 0;
-	}
-	if (lines->count++ < UNREADABLE_LINES_MAX)
-		return true;
-	lines->not_logged++;
-	return false;
-}
-
 static void log_unreadable(struct connection *connection, const char *bytes, size_t size)
 {
 	struct worker *worker = connection->worker;
-	struct unreadable_lines *lines = &worker->unreadable;
 	struct policy_attributes attributes;
 	char words[512], peer[PEER_SIZE], more[64] = "";
 	struct text why;
 	size_t used;
+	uint32_t left_out;
 
 	counter_add(&worker->counters.policy.unreadable, 1);
-	if (!may_log(lines))
+	if (!log_limit_allows(&worker->unreadable, clock_steady(), &left_out))
 		return;
 	text_init(&why, words, sizeof words);
 	policy_request_parse(bytes, size, &attributes, &used, &why);
 	print_peer(connection->fd, peer);
-	if (lines->not_logged > 0)
-		snprintf(more, sizeof more, " (and %u more that were not logged)",
-			lines->not_logged);
-	lines->not_logged = 0;
+	if (left_out > 0)
+		snprintf(more, sizeof more, " (and %u more that were not logged)", left_out);
 	log_warning("policy request from %s cannot be read, its connection is closed: %s%s", peer,
 		words, more);
 }

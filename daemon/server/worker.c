@@ -8,6 +8,7 @@
 enum {
 	/* [s] that the lookup thread may be late before a request is given up here. */
 	LOOKUP_GRACE = 5,
+	UNREADABLE_LINES_MAX = 10, /* a second: whoever may connect must not fill the disk */
 };
 
 /* --- every second -------------------------------------------------------------------------- */
@@ -161,6 +162,7 @@ struct worker *worker_new(struct workers *all, const struct worker_services *ser
 	worker->mailbox.wake = -1;
 	atomic_init(&worker->idle_since, UINT64_MAX);
 	worker->all = all;
+	worker->unreadable = (struct log_limit)LOG_LIMIT(UNREADABLE_LINES_MAX, 1);
 	worker->lookup = services->lookup;
 	worker->cache = services->cache;
 	worker->conf = conf_hold(services->conf);

@@ -7,6 +7,7 @@
 #ifndef TLSAD_SERVER_WORKER_H
 #define TLSAD_SERVER_WORKER_H
 
+#include "common/base/log_limit.h"
 #include "common/verdict/render.h"
 #include "daemon/lookup/lookup.h"
 #include "daemon/loop/heartbeat.h"
@@ -33,13 +34,6 @@ enum {
 	OUTPUT_SIZE = OUTPUT_FLUSH + RENDER_REPLY_MAX + 16,
 };
 
-/* Lines on policy requests that could not be read: a bounded number a second. */
-struct unreadable_lines {
-	uint32_t second;     /* clock_steady() */
-	unsigned count;      /* in this second */
-	unsigned not_logged; /* since the last line */
-};
-
 /* What all serving threads share; it belongs to server.c. */
 struct workers {
 	struct worker **list;
@@ -61,7 +55,7 @@ struct worker {
 	struct reply_context context; /* of both services */
 	struct map_service maps;
 	struct policy_service policy;
-	struct unreadable_lines unreadable;
+	struct log_limit unreadable; /* lines on policy requests that could not be read */
 	struct acceptor acceptor;
 	bool stopping;
 	uint32_t stop_at; /* [s], clock_steady(): while stopping, when the rest is given up */
