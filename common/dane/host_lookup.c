@@ -284,7 +284,7 @@ static enum step try_base_domain(
 	if (waiting(slot))
 		return STEP_WAIT;
 	if (failed(slot)) {
-		/* RFC 7672 2.1.1: as if the host could not be reached. */
+		/* RFC 7672 2.1.2: as if the host could not be reached. */
 		conclude(lookup, HOST_FAILED, slot, NULL);
 		return STEP_DONE;
 	}

@@ -6,6 +6,7 @@
 #ifndef TLSAD_DNS_DNS_COUNT_H
 #define TLSAD_DNS_DNS_COUNT_H
 
+#include "common/base/counter.h"
 #include "common/dns/dns_answer.h"
 
 #include <stdatomic.h>
@@ -34,7 +35,7 @@ enum dns_status {
 };
 
 struct dns_counters {
-	_Atomic uint64_t queries[DNS_COUNTED_TYPES][DNS_STATUS_COUNT];
+	counter queries[DNS_COUNTED_TYPES][DNS_STATUS_COUNT];
 	_Atomic uint32_t failures_in_row; /* since the last answer that can be trusted */
 };
 

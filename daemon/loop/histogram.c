@@ -1,7 +1,5 @@
 #include "daemon/loop/histogram.h"
 
-#include "common/base/counter.h"
-
 const struct histogram_bound histogram_bounds[HISTOGRAM_BOUNDS] = {
 	{10, "0.00001"},
 	{25, "0.000025"},

@@ -7,7 +7,8 @@
 #ifndef TLSAD_LOOP_HISTOGRAM_H
 #define TLSAD_LOOP_HISTOGRAM_H
 
-#include <stdatomic.h>
+#include "common/base/counter.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,8 +23,8 @@ struct histogram_bound {
 extern const struct histogram_bound histogram_bounds[HISTOGRAM_BOUNDS];
 
 struct histogram {
-	_Atomic uint64_t buckets[HISTOGRAM_BOUNDS + 1]; /* the last: longer than all bounds */
-	_Atomic uint64_t sum;                           /* [us] */
+	counter buckets[HISTOGRAM_BOUNDS + 1]; /* the last: longer than all bounds */
+	counter sum;                           /* [us] */
 };
 
 /* `count` events took that long, each. By the writer. */

@@ -184,15 +184,16 @@ sub status
 		'  libunbound \d\S+', 'requests +1', '  state +works', '  entries +\d+', '  max size +\d+',
 		'endpoints +' . quotemeta($daemon->endpoint);
 	my $json = ask_json('status')->{json};
-	is_deeply([sort keys %$json], [qw(accepted cache connections deferred endpoints health healthy hits
-		invalid lookups misses mode pid policy refused replies requests resolver rules uptime version
-		versions workers would)], '--json: members');
-	my @objects = qw(cache deferred lookups policy replies resolver rules would);
+	is_deeply([sort keys %$json], [qw(accepted cache connections deferred dns endpoints health healthy
+		hits invalid lookups misses mode pid policy refused replies requests resolver rules started uptime
+		version versions workers would)], '--json: members');
+	my @objects = qw(cache deferred dns lookups policy replies resolver rules would);
 	is_deeply([map { join(' ', sort keys %{$json->{$_}}) } @objects],
 		['entries evicted max_size path size', 'destinations longest',
+		'bogus insecure local malformed secure servfail timeout',
 		'failures in_flight joined parts reasons requests',
 		'hits misses monitored replies requests unreadable', 'notfound ok perm temp', 'state text',
-		'exceptions minimums', 'notfound ok temp'], '--json: and theirs');
+		'exceptions minimums', 'notfound ok perm temp'], '--json: and theirs');
 	cmp_ok($json->{cache}{entries}, '>', 20, 'what is cached');
 	my ($page) = Tlsad::Ctl::slurp(Tlsad::Process::source_directory() . '/daemon/ctl/tlsactl.8')
 		=~ /^\.Ss JSON of status\n(.*?)^\.Ss /ms;
