@@ -16,17 +16,20 @@ enum {
 	LOGGED_KEY_MAX = 200,    /* as it came */
 };
 
-static bool is_pinned(const struct map_service *service, const struct map *map)
+static bool is_pinned(const struct reply_context *context, enum map_form form)
 {
-	return map->form == MAP_PINNED ||
-	       (map->form == MAP_CONFIGURED &&
-		       service->context->conf->dane.enforce == ENFORCE_PINNED);
+	return form == MAP_PINNED ||
+	       (form == MAP_CONFIGURED && context->conf->dane.enforce == ENFORCE_PINNED);
+}
+
+bool map_form_wants_pins(const struct reply_context *context, enum map_form form)
+{
+	return context->ta_files != NULL && (form == MAP_EXPLAIN || is_pinned(context, form));
 }
 
 bool map_wants_pins(const struct map_service *service, const struct map_request *request)
 {
-	return service->context->ta_files != NULL &&
-	       (request->map->form == MAP_EXPLAIN || is_pinned(service, request->map));
+	return map_form_wants_pins(service->context, request->map->form);
 }
 
 void map_request_read(const struct map_service *service, const struct map *map, const char *key,
@@ -69,7 +72,7 @@ static struct assess_question question_of(
 {
 	enum map_form form = request->map->form;
 	bool explained = form == MAP_EXPLAIN;
-	bool whole = explained || form == MAP_TLSA || is_pinned(service, request->map);
+	bool whole = explained || form == MAP_TLSA || is_pinned(service->context, form);
 
 	return (struct assess_question){
 		.parsed = request->parsed,
@@ -133,7 +136,7 @@ static bool make_reply(struct map_service *service, const struct map_request *re
 		result->reply = reply_make_tlsa(context, assessment);
 	else if (request->map->form == MAP_EXPLAIN)
 		result->reply = make_explanation(service, request, finding, &missing, result);
-	else if (is_pinned(service, request->map))
+	else if (is_pinned(context, request->map->form))
 		result->reply = reply_make_pinned(context, assessment, finding, &missing);
 	else
 		result->reply = reply_make_native(context, assessment);
@@ -341,12 +344,26 @@ enum map_state map_reply(
 	return state;
 }
 
+/* What was given up lately has been looked up. */
+static void end_given_up(const struct map_service *service, const struct map_request *request)
+{
+	struct deferral_note note;
+	char key[DESTINATION_KEY_SIZE];
+
+	if (service->given_up == NULL)
+		return;
+	destination_print(&request->destination, key);
+	deferral_end(service->given_up, key, clock_steady(), &note);
+}
+
 void map_finish(struct map_service *service, const struct map_request *request,
 	const struct lookup_result *found, double seconds, struct text *out)
 {
 	struct map_result result;
 
 	map_take(service, request, &found->evidence, &found->file, &result);
+	if (result.assessment.verdict.level != VERDICT_TEMP)
+		end_given_up(service, request);
 	map_render(&result, out);
 	map_log_result(request, &result, &found->deferral, seconds, out->bytes);
 	map_end(service, &result);

@@ -69,7 +69,10 @@ struct map_result {
 void map_request_read(const struct map_service *service, const struct map *map, const char *key,
 	size_t key_size, struct map_request *request);
 
-/* Does the reply need what only the lookup thread can make for pinned replies? */
+/* Do replies of such a map need what only the lookup thread can make for pinned ones? */
+bool map_form_wants_pins(const struct reply_context *context, enum map_form form);
+
+/* Does the reply to this request? */
 bool map_wants_pins(const struct map_service *service, const struct map_request *request);
 
 /* --- replies as data: map_end() must follow each ------------------------------------------- */

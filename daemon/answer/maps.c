@@ -6,13 +6,13 @@
 
 /* The last two names are those of postfix-tlspol and postfix-mta-sts-resolver. */
 const struct map maps[MAP_COUNT] = {
-	{"policy", MAP_CONFIGURED},
-	{"native", MAP_NATIVE},
-	{"pinned", MAP_PINNED},
-	{"tlsa", MAP_TLSA},
-	{"explain", MAP_EXPLAIN},
-	{"QUERY", MAP_CONFIGURED},
-	{"postfix", MAP_CONFIGURED},
+	{.name = "policy", .form = MAP_CONFIGURED, .exported = true},
+	{.name = "native", .form = MAP_NATIVE, .exported = true},
+	{.name = "pinned", .form = MAP_PINNED, .exported = true},
+	{.name = "tlsa", .form = MAP_TLSA},
+	{.name = "explain", .form = MAP_EXPLAIN},
+	{.name = "QUERY", .form = MAP_CONFIGURED},
+	{.name = "postfix", .form = MAP_CONFIGURED},
 };
 
 const struct map *map_find(const char *name, size_t size)

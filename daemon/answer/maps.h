@@ -19,6 +19,7 @@ enum map_form {
 struct map {
 	const char *name;
 	enum map_form form;
+	bool exported; /* `tlsactl cache export` makes a table of it */
 };
 
 enum { MAP_COUNT = 7 };

@@ -7,9 +7,19 @@
 #include "common/site/submitters.h"
 #include "common/verdict/render.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { SHOWN_MAX = 300 }; /* of the words of a failure [bytes]: they end in an SMTP reply */
+enum { FAILURE_WORDS_MAX = 300 }; /* [bytes]: they end in an SMTP reply */
+
+/* What is replied, before it is text. Nothing in it points into a request or into the cache. */
+struct policy_result {
+	enum policy_action action;
+	enum minimum_level minimum;      /* with LACKING and DEFER: what the site demands */
+	struct verdict verdict;          /* with LACKING: what there is; with PREPEND: its reason */
+	const char *level;               /* with PREPEND */
+	char why[FAILURE_WORDS_MAX + 1]; /* with DEFER */
+};
 
 static const char *const action_names[POLICY_ACTIONS] = {
 	[POLICY_DUNNO] = "dunno",
@@ -81,7 +91,7 @@ void policy_read(const struct policy_service *service, const struct policy_attri
 		request->place = cache_prefetch(service->context->reader, &request->destination);
 }
 
-/* --- the reply ----------------------------------------------------------------------------- */
+/* --- what is replied ----------------------------------------------------------------------- */
 
 static struct assess_question question_of(const struct policy_request *request, bool held)
 {
@@ -90,7 +100,7 @@ static struct assess_question question_of(const struct policy_request *request, 
 		.destination = &request->destination,
 		.place = request->place,
 		.ruled = true,
-		/* What is known is told even where an exception decides. */
+		/* What is known is said even where an exception decides. */
 		.thorough = true,
 		.depth = held ? ASSESS_FAILURES : ASSESS_STATUS,
 		.now = clock_wall(),
@@ -112,72 +122,38 @@ static enum minimum_level find_demand(
 	return excepted ? MINIMUM_NONE : ruling->minimum;
 }
 
-/*
- * `out` has what is replied; in monitor mode it is told to the log and nothing is done. So an
- * administrator sees beforehand whose mail would not be taken.
- */
-static void settle(struct policy_service *service, const struct policy_request *request,
-	enum policy_action action, struct text *out)
+/* Nothing is said to Postfix. */
+static void decide_dunno(struct policy_result *result)
 {
-	struct policy_counters *counters = service->counters;
-	bool monitored = service->context->conf->dane.mode == MODE_MONITOR &&
-			 (action == POLICY_LACKING || action == POLICY_DEFER);
-
-	counter_add(&counters->replies[monitored ? POLICY_DUNNO : action], 1);
-	if (!monitored)
-		return;
-	counter_add(&counters->monitored, 1);
-	log_info("monitor: a recipient at %s would have been answered \"%.700s\"",
-		request->destination.name, out->bytes);
-	text_cut(out, 0);
-	text_add(out, "DUNNO");
+	result->action = POLICY_DUNNO;
 }
 
-static void reply_dunno(
-	struct policy_service *service, const struct policy_request *request, struct text *out)
+static void decide_lacking(
+	struct policy_result *result, enum minimum_level minimum, struct verdict verdict)
 {
-	text_add(out, "DUNNO");
-	settle(service, request, POLICY_DUNNO, out);
+	result->action = POLICY_LACKING;
+	result->minimum = minimum;
+	result->verdict = verdict;
 }
 
-static void reply_lacking(struct policy_service *service, const struct policy_request *request,
-	enum minimum_level minimum, struct verdict verdict, struct text *out)
+static void decide_defer(struct policy_result *result, enum minimum_level minimum, const char *why)
 {
-	struct action_words words = {
-		.destination = request->destination.name,
-		.required = minimum_names[minimum],
-		.offered = minimum_offer(verdict),
-		.reason = reason_name(verdict.reason),
-	};
-
-	action_render(service->context->conf->policy.lacking, &words, out);
-	settle(service, request, POLICY_LACKING, out);
+	result->action = POLICY_DEFER;
+	result->minimum = minimum;
+	snprintf(result->why, sizeof result->why, "%s", why);
 }
 
-/* A temporary failure, so that Postfix goes on where another restriction rejects for good. */
-static void reply_defer(struct policy_service *service, const struct policy_request *request,
-	enum minimum_level minimum, const char *why, struct text *out)
-{
-	text_add_format(out,
-		"DEFER_IF_PERMIT 4.7.5 %s must be reached with TLS level %s, and whether it can be "
-		"is not known: %.*s",
-		request->destination.name, minimum_names[minimum], SHOWN_MAX, why);
-	settle(service, request, POLICY_DEFER, out);
-}
-
-static void reply_failure(struct policy_service *service, const struct policy_request *request,
-	enum minimum_level minimum, const struct assessment *assessment, struct text *out)
+static void decide_failure(struct policy_result *result, enum minimum_level minimum,
+	const struct assessment *assessment)
 {
 	struct part_failure failure;
-	char words[SHOWN_MAX + 1];
 	struct text why;
 
-	text_init(&why, words, sizeof words);
-	if (evidence_failure(assessment->evidence, &failure))
-		render_failure(&why, &failure);
-	else
-		text_add(&why, reason_name(assessment->verdict.reason));
-	reply_defer(service, request, minimum, words, out);
+	decide_defer(result, minimum, reason_name(assessment->verdict.reason));
+	if (!evidence_failure(assessment->evidence, &failure))
+		return;
+	text_init(&why, result->why, sizeof result->why);
+	render_failure(&why, &failure);
 }
 
 /* Mail to these comes back by itself: Postfix finds no host to send it to. */
@@ -187,92 +163,162 @@ static bool leads_nowhere(struct verdict verdict)
 	       verdict.reason == REASON_NXDOMAIN;
 }
 
-/*
- * What the map native replies. All of it is a name of DNS or a word from a table: nobody else's
- * bytes get into a header.
- */
-static void announce(struct policy_service *service, const struct policy_request *request,
-	const struct assessment *assessment, struct text *out)
+/* The level that the map native replies. */
+static void decide_announcement(const struct policy_service *service, struct policy_result *result,
+	const struct assessment *assessment)
 {
-	const struct conf *conf = service->context->conf;
 	struct reply reply = reply_make_native(service->context, assessment), excepted;
 	enum reason reason = assessment->verdict.reason;
 
-	if (conf->dane.mode == MODE_MONITOR)
+	if (service->context->conf->dane.mode == MODE_MONITOR)
 		reply = reply_notfound();
 	else if (exception_reply(assessment->ruling, &excepted))
 		reason = REASON_EXCEPTION;
-	text_add_format(out, "PREPEND %s: destination=%s level=%s reason=%s",
-		conf->policy.announce_header, request->destination.name,
-		reply.kind == REPLY_OK ? tls_level_names[reply.level] : "site",
-		reason_name(reason));
-	settle(service, request, POLICY_PREPEND, out);
+	result->action = POLICY_PREPEND;
+	result->verdict = (struct verdict){assessment->verdict.level, reason};
+	result->level = reply.kind == REPLY_OK ? tls_level_names[reply.level] : "site";
 }
 
-static void reply_from(struct policy_service *service, const struct policy_request *request,
-	enum minimum_level minimum, const struct assessment *assessment, struct text *out)
+static void decide_from(const struct policy_service *service, const struct policy_request *request,
+	enum minimum_level minimum, const struct assessment *assessment,
+	struct policy_result *result)
 {
 	struct verdict verdict = assessment->verdict;
 	bool lost = verdict.level == VERDICT_TEMP, held = minimum != MINIMUM_NONE;
 
 	if (lost && held)
-		reply_failure(service, request, minimum, assessment, out);
+		decide_failure(result, minimum, assessment);
 	else if (lost || leads_nowhere(verdict))
-		reply_dunno(service, request, out);
+		decide_dunno(result);
 	else if (held && !minimum_reached(minimum, verdict))
-		reply_lacking(service, request, minimum, verdict, out);
+		decide_lacking(result, minimum, verdict);
 	else if (service->context->conf->policy.announce && request->may_prepend)
-		announce(service, request, assessment, out);
+		decide_announcement(service, result, assessment);
 	else
-		reply_dunno(service, request, out);
+		decide_dunno(result);
 }
 
 /* With the cache; ASSESS_MISS when it has not everything. */
-static enum assess_state reply_from_cache(struct policy_service *service,
+static enum assess_state decide_from_cache(const struct policy_service *service,
 	const struct policy_request *request, enum minimum_level minimum,
-	struct assessment *assessment, struct text *out)
+	struct assessment *assessment, struct policy_result *result)
 {
-	bool held = minimum != MINIMUM_NONE;
-	struct assess_question question = question_of(request, held);
+	struct assess_question question = question_of(request, minimum != MINIMUM_NONE);
 
 	assess_cache(assessment, &question, service->context->reader);
 	bool missed = assessment->state == ASSESS_MISS;
 	if (!missed)
-		reply_from(service, request, minimum, assessment, out);
-	else if (!held)
-		reply_dunno(service, request, out);
+		decide_from(service, request, minimum, assessment, result);
 	assess_end(service->context->reader);
 	counter_add(missed ? &service->counters->misses : &service->counters->hits, 1);
 	return assessment->state;
 }
 
-enum policy_state policy_reply(
-	struct policy_service *service, const struct policy_request *request, struct text *out)
+/* What can be decided at once; of POLICY_LOOKUP there is no result yet. */
+static enum policy_state decide_at_once(const struct policy_service *service,
+	const struct policy_request *request, struct policy_result *result)
 {
 	const struct conf *conf = service->context->conf;
 	struct assessment assessment;
 
-	if (!request->asks) {
-		reply_dunno(service, request, out);
+	decide_dunno(result);
+	if (!request->asks)
 		return POLICY_REPLIED;
-	}
 	struct assess_question question = question_of(request, true);
 	assess_rules(&assessment, &question, conf);
 	enum minimum_level minimum = find_demand(request, assessment.ruling);
 	bool held = minimum != MINIMUM_NONE;
 	/* An address has no records, whatever DNS says. */
-	if (request->is_address && held) {
-		reply_lacking(service, request, minimum, assessment.verdict, out);
+	if (request->is_address && held)
+		decide_lacking(result, minimum, assessment.verdict);
+	if (request->is_address || (!held && !conf->policy.warm && !conf->policy.announce))
 		return POLICY_REPLIED;
-	}
-	if (request->is_address || (!held && !conf->policy.warm && !conf->policy.announce)) {
-		reply_dunno(service, request, out);
-		return POLICY_REPLIED;
-	}
-	enum assess_state state = reply_from_cache(service, request, minimum, &assessment, out);
+	enum assess_state state = decide_from_cache(service, request, minimum, &assessment, result);
 	if (state == ASSESS_MISS && held)
 		return POLICY_LOOKUP;
 	return state != ASSESS_HIT && (conf->policy.warm || held) ? POLICY_WARM : POLICY_REPLIED;
+}
+
+/* --- the reply as text --------------------------------------------------------------------- */
+
+static void render_lacking(const struct policy_service *service,
+	const struct policy_request *request, const struct policy_result *result, struct text *out)
+{
+	struct action_words words = {
+		.destination = request->destination.name,
+		.required = minimum_names[result->minimum],
+		.offered = minimum_offer(result->verdict),
+		.reason = reason_name(result->verdict.reason),
+	};
+
+	action_render(service->context->conf->policy.lacking, &words, out);
+}
+
+static void render(const struct policy_service *service, const struct policy_request *request,
+	const struct policy_result *result, struct text *out)
+{
+	switch (result->action) {
+	case POLICY_LACKING:
+		render_lacking(service, request, result, out);
+		return;
+	case POLICY_DEFER:
+		/* Temporary, so that Postfix goes on where another restriction rejects for good. */
+		text_add_format(out,
+			"DEFER_IF_PERMIT 4.7.5 %s must be reached with TLS level %s, and whether "
+			"it can be is not known: %s",
+			request->destination.name, minimum_names[result->minimum], result->why);
+		return;
+	case POLICY_PREPEND:
+		/*
+		 * All of it is a name of DNS or a word from a table: nobody else's bytes get into
+		 * a header.
+		 */
+		text_add_format(out, "PREPEND %s: destination=%s level=%s reason=%s",
+			service->context->conf->policy.announce_header, request->destination.name,
+			result->level, reason_name(result->verdict.reason));
+		return;
+	case POLICY_DUNNO:
+	case POLICY_ACTIONS:
+		break;
+	}
+	text_add(out, "DUNNO");
+}
+
+/*
+ * Counted and rendered here, once. In monitor mode no mail is held back, and the log tells what
+ * would have been replied: so an administrator sees beforehand whose mail would not be taken.
+ */
+static void finish(struct policy_service *service, const struct policy_request *request,
+	struct policy_result *result, struct text *out)
+{
+	struct policy_counters *counters = service->counters;
+	char words[POLICY_REPLY_MAX + 1];
+	struct text would;
+
+	if (service->context->conf->dane.mode == MODE_MONITOR &&
+		(result->action == POLICY_LACKING || result->action == POLICY_DEFER)) {
+		text_init(&would, words, sizeof words);
+		render(service, request, result, &would);
+		counter_add(&counters->monitored, 1);
+		log_info("monitor: a recipient at %s would have been answered \"%.700s\"",
+			request->destination.name, words);
+		decide_dunno(result);
+	}
+	counter_add(&counters->replies[result->action], 1);
+	render(service, request, result, out);
+}
+
+/* --- the service --------------------------------------------------------------------------- */
+
+enum policy_state policy_reply(
+	struct policy_service *service, const struct policy_request *request, struct text *out)
+{
+	struct policy_result result;
+	enum policy_state state = decide_at_once(service, request, &result);
+
+	if (state != POLICY_LOOKUP)
+		finish(service, request, &result, out);
+	return state;
 }
 
 void policy_finish(struct policy_service *service, const struct policy_request *request,
@@ -281,10 +327,16 @@ void policy_finish(struct policy_service *service, const struct policy_request *
 	struct assess_question question = question_of(request, true);
 	const char *key = request->destination.name;
 	struct assessment assessment;
+	struct policy_result result;
+	struct deferral_note note;
 
 	/* The rules once more: a reload may have come in between. */
 	assess_result(&assessment, &question, service->context->conf, &found->evidence);
-	reply_from(service, request, find_demand(request, assessment.ruling), &assessment, out);
+	enum minimum_level minimum = find_demand(request, assessment.ruling);
+	decide_from(service, request, minimum, &assessment, &result);
+	finish(service, request, &result, out);
+	if (assessment.verdict.level != VERDICT_TEMP && service->given_up != NULL)
+		deferral_end(service->given_up, key, clock_steady(), &note);
 	const char *reason = reason_name(assessment.verdict.reason);
 	if (assessment.verdict.level == VERDICT_TEMP)
 		(found->deferral.quiet ? log_debug : log_warning)(
@@ -304,15 +356,17 @@ void policy_give_up(struct policy_service *service, const struct policy_request 
 	struct deferral_note note = {.quiet = false};
 	const char *key = request->destination.name;
 	struct assessment assessment;
+	struct policy_result result;
 
 	assess_rules(&assessment, &question, service->context->conf);
 	enum minimum_level minimum = find_demand(request, assessment.ruling);
-	/* A reload may have dropped the rule meanwhile. */
+	/* A reload may have dropped the rule meanwhile: then nothing is deferred. */
 	if (minimum == MINIMUM_NONE)
-		reply_dunno(service, request, out);
+		decide_dunno(&result);
 	else
-		reply_defer(service, request, minimum, why, out);
-	if (service->given_up != NULL)
+		decide_defer(&result, minimum, why);
+	finish(service, request, &result, out);
+	if (minimum != MINIMUM_NONE && service->given_up != NULL)
 		note = deferral_note(service->given_up, key, clock_steady());
 	(note.quiet ? log_debug : log_warning)(
 		"cannot tell what %s offers: %s: deferred=%u left_out=%u", key, why, note.seconds,

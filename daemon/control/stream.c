@@ -102,8 +102,13 @@ static void send_reply(struct control_connection *connection)
 
 	map_request_read(&control->maps, stream->map, key, key_size, &request);
 	enum map_state state = map_ask(&control->maps, &request, &result);
+	text_init(&text, control->reply, sizeof control->reply);
+	if (state != MAP_LOOKUP && control->context.conf->log.answers) {
+		map_render(&result, &text);
+		map_log_cached(&control->maps, &request, &result, text.bytes);
+		text_cut(&text, 0);
+	}
 	if (state != MAP_LOOKUP && result.reply.kind == REPLY_OK) {
-		text_init(&text, control->reply, sizeof control->reply);
 		render_value(&text, &result.reply);
 		control_send_entry(connection, stream->id,
 			json_pack("{s:s%, s:s}", "key", key, key_size, "value", text.bytes));
@@ -180,16 +185,14 @@ void control_list(struct control_connection *connection, json_t *id, json_t *req
 
 void control_export(struct control_connection *connection, json_t *id, json_t *request)
 {
-	static const char *const names[] = {"policy", "native", "pinned"};
 	const char *name = json_string_value(json_object_get(request, "map"));
+	const struct map *map = &maps[0];
 
-	if (name == NULL)
-		name = names[0];
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		if (strcmp(name, names[i]) == 0) {
-			start(connection, id, map_find(name, strlen(name)));
-			return;
-		}
-	}
-	control_send_error(connection, id, "the map must be policy, native or pinned");
+	if (name != NULL)
+		map = map_find(name, strlen(name));
+	/* As it is written in the table, unlike in a request of Postfix. */
+	if (map != NULL && map->exported && (name == NULL || strcmp(name, map->name) == 0))
+		start(connection, id, map);
+	else
+		control_send_error(connection, id, "the map must be policy, native or pinned");
 }

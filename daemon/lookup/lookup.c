@@ -12,13 +12,8 @@
 #include <string.h>
 
 enum {
-	SWEEP_INTERVAL = 60, /* [s] between clearings of what has expired */
-	SWEEP_AGAIN = 1,     /* [s] when there was more than one clearing takes */
-	/*
-	 * [s] Postfix asks again for a message that waits at least every maximal_backoff_time, 4000
-	 * by default (postconf(5)). Who is not asked for in twice as long has no mail any more.
-	 */
-	DEFERRAL_MEMORY = 8000,
+	SWEEP_INTERVAL = 60,      /* [s] between clearings of what has expired */
+	SWEEP_AGAIN = 1,          /* [s] when there was more than one clearing takes */
 	FILES_INTERVAL = 60 * 60, /* [s] between clearings of files of trust anchors */
 };
 

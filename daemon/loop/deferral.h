@@ -17,6 +17,11 @@
 enum {
 	DEFERRAL_INTERVAL = 10 * 60, /* [s] between two lines about one destination */
 	/*
+	 * [s] Postfix asks again for a message that waits at least every maximal_backoff_time, 4000
+	 * by default (postconf(5)). Who is not asked for in twice as long has no mail any more.
+	 */
+	DEFERRAL_MEMORY = 8000,
+	/*
 	 * Of more destinations at once those that nobody has asked for longest are forgotten. About
 	 * 400 bytes each.
 	 */

@@ -44,10 +44,10 @@ static enum frame read_request(const struct worker *worker, const char *bytes, s
 	}
 }
 
-/* The mail will be sent with the map policy's answer, so it is warmed with what that one needs. */
+/* The mail will be sent with a reply of the map policy, so the cache gets what that one needs. */
 static bool wants_pins(const struct worker *worker)
 {
-	return worker->context.ta_files != NULL && worker->conf->dane.enforce == ENFORCE_PINNED;
+	return map_form_wants_pins(&worker->context, MAP_CONFIGURED);
 }
 
 static enum request_result reply(

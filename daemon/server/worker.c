@@ -56,6 +56,7 @@ static void tick(evutil_socket_t fd, short what, void *context)
 		accept_evict_idle(worker);
 	accept_publish_idle(worker);
 	give_up_overdue(worker, now);
+	deferrals_forget(worker->given_up, now > DEFERRAL_MEMORY ? now - DEFERRAL_MEMORY : 0);
 	accept_resume(worker);
 }
 
@@ -172,10 +173,10 @@ struct worker *worker_new(struct workers *all, const struct worker_services *ser
 	worker->maps.context = worker->policy.context = &worker->context;
 	worker->maps.counters = &worker->counters.maps;
 	worker->policy.counters = &worker->counters.policy;
-	worker->maps.given_up = worker->policy.given_up = deferrals_new();
+	worker->given_up = deferrals_new();
+	worker->maps.given_up = worker->policy.given_up = worker->given_up;
 	worker->base = make_base();
-	if (worker->context.reader != NULL && worker->maps.given_up != NULL &&
-		worker->base != NULL &&
+	if (worker->context.reader != NULL && worker->given_up != NULL && worker->base != NULL &&
 		mailbox_init(&worker->mailbox, worker->base, take_message, worker) &&
 		make_events(worker))
 		return worker;
@@ -217,7 +218,7 @@ void worker_free(struct worker *worker)
 	if (worker->mailbox.wake >= 0)
 		mailbox_clear(&worker->mailbox);
 	cache_reader_free(worker->context.reader);
-	deferrals_free(worker->maps.given_up);
+	deferrals_free(worker->given_up);
 	if (worker->base != NULL)
 		event_base_free(worker->base);
 	conf_release(worker->conf);

@@ -53,6 +53,7 @@ struct worker {
 	struct cache *cache;
 	struct conf *conf;
 	struct reply_context context; /* of both services */
+	struct deferrals *given_up;   /* the same */
 	struct map_service maps;
 	struct policy_service policy;
 	struct log_limit unreadable; /* lines on policy requests that could not be read */

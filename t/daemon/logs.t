@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
+use Tlsad::Ctl;
 use Tlsad::Daemon;
 use Tlsad::Http;
 use Tlsad::Lab;
@@ -94,7 +95,11 @@ sub cached_answers
 		is_deeply($values, { key => $logged_key, map => $logged_map, reason => $reason },
 			'key, map and reason');
 	}
-	my $before = $daemon->log_text;
+	my $from = length($daemon->log_text);
+	my $ctl = Tlsad::Ctl->new(config => { server => { control => 'unix:' . $daemon->control } });
+	is($ctl->run('cache', 'export', '--map', 'native')->{status}, 0, 'tlsactl cache export');
+	like(substr($daemon->log_text, $from), qr/^tlsad: answered from the cache: key="full\.dane\.lab" map=native /m,
+		'the replies in it');
 	$daemon->write_config({ log => { answers => 'no' } });
 	$daemon->reload;
 	ok($daemon->wait_log(qr/reloaded/, PROMPT), 'SIGHUP');

@@ -108,6 +108,34 @@ static void test_finding(void)
 	is_string(finish(&other), "OK dane-only", "a file of other anchors is not taken");
 }
 
+/* A destination whose lookup came too late: one line, until it is looked up in time. */
+static void test_given_up(void)
+{
+	struct ta_file_finding none = finding_of(TA_FILE_IMPOSSIBLE, true);
+	static char bytes[RENDER_REPLY_MAX + 1], log[4096];
+	static const char payload[] = "pinned [mx.example.com]";
+	struct map_request request;
+	struct text text;
+
+	service.given_up = deferrals_new();
+	if (service.given_up == NULL)
+		bail_out("out of memory");
+	socketmap_read(&service, payload, strlen(payload), &request);
+	for (unsigned i = 0; i < 3; i++) {
+		text_init(&text, bytes, sizeof bytes);
+		capture_begin();
+		map_give_up(&service, &request, "too late", 9.0, &text);
+		capture_end(log, sizeof log);
+		is_string(bytes, "TEMP too late", "given up");
+		ok((strstr(log, "reason=given-up") != NULL) == (i != 1), "%s",
+			i != 1 ? "a line" : "no second one");
+		if (i == 1)
+			finish(&none);
+	}
+	deferrals_free(service.given_up);
+	service.given_up = NULL;
+}
+
 /* What socketmap clients send, and what is replied without a lookup. */
 static void test_payloads(void)
 {
@@ -176,6 +204,7 @@ int main(void)
 	prepare();
 	make_evidence();
 	test_finding();
+	test_given_up();
 	test_payloads();
 	test_maps();
 	free(part);
