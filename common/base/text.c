@@ -75,14 +75,20 @@ static void add_hex_byte(struct text *text, const char *digits, unsigned char by
 void text_add_escaped(struct text *text, const void *bytes, size_t size)
 {
 	const unsigned char *at = bytes;
+	size_t plain = 0; /* bytes before `i` that are still to be added, as they are */
+
 	for (size_t i = 0; i < size; i++) {
 		if (at[i] >= 0x20 && at[i] < 0x7f && at[i] != '\\') {
-			text_add_bytes(text, at + i, 1);
-		} else {
-			text_add(text, "\\x");
-			add_hex_byte(text, "0123456789abcdef", at[i]);
+			plain++;
+			continue;
 		}
+		text_add_bytes(text, at + i - plain, plain);
+		plain = 0;
+		text_add(text, "\\x");
+		add_hex_byte(text, "0123456789abcdef", at[i]);
 	}
+	if (plain > 0)
+		text_add_bytes(text, at + size - plain, plain);
 }
 
 void text_add_hex(struct text *text, const void *bytes, size_t size)
