@@ -1,0 +1,249 @@
+#include "common/dns/dns_view.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/log_limit.h"
+
+#include <string.h>
+#include <unbound-event.h>
+
+enum { MESSAGES_MAX = 5 }; /* a second */
+
+/* --- settings ------------------------------------------------------------------------------ */
+
+/*
+ * libunbound's stock settings are made for a resolver that many stub resolvers share. Here a
+ * destination has seconds, and one with dead name servers must cost little.
+ */
+static const struct {
+	const char *name;
+	const char *value;
+} fixed_options[] = {
+	/* The validator is what this program is for, whatever the build's default. */
+	{"module-config:", "validator iterator"},
+	/*
+	 * A zone whose servers are silent is given up after 5 seconds, not minutes (measured),
+	 * while one that is merely slow or loses packets is not taken for dead at once, as it is at
+	 * 1000.
+	 */
+	{"infra-cache-max-rtt:", "2000"},
+	{"infra-keep-probing:", "yes"},
+	/* And tried again soon: a failure must not outlive [cache] failure_ttl by much. */
+	{"infra-host-ttl:", "15"},
+	{"val-bogus-ttl:", "15"},
+	/* What waits for dead servers must leave room for what is answered. */
+	{"num-queries-per-thread:", "4096"},
+	/* TLSA and DNSKEY sets do not fit in little packets; above this, TCP (RFC 9715). */
+	{"edns-buffer-size:", "1232"},
+	/* A stripped signature is a downgrade, not a stale zone (RFC 4035). */
+	{"harden-dnssec-stripped:", "yes"},
+	{"harden-glue:", "yes"},
+	{"qname-minimisation:", "yes"},
+	/* Names that libunbound would answer itself but a private tree may hold. */
+	{"local-zone:", "test. nodefault"},
+	{"local-zone:", "invalid. nodefault"},
+	{"local-zone:", "home.arpa. nodefault"},
+};
+
+static bool complain(char *error, size_t error_size, const char *what, const char *value, int code)
+{
+	snprintf(error, error_size, "%s %s: %s", what, value, ub_strerror(code));
+	return false;
+}
+
+static bool set_option(
+	struct ub_ctx *view, const char *name, const char *value, char *error, size_t error_size)
+{
+	int code = ub_ctx_set_option(view, name, value);
+	return code == 0 || complain(error, error_size, name, value, code);
+}
+
+static bool set_number(
+	struct ub_ctx *view, const char *name, uint32_t number, char *error, size_t error_size)
+{
+	char value[16];
+	snprintf(value, sizeof value, "%u", number);
+	return set_option(view, name, value, error, error_size);
+}
+
+/* A stub is `ZONE ADDR[@PORT]`; libunbound takes the two apart. */
+static bool add_stub(struct ub_ctx *view, const char *stub, char *error, size_t error_size)
+{
+	char zone[DNS_NAME_SIZE + 1];
+	size_t length = strcspn(stub, " \t");
+	const char *address = stub + length + strspn(stub + length, " \t");
+
+	if (length >= sizeof zone)
+		return complain(error, error_size, "stub", stub, UB_SYNTAX);
+	memcpy(zone, stub, length);
+	zone[length] = '\0';
+	int code = ub_ctx_set_stub(view, zone, address, 0);
+	return code == 0 || complain(error, error_size, "stub", stub, code);
+}
+
+/* Certificates of forwarders reached over TLS are checked against these. */
+static const char ca_certificates[] = "/etc/ssl/certs/ca-certificates.crt";
+
+/* libunbound wants a port before a name; DNS over TLS has one of its own (RFC 7858 3.1). */
+static bool spell_forward(const char *forward, char *out, size_t size)
+{
+	const char *name = strchr(forward, '#');
+	int length;
+
+	if (name != NULL && memchr(forward, '@', (size_t)(name - forward)) == NULL)
+		length = snprintf(out, size, "%.*s@853%s", (int)(name - forward), forward, name);
+	else
+		length = snprintf(out, size, "%s", forward);
+	return length > 0 && (size_t)length < size;
+}
+
+static bool add_forwards(
+	struct ub_ctx *view, const struct dns_settings *settings, char *error, size_t error_size)
+{
+	bool tls = settings->forward_count > 0 && strchr(settings->forwards[0], '#') != NULL;
+	int code = 0;
+
+	if (tls && !set_option(view, "tls-cert-bundle:", ca_certificates, error, error_size))
+		return false;
+	if (tls && (code = ub_ctx_set_tls(view, 1)) != 0)
+		return complain(error, error_size, "forward", "over TLS", code);
+	for (size_t i = 0; i < settings->forward_count; i++) {
+		char address[DNS_NAME_SIZE * 2];
+		code = spell_forward(settings->forwards[i], address, sizeof address)
+			       ? ub_ctx_set_fwd(view, address)
+			       : UB_SYNTAX;
+		if (code != 0)
+			return complain(error, error_size, "forward", settings->forwards[i], code);
+	}
+	return true;
+}
+
+static bool configure(
+	struct ub_ctx *view, const struct dns_settings *settings, char *error, size_t error_size)
+{
+	int code;
+
+	for (size_t i = 0; i < sizeof fixed_options / sizeof fixed_options[0]; i++) {
+		if (!set_option(
+			    view, fixed_options[i].name, fixed_options[i].value, error, error_size))
+			return false;
+	}
+	if (!set_option(view, "do-not-query-localhost:", settings->query_localhost ? "no" : "yes",
+		    error, error_size) ||
+		!set_number(view, "cache-max-ttl:", settings->max_ttl, error, error_size) ||
+		!set_number(view, "outgoing-range:", settings->udp_sockets, error, error_size) ||
+		!set_number(view, "outgoing-num-tcp:", settings->tcp_sockets, error, error_size))
+		return false;
+	/* Last of all that is not an anchor or a server, so that it can override the above. */
+	if (settings->options_file != NULL &&
+		(code = ub_ctx_config(view, settings->options_file)) != 0)
+		return complain(error, error_size, "options", settings->options_file, code);
+	if (settings->tracked_anchor_file != NULL &&
+		(code = ub_ctx_add_ta_autr(view, settings->tracked_anchor_file)) != 0)
+		return complain(
+			error, error_size, "trust_anchor", settings->tracked_anchor_file, code);
+	for (size_t i = 0; i < settings->zone_anchor_count; i++) {
+		if ((code = ub_ctx_add_ta(view, settings->zone_anchors[i])) != 0)
+			return complain(
+				error, error_size, "trust_anchor", settings->zone_anchors[i], code);
+	}
+	for (size_t i = 0; i < settings->stub_count; i++) {
+		if (!add_stub(view, settings->stubs[i], error, error_size))
+			return false;
+	}
+	return add_forwards(view, settings, error, error_size);
+}
+
+/* --- messages ------------------------------------------------------------------------------ */
+
+/* A few a second: what goes wrong for every question must not fill the disk. */
+static bool message_wanted(void)
+{
+	static struct log_limit limit = LOG_LIMIT(MESSAGES_MAX, 1);
+	uint32_t left_out;
+
+	if (!log_limit_allows(&limit, clock_steady(), &left_out))
+		return false;
+	if (left_out > 0)
+		log_warning("libunbound: %u more messages", left_out);
+	return true;
+}
+
+/*
+ * libunbound's own messages, a line each. At its verbosity 0 these are faults of its own, such as
+ * an anchor file that it cannot read; of what servers do wrong its answers tell.
+ */
+static ssize_t log_message(void *cookie, const char *bytes, size_t size)
+{
+	(void)cookie;
+	/* "[1700000000] libunbound[42:0] error: ..." */
+	const char *words = memmem(bytes, size, "] ", 2);
+	const char *again = words != NULL
+				    ? memmem(words + 2, size - (size_t)(words + 2 - bytes), "] ", 2)
+				    : NULL;
+	words = again != NULL ? again + 2 : bytes;
+	size_t length = size - (size_t)(words - bytes);
+	while (length > 0 && words[length - 1] == '\n')
+		length--;
+	if (length > 0 && message_wanted()) {
+		char line[LOG_LINE_SIZE], text[LOG_LINE_SIZE];
+		snprintf(line, sizeof line, "%.*s", (int)length, words);
+		log_warning("libunbound: text=\"%s\"", log_quotable(text, sizeof text, line));
+	}
+	return (ssize_t)size;
+}
+
+FILE *dns_view_open_messages(void)
+{
+	cookie_io_functions_t functions = {.write = log_message};
+	FILE *messages = fopencookie(NULL, "w", functions);
+	if (messages != NULL)
+		setvbuf(messages, NULL, _IOLBF, LOG_LINE_SIZE);
+	return messages;
+}
+
+/* --- start --------------------------------------------------------------------------------- */
+
+static void ignore(void *context, int rcode, void *packet, int packet_size, int security,
+	char *why_bogus, int was_ratelimited)
+{
+	(void)context, (void)rcode, (void)packet, (void)packet_size;
+	(void)security, (void)why_bogus, (void)was_ratelimited;
+}
+
+/*
+ * libunbound takes its settings in, anchor files among them, at the first question. One that it
+ * answers itself shows now whether it can.
+ */
+static bool take_settings_in(
+	struct ub_ctx *view, const struct dns_settings *settings, char *error, size_t error_size)
+{
+	int code = ub_resolve_event(view, "localhost.", DNS_TYPE_A, 1, NULL, ignore, NULL);
+	bool tls = settings->forward_count > 0 && strchr(settings->forwards[0], '#') != NULL;
+
+	if (code != 0)
+		snprintf(error, error_size, "libunbound cannot start with these settings: %s%s",
+			ub_strerror(code),
+			tls ? "; perhaps it was built without TLS, as that of Debian 12 is, or the "
+			      "package ca-certificates is missing: without TLS, forward to a "
+			      "resolver on this host"
+			    : "");
+	return code == 0;
+}
+
+struct ub_ctx *dns_view_new(struct event_base *base, const struct dns_settings *settings,
+	FILE *messages, char *error, size_t error_size)
+{
+	struct ub_ctx *view = ub_ctx_create_event(base);
+
+	if (view == NULL) {
+		snprintf(error, error_size, "libunbound cannot run on this libevent");
+		return NULL;
+	}
+	ub_ctx_debugout(view, messages);
+	if (configure(view, settings, error, error_size) &&
+		take_settings_in(view, settings, error, error_size))
+		return view;
+	ub_ctx_delete(view);
+	return NULL;
+}
