@@ -90,7 +90,7 @@ static bool keep_tlsa(struct dane_host_lookup *lookup, const struct dns_answer *
 	for (size_t i = 0; i < answer->record_count; i++) {
 		struct tlsa_record record;
 		memcpy(rdata, answer->records[i].rdata, answer->records[i].size);
-		tlsa[i].usability = tlsa_parse(rdata, answer->records[i].size, &record);
+		tlsa[i].usability = (uint8_t)tlsa_parse(rdata, answer->records[i].size, &record);
 		tlsa[i].size = answer->records[i].size;
 		tlsa[i].rdata = rdata;
 		rdata += answer->records[i].size;
