@@ -160,14 +160,14 @@ static bool usable(const struct part_header *header, uint32_t now)
 	return part_fresh(header, now) && now < header->refresh_at;
 }
 
-static bool read_copy(struct hot_table *front, hot_table_hash hash, const struct wanted *wanted,
+static bool read_copy(struct hot_table *hot, hot_table_hash hash, const struct wanted *wanted,
 	uint32_t now, size_t most, struct hot_table_copy *copy, struct part *part)
 {
-	return hot_table_get(front, hash, wanted->key, wanted->key_size, most, copy) &&
+	return hot_table_get(hot, hash, wanted->key, wanted->key_size, most, copy) &&
 	       part_open(part, wanted->kind, copy->value, copy->size) && usable(&part->header, now);
 }
 
-static bool read_store(struct cache_reader *reader, struct hot_table *front,
+static bool read_store(struct cache_reader *reader, struct hot_table *hot,
 	const struct wanted *wanted, uint32_t now, struct part *part)
 {
 	const uint8_t *bytes;
@@ -179,7 +179,7 @@ static bool read_store(struct cache_reader *reader, struct hot_table *front,
 		!part_open(part, wanted->kind, bytes, size) || !part_fresh(&part->header, now))
 		return false;
 	if (usable(&part->header, now))
-		hot_table_put(front, wanted->key, wanted->key_size, bytes, size);
+		hot_table_put(hot, wanted->key, wanted->key_size, bytes, size);
 	return true;
 }
 
@@ -214,17 +214,17 @@ static bool read_host(struct cache_reader *reader, const cache_place *place, uin
 cache_place cache_prefetch(const struct cache_reader *reader, const struct destination *destination)
 {
 	struct wanted wanted;
-	const struct hot_table *front;
+	const struct hot_table *hot;
 
 	if (destination->kind == DESTINATION_DOMAIN) {
 		want_mx(&wanted, destination);
-		front = reader->cache->domains;
+		hot = reader->cache->domains;
 	} else {
 		want_host(&wanted, destination->name, destination->name_length, destination->port);
-		front = reader->cache->hosts;
+		hot = reader->cache->hosts;
 	}
-	hot_table_hash hash = hot_table_find(front, wanted.key, wanted.key_size);
-	hot_table_prefetch(front, hash);
+	hot_table_hash hash = hot_table_find(hot, wanted.key, wanted.key_size);
+	hot_table_prefetch(hot, hash);
 	return hash;
 }
 

@@ -1,9 +1,9 @@
 /*
  * cache: the parts in the store.
  *
- * Serving threads read through readers of their own, in place: from a front of copies first, then
- * from the store. A copy is used as long as its part is fresh and not due for a refresh; so the
- * front need not be told of refreshes.
+ * Serving threads read through readers of their own, in place: from copies in a hot table first,
+ * then from the store. A copy is used as long as its part is fresh and not due for a refresh; so
+ * the hot table need not be told of refreshes.
  *
  * The lookup thread alone writes: what it puts is pending for a moment, so that many parts share
  * one commit, and it sees what is pending itself.

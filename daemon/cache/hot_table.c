@@ -25,7 +25,7 @@ struct slot {
 	_Atomic uint64_t words[];
 };
 
-_Static_assert(sizeof(struct slot) == HOT_TABLE_SLOT_HEAD, "what stands before the words");
+_Static_assert(sizeof(struct slot) == HOT_TABLE_SLOT_HEAD, "what is before the words");
 
 struct hot_table {
 	uint8_t *slots;
@@ -35,65 +35,65 @@ struct hot_table {
 	_Atomic uint32_t epoch;
 };
 
-static size_t memory_size(const struct hot_table *front)
+static size_t memory_size(const struct hot_table *table)
 {
-	return (front->set_mask + 1) * WAYS * front->slot_size;
+	return (table->set_mask + 1) * WAYS * table->slot_size;
 }
 
 struct hot_table *hot_table_new(size_t sets, size_t slot_size)
 {
-	struct hot_table *front = calloc(1, sizeof *front);
+	struct hot_table *table = calloc(1, sizeof *table);
 
-	if (front == NULL)
+	if (table == NULL)
 		return NULL;
-	front->set_mask = sets - 1;
-	front->slot_size = slot_size;
+	table->set_mask = sets - 1;
+	table->slot_size = slot_size;
 	/* Slots that nobody has written yet have epoch 0. */
-	atomic_init(&front->epoch, 1);
+	atomic_init(&table->epoch, 1);
 	/* Fresh pages are zero and cost nothing until they are written. */
-	void *slots = mmap(NULL, memory_size(front), PROT_READ | PROT_WRITE,
+	void *slots = mmap(NULL, memory_size(table), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (slots != MAP_FAILED)
-		front->slots = slots;
-	if (front->slots == NULL ||
-		RAND_bytes((unsigned char *)&front->seed, sizeof front->seed) != 1) {
-		hot_table_free(front);
+		table->slots = slots;
+	if (table->slots == NULL ||
+		RAND_bytes((unsigned char *)&table->seed, sizeof table->seed) != 1) {
+		hot_table_free(table);
 		return NULL;
 	}
-	return front;
+	return table;
 }
 
-void hot_table_free(struct hot_table *front)
+void hot_table_free(struct hot_table *table)
 {
-	if (front == NULL)
+	if (table == NULL)
 		return;
-	if (front->slots != NULL)
-		munmap(front->slots, memory_size(front));
-	free(front);
+	if (table->slots != NULL)
+		munmap(table->slots, memory_size(table));
+	free(table);
 }
 
-void hot_table_clear(struct hot_table *front)
+void hot_table_clear(struct hot_table *table)
 {
-	atomic_fetch_add(&front->epoch, 1);
+	atomic_fetch_add(&table->epoch, 1);
 }
 
-hot_table_hash hot_table_find(const struct hot_table *front, const char *key, size_t size)
+hot_table_hash hot_table_find(const struct hot_table *table, const char *key, size_t size)
 {
-	return hash_bytes(front->seed, key, size);
+	return hash_bytes(table->seed, key, size);
 }
 
-static struct slot *slot_at(const struct hot_table *front, hot_table_hash hash, unsigned place)
+static struct slot *slot_at(const struct hot_table *table, hot_table_hash hash, unsigned place)
 {
-	size_t set = (place < WAYS ? hash : hash >> 32) & front->set_mask;
-	return (struct slot *)(void *)(front->slots +
-				       (set * WAYS + place % WAYS) * front->slot_size);
+	size_t set = (place < WAYS ? hash : hash >> 32) & table->set_mask;
+	return (struct slot *)(void *)(table->slots +
+				       (set * WAYS + place % WAYS) * table->slot_size);
 }
 
 /* Waiting for memory, one cache line after the other, is most of what a look costs. */
-void hot_table_prefetch(const struct hot_table *front, hot_table_hash hash)
+void hot_table_prefetch(const struct hot_table *table, hot_table_hash hash)
 {
 	for (unsigned way = 0; way < WAYS; way++) {
-		const char *slot = (const char *)slot_at(front, hash, way);
+		const char *slot = (const char *)slot_at(table, hash, way);
 		__builtin_prefetch(slot);
 		__builtin_prefetch(slot + CACHE_LINE);
 	}
@@ -104,9 +104,9 @@ static uint64_t make_head(uint32_t epoch, size_t key_size, size_t size)
 	return (uint64_t)epoch << 32 | (uint64_t)key_size << 16 | size;
 }
 
-static size_t room(const struct hot_table *front)
+static size_t room(const struct hot_table *table)
 {
-	return front->slot_size - HOT_TABLE_SLOT_HEAD;
+	return table->slot_size - HOT_TABLE_SLOT_HEAD;
 }
 
 /* Acquiring loads: the second look at the sequence is not done before them. */
@@ -124,17 +124,17 @@ static bool read_slot(struct slot *slot, uint64_t head, size_t used, struct hot_
 	       atomic_load_explicit(&slot->sequence, memory_order_relaxed) == sequence;
 }
 
-bool hot_table_get(struct hot_table *front, hot_table_hash hash, const char *key, size_t key_size,
+bool hot_table_get(struct hot_table *table, hot_table_hash hash, const char *key, size_t key_size,
 	size_t most, struct hot_table_copy *copy)
 {
-	uint32_t epoch = atomic_load_explicit(&front->epoch, memory_order_acquire);
+	uint32_t epoch = atomic_load_explicit(&table->epoch, memory_order_acquire);
 
 	for (unsigned place = 0; place < PLACES; place++) {
-		struct slot *slot = slot_at(front, hash, place);
+		struct slot *slot = slot_at(table, hash, place);
 		uint64_t head = atomic_load_explicit(&slot->head, memory_order_acquire);
 		size_t size = head & 0xffff;
 
-		if (head != make_head(epoch, key_size, size) || key_size + size > room(front))
+		if (head != make_head(epoch, key_size, size) || key_size + size > room(table))
 			continue;
 		if (size > most)
 			size = most;
@@ -150,15 +150,15 @@ bool hot_table_get(struct hot_table *front, hot_table_hash hash, const char *key
 
 /* The slot that holds the key already, or an empty one, or one of the others in turn. */
 static struct slot *choose_slot(
-	const struct hot_table *front, uint32_t epoch, const char *key, size_t key_size)
+	const struct hot_table *table, uint32_t epoch, const char *key, size_t key_size)
 {
-	hot_table_hash hash = hot_table_find(front, key, key_size);
+	hot_table_hash hash = hot_table_find(table, key, key_size);
 	struct hot_table_copy copy;
 	struct slot *empty = NULL;
 	uint64_t turn = 0;
 
 	for (unsigned place = 0; place < PLACES; place++) {
-		struct slot *slot = slot_at(front, hash, place);
+		struct slot *slot = slot_at(table, hash, place);
 		uint64_t head = atomic_load_explicit(&slot->head, memory_order_acquire);
 
 		if (head >> 32 != epoch)
@@ -170,18 +170,18 @@ static struct slot *choose_slot(
 		turn += atomic_load_explicit(&slot->sequence, memory_order_relaxed);
 	}
 	/* A sequence grows by two with each writing. */
-	return empty != NULL ? empty : slot_at(front, hash, turn / 2 % PLACES);
+	return empty != NULL ? empty : slot_at(table, hash, turn / 2 % PLACES);
 }
 
-void hot_table_put(struct hot_table *front, const char *key, size_t key_size, const uint8_t *value,
+void hot_table_put(struct hot_table *table, const char *key, size_t key_size, const uint8_t *value,
 	size_t size)
 {
-	uint32_t epoch = atomic_load_explicit(&front->epoch, memory_order_acquire);
+	uint32_t epoch = atomic_load_explicit(&table->epoch, memory_order_acquire);
 	uint8_t bytes[HOT_TABLE_SLOT_MAX - HOT_TABLE_SLOT_HEAD];
 
-	if (key_size > room(front) || size > room(front) - key_size)
+	if (key_size > room(table) || size > room(table) - key_size)
 		return;
-	struct slot *slot = choose_slot(front, epoch, key, key_size);
+	struct slot *slot = choose_slot(table, epoch, key, key_size);
 	uint64_t sequence = atomic_load_explicit(&slot->sequence, memory_order_relaxed);
 	/* Somebody else is writing: then it need not be this value. */
 	if ((sequence & 1) != 0 ||

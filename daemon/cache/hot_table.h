@@ -1,5 +1,5 @@
 /*
- * front: copies of small values that are asked for often, in front of the store.
+ * hot_table: copies of small values that are asked for often, read before the store is.
  *
  * The store finds a value among millions in a tree; most of what that costs is waiting for memory.
  * Here a value lies in one place that its key leads to, or it is not here. All threads read and
@@ -29,7 +29,7 @@ struct hot_table;
  * is spent as it is used. NULL when there is none.
  */
 struct hot_table *hot_table_new(size_t sets, size_t slot_size);
-void hot_table_free(struct hot_table *front);
+void hot_table_free(struct hot_table *table);
 
 /* Where a value is copied to; `value` points into `bytes`. */
 struct hot_table_copy {
@@ -41,19 +41,19 @@ struct hot_table_copy {
 /* Where a key leads to. */
 typedef uint64_t hot_table_hash;
 
-hot_table_hash hot_table_find(const struct hot_table *front, const char *key, size_t key_size);
+hot_table_hash hot_table_find(const struct hot_table *table, const char *key, size_t key_size);
 
 /* Have that memory fetched, for a hot_table_get() soon. */
-void hot_table_prefetch(const struct hot_table *front, hot_table_hash hash);
+void hot_table_prefetch(const struct hot_table *table, hot_table_hash hash);
 
 /* Find the value of the key, whose hash this is, and copy no more than its first `most` bytes. */
-bool hot_table_get(struct hot_table *front, hot_table_hash hash, const char *key, size_t key_size,
+bool hot_table_get(struct hot_table *table, hot_table_hash hash, const char *key, size_t key_size,
 	size_t most, struct hot_table_copy *copy);
 
 /* Keep a copy, in place of another one perhaps; not if there is no room for it. */
-void hot_table_put(struct hot_table *front, const char *key, size_t key_size, const uint8_t *value,
+void hot_table_put(struct hot_table *table, const char *key, size_t key_size, const uint8_t *value,
 	size_t size);
 
-void hot_table_clear(struct hot_table *front);
+void hot_table_clear(struct hot_table *table);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * front: what was put is found, whole, under its own key only; what does not fit is not kept; a
+ * hot_table: what was put is found, whole, under its own key only; what does not fit is not kept; a
  * clearing forgets all; and threads that write and read the same slots never see a mixture.
  */
 #include "daemon/cache/hot_table.h"
@@ -12,12 +12,12 @@
 enum { THREADS = 4, ROUNDS = 20000, SHARED_KEYS = 8 };
 enum { SETS = 1 << 17, SLOT_SIZE = 128, ROOM = SLOT_SIZE - HOT_TABLE_SLOT_HEAD };
 
-static struct hot_table *front;
+static struct hot_table *table;
 static atomic_uint mixtures, found;
 
 static bool get(const char *key, size_t size, struct hot_table_copy *copy)
 {
-	return hot_table_get(front, hot_table_find(front, key, size), key, size, SIZE_MAX, copy);
+	return hot_table_get(table, hot_table_find(table, key, size), key, size, SIZE_MAX, copy);
 }
 
 static void put_and_get(void)
@@ -25,17 +25,17 @@ static void put_and_get(void)
 	struct hot_table_copy copy;
 	const uint8_t value[] = "a value";
 
-	ok(!get("key", 3, &copy), "nothing is found in an empty front");
-	hot_table_put(front, "key", 3, value, sizeof value);
+	ok(!get("key", 3, &copy), "nothing is found in an empty hot table");
+	hot_table_put(table, "key", 3, value, sizeof value);
 	ok(get("key", 3, &copy), "what was put is found");
 	is_number(copy.size, sizeof value, "with its size");
 	ok(memcmp(copy.value, value, sizeof value) == 0, "and its bytes");
 	ok(!get("kez", 3, &copy), "another key of that length finds nothing");
 	ok(!get("ke", 2, &copy), "nor does a beginning of the key");
-	hot_table_put(front, "key", 3, (const uint8_t *)"new", 3);
+	hot_table_put(table, "key", 3, (const uint8_t *)"new", 3);
 	ok(get("key", 3, &copy) && copy.size == 3 && memcmp(copy.value, "new", 3) == 0,
 		"a later value takes the place of the earlier");
-	hot_table_clear(front);
+	hot_table_clear(table);
 	ok(!get("key", 3, &copy), "a clearing forgets it");
 }
 
@@ -45,13 +45,13 @@ static void room(void)
 	struct hot_table_copy copy;
 
 	memset(value, 'v', sizeof value);
-	hot_table_put(front, "fits", 4, value, ROOM - 4);
+	hot_table_put(table, "fits", 4, value, ROOM - 4);
 	ok(get("fits", 4, &copy) && copy.size == ROOM - 4 &&
 			memcmp(copy.value, value, ROOM - 4) == 0,
 		"a value that just fits is kept");
-	hot_table_put(front, "large", 5, value, ROOM - 4);
+	hot_table_put(table, "large", 5, value, ROOM - 4);
 	ok(!get("large", 5, &copy), "one that does not is not");
-	hot_table_put(front, "empty", 5, value, 0);
+	hot_table_put(table, "empty", 5, value, 0);
 	ok(get("empty", 5, &copy) && copy.size == 0, "an empty value is one");
 }
 
@@ -88,7 +88,7 @@ static void many_keys(void)
 
 	for (unsigned i = 0; i < KEYS; i++) {
 		int size = snprintf(key, sizeof key, "k%u", i);
-		hot_table_put(front, key, (size_t)size, (const uint8_t *)&i, sizeof i);
+		hot_table_put(table, key, (size_t)size, (const uint8_t *)&i, sizeof i);
 	}
 	for (unsigned i = 0; i < KEYS; i++) {
 		int size = snprintf(key, sizeof key, "k%u", i);
@@ -113,7 +113,7 @@ static void *write_and_read(void *context)
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		char key[2] = {'s', (char)('0' + (i + seed) % SHARED_KEYS)};
 		memset(value, (int)(i * 7 + seed), sizeof value);
-		hot_table_put(front, key, sizeof key, value, 64 + i % 32);
+		hot_table_put(table, key, sizeof key, value, 64 + i % 32);
 		if (!get(key, sizeof key, &copy))
 			continue;
 		atomic_fetch_add(&found, 1);
@@ -141,13 +141,13 @@ static void threads(void)
 
 int main(void)
 {
-	front = hot_table_new(SETS, SLOT_SIZE);
-	ok(front != NULL, "a front is made");
+	table = hot_table_new(SETS, SLOT_SIZE);
+	ok(table != NULL, "a hot table is made");
 	put_and_get();
 	room();
 	beginning();
 	many_keys();
 	threads();
-	hot_table_free(front);
+	hot_table_free(table);
 	return done_testing();
 }
