@@ -37,15 +37,15 @@ static bool open_endpoints(struct tlsad *tlsad, char *error)
 		return false;
 	divide_descriptors(tlsad);
 	tlsad->server = server_new(tlsad->conf, tlsad->budget.connections, &activation,
-		&tlsad->account, error, START_ERROR_SIZE);
+		&tlsad->privileges, error, START_ERROR_SIZE);
 	if (tlsad->server == NULL)
 		return false;
-	tlsad->control_listeners =
-		control_listen(tlsad->conf, &activation, &tlsad->account, error, START_ERROR_SIZE);
+	tlsad->control_listeners = control_listen(
+		tlsad->conf, &activation, &tlsad->privileges, error, START_ERROR_SIZE);
 	if (tlsad->control_listeners == NULL)
 		return false;
-	tlsad->metrics_listeners =
-		metrics_listen(tlsad->conf, &activation, &tlsad->account, error, START_ERROR_SIZE);
+	tlsad->metrics_listeners = metrics_listen(
+		tlsad->conf, &activation, &tlsad->privileges, error, START_ERROR_SIZE);
 	if (tlsad->metrics_listeners == NULL)
 		return false;
 	activation_close(&activation);
@@ -57,13 +57,13 @@ static bool start_as_root(struct tlsad *tlsad, char *error)
 {
 	const struct conf *conf = tlsad->conf;
 
-	return privileges_find(&tlsad->account, conf, error, START_ERROR_SIZE) &&
+	return privileges_find(&tlsad->privileges, conf, error, START_ERROR_SIZE) &&
 	       open_endpoints(tlsad, error) &&
 	       privileges_make_directory(
-		       &tlsad->account, conf->cache.path, CACHE_MODE, error, START_ERROR_SIZE) &&
+		       &tlsad->privileges, conf->cache.path, CACHE_MODE, error, START_ERROR_SIZE) &&
 	       pid_file_write(&tlsad->pid_file, conf->server.pid_file, error, START_ERROR_SIZE) &&
 	       privileges_drop(
-		       &tlsad->account, conf, tlsad->options->file, error, START_ERROR_SIZE);
+		       &tlsad->privileges, conf, tlsad->options->file, error, START_ERROR_SIZE);
 }
 
 /* --- threads and services ------------------------------------------------------------------ */
@@ -92,7 +92,7 @@ static bool start_control(struct tlsad *tlsad, char *error)
 	struct control_services services = {
 		.base = tlsad->base,
 		.cache = tlsad->cache,
-		.tafiles = tlsad->tafiles,
+		.ta_files = tlsad->ta_files,
 		.lookup = tlsad->lookup,
 		.server = tlsad->server,
 		.counters = &tlsad->counters,
@@ -119,13 +119,13 @@ static bool start_threads(struct tlsad *tlsad, char *error)
 	if (tlsad->base == NULL)
 		return false;
 	if (tlsad->conf->dane.tafile_dir[0] != '\0') {
-		tlsad->tafiles = ta_files_new(tlsad->conf);
-		if (tlsad->tafiles == NULL)
+		tlsad->ta_files = ta_files_new(tlsad->conf);
+		if (tlsad->ta_files == NULL)
 			return false;
 	}
 	tlsad->lookup =
-		lookup_start(tlsad->conf, tlsad->cache, tlsad->tafiles, error, START_ERROR_SIZE);
-	if (tlsad->lookup == NULL || !server_start(tlsad->server, tlsad->cache, tlsad->tafiles,
+		lookup_start(tlsad->conf, tlsad->cache, tlsad->ta_files, error, START_ERROR_SIZE);
+	if (tlsad->lookup == NULL || !server_start(tlsad->server, tlsad->cache, tlsad->ta_files,
 					     tlsad->lookup, error, START_ERROR_SIZE))
 		return false;
 	tlsad->counters = (struct counters_source){
@@ -182,7 +182,7 @@ void end_all(struct tlsad *tlsad, bool served)
 	control_free(tlsad->control);
 	server_free(tlsad->server);
 	cache_close(tlsad->cache);
-	ta_files_free(tlsad->tafiles);
+	ta_files_free(tlsad->ta_files);
 	pid_file_remove(&tlsad->pid_file);
 	if (tlsad->base != NULL)
 		event_base_free(tlsad->base);

@@ -25,11 +25,11 @@ enum { TLSAD_STATUS_SIZE = 256 };
 struct tlsad {
 	const struct options *options;
 	struct conf *conf;
-	struct privileges account;
+	struct privileges privileges;
 	struct descriptor_budget budget;
 	struct pid_file pid_file;
 	struct cache *cache;
-	struct ta_files *tafiles;
+	struct ta_files *ta_files;
 	struct lookup *lookup;
 	struct server *server;
 	struct counters_source counters;     /* of all of these, once they are there */

@@ -1,5 +1,5 @@
 /*
- * descriptors.h - how the files that this process may open are shared out
+ * descriptors: how the files that this process may open are shared out
  *
  * libunbound ends the process when it cannot open its file of trust anchors, so what others may
  * open together must leave it enough: RLIMIT_NOFILE is divided before anything is accepted.

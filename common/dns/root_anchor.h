@@ -1,5 +1,5 @@
 /*
- * anchor: where validation starts.
+ * root_anchor: where validation starts.
  *
  * The configured file, or the copies of IANA's root keys that are built in, is only the seed. For
  * the root zone libunbound follows rolls of the key (RFC 5011) and writes what it learns into a

@@ -1,5 +1,5 @@
 /*
- * exceptions: what is logged of exceptions: the first use in a day (UTC), and the end.
+ * exception_log: what is logged of exceptions: the first use in a day (UTC), and the end.
  *
  * Any thread: each line is written by the first thread that notices.
  */

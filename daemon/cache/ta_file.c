@@ -45,29 +45,29 @@ struct known {
 
 struct ta_files *ta_files_new(const struct conf *conf)
 {
-	struct ta_files *tafiles = calloc(1, sizeof *tafiles);
+	struct ta_files *ta_files = calloc(1, sizeof *ta_files);
 	const char *prefix = conf->dane.tafile_prefix;
 
-	if (tafiles == NULL)
+	if (ta_files == NULL)
 		return NULL;
-	tafiles->directory = strdup(conf->dane.tafile_dir);
-	tafiles->prefix = strdup(prefix[0] != '\0' ? prefix : conf->dane.tafile_dir);
-	tafiles->known = hot_table_new(KNOWN_SETS, KNOWN_SLOT);
-	if (tafiles->directory == NULL || tafiles->prefix == NULL || tafiles->known == NULL) {
-		ta_files_free(tafiles);
+	ta_files->directory = strdup(conf->dane.tafile_dir);
+	ta_files->prefix = strdup(prefix[0] != '\0' ? prefix : conf->dane.tafile_dir);
+	ta_files->known = hot_table_new(KNOWN_SETS, KNOWN_SLOT);
+	if (ta_files->directory == NULL || ta_files->prefix == NULL || ta_files->known == NULL) {
+		ta_files_free(ta_files);
 		return NULL;
 	}
-	return tafiles;
+	return ta_files;
 }
 
-void ta_files_free(struct ta_files *tafiles)
+void ta_files_free(struct ta_files *ta_files)
 {
-	if (tafiles == NULL)
+	if (ta_files == NULL)
 		return;
-	hot_table_free(tafiles->known);
-	free(tafiles->directory);
-	free(tafiles->prefix);
-	free(tafiles);
+	hot_table_free(ta_files->known);
+	free(ta_files->directory);
+	free(ta_files->prefix);
+	free(ta_files);
 }
 
 static bool add_hosts(EVP_MD_CTX *context, const struct evidence *evidence)
@@ -106,17 +106,17 @@ static void file_name(char name[TA_FILE_NAME_SIZE], const uint8_t digest[TA_FILE
 	snprintf(name + at, TA_FILE_NAME_SIZE - at, SUFFIX);
 }
 
-void ta_files_find(struct ta_files *tafiles, const struct ta_file_key *key, uint32_t now,
+void ta_files_find(struct ta_files *ta_files, const struct ta_file_key *key, uint32_t now,
 	struct ta_file_finding *finding)
 {
 	struct hot_table_copy copy;
 	struct known known;
 	const char *bytes = (const char *)key->digest;
-	hot_table_hash hash = hot_table_find(tafiles->known, bytes, sizeof key->digest);
+	hot_table_hash hash = hot_table_find(ta_files->known, bytes, sizeof key->digest);
 
 	finding->state = TA_FILE_UNKNOWN;
 	finding->key = *key;
-	if (!hot_table_get(tafiles->known, hash, bytes, sizeof key->digest, SIZE_MAX, &copy) ||
+	if (!hot_table_get(ta_files->known, hash, bytes, sizeof key->digest, SIZE_MAX, &copy) ||
 		copy.size != sizeof known)
 		return;
 	memcpy(&known, copy.value, sizeof known);
@@ -127,31 +127,31 @@ void ta_files_find(struct ta_files *tafiles, const struct ta_file_key *key, uint
 	memcpy(finding->digest, known.digest, sizeof known.digest);
 }
 
-void ta_files_path(const struct ta_files *tafiles, const struct ta_file_finding *finding,
+void ta_files_path(const struct ta_files *ta_files, const struct ta_file_finding *finding,
 	char path[TA_FILE_PATH_SIZE])
 {
 	char name[TA_FILE_NAME_SIZE];
 
 	file_name(name, finding->digest);
-	snprintf(path, TA_FILE_PATH_SIZE, "%s/%s", tafiles->prefix, name);
+	snprintf(path, TA_FILE_PATH_SIZE, "%s/%s", ta_files->prefix, name);
 }
 
-static void know(struct ta_files *tafiles, struct ta_file_finding *finding, uint32_t until)
+static void know(struct ta_files *ta_files, struct ta_file_finding *finding, uint32_t until)
 {
 	struct known known = {.until = until, .obstacle = finding->obstacle};
 
 	finding->state = finding->obstacle == PIN_CLEAR ? TA_FILE_READY : TA_FILE_IMPOSSIBLE;
 	memcpy(known.digest, finding->digest, sizeof known.digest);
-	hot_table_put(tafiles->known, (const char *)finding->key.digest, sizeof finding->key.digest,
-		(const uint8_t *)&known, sizeof known);
+	hot_table_put(ta_files->known, (const char *)finding->key.digest,
+		sizeof finding->key.digest, (const uint8_t *)&known, sizeof known);
 }
 
-void ta_files_refuse(struct ta_files *tafiles, struct ta_file_finding *finding,
+void ta_files_refuse(struct ta_files *ta_files, struct ta_file_finding *finding,
 	enum pin_obstacle obstacle, uint32_t until)
 {
 	finding->obstacle = obstacle;
 	memset(finding->digest, 0, sizeof finding->digest);
-	know(tafiles, finding, until);
+	know(ta_files, finding, until);
 }
 
 /* --- files --------------------------------------------------------------------------------- */
@@ -259,9 +259,9 @@ static bool write_file(int directory, const char *name, const char *content, siz
 
 /* With its modification time at now: so long it was known to be of use. False with errno. */
 static bool provide(
-	const struct ta_files *tafiles, const char *name, const char *content, size_t size)
+	const struct ta_files *ta_files, const char *name, const char *content, size_t size)
 {
-	int directory = open(tafiles->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int directory = open(ta_files->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (directory < 0)
 		return false;
@@ -274,18 +274,18 @@ static bool provide(
 	return good;
 }
 
-static void note_result(struct ta_files *tafiles, bool good)
+static void note_result(struct ta_files *ta_files, bool good)
 {
-	if (!good && !tafiles->complained)
+	if (!good && !ta_files->complained)
 		log_error("cannot write trust anchors to [dane] tafile_dir = %s: %s; answers that "
 			  "need them are those of enforce = native",
-			tafiles->directory, strerror(errno));
-	else if (good && tafiles->complained)
-		log_notice("trust anchors can be written to %s again", tafiles->directory);
-	tafiles->complained = !good;
+			ta_files->directory, strerror(errno));
+	else if (good && ta_files->complained)
+		log_notice("trust anchors can be written to %s again", ta_files->directory);
+	ta_files->complained = !good;
 }
 
-void ta_files_make(struct ta_files *tafiles, struct ta_file_finding *finding,
+void ta_files_make(struct ta_files *ta_files, struct ta_file_finding *finding,
 	const struct ta_file_ta *tas, size_t count, uint32_t now, uint32_t until)
 {
 	char name[TA_FILE_NAME_SIZE], *bytes;
@@ -298,16 +298,16 @@ void ta_files_make(struct ta_files *tafiles, struct ta_file_finding *finding,
 		if (EVP_Digest(bytes, (size_t)size, finding->digest, NULL, EVP_sha256(), NULL) ==
 			1) {
 			file_name(name, finding->digest);
-			good = provide(tafiles, name, bytes, (size_t)size);
+			good = provide(ta_files, name, bytes, (size_t)size);
 		}
-		note_result(tafiles, good);
+		note_result(ta_files, good);
 		BIO_free(content);
 	}
 	finding->obstacle = PIN_CLEAR;
 	if (good)
-		know(tafiles, finding, until < now + TA_FILE_TRUST ? until : now + TA_FILE_TRUST);
+		know(ta_files, finding, until < now + TA_FILE_TRUST ? until : now + TA_FILE_TRUST);
 	else
-		ta_files_refuse(tafiles, finding, PIN_NOT_WRITTEN, now + TA_FILE_PATIENCE);
+		ta_files_refuse(ta_files, finding, PIN_NOT_WRITTEN, now + TA_FILE_PATIENCE);
 }
 
 static bool is_ours(const char *name)
@@ -317,9 +317,9 @@ static bool is_ours(const char *name)
 	       strcmp(name + TA_FILE_NAME_SIZE - sizeof SUFFIX, SUFFIX) == 0;
 }
 
-void ta_files_sweep(struct ta_files *tafiles, uint32_t now, uint32_t unused)
+void ta_files_sweep(struct ta_files *ta_files, uint32_t now, uint32_t unused)
 {
-	DIR *directory = opendir(tafiles->directory);
+	DIR *directory = opendir(ta_files->directory);
 	struct dirent *entry;
 
 	/* Whoever wants to write there says what is wrong with it. */

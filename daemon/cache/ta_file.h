@@ -1,5 +1,5 @@
 /*
- * tafile: files of trust anchors, which pinned answers name for Postfix to read (`tafile` in
+ * ta_file: files of trust anchors, which pinned answers name for Postfix to read (`tafile` in
  * smtp_tls_policy_maps, postconf(5)).
  *
  * A file is named by the SHA-256 of its content, written whole under another name first, and never
@@ -28,7 +28,7 @@ enum {
 
 /* Before there are threads. NULL: out of memory. */
 struct ta_files *ta_files_new(const struct conf *conf);
-void ta_files_free(struct ta_files *tafiles);
+void ta_files_free(struct ta_files *ta_files);
 
 /* Trust anchors of certain hosts, by a digest of their names and the hosts'. */
 struct ta_file_key {
@@ -59,11 +59,11 @@ struct ta_file_finding {
  * TA_FILE_UNKNOWN says only that the lookup thread must be asked, and what that has found goes with
  * its answer.
  */
-void ta_files_find(struct ta_files *tafiles, const struct ta_file_key *key, uint32_t now,
+void ta_files_find(struct ta_files *ta_files, const struct ta_file_key *key, uint32_t now,
 	struct ta_file_finding *finding);
 
 /* With TA_FILE_READY: the path as Postfix sees it. */
-void ta_files_path(const struct ta_files *tafiles, const struct ta_file_finding *finding,
+void ta_files_path(const struct ta_files *ta_files, const struct ta_file_finding *finding,
 	char path[TA_FILE_PATH_SIZE]);
 
 /* --- the lookup thread --------------------------------------------------------------------- */
@@ -79,14 +79,14 @@ struct ta_file_ta {
  * Make the file of finding->key, which is then found under it, for TA_FILE_TRUST seconds but not
  * after `until`. Trouble is logged once, until it is over. The finding tells what has come of it.
  */
-void ta_files_make(struct ta_files *tafiles, struct ta_file_finding *finding,
+void ta_files_make(struct ta_files *ta_files, struct ta_file_finding *finding,
 	const struct ta_file_ta *tas, size_t count, uint32_t now, uint32_t until);
 
 /* There will be none before `until`. */
-void ta_files_refuse(struct ta_files *tafiles, struct ta_file_finding *finding,
+void ta_files_refuse(struct ta_files *ta_files, struct ta_file_finding *finding,
 	enum pin_obstacle obstacle, uint32_t until);
 
 /* Remove files that were not made or seen to be there in the last `unused` seconds. */
-void ta_files_sweep(struct ta_files *tafiles, uint32_t now, uint32_t unused);
+void ta_files_sweep(struct ta_files *ta_files, uint32_t now, uint32_t unused);
 
 #endif

@@ -116,7 +116,7 @@ struct control *control_new(
 	control->conf = conf_hold(conf);
 	control->mailbox.wake = -1;
 	control->context.reader = cache_reader_new(services->cache);
-	control->context.ta_files = services->tafiles;
+	control->context.ta_files = services->ta_files;
 	control->context.conf = control->conf;
 	control->maps.context = &control->context;
 	control->maps.counters = &control->counters;

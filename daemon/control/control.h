@@ -56,7 +56,7 @@ struct control;
 struct control_services {
 	struct event_base *base;
 	struct cache *cache;
-	struct ta_files *tafiles; /* or NULL */
+	struct ta_files *ta_files; /* or NULL */
 	struct lookup *lookup;
 	struct server *server;
 	const struct counters_source *counters;

@@ -25,8 +25,8 @@ struct lookup {
 	struct cache *cache;
 	struct resolver resolver;
 	struct probe *probe;
-	struct ta_files *tafiles; /* NULL: none */
-	struct ta_lookups *tas;   /* NULL: no trust anchors are handed on */
+	struct ta_files *ta_files; /* NULL: none */
+	struct ta_lookups *tas;    /* NULL: no trust anchors are handed on */
 	struct event *sweep;
 	uint32_t files_at; /* [s], clock_steady(): the next look at them */
 	struct destination_lookups destinations;
@@ -147,9 +147,9 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 		return false;
 	if (!resolver_open(&lookup->resolver, lookup->base, &resolver, error, error_size))
 		return false;
-	if (lookup->tafiles != NULL) {
+	if (lookup->ta_files != NULL) {
 		lookup->tas = ta_lookups_new(
-			lookup->base, lookup->cache, lookup->tafiles, error, error_size);
+			lookup->base, lookup->cache, lookup->ta_files, error, error_size);
 		if (lookup->tas == NULL)
 			return false;
 	}
@@ -175,7 +175,7 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 	       event_add(lookup->sweep, &interval) == 0;
 }
 
-struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct ta_files *tafiles,
+struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct ta_files *ta_files,
 	char *error, size_t error_size)
 {
 	struct lookup *lookup = calloc(1, sizeof *lookup);
@@ -188,7 +188,7 @@ struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct ta_fi
 	lookup->conf = conf_hold(conf);
 	lookup->start_conf = conf_hold(conf);
 	lookup->cache = cache;
-	lookup->tafiles = tafiles;
+	lookup->ta_files = ta_files;
 	if (prepare(lookup, error, error_size) && cache_start_writing(cache, lookup->base)) {
 		if (pthread_create(&lookup->thread, NULL, run, lookup) == 0) {
 			lookup->running = true;

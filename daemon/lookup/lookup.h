@@ -72,9 +72,9 @@ struct lookup_counters {
 
 /*
  * Make the resolver, with the trust anchors, and start the thread. NULL and one line when that is
- * not possible. The configuration is held. `tafiles` may be NULL.
+ * not possible. The configuration is held. `ta_files` may be NULL.
  */
-struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct ta_files *tafiles,
+struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct ta_files *ta_files,
 	char *error, size_t error_size);
 
 struct mailbox *lookup_mailbox(struct lookup *lookup);

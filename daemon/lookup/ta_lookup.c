@@ -19,7 +19,7 @@ enum {
 
 struct ta_lookups {
 	struct cache *cache;
-	struct ta_files *tafiles;
+	struct ta_files *ta_files;
 	struct ta_fetch *fetch;
 };
 
@@ -38,7 +38,7 @@ struct ta_lookup {
 };
 
 struct ta_lookups *ta_lookups_new(struct event_base *base, struct cache *cache,
-	struct ta_files *tafiles, char *error, size_t error_size)
+	struct ta_files *ta_files, char *error, size_t error_size)
 {
 	struct ta_lookups *lookups = calloc(1, sizeof *lookups);
 
@@ -47,7 +47,7 @@ struct ta_lookups *ta_lookups_new(struct event_base *base, struct cache *cache,
 		return NULL;
 	}
 	lookups->cache = cache;
-	lookups->tafiles = tafiles;
+	lookups->ta_files = ta_files;
 	lookups->fetch = ta_fetch_new(base, cache, error, error_size);
 	if (lookups->fetch == NULL) {
 		free(lookups);
@@ -144,7 +144,7 @@ static enum pin_obstacle gather(const struct ta_lookup *lookup, struct ta_list *
 static void finish(const struct ta_lookup *lookup)
 {
 	struct ta_list *list = calloc(1, sizeof *list);
-	struct ta_files *tafiles = lookup->lookups->tafiles;
+	struct ta_files *ta_files = lookup->lookups->ta_files;
 	uint32_t now = clock_wall(), expires = evidence_expires(lookup->evidence);
 
 	if (list == NULL)
@@ -153,10 +153,10 @@ static void finish(const struct ta_lookup *lookup)
 	if (obstacle == PIN_CLEAR)
 		/* A server may change to an authority that it did not send before: ask again then.
 		 */
-		ta_files_make(tafiles, lookup->finding, list->tas, list->count, now,
+		ta_files_make(ta_files, lookup->finding, list->tas, list->count, now,
 			list->complete ? UINT32_MAX : expires);
 	else
-		ta_files_refuse(tafiles, lookup->finding, obstacle, expires);
+		ta_files_refuse(ta_files, lookup->finding, obstacle, expires);
 	clear_list(list);
 }
 
@@ -237,7 +237,7 @@ static bool needs_file(struct ta_lookup *lookup)
 	bool needed = pins->form == PIN_TAS && ta_file_key(&key, pins, evidence);
 	free(pins);
 	if (needed)
-		ta_files_find(lookup->lookups->tafiles, &key, clock_wall(), lookup->finding);
+		ta_files_find(lookup->lookups->ta_files, &key, clock_wall(), lookup->finding);
 	return needed && lookup->finding->state == TA_FILE_UNKNOWN;
 }
 
@@ -277,6 +277,6 @@ void ta_lookup_cancel(struct ta_lookup *lookup)
 
 void ta_lookups_sweep(struct ta_lookups *lookups, const struct conf *conf)
 {
-	ta_files_sweep(lookups->tafiles, clock_wall(),
+	ta_files_sweep(lookups->ta_files, clock_wall(),
 		TA_FILE_TRUST + conf->cache.max_ttl + conf->cache.serve_stale + FILE_GRACE);
 }

@@ -20,7 +20,7 @@ struct ta_lookup;
 
 /* NULL and one line when that is not possible. The files belong to the caller. */
 struct ta_lookups *ta_lookups_new(struct event_base *base, struct cache *cache,
-	struct ta_files *tafiles, char *error, size_t error_size);
+	struct ta_files *ta_files, char *error, size_t error_size);
 void ta_lookups_free(struct ta_lookups *lookups);
 
 /* Called once, from the loop. */

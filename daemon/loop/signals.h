@@ -1,5 +1,5 @@
 /*
- * signals.h - signals as events of the main loop
+ * signals: signals as events of the main loop
  *
  * They stay blocked in every thread and are read from a descriptor, signalfd(2): no handler runs
  * between two instructions, and none is put off until the loop's wait is over, as ThreadSanitizer

@@ -1,5 +1,5 @@
 /*
- * account: the account that a tlsad started by root becomes, for good.
+ * privileges: the account that a tlsad started by root becomes, for good.
  *
  * First, as root, what only root may do: sockets on low ports, directories in /run and /var/lib,
  * the pid file. Then privileges_drop(): change the root directory if told to, give up groups, group

@@ -98,10 +98,10 @@ static struct worker *make_worker(struct server *server, const struct worker_ser
 	return worker;
 }
 
-bool server_start(struct server *server, struct cache *cache, struct ta_files *tafiles,
+bool server_start(struct server *server, struct cache *cache, struct ta_files *ta_files,
 	struct lookup *lookup, char *error, size_t error_size)
 {
-	struct worker_services services = {server->conf, cache, tafiles, lookup};
+	struct worker_services services = {server->conf, cache, ta_files, lookup};
 	struct workers *workers = &server->workers;
 
 	workers->list = calloc(workers->count, sizeof(struct worker *));

@@ -37,7 +37,7 @@ struct server *server_new(struct conf *conf, uint32_t connections_max,
 	size_t error_size);
 
 /* Start the threads. False and one line when that is not possible. */
-bool server_start(struct server *server, struct cache *cache, struct ta_files *tafiles,
+bool server_start(struct server *server, struct cache *cache, struct ta_files *ta_files,
 	struct lookup *lookup, char *error, size_t error_size);
 
 /* Hand a new configuration to the threads. */

@@ -168,7 +168,7 @@ struct worker *worker_new(struct workers *all, const struct worker_services *ser
 	worker->cache = services->cache;
 	worker->conf = conf_hold(services->conf);
 	worker->context.conf = worker->conf;
-	worker->context.ta_files = services->tafiles;
+	worker->context.ta_files = services->ta_files;
 	worker->context.reader = cache_reader_new(services->cache);
 	worker->maps.context = worker->policy.context = &worker->context;
 	worker->maps.counters = &worker->counters.maps;

@@ -84,7 +84,7 @@ struct worker {
 struct worker_services {
 	struct conf *conf;
 	struct cache *cache;
-	struct ta_files *tafiles; /* or NULL */
+	struct ta_files *ta_files; /* or NULL */
 	struct lookup *lookup;
 };
 

@@ -50,6 +50,7 @@ subtest('the table of counters' => \&check_counters);
 subtest('README' => \&check_readme);
 subtest('t/lab/dane-cases' => \&check_cases);
 subtest('what comments cite' => \&check_citations);
+subtest('comments of headers' => \&check_headers);
 subtest('bounds in tlsad.conf(5)' => \&check_bounds);
 subtest('examples of tlsad.conf(5)' => \&check_examples);
 subtest('every manual page' => \&check_pages);
@@ -352,6 +353,25 @@ sub check_citations
 	}
 	cmp_ok($found, '>=', 5, 'there are citations');
 	is("@wrong", '', 'all of them are of what is in this tree');
+}
+
+# What the comment at the top of a header begins with: the file's name and a colon.
+sub is_named
+{
+	my ($file, $text) = @_;
+	my ($name) = $file =~ m{([^/]+)\.h\z};
+	return $text =~ m{\A/\*\n \* \Q$name\E: \S};
+}
+
+sub check_headers
+{
+	my @files = glob("$source/{common,daemon}/{,*/,*/*/}*.h");
+	cmp_ok(scalar(@files), '>', 100, 'headers can be found');
+	ok(is_named($_, read_file($_)), s{^\Q$source\E/}{}r . ' begins with its name') for @files;
+	my $text = read_file("$source/common/base/text.h");
+	ok(!is_named('common/base/other.h', $text), 'seen: the name of another file');
+	ok(!is_named('common/base/text.h', $text =~ s/text: /text.h - /r), 'seen: no colon');
+	ok(!is_named('common/base/text.h', $text =~ s{\A/\*.*?\*/\n}{}sr), 'seen: no comment');
 }
 
 # A number of the page as tlsad takes it: "1 day" is 1d.

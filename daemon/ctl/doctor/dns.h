@@ -1,6 +1,6 @@
 /*
- * doctor_dns: can this host reach the root, do answers come with DNSSEC, do they validate, is the
- * clock right? And what do the resolvers answer that Postfix asks.
+ * dns: can this host reach the root, do answers come with DNSSEC, do they validate, is the clock
+ * right? And what do the resolvers answer that Postfix asks.
  */
 #ifndef TLSAD_CTL_DOCTOR_DNS_H
 #define TLSAD_CTL_DOCTOR_DNS_H

@@ -1,5 +1,5 @@
 /*
- * doctor_postfix: does Postfix ask tlsad, may it, and does it make of the answers what they mean?
+ * postfix: does Postfix ask tlsad, may it, and does it make of the answers what they mean?
  */
 #ifndef TLSAD_CTL_DOCTOR_POSTFIX_H
 #define TLSAD_CTL_DOCTOR_POSTFIX_H

@@ -1,5 +1,5 @@
 /*
- * doctor_socket: the endpoints of the daemon: does tlsad answer there?
+ * socket: the endpoints of the daemon: does tlsad answer there?
  */
 #ifndef TLSAD_CTL_DOCTOR_SOCKET_H
 #define TLSAD_CTL_DOCTOR_SOCKET_H

@@ -1,7 +1,7 @@
 /*
- * anchor: the seed, or the keys that are built in; what libunbound learned is kept and found again,
- * and dropped when the seed has changed or nothing usable stands there; anchors of other zones;
- * records that cannot be taken are told with their file and line; a directory that cannot be
+ * root_anchor: the seed, or the keys that are built in; what libunbound learned is kept and found
+ * again, and dropped when the seed has changed or nothing usable stands there; anchors of other
+ * zones; records that cannot be taken are told with their file and line; a directory that cannot be
  * written is told once; nothing is left behind.
  */
 #include "common/dns/root_anchor.h"

@@ -1,6 +1,6 @@
 /*
- * probe: what the answer to the question for the root's own records says about validation, with
- * the words that libunbound has for its failures.
+ * root_probe: what the answer to the question for the root's own records says about validation,
+ * with the words that libunbound has for its failures.
  */
 #include "common/dns/root_probe.h"
 
