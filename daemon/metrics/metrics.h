@@ -48,7 +48,7 @@ struct metrics *metrics_new(
 /* Accept no more, and remove a unix socket's file. */
 void metrics_stop(struct metrics *metrics);
 
-/* Before the event base, and before what the services is. */
+/* Before the event base and before everything in `services`. */
 void metrics_free(struct metrics *metrics);
 
 void metrics_set_conf(struct metrics *metrics, struct conf *conf);

@@ -563,6 +563,13 @@ sub name_servers
 	$check->('no route', { stub => undef },
 		['fault', 'name-server', qr/no route to the root servers/, qr/\[resolver\] forward/],
 		['fault', 'name-server', qr/no route to the root servers/], $no_clock, ['fault', 'validation', qr/no answer/]);
+	# The loopback interface drops what is for addresses that are not its own.
+	is(system(qw(ip route add default dev lo)), 0, 'a route that leads nowhere');
+	$check->('root servers do not answer', { stub => undef },
+		['fault', 'name-server', qr/no root server answers within 3 seconds/,
+			qr/open port 53 over UDP to the world, or \[resolver\] forward = /],
+		['fault', 'name-server', qr/no root server answers/], $no_clock, ['fault', 'validation', qr/no answer/]);
+	system(qw(ip route del default dev lo));
 	my $silent = Tlsad::FaultyDns->start(rules => [{ name => '.', behaviour => 'silent' }]);
 	my $begin = time;
 	$check->('a silent server', { stub => '. 127.0.0.1@' . $silent->port },

@@ -171,7 +171,7 @@ static void add_roots(struct doctor *doctor, struct reach reach, bool other_fami
 			other_family ? DOCTOR_WARNING : DOCTOR_FAULT,
 			"no root server answers within 3 seconds");
 		doctor_remedy(doctor,
-			"open port 53 over %s to the services, or [resolver] forward = "
+			"open port 53 over %s to the world, or [resolver] forward = "
 			"a resolver that may be asked",
 			transport);
 	}
