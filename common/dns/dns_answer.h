@@ -79,7 +79,7 @@ struct dns_answer {
 	/*
 	 * What the RRSIGs of a secure answer say (RFC 4034 3.1), 0 without any: when the first of
 	 * them ends [s since 1970], those of aliases too, and the TTL that the zone gives the
-	 * records asked for [s], of which a forwarder's cache and our own ceiling may have taken.
+	 * records asked for [s], of which a forwarder's cache and our own max_ttl may have taken.
 	 */
 	uint32_t signature_expires;
 	uint32_t original_ttl;

@@ -28,10 +28,10 @@ struct part_times lifetime_of_host(
 	const struct lifetime_settings *settings, uint32_t now, uint32_t ttl)
 {
 	struct lifetime_settings limited = *settings;
-	uint32_t floor = later(ttl, LIFETIME_FLOOR_BEYOND);
+	uint32_t lowest = later(ttl, LIFETIME_MIN_TTL_BEYOND);
 
-	if (limited.min_ttl > floor)
-		limited.min_ttl = floor;
+	if (limited.min_ttl > lowest)
+		limited.min_ttl = lowest;
 	return lifetime_of_answer(&limited, now, ttl);
 }
 

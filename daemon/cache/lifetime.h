@@ -1,8 +1,8 @@
 /*
  * lifetime: how long a part lives. Pure: the clock is an argument.
  *
- * RFC 2308 and the TTLs say how long something may be kept; floors, ceilings, the life of a
- * failure, refreshing ahead and staying on after a failed refresh are settings.
+ * RFC 2308 and the TTLs say how long something may be kept; the shortest and the longest life, the
+ * life of a failure, refreshing ahead and staying on after a failed refresh are settings.
  */
 #ifndef TLSAD_CACHE_LIFETIME_H
 #define TLSAD_CACHE_LIFETIME_H
@@ -18,10 +18,10 @@ struct part_times lifetime_of_answer(
 	const struct lifetime_settings *settings, uint32_t now, uint32_t ttl);
 
 /*
- * Of a host: its TLSA records may be pinned by their digests, and no floor lets a digest outlive
- * its record by more than LIFETIME_FLOOR_BEYOND seconds.
+ * Of a host: its TLSA records may be pinned by their digests, and no `min_ttl` lets a digest
+ * outlive its record by more than LIFETIME_MIN_TTL_BEYOND seconds.
  */
-enum { LIFETIME_FLOOR_BEYOND = 60 };
+enum { LIFETIME_MIN_TTL_BEYOND = 60 };
 struct part_times lifetime_of_host(
 	const struct lifetime_settings *settings, uint32_t now, uint32_t ttl);
 

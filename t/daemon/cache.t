@@ -84,7 +84,7 @@ subtest('a full disk' => \&full_disk);
 subtest('max_size' => \&max_size);
 subtest('serve_stale' => \&serve_stale);
 subtest('serve_stale and forged answers' => \&serve_stale_bogus);
-subtest('floors and ceilings' => \&floors_and_ceilings);
+subtest('min_ttl and max_ttl' => \&bounds_of_ttl);
 subtest('a clock that jumps' => \&clock);
 subtest('prefetch' => \&prefetch);
 done_testing();
@@ -612,7 +612,7 @@ sub serve_stale_bogus
 	$off->stop;
 }
 
-sub floors_and_ceilings
+sub bounds_of_ttl
 {
 	my $daemon = Tlsad::Daemon->start(lab => $lab, config => {
 		cache => { min_ttl => '100s', max_ttl => '200s', failure_ttl => '17s' } });
@@ -630,7 +630,7 @@ sub floors_and_ceilings
 		$check->('hosts', $host_least // $least, $host_most // $most, @{$explain->{hosts}});
 		$check->('all', $host_least // $least, $host_most // $most, $explain);
 	};
-	# A host's TLSA records may be pinned: no floor goes beyond their TTL by more than a minute.
+	# A host's TLSA records may be pinned: no min_ttl goes beyond their TTL by more than a minute.
 	$between->('passing.site.lab', 85, 100, 45, 65);
 	$between->('fleeting.site.lab', 85, 100, 45, 60);
 	$between->('full.dane.lab', 185, 200);

@@ -493,7 +493,7 @@ sub many_at_once
 	ends_well($daemon);
 }
 
-# A floor may not make a pinned digest outlive its TLSA record by more than a minute.
+# A min_ttl may not make a pinned digest outlive its TLSA record by more than a minute.
 sub lifetimes
 {
 	my $daemon = start({}, cache => { min_ttl => '1h' });
@@ -501,7 +501,7 @@ sub lifetimes
 	is($daemon->request('pinned', $key), all_of(sha256_hex('short')), 'a TTL of 5 seconds');
 	my $ttl = explain($daemon, $key)->{ttl};
 	cmp_ok($ttl, '<=', 5 + 60, "min_ttl = 1h: $ttl s");
-	cmp_ok($ttl, '>', 5, 'it is a floor all the same');
+	cmp_ok($ttl, '>', 5, 'min_ttl counts all the same');
 	is($daemon->request('native', 'missing.dane.lab'), 'NOTFOUND ', 'what is absent');
 	ends_well($daemon);
 }

@@ -1,5 +1,5 @@
 /*
- * lifetime: floors and ceilings, refreshing ahead, the life of a failure, and what becomes of an
+ * lifetime: min_ttl and max_ttl, refreshing ahead, the life of a failure, and what becomes of an
  * old part when refreshing it failed; near the end of time and with a clock that was set back.
  */
 #include "daemon/cache/lifetime.h"
@@ -26,16 +26,16 @@ static const struct {
 } answers[] = {
 #define NEVER UINT32_MAX
 	{"an ordinary TTL", 3600, 30, 86400, 10, NOW, 3600, 360},
-	{"a TTL of 0 gets the floor", 0, 30, 86400, 10, NOW, 30, 3},
-	{"one below the floor", 29, 30, 86400, 10, NOW, 30, 3},
-	{"at the floor", 30, 30, 86400, 10, NOW, 30, 3},
-	{"one above the floor", 31, 30, 86400, 10, NOW, 31, 3},
-	{"at the ceiling", 86400, 30, 86400, 10, NOW, 86400, 8640},
-	{"one above the ceiling", 86401, 30, 86400, 10, NOW, 86400, 8640},
+	{"a TTL of 0 becomes min_ttl", 0, 30, 86400, 10, NOW, 30, 3},
+	{"one below min_ttl", 29, 30, 86400, 10, NOW, 30, 3},
+	{"one that is min_ttl", 30, 30, 86400, 10, NOW, 30, 3},
+	{"one above min_ttl", 31, 30, 86400, 10, NOW, 31, 3},
+	{"one that is max_ttl", 86400, 30, 86400, 10, NOW, 86400, 8640},
+	{"one above max_ttl", 86401, 30, 86400, 10, NOW, 86400, 8640},
 	{"the largest TTL", INT32_MAX, 30, 86400, 10, NOW, 86400, 8640},
 	{"more than any TTL", UINT32_MAX, 30, 86400, 10, NOW, 86400, 8640},
-	{"no floor", 0, 0, 86400, 10, NOW, 0, 0},
-	{"floor and ceiling are one", 77, 60, 60, 10, NOW, 60, 6},
+	{"no min_ttl", 0, 0, 86400, 10, NOW, 0, 0},
+	{"min_ttl and max_ttl are one", 77, 60, 60, 10, NOW, 60, 6},
 	{"no refresh ahead", 3600, 30, 86400, 0, NOW, 3600, NEVER},
 	{"the largest share", 3600, 30, 86400, 90, NOW, 3600, 3240},
 	{"a share of less than a second", 30, 30, 86400, 1, NOW, 30, 0},
@@ -68,15 +68,15 @@ static void test_answers(void)
 				times.stored_at, times.refresh_at, times.expires, times.stale_until,
 				times.flags);
 	}
-	many_begin("no floor lets a host outlive its TTL by more than a minute");
-	for (uint32_t floor = 0; floor < 4000; floor += 37) {
+	many_begin("no min_ttl lets a host outlive its TTL by more than a minute");
+	for (uint32_t min_ttl = 0; min_ttl < 4000; min_ttl += 37) {
 		struct lifetime_settings settings = defaults;
-		settings.min_ttl = floor;
+		settings.min_ttl = min_ttl;
 		for (uint32_t ttl = 0; ttl < 300; ttl += 13) {
-			uint32_t least = floor > ttl + 60 ? ttl + 60 : floor;
+			uint32_t least = min_ttl > ttl + 60 ? ttl + 60 : min_ttl;
 			struct part_times times = lifetime_of_host(&settings, NOW, ttl);
 			many(times.expires == NOW + (ttl > least ? ttl : least),
-				"floor %u, TTL %u: %u", floor, ttl, times.expires - NOW);
+				"min_ttl %u, TTL %u: %u", min_ttl, ttl, times.expires - NOW);
 		}
 	}
 	many_end();

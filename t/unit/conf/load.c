@@ -50,7 +50,7 @@ static const struct {
 	{"a mistake before a line that is none", "[server]\nwokers = 2\nnothing\n", 2, {"wokers"}},
 	{"a line that is none before a mistake", "[server]\nnothing\nwokers = 2\n", 2,
 		{"expected '[section]'"}},
-	{"a floor above the ceiling", "[cache]\nmin_ttl = 2h\nmax_ttl = 1h\n", 0,
+	{"min_ttl above max_ttl", "[cache]\nmin_ttl = 2h\nmax_ttl = 1h\n", 0,
 		{"min_ttl is larger than max_ttl"}},
 	{"MTA-STS", "[sts]\nenable = yes\n", 0, {"does not have MTA-STS yet"}},
 	{"a server of this host", "[resolver]\nstub = . 127.0.0.1@53\n", 0,
