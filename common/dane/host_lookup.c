@@ -30,7 +30,7 @@ struct slot {
 	struct dns_query *query; /* while it waits */
 	bool answered;
 	bool alias;
-	struct host_lookup_result result;
+	struct host_question result;
 };
 
 struct dane_host_lookup {
@@ -64,7 +64,7 @@ static void fail_slot(struct slot *slot, enum dns_failure failure, const char *d
 	copy(slot->result.detail, sizeof slot->result.detail, detail);
 }
 
-static void keep_addresses(struct host_lookup_result *result, const struct dns_answer *answer)
+static void keep_addresses(struct host_question *result, const struct dns_answer *answer)
 {
 	uint16_t size = result->type == DNS_TYPE_A ? 4 : 16;
 
@@ -105,7 +105,7 @@ static void take_answer(void *context, const struct dns_answer *answer)
 {
 	struct slot *slot = context;
 	struct dane_host_lookup *lookup = slot->lookup;
-	struct host_lookup_result *result = &slot->result;
+	struct host_question *result = &slot->result;
 	enum question question = (enum question)(slot - lookup->slots);
 
 	slot->query = NULL;
@@ -238,7 +238,7 @@ static void conclude(struct dane_host_lookup *lookup, enum host_status status,
 	facts->uncertain = status == HOST_NONE && (failed(a) || failed(aaaa));
 	for (int i = 0; i < QUESTION_COUNT; i++) {
 		if (lookup->slots[i].answered)
-			facts->lookups[facts->lookup_count++] = lookup->slots[i].result;
+			facts->questions[facts->question_count++] = lookup->slots[i].result;
 	}
 	if (culprit != NULL) {
 		facts->failure.failure = culprit->result.failure;

@@ -141,23 +141,23 @@ struct part_bytes part_base_domain(struct part_cursor *cursor)
 	return take_string(cursor);
 }
 
-void part_next_lookup(struct part_cursor *cursor, struct part_lookup *lookup)
+void part_next_question(struct part_cursor *cursor, struct part_question *question)
 {
-	lookup->type = take_u16(cursor);
-	lookup->outcome = take_u8(cursor);
-	lookup->security = take_u8(cursor);
-	lookup->failure = take_u8(cursor);
-	lookup->expires = take_u32(cursor);
-	lookup->name = take_string(cursor);
-	lookup->canonical_name = take_string(cursor);
-	lookup->detail = take_string(cursor);
-	lookup->address_count = take_u8(cursor);
-	lookup->address_size = lookup->type == DNS_TYPE_A ? 4 : 16;
+	question->type = take_u16(cursor);
+	question->outcome = take_u8(cursor);
+	question->security = take_u8(cursor);
+	question->failure = take_u8(cursor);
+	question->expires = take_u32(cursor);
+	question->name = take_string(cursor);
+	question->canonical_name = take_string(cursor);
+	question->detail = take_string(cursor);
+	question->address_count = take_u8(cursor);
+	question->address_size = question->type == DNS_TYPE_A ? 4 : 16;
 	struct part_bytes addresses =
-		take_bytes(cursor, lookup->address_count * lookup->address_size);
-	lookup->addresses = addresses.bytes;
+		take_bytes(cursor, question->address_count * question->address_size);
+	question->addresses = addresses.bytes;
 	if (cursor->damaged)
-		lookup->address_count = 0;
+		question->address_count = 0;
 }
 
 size_t part_tlsa_count(struct part_cursor *cursor)

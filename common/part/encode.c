@@ -123,23 +123,23 @@ uint8_t *part_encode_mx(const struct mx_set *set, const struct part_times *times
 	return finish(&writer, key, key_size, size);
 }
 
-static void put_lookup(
-	struct writer *writer, const struct host_lookup_result *lookup, uint32_t stored_at)
+static void put_question(
+	struct writer *writer, const struct host_question *question, uint32_t stored_at)
 {
 	uint32_t expires =
-		lookup->ttl > UINT32_MAX - stored_at ? UINT32_MAX : stored_at + lookup->ttl;
+		question->ttl > UINT32_MAX - stored_at ? UINT32_MAX : stored_at + question->ttl;
 
-	put_u16(writer, lookup->type);
-	put_u8(writer, lookup->outcome);
-	put_u8(writer, lookup->security);
-	put_u8(writer, lookup->failure);
+	put_u16(writer, question->type);
+	put_u8(writer, question->outcome);
+	put_u8(writer, question->security);
+	put_u8(writer, question->failure);
 	put_u32(writer, expires);
-	put_string(writer, lookup->name);
-	put_string(writer, lookup->canonical_name);
-	put_string(writer, lookup->detail);
-	put_u8(writer, lookup->address_count);
-	for (size_t i = 0; i < lookup->address_count; i++)
-		put(writer, lookup->addresses[i], lookup->type == DNS_TYPE_A ? 4 : 16);
+	put_string(writer, question->name);
+	put_string(writer, question->canonical_name);
+	put_string(writer, question->detail);
+	put_u8(writer, question->address_count);
+	for (size_t i = 0; i < question->address_count; i++)
+		put(writer, question->addresses[i], question->type == DNS_TYPE_A ? 4 : 16);
 }
 
 uint8_t *part_encode_host(const struct host_facts *facts, const struct part_times *times,
@@ -148,14 +148,14 @@ uint8_t *part_encode_host(const struct host_facts *facts, const struct part_time
 	struct part_header header = {
 		.kind = PART_HOST,
 		.status = (uint8_t)facts->status,
-		.count = (uint8_t)facts->lookup_count,
+		.count = (uint8_t)facts->question_count,
 	};
 	struct writer writer;
 
 	start(&writer, &header, times, facts->status == HOST_FAILED ? &facts->failure : NULL);
 	put_string(&writer, facts->base_domain);
-	for (size_t i = 0; i < facts->lookup_count; i++)
-		put_lookup(&writer, &facts->lookups[i], times->stored_at);
+	for (size_t i = 0; i < facts->question_count; i++)
+		put_question(&writer, &facts->questions[i], times->stored_at);
 	put_u16(&writer, facts->tlsa_count);
 	for (size_t i = 0; i < facts->tlsa_count; i++) {
 		put_u8(&writer, facts->tlsa[i].usability);

@@ -23,7 +23,7 @@ enum {
 	/* Address records kept for explain; what counts is whether there are any. */
 	PART_ADDRESSES_MAX = 16,
 	/* A, AAAA, CNAME, and TLSA at two base domains. */
-	PART_LOOKUPS_MAX = 5,
+	PART_QUESTIONS_MAX = 5,
 	PART_DIGEST_MAX = 64, /* [octets] of SHA-512 */
 };
 
@@ -84,8 +84,8 @@ struct mx_set {
 	struct part_failure failure; /* when failed */
 };
 
-/* One question that a host's status was made from. */
-struct host_lookup_result {
+/* One question that the status of a host was made from, and what DNS says to it. */
+struct host_question {
 	uint16_t type;
 	enum dns_outcome outcome;
 	enum dns_security security;
@@ -112,8 +112,8 @@ struct host_facts {
 	/* A family of addresses failed that could have made another status. */
 	bool uncertain;
 	char base_domain[DNS_NAME_SIZE]; /* of the TLSA records found, or empty */
-	size_t lookup_count;
-	struct host_lookup_result lookups[PART_LOOKUPS_MAX];
+	size_t question_count;
+	struct host_question questions[PART_QUESTIONS_MAX];
 	size_t tlsa_count;
 	struct host_tlsa *tlsa;
 	struct part_failure failure; /* when failed */

@@ -13,7 +13,7 @@
  *    6  u8   status       enum mx_status or enum host_status, otherwise 0
  *    7  u8   security     enum dns_security of the MX answer, otherwise 0
  *    8  u8   flags        enum part_flags
- *    9  u8   count        hosts of an MX set, lookups of a host, otherwise 0
+ *    9  u8   count        hosts of an MX set, questions of a host, otherwise 0
  *   10  u16  (unused)     0
  *   12  u32  stored_at    all times: wall clock, [s] since 1970
  *   16  u32  refresh_at

@@ -49,7 +49,7 @@ struct part_header {
 	uint8_t status;   /* enum mx_status or enum host_status */
 	uint8_t security; /* enum dns_security of the MX answer */
 	uint8_t flags;
-	uint8_t count; /* of the hosts of an MX set, of the lookups of a host */
+	uint8_t count; /* of the hosts of an MX set, of the questions of a host */
 };
 
 /* --- to build: encode.c -------------------------------------------------------------------- */
@@ -125,7 +125,7 @@ struct part_bytes {
 	size_t size;
 };
 
-struct part_lookup {
+struct part_question {
 	uint16_t type;
 	enum dns_outcome outcome;
 	enum dns_security security;
@@ -141,9 +141,9 @@ struct part_tlsa {
 	struct part_bytes rdata;
 };
 
-/* Hosts, in this order: base domain, header.count lookups, the number of TLSA records, these. */
+/* Hosts, in this order: base domain, header.count questions, the number of TLSA records, these. */
 struct part_bytes part_base_domain(struct part_cursor *cursor);
-void part_next_lookup(struct part_cursor *cursor, struct part_lookup *lookup);
+void part_next_question(struct part_cursor *cursor, struct part_question *question);
 size_t part_tlsa_count(struct part_cursor *cursor);
 void part_next_tlsa(struct part_cursor *cursor, struct part_tlsa *tlsa);
 

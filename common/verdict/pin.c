@@ -27,12 +27,12 @@ const char *pin_obstacle_text(enum pin_obstacle obstacle)
 
 void pin_walk_start(struct pin_walk *walk, const struct part *host)
 {
-	struct part_lookup lookup;
+	struct part_question question;
 
 	part_cursor_start(host, &walk->cursor);
 	part_base_domain(&walk->cursor);
 	for (unsigned i = 0; i < host->header.count && !walk->cursor.damaged; i++)
-		part_next_lookup(&walk->cursor, &lookup);
+		part_next_question(&walk->cursor, &question);
 	walk->left = part_tlsa_count(&walk->cursor);
 }
 

@@ -82,7 +82,7 @@ static json_t *mx_object(const struct evidence *evidence, uint32_t now)
 	return object;
 }
 
-static json_t *address_array(const struct part_lookup *lookup)
+static json_t *address_array(const struct part_question *lookup)
 {
 	json_t *array = json_array();
 
@@ -97,10 +97,10 @@ static json_t *address_array(const struct part_lookup *lookup)
 
 static json_t *lookup_object(struct part_cursor *cursor, uint32_t now)
 {
-	struct part_lookup lookup;
+	struct part_question lookup;
 	json_t *object = json_object();
 
-	part_next_lookup(cursor, &lookup);
+	part_next_question(cursor, &lookup);
 	json_object_set_new(object, "name", bytes_string(lookup.name));
 	json_object_set_new(object, "type", json_string(dns_type_name(lookup.type)));
 	json_object_set_new(object, "status", json_string(dns_outcome_name(lookup.outcome)));

@@ -230,10 +230,10 @@ static bool try_addresses(
 	char address[INET6_ADDRSTRLEN];
 	size_t count = 0, tried = 0;
 
-	for (size_t i = 0; i < facts->lookup_count; i++)
-		count += facts->lookups[i].address_count;
-	for (size_t i = 0; i < facts->lookup_count; i++) {
-		const struct host_lookup_result *result = &facts->lookups[i];
+	for (size_t i = 0; i < facts->question_count; i++)
+		count += facts->questions[i].address_count;
+	for (size_t i = 0; i < facts->question_count; i++) {
+		const struct host_question *result = &facts->questions[i];
 		for (size_t j = 0; j < result->address_count && local->signal == 0; j++) {
 			tried++;
 			host_lookup_print_address(result, j, address);

@@ -299,7 +299,7 @@ static void print_text(const struct verification *verification)
 static void print_json(const struct verification *verification)
 {
 	const struct host_facts *facts = verification->facts;
-	const struct host_lookup_result *lookup = host_facts_tlsa_lookup(facts);
+	const struct host_question *question = host_facts_tlsa_lookup(facts);
 	char words[WORDS_SIZE];
 	struct text text;
 	json_t *object = json_object(), *records = json_array();
@@ -318,8 +318,8 @@ static void print_json(const struct verification *verification)
 	json_object_set_new(object, "base_domain",
 		facts->base_domain[0] != '\0' ? json_string(facts->base_domain) : json_null());
 	json_object_set_new(object, "ttl",
-		lookup != NULL && lookup->outcome != DNS_FAILED ? json_integer(lookup->ttl)
-								: json_null());
+		question != NULL && question->outcome != DNS_FAILED ? json_integer(question->ttl)
+								    : json_null());
 	json_object_set_new(object, "held", json_integer(host_facts_tlsa_ttl(facts)));
 	for (size_t i = 0; i < facts->tlsa_count; i++) {
 		json_t *record = host_tlsa_json(&facts->tlsa[i]);

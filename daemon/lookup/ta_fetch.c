@@ -321,12 +321,12 @@ static void start_servers(struct ta_fetch *fetch)
 /* --- who waits ----------------------------------------------------------------------------- */
 
 static void add_address(
-	struct ta_fetch_server *server, const struct part_lookup *lookup, size_t index)
+	struct ta_fetch_server *server, const struct part_question *question, size_t index)
 {
 	struct sockaddr_storage *address = &server->addresses[server->address_count++];
-	const uint8_t *bytes = lookup->addresses + index * lookup->address_size;
+	const uint8_t *bytes = question->addresses + index * question->address_size;
 
-	if (lookup->type == DNS_TYPE_A) {
+	if (question->type == DNS_TYPE_A) {
 		struct sockaddr_in *inet = (struct sockaddr_in *)address;
 		inet->sin_family = AF_INET;
 		inet->sin_port = htons(server->port);
@@ -343,7 +343,7 @@ static void add_address(
 static void read_host(struct ta_fetch_server *server, const struct part *host)
 {
 	struct part_cursor cursor;
-	struct part_lookup lookup;
+	struct part_question question;
 
 	part_cursor_start(host, &cursor);
 	struct part_bytes base_domain = part_base_domain(&cursor);
@@ -352,13 +352,13 @@ static void read_host(struct ta_fetch_server *server, const struct part *host)
 	for (unsigned i = 0; i < host->header.count && !cursor.damaged; i++) {
 		size_t most = server->address_count + TA_FETCH_ADDRESSES_MAX / 2;
 
-		part_next_lookup(&cursor, &lookup);
-		if (lookup.type != DNS_TYPE_A && lookup.type != DNS_TYPE_AAAA)
+		part_next_question(&cursor, &question);
+		if (question.type != DNS_TYPE_A && question.type != DNS_TYPE_AAAA)
 			continue;
-		for (size_t j = 0; j < lookup.address_count && server->address_count < most &&
+		for (size_t j = 0; j < question.address_count && server->address_count < most &&
 				   server->address_count < TA_FETCH_ADDRESSES_MAX;
 			j++)
-			add_address(server, &lookup, j);
+			add_address(server, &question, j);
 	}
 }
 

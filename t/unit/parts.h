@@ -56,15 +56,15 @@ static inline uint8_t *parts_host(struct part *part, const struct host_facts *fa
 	return bytes;
 }
 
-/* A host with an address lookup, a TLSA lookup and these TLSA records. */
+/* A host with a question for addresses, one for TLSA records, and these TLSA records. */
 static inline void parts_host_facts(struct host_facts *facts, enum host_status status,
 	const char *name, struct host_tlsa *tlsa, size_t tlsa_count)
 {
 	memset(facts, 0, sizeof *facts);
 	facts->status = status;
 	facts->ttl = 3600;
-	facts->lookup_count = 2;
-	facts->lookups[0] = (struct host_lookup_result){
+	facts->question_count = 2;
+	facts->questions[0] = (struct host_question){
 		.type = DNS_TYPE_A,
 		.outcome = DNS_FOUND,
 		.security = DNS_SECURE,
@@ -72,21 +72,21 @@ static inline void parts_host_facts(struct host_facts *facts, enum host_status s
 		.address_count = 1,
 		.addresses = {{192, 0, 2, 1}},
 	};
-	snprintf(facts->lookups[0].name, DNS_NAME_SIZE, "%s", name);
-	facts->lookups[1] = (struct host_lookup_result){
+	snprintf(facts->questions[0].name, DNS_NAME_SIZE, "%s", name);
+	facts->questions[1] = (struct host_question){
 		.type = DNS_TYPE_TLSA,
 		.outcome = DNS_FOUND,
 		.security = DNS_SECURE,
 		.ttl = 600,
 	};
-	snprintf(facts->lookups[1].name, DNS_NAME_SIZE, "_25._tcp.%.200s", name);
+	snprintf(facts->questions[1].name, DNS_NAME_SIZE, "_25._tcp.%.200s", name);
 	if (tlsa_count > 0)
 		snprintf(facts->base_domain, sizeof facts->base_domain, "%s", name);
 	facts->tlsa_count = tlsa_count;
 	facts->tlsa = tlsa;
 	if (status == HOST_FAILED)
 		parts_fail(&facts->failure, DNS_FAILURE_SERVFAIL, DNS_TYPE_TLSA,
-			facts->lookups[1].name, "no name server gave a usable answer");
+			facts->questions[1].name, "no name server gave a usable answer");
 }
 
 #endif

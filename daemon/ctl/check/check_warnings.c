@@ -95,13 +95,13 @@ static void warn_of_mx(struct check_warnings *warnings, const struct server_chec
 static void warn_of_signatures(
 	struct check_warnings *warnings, const struct server_check_host *host)
 {
-	const struct host_lookup_result *first = NULL;
+	const struct host_question *first = NULL;
 
-	for (size_t i = 0; i < host->facts->lookup_count; i++) {
-		const struct host_lookup_result *lookup = &host->facts->lookups[i];
-		if (lookup->signature_expires != 0 &&
-			(first == NULL || lookup->signature_expires < first->signature_expires))
-			first = lookup;
+	for (size_t i = 0; i < host->facts->question_count; i++) {
+		const struct host_question *question = &host->facts->questions[i];
+		if (question->signature_expires != 0 &&
+			(first == NULL || question->signature_expires < first->signature_expires))
+			first = question;
 	}
 	if (first != NULL)
 		warn_of_signature(warnings, host->check, host, first->name, first->type,
@@ -113,17 +113,17 @@ static void warn_of_lookups(struct check_warnings *warnings, const struct server
 	const struct host_facts *facts = host->facts;
 
 	warn_of_signatures(warnings, host);
-	for (size_t i = 0; i < facts->lookup_count; i++) {
-		const struct host_lookup_result *lookup = &facts->lookups[i];
-		if (lookup->outcome == DNS_FAILED && facts->status != HOST_FAILED)
+	for (size_t i = 0; i < facts->question_count; i++) {
+		const struct host_question *question = &facts->questions[i];
+		if (question->outcome == DNS_FAILED && facts->status != HOST_FAILED)
 			add(warnings, CHECK_WARNING_LOOKUP_FAILED, host,
-				"the lookup of %s %s failed: %s", lookup->name,
-				dns_type_name(lookup->type), lookup->detail);
-		if (lookup->type == DNS_TYPE_TLSA && lookup->original_ttl > TLSA_TTL_MAX)
+				"the lookup of %s %s failed: %s", question->name,
+				dns_type_name(question->type), question->detail);
+		if (question->type == DNS_TYPE_TLSA && question->original_ttl > TLSA_TTL_MAX)
 			add(warnings, CHECK_WARNING_LONG_TTL, host,
 				"the TTL of the TLSA records is %u s, over a day: a key that is "
 				"lost cannot be replaced for so long",
-				lookup->original_ttl);
+				question->original_ttl);
 	}
 }
 

@@ -190,20 +190,20 @@ static bool list_addresses(struct server_check_host *host)
 	if (options->mx_only || facts->status == HOST_FAILED || facts->status == HOST_UNREACHABLE)
 		return true;
 	host->addresses =
-		calloc((size_t)PART_LOOKUPS_MAX * PART_ADDRESSES_MAX, sizeof *host->addresses);
+		calloc((size_t)PART_QUESTIONS_MAX * PART_ADDRESSES_MAX, sizeof *host->addresses);
 	if (host->addresses == NULL)
 		return false;
 	if (options->connect != NULL) {
 		add_address(host, options->connect);
 		return true;
 	}
-	for (size_t i = 0; i < facts->lookup_count; i++) {
-		const struct host_lookup_result *lookup = &facts->lookups[i];
-		if ((lookup->type != DNS_TYPE_A || options->ipv6_only) &&
-			(lookup->type != DNS_TYPE_AAAA || options->ipv4_only))
+	for (size_t i = 0; i < facts->question_count; i++) {
+		const struct host_question *question = &facts->questions[i];
+		if ((question->type != DNS_TYPE_A || options->ipv6_only) &&
+			(question->type != DNS_TYPE_AAAA || options->ipv4_only))
 			continue;
-		for (size_t j = 0; j < lookup->address_count; j++) {
-			add_address(host, host_lookup_print_address(lookup, j, text));
+		for (size_t j = 0; j < question->address_count; j++) {
+			add_address(host, host_lookup_print_address(question, j, text));
 		}
 	}
 	return true;

@@ -32,41 +32,42 @@ void host_facts_free(struct host_facts *facts)
 	free(facts);
 }
 
-const struct host_lookup_result *host_facts_tlsa_lookup(const struct host_facts *facts)
+const struct host_question *host_facts_tlsa_lookup(const struct host_facts *facts)
 {
-	const struct host_lookup_result *last = NULL;
+	const struct host_question *last = NULL;
 
 	/* Of two base domains the second one is asked when the first has nothing. */
-	for (size_t i = 0; i < facts->lookup_count; i++) {
-		if (facts->lookups[i].type == DNS_TYPE_TLSA)
-			last = &facts->lookups[i];
+	for (size_t i = 0; i < facts->question_count; i++) {
+		if (facts->questions[i].type == DNS_TYPE_TLSA)
+			last = &facts->questions[i];
 	}
 	return last;
 }
 
 uint32_t host_facts_tlsa_ttl(const struct host_facts *facts)
 {
-	const struct host_lookup_result *lookup = host_facts_tlsa_lookup(facts);
+	const struct host_question *question = host_facts_tlsa_lookup(facts);
 
-	if (lookup == NULL)
+	if (question == NULL)
 		return 0;
-	return lookup->original_ttl > lookup->ttl ? lookup->original_ttl : lookup->ttl;
+	return question->original_ttl > question->ttl ? question->original_ttl : question->ttl;
 }
 
 /* Without DANE: at which step did it end? */
 static void add_why_none(struct text *text, const struct host_facts *facts)
 {
-	const struct host_lookup_result *lookup = host_facts_tlsa_lookup(facts);
+	const struct host_question *question = host_facts_tlsa_lookup(facts);
 
-	if (lookup == NULL)
+	if (question == NULL)
 		text_add(text, "no DANE: its addresses are not signed with DNSSEC, so no TLSA "
 			       "record counts");
-	else if (lookup->outcome == DNS_FOUND)
+	else if (question->outcome == DNS_FOUND)
 		text_add_format(text, "no DANE: the TLSA records at %s are not signed with DNSSEC",
-			lookup->name);
+			question->name);
 	else
-		text_add_format(text, "no DANE: there are no TLSA records at %s%s", lookup->name,
-			lookup->security == DNS_SECURE ? "" : ", which is not signed with DNSSEC");
+		text_add_format(text, "no DANE: there are no TLSA records at %s%s", question->name,
+			question->security == DNS_SECURE ? ""
+							 : ", which is not signed with DNSSEC");
 }
 
 void host_facts_add_text(struct text *text, const struct host_facts *facts)
@@ -94,40 +95,41 @@ void host_facts_add_text(struct text *text, const struct host_facts *facts)
 }
 
 const char *host_lookup_print_address(
-	const struct host_lookup_result *lookup, size_t n, char text[INET6_ADDRSTRLEN])
+	const struct host_question *question, size_t n, char text[INET6_ADDRSTRLEN])
 {
-	return inet_ntop(lookup->type == DNS_TYPE_A ? AF_INET : AF_INET6, lookup->addresses[n],
+	return inet_ntop(question->type == DNS_TYPE_A ? AF_INET : AF_INET6, question->addresses[n],
 		text, INET6_ADDRSTRLEN);
 }
 
-static json_t *lookup_json(const struct host_lookup_result *lookup)
+static json_t *lookup_json(const struct host_question *question)
 {
 	char address[INET6_ADDRSTRLEN];
 	json_t *object = json_object();
 
-	json_object_set_new(object, "name", json_string(lookup->name));
-	json_object_set_new(object, "type", json_string(dns_type_name(lookup->type)));
-	json_object_set_new(object, "status", json_string(dns_outcome_name(lookup->outcome)));
-	json_object_set_new(object, "dnssec", json_string(dns_security_name(lookup->security)));
-	if (lookup->outcome == DNS_FAILED) {
+	json_object_set_new(object, "name", json_string(question->name));
+	json_object_set_new(object, "type", json_string(dns_type_name(question->type)));
+	json_object_set_new(object, "status", json_string(dns_outcome_name(question->outcome)));
+	json_object_set_new(object, "dnssec", json_string(dns_security_name(question->security)));
+	if (question->outcome == DNS_FAILED) {
 		json_object_set_new(
-			object, "failure", json_string(dns_failure_name(lookup->failure)));
-		json_object_set_new(object, "detail", json_string(lookup->detail));
+			object, "failure", json_string(dns_failure_name(question->failure)));
+		json_object_set_new(object, "detail", json_string(question->detail));
 		return object;
 	}
-	json_object_set_new(object, "ttl", json_integer(lookup->ttl));
-	if (lookup->original_ttl != 0)
-		json_object_set_new(object, "original_ttl", json_integer(lookup->original_ttl));
-	if (lookup->signature_expires != 0)
+	json_object_set_new(object, "ttl", json_integer(question->ttl));
+	if (question->original_ttl != 0)
+		json_object_set_new(object, "original_ttl", json_integer(question->original_ttl));
+	if (question->signature_expires != 0)
 		json_object_set_new(
-			object, "signature_expires", json_integer(lookup->signature_expires));
-	if (lookup->canonical_name[0] != '\0')
-		json_object_set_new(object, "canonical_name", json_string(lookup->canonical_name));
-	if (lookup->address_count > 0) {
+			object, "signature_expires", json_integer(question->signature_expires));
+	if (question->canonical_name[0] != '\0')
+		json_object_set_new(
+			object, "canonical_name", json_string(question->canonical_name));
+	if (question->address_count > 0) {
 		json_t *addresses = json_array();
-		for (size_t i = 0; i < lookup->address_count; i++)
+		for (size_t i = 0; i < question->address_count; i++)
 			json_array_append_new(addresses,
-				json_string(host_lookup_print_address(lookup, i, address)));
+				json_string(host_lookup_print_address(question, i, address)));
 		json_object_set_new(object, "addresses", addresses);
 	}
 	return object;
@@ -137,8 +139,8 @@ json_t *host_facts_lookups_json(const struct host_facts *facts)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < facts->lookup_count; i++)
-		json_array_append_new(array, lookup_json(&facts->lookups[i]));
+	for (size_t i = 0; i < facts->question_count; i++)
+		json_array_append_new(array, lookup_json(&facts->questions[i]));
 	return array;
 }
 

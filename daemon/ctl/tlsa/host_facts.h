@@ -17,7 +17,7 @@ void host_facts_free(struct host_facts *facts);
 
 /* The lookup of the TLSA records that apply, or that found none; NULL if no TLSA lookup was made.
  */
-const struct host_lookup_result *host_facts_tlsa_lookup(const struct host_facts *facts);
+const struct host_question *host_facts_tlsa_lookup(const struct host_facts *facts);
 
 /*
  * How long caches may hold these TLSA records, or their absence, from now on [s]: the TTL in the
@@ -30,7 +30,7 @@ void host_facts_add_text(struct text *text, const struct host_facts *facts);
 
 /* The n-th address of a lookup of type A or AAAA. */
 const char *host_lookup_print_address(
-	const struct host_lookup_result *lookup, size_t n, char text[INET6_ADDRSTRLEN]);
+	const struct host_question *question, size_t n, char text[INET6_ADDRSTRLEN]);
 
 json_t *host_facts_lookups_json(const struct host_facts *facts);
 /*

@@ -122,12 +122,12 @@ static void add_host(size_t index, enum host_status status, const struct part_ti
 	parts_host_facts(&facts, status, name, some_tlsa,
 		status == HOST_USABLE ? sizeof some_tlsa / sizeof some_tlsa[0] : 0);
 	if (status == HOST_FAILED) {
-		facts.lookups[1].outcome = DNS_FAILED;
-		facts.lookups[1].security = DNS_BOGUS;
-		facts.lookups[1].failure = DNS_FAILURE_BOGUS;
-		snprintf(facts.lookups[1].detail, DNS_DETAIL_SIZE, "signature expired");
+		facts.questions[1].outcome = DNS_FAILED;
+		facts.questions[1].security = DNS_BOGUS;
+		facts.questions[1].failure = DNS_FAILURE_BOGUS;
+		snprintf(facts.questions[1].detail, DNS_DETAIL_SIZE, "signature expired");
 	}
-	snprintf(facts.lookups[0].canonical_name, DNS_NAME_SIZE, "alias.%.200s", name);
+	snprintf(facts.questions[0].canonical_name, DNS_NAME_SIZE, "alias.%.200s", name);
 	bytes[byte_count++] =
 		parts_host(&host->part, &facts, times, name, evidence.destination->port);
 }

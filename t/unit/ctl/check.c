@@ -86,14 +86,14 @@ static void add_record(struct server_check_host *host, uint8_t usage, enum tlsa_
 static void add_lookup(struct server_check_host *host, uint16_t type, enum dns_outcome outcome,
 	uint32_t original_ttl, uint32_t expires)
 {
-	struct host_lookup_result *lookup = &host->facts->lookups[host->facts->lookup_count++];
+	struct host_question *question = &host->facts->questions[host->facts->question_count++];
 
-	lookup->type = type;
-	lookup->outcome = outcome;
-	lookup->original_ttl = original_ttl;
-	lookup->signature_expires = expires;
-	snprintf(lookup->name, sizeof lookup->name, "name");
-	snprintf(lookup->detail, sizeof lookup->detail, "detail");
+	question->type = type;
+	question->outcome = outcome;
+	question->original_ttl = original_ttl;
+	question->signature_expires = expires;
+	snprintf(question->name, sizeof question->name, "name");
+	snprintf(question->detail, sizeof question->detail, "detail");
 }
 
 static void expect(const char *what, const char *expected)

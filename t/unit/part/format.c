@@ -456,8 +456,8 @@ static void test_golden_host(void)
 	static struct host_facts facts = {
 		.status = HOST_USABLE,
 		.base_domain = "mx.example.com",
-		.lookup_count = 3,
-		.lookups =
+		.question_count = 3,
+		.questions =
 			{
 				{.type = DNS_TYPE_A,
 					.outcome = DNS_FOUND,
@@ -521,7 +521,7 @@ static void test_read_golden(void)
 	struct part part;
 	struct part_cursor cursor;
 	struct part_mx_host host;
-	struct part_lookup lookup;
+	struct part_question question;
 	struct part_tlsa tlsa;
 	struct part_failure failure;
 	size_t size;
@@ -551,8 +551,9 @@ static void test_read_golden(void)
 	part_cursor_start(&part, &cursor);
 	part_base_domain(&cursor);
 	for (unsigned i = 0; i < part.header.count; i++)
-		part_next_lookup(&cursor, &lookup);
-	ok(lookup.type == DNS_TYPE_TLSA && lookup.expires == STORED_AT + 600, "its last lookup");
+		part_next_question(&cursor, &question);
+	ok(question.type == DNS_TYPE_TLSA && question.expires == STORED_AT + 600,
+		"its last question");
 	is_number((int64_t)part_tlsa_count(&cursor), 2, "how many TLSA records");
 	part_next_tlsa(&cursor, &tlsa);
 	part_next_tlsa(&cursor, &tlsa);

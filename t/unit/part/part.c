@@ -110,23 +110,23 @@ static void make_facts(enum host_status status, bool large)
 	facts.ttl = 300;
 	if (large)
 		fill(facts.base_domain, 253, 'b');
-	facts.lookup_count = large ? PART_LOOKUPS_MAX : 2;
-	for (size_t i = 0; i < facts.lookup_count; i++) {
-		struct host_lookup_result *lookup = &facts.lookups[i];
+	facts.question_count = large ? PART_QUESTIONS_MAX : 2;
+	for (size_t i = 0; i < facts.question_count; i++) {
+		struct host_question *question = &facts.questions[i];
 		static const uint16_t types[] = {
 			DNS_TYPE_A, DNS_TYPE_AAAA, DNS_TYPE_CNAME, DNS_TYPE_TLSA, DNS_TYPE_TLSA};
-		lookup->type = types[i];
-		lookup->outcome = (enum dns_outcome)(i % DNS_OUTCOME_COUNT);
-		lookup->security = (enum dns_security)(i % DNS_SECURITY_COUNT);
-		lookup->failure =
-			lookup->outcome == DNS_FAILED ? DNS_FAILURE_TIMEOUT : DNS_FAILURE_NONE;
-		lookup->ttl = (uint32_t)(i * 100);
-		fill(lookup->name, large ? 255 : 1, 'n');
-		fill(lookup->canonical_name, large ? 255 : 0, 'c');
-		fill(lookup->detail, large ? 255 : 0, 'd');
-		lookup->address_count = i > 1 ? 0 : large ? PART_ADDRESSES_MAX : i;
-		for (size_t a = 0; a < lookup->address_count; a++)
-			memset(lookup->addresses[a], (int)(i * 16 + a), 16);
+		question->type = types[i];
+		question->outcome = (enum dns_outcome)(i % DNS_OUTCOME_COUNT);
+		question->security = (enum dns_security)(i % DNS_SECURITY_COUNT);
+		question->failure =
+			question->outcome == DNS_FAILED ? DNS_FAILURE_TIMEOUT : DNS_FAILURE_NONE;
+		question->ttl = (uint32_t)(i * 100);
+		fill(question->name, large ? 255 : 1, 'n');
+		fill(question->canonical_name, large ? 255 : 0, 'c');
+		fill(question->detail, large ? 255 : 0, 'd');
+		question->address_count = i > 1 ? 0 : large ? PART_ADDRESSES_MAX : i;
+		for (size_t a = 0; a < question->address_count; a++)
+			memset(question->addresses[a], (int)(i * 16 + a), 16);
 	}
 	facts.tlsa_count = large ? 300 : 0;
 	facts.tlsa = tlsa;
@@ -149,24 +149,24 @@ static bool host_reads_back(const struct part *part, bool *damaged)
 	part_cursor_start(part, &cursor);
 	good = equal(part_base_domain(&cursor), facts.base_domain);
 	for (size_t i = 0; i < part->header.count; i++) {
-		struct part_lookup lookup;
-		part_next_lookup(&cursor, &lookup);
+		struct part_question question;
+		part_next_question(&cursor, &question);
 		if (cursor.damaged)
 			break;
-		const struct host_lookup_result *expected = &facts.lookups[i];
-		good = good && lookup.type == expected->type &&
-		       lookup.outcome == expected->outcome &&
-		       lookup.security == expected->security &&
-		       lookup.failure == expected->failure &&
-		       lookup.expires == some_times.stored_at + expected->ttl &&
-		       equal(lookup.name, expected->name) &&
-		       equal(lookup.canonical_name, expected->canonical_name) &&
-		       equal(lookup.detail, expected->detail) &&
-		       lookup.address_count == expected->address_count &&
-		       lookup.address_size == (expected->type == DNS_TYPE_A ? 4U : 16U);
-		for (size_t a = 0; a < lookup.address_count && good; a++)
-			good = memcmp(lookup.addresses + a * lookup.address_size,
-				       expected->addresses[a], lookup.address_size) == 0;
+		const struct host_question *expected = &facts.questions[i];
+		good = good && question.type == expected->type &&
+		       question.outcome == expected->outcome &&
+		       question.security == expected->security &&
+		       question.failure == expected->failure &&
+		       question.expires == some_times.stored_at + expected->ttl &&
+		       equal(question.name, expected->name) &&
+		       equal(question.canonical_name, expected->canonical_name) &&
+		       equal(question.detail, expected->detail) &&
+		       question.address_count == expected->address_count &&
+		       question.address_size == (expected->type == DNS_TYPE_A ? 4U : 16U);
+		for (size_t a = 0; a < question.address_count && good; a++)
+			good = memcmp(question.addresses + a * question.address_size,
+				       expected->addresses[a], question.address_size) == 0;
 	}
 	size_t count = cursor.damaged ? 0 : part_tlsa_count(&cursor);
 	for (size_t i = 0; i < count && !cursor.damaged; i++) {
@@ -193,7 +193,7 @@ static void test_host(enum host_status status, bool large)
 	make_facts(status, large);
 	uint8_t *bytes = parts_host(&part, &facts, &some_times, "mx.example.com", 25);
 	ok(part.header.kind == PART_HOST && part.header.status == status &&
-			part.header.count == facts.lookup_count,
+			part.header.count == facts.question_count,
 		"%s: what it is", what);
 	check_header(&part, what, status == HOST_FAILED);
 	check_failure(&part, status == HOST_FAILED ? &facts.failure : NULL, what);
@@ -201,28 +201,28 @@ static void test_host(enum host_status status, bool large)
 	free(bytes);
 }
 
-/* A lookup's expiry must not wrap when the clock is far on (good until 2106). */
+/* A question's expiry must not wrap when the clock is far on (good until 2106). */
 static void test_far_expiry(void)
 {
 	static const uint32_t moments[] = {0x7fffffff, 0x80000001, 0xc0000000, UINT32_MAX - 10};
 
-	many_begin("a lookup with the longest TTL does not expire before it is stored");
+	many_begin("a question with the longest TTL does not expire before it is stored");
 	for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) {
 		struct part_times times = some_times;
 		struct part part;
 		struct part_cursor cursor;
-		struct part_lookup lookup;
+		struct part_question question;
 
 		times.stored_at = moments[i];
 		times.expires = UINT32_MAX;
 		make_facts(HOST_NONE, false);
-		facts.lookups[0].ttl = INT32_MAX;
+		facts.questions[0].ttl = INT32_MAX;
 		uint8_t *bytes = parts_host(&part, &facts, &times, "mx.example.com", 25);
 		part_cursor_start(&part, &cursor);
 		part_base_domain(&cursor);
-		part_next_lookup(&cursor, &lookup);
-		many(lookup.expires >= moments[i], "stored at %u, expires at %u", moments[i],
-			lookup.expires);
+		part_next_question(&cursor, &question);
+		many(question.expires >= moments[i], "stored at %u, expires at %u", moments[i],
+			question.expires);
 		free(bytes);
 	}
 	many_end();
@@ -364,7 +364,7 @@ static void test_garbage(void)
 			part_base_domain(&cursor);
 		for (unsigned i = 0; i < part.header.count; i++) {
 			struct part_mx_host host = {0};
-			struct part_lookup lookup = {0};
+			struct part_question question = {0};
 			if (part.header.kind == PART_MX) {
 				part_next_mx_host(&cursor, &host);
 				many(cursor.damaged ||
@@ -372,11 +372,12 @@ static void test_garbage(void)
 							bytes + size,
 					"round %d: a host's name", round);
 			} else {
-				part_next_lookup(&cursor, &lookup);
+				part_next_question(&cursor, &question);
 				many(cursor.damaged
-						? lookup.address_count == 0
-						: lookup.addresses + lookup.address_count *
-									     lookup.address_size <=
+						? question.address_count == 0
+						: question.addresses +
+								  question.address_count *
+									  question.address_size <=
 							  bytes + size,
 					"round %d: a host's addresses", round);
 			}
