@@ -1,21 +1,6 @@
 #include "common/part/layout.h"
 #include "common/part/part.h"
 
-/* 0 for a kind that is not known. */
-static unsigned status_count(enum part_kind kind)
-{
-	switch (kind) {
-	case PART_MX:
-		return MX_STATUS_COUNT;
-	case PART_HOST:
-		return HOST_STATUS_COUNT;
-	case PART_TA:
-	case PART_TA_ATTEMPT:
-		return 1;
-	}
-	return 0;
-}
-
 static void read_header(struct part_header *header, const uint8_t *bytes)
 {
 	header->checksum = layout_get_u32(bytes + PART_AT_CHECKSUM);
@@ -38,8 +23,9 @@ bool part_open(struct part *part, enum part_kind kind, const uint8_t *bytes, siz
 	read_header(&part->header, bytes);
 	part->bytes = bytes;
 	part->size = size;
-	return part->header.kind == kind && part->header.status < status_count(kind) &&
-	       part->header.count <= PART_HOSTS_MAX;
+	const struct part_kind_format *format = part_kind_format(kind);
+	return format != NULL && part->header.kind == kind &&
+	       part->header.status < format->status_count && part->header.count <= PART_HOSTS_MAX;
 }
 
 uint32_t part_expires(const uint8_t *bytes)

@@ -27,18 +27,6 @@ enum {
 	PART_DIGEST_MAX = 64, /* [octets] of SHA-512 */
 };
 
-enum part_kind {
-	PART_MX = 'm',
-	PART_HOST = 'h',
-	/* Of a trust anchor that DNS names by a digest: what a server has shown, DER. */
-	PART_TA = 'a',
-	/* A server did not show it; nothing but the header. */
-	PART_TA_ATTEMPT = 't',
-};
-
-/* "mx", "host", "anchor", "attempt"; "unknown" for what is not in the enum. */
-const char *part_kind_name(enum part_kind kind);
-
 enum mx_status {
 	MX_FOUND,    /* there are MX records; `security` tells how much they are worth */
 	MX_ABSENT,   /* none: the domain is its own host (RFC 5321 5.1) */

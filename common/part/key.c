@@ -2,28 +2,43 @@
 
 #include <string.h>
 
+/* --- to make ------------------------------------------------------------------------------- */
+
+static size_t put_port(char *at, uint16_t port)
+{
+	char digits[5];
+	size_t first = sizeof digits;
+
+	do {
+		digits[--first] = (char)('0' + port % 10);
+		port /= 10;
+	} while (port != 0);
+	at[0] = ':';
+	memcpy(at + 1, digits + first, sizeof digits - first);
+	return 1 + sizeof digits - first;
+}
+
+size_t part_named_key(
+	char key[PART_KEY_MAX], enum part_kind kind, const char *name, size_t size, uint16_t port)
+{
+	const struct part_kind_format *format = part_kind_format(kind);
+	size_t used = 1 + size;
+
+	key[0] = (char)kind;
+	memcpy(key + 1, name, size);
+	if (format != NULL && format->key_has_port)
+		used += put_port(key + used, port);
+	return used;
+}
+
 size_t part_mx_key(char key[PART_KEY_MAX], const char *domain, size_t size)
 {
-	key[0] = PART_MX;
-	memcpy(key + 1, domain, size);
-	return size + 1;
+	return part_named_key(key, PART_MX, domain, size, 0);
 }
 
 size_t part_host_key(char key[PART_KEY_MAX], const char *name, size_t size, uint16_t port)
 {
-	char digits[5];
-	size_t at = sizeof digits;
-
-	key[0] = PART_HOST;
-	memcpy(key + 1, name, size);
-	size++;
-	key[size++] = ':';
-	do {
-		digits[--at] = (char)('0' + port % 10);
-		port /= 10;
-	} while (port != 0);
-	memcpy(key + size, digits + at, sizeof digits - at);
-	return size + sizeof digits - at;
+	return part_named_key(key, PART_HOST, name, size, port);
 }
 
 size_t part_ta_key(char key[PART_TA_KEY_SIZE], const struct ta_digest *ta)
@@ -36,9 +51,99 @@ size_t part_ta_key(char key[PART_TA_KEY_SIZE], const struct ta_digest *ta)
 size_t part_ta_attempt_key(char key[PART_TA_ATTEMPT_KEY_MAX], const char *name, size_t size,
 	uint16_t port, const struct ta_digest *ta)
 {
-	size_t used = part_host_key(key, name, size, port);
+	size_t used = part_named_key(key, PART_TA_ATTEMPT, name, size, port);
 
-	key[0] = PART_TA_ATTEMPT;
 	memcpy(key + used, ta, sizeof *ta);
 	return used + sizeof *ta;
+}
+
+/* --- to read ------------------------------------------------------------------------------- */
+
+/* Each takes its piece off the end of what is left of a key; false when that has no such end. */
+
+/* Selectors and matching types as in RFC 6698 2.1; a full record is named by a digest as well. */
+static bool take_ta(struct ta_digest *ta, const char *bytes, size_t *size)
+{
+	enum { SELECTOR_MAX = 1, SHA256 = 1, SHA512 = 2, SHA256_SIZE = 32 };
+	size_t digest_size;
+
+	if (*size < sizeof *ta)
+		return false;
+	*size -= sizeof *ta;
+	memcpy(ta, bytes + *size, sizeof *ta);
+	if (ta->selector > SELECTOR_MAX)
+		return false;
+	if (ta->matching_type == SHA256)
+		digest_size = SHA256_SIZE;
+	else if (ta->matching_type == SHA512)
+		digest_size = PART_DIGEST_MAX;
+	else
+		return false;
+	for (size_t i = digest_size; i < PART_DIGEST_MAX; i++) {
+		if (ta->digest[i] != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool is_digit(char byte)
+{
+	return byte >= '0' && byte <= '9';
+}
+
+static bool take_port(uint16_t *port, const char *bytes, size_t *size)
+{
+	size_t first = *size;
+	uint32_t number = 0;
+
+	while (first > 0 && is_digit(bytes[first - 1]))
+		first--;
+	size_t digits = *size - first;
+	if (digits < 1 || digits > 5 || (digits > 1 && bytes[first] == '0') || first < 1 ||
+		bytes[first - 1] != ':')
+		return false;
+	for (size_t i = first; i < *size; i++)
+		number = number * 10 + (uint32_t)(bytes[i] - '0');
+	*port = (uint16_t)number;
+	*size = first - 1;
+	return number <= UINT16_MAX;
+}
+
+/* Labels are not looked at, but for empty ones. */
+static bool is_name(const char *bytes, size_t size)
+{
+	char before = '.';
+
+	if (size < 1 || size > DNS_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < size; i++) {
+		char byte = bytes[i];
+		bool good = byte == '.' ? before != '.'
+					: (byte >= 'a' && byte <= 'z') || is_digit(byte) ||
+						  byte == '-' || byte == '_';
+		if (!good)
+			return false;
+		before = byte;
+	}
+	return before != '.';
+}
+
+bool part_key_read(struct part_key *read, const char *key, size_t size)
+{
+	memset(read, 0, sizeof *read);
+	if (size < 1)
+		return false;
+	read->kind = (enum part_kind)(unsigned char)key[0];
+	const struct part_kind_format *format = part_kind_format(read->kind);
+	const char *rest = key + 1;
+	size_t left = size - 1;
+
+	if (format == NULL || (format->key_has_ta && !take_ta(&read->ta, rest, &left)) ||
+		(format->key_has_port && !take_port(&read->port, rest, &left)))
+		return false;
+	if (!format->key_has_name)
+		return left == 0;
+	read->name = rest;
+	read->name_size = left;
+	return is_name(rest, left);
 }

@@ -8,12 +8,13 @@
  *   TA attempt   name ":" port, as of a host, then the TA's 66 octets
  *
  * Names are lower case, A-labels, without a dot at the end, and no longer than DNS_NAME_MAX. A key
- * has no NUL byte behind it. Pure; each function returns the length of the key.
+ * has no NUL byte behind it. Which of these a kind has is in common/part/kind.c. Pure.
  */
 #ifndef TLSAD_PART_KEY_H
 #define TLSAD_PART_KEY_H
 
 #include "common/part/facts.h"
+#include "common/part/kind.h"
 
 enum {
 	/* Of an MX set or a host: a kind, a name, a colon and a port. */
@@ -22,10 +23,34 @@ enum {
 	PART_TA_ATTEMPT_KEY_MAX = PART_KEY_MAX + (int)sizeof(struct ta_digest),
 };
 
+/* --- to make; each returns the length of the key ------------------------------------------- */
+
+/* Of a kind with a name. The port counts if the kind has one. Without a TA: that comes behind. */
+size_t part_named_key(
+	char key[PART_KEY_MAX], enum part_kind kind, const char *name, size_t size, uint16_t port);
+
 size_t part_mx_key(char key[PART_KEY_MAX], const char *domain, size_t size);
 size_t part_host_key(char key[PART_KEY_MAX], const char *name, size_t size, uint16_t port);
 size_t part_ta_key(char key[PART_TA_KEY_SIZE], const struct ta_digest *ta);
 size_t part_ta_attempt_key(char key[PART_TA_ATTEMPT_KEY_MAX], const char *name, size_t size,
 	uint16_t port, const struct ta_digest *ta);
+
+/* --- to read ------------------------------------------------------------------------------- */
+
+/* What a key says. Members that the kind does not have are zero. */
+struct part_key {
+	enum part_kind kind;
+	const char *name; /* in the key, no NUL byte behind it */
+	size_t name_size;
+	uint16_t port;
+	struct ta_digest ta;
+};
+
+/*
+ * False when the kind is unknown, or when the key is not exactly what the functions above make: a
+ * name with other octets than those of lower-case host names, a port with leading zeros or above
+ * 65535, a TA that no record can name, something missing or too much.
+ */
+bool part_key_read(struct part_key *read, const char *key, size_t size);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * part: what is known of one mail domain's MX set, of one host, or of one trust anchor, as the
- * bytes that the cache keeps. The bytes are described in common/part/layout.h, the keys in
- * common/part/key.h, what goes in and comes out in common/part/facts.h.
+ * bytes that the cache keeps. The kinds are listed in common/part/kind.c, the bytes are described
+ * in common/part/layout.h, the keys in common/part/key.h, what goes in and comes out in
+ * common/part/facts.h.
  *
  * A part carries its own times and everything that deciding and explaining need; answers are made
  * from parts again and again and are never kept. Reading is done in place, is checked against the
@@ -17,6 +18,7 @@
 
 #include "common/part/facts.h"
 #include "common/part/key.h"
+#include "common/part/kind.h"
 
 enum {
 	/*

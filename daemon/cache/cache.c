@@ -272,8 +272,8 @@ bool cache_has_ta(struct cache_reader *reader, const struct ta_digest *ta)
 	       part_open(&part, PART_TA, bytes, size);
 }
 
-bool cache_read_next(
-	struct cache_reader *reader, char key[CACHE_KEY_MAX], size_t *key_size, struct part *part)
+bool cache_read_next(struct cache_reader *reader, struct cache_position *position,
+	struct part_key *key, struct part *part)
 {
 	const char *next;
 	const uint8_t *bytes;
@@ -281,9 +281,11 @@ bool cache_read_next(
 
 	if (!reader->in_store)
 		reader->in_store = store_reader_begin(reader->store);
-	while (store_reader_next(reader->store, key, *key_size, &next, key_size, &bytes, &size)) {
-		memcpy(key, next, *key_size);
-		if (*key_size > 0 && part_open(part, (enum part_kind)key[0], bytes, size))
+	while (store_reader_next(reader->store, position->key, position->key_size, &next,
+		&position->key_size, &bytes, &size)) {
+		memcpy(position->key, next, position->key_size);
+		if (part_key_read(key, position->key, position->key_size) &&
+			part_open(part, key->kind, bytes, size))
 			return true;
 	}
 	return false;

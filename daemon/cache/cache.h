@@ -66,12 +66,16 @@ void cache_read_end(struct cache_reader *reader);
 bool cache_has_ta(struct cache_reader *reader, const struct ta_digest *ta);
 
 /*
- * Go through all parts, in the order of their keys: `key`, of `*key_size` bytes, is that of the
- * last one seen, or empty. False behind the last. The part stays until cache_read_end().
+ * Go through all parts, in the order of their keys. Keys and parts that this program does not know
+ * are passed over. False behind the last. The part stays until cache_read_end().
  */
 enum { CACHE_KEY_MAX = STORE_KEY_MAX };
-bool cache_read_next(
-	struct cache_reader *reader, char key[CACHE_KEY_MAX], size_t *key_size, struct part *part);
+struct cache_position {
+	char key[CACHE_KEY_MAX]; /* of the last part seen */
+	size_t key_size;         /* 0 at first */
+};
+bool cache_read_next(struct cache_reader *reader, struct cache_position *position,
+	struct part_key *key, struct part *part);
 
 /* --- the lookup thread --------------------------------------------------------------------- */
 

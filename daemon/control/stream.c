@@ -11,96 +11,59 @@ struct control_stream {
 	json_t *id;
 	const struct map *map; /* replies for mail domains; NULL: all parts */
 	uint64_t count;
-	size_t key_size;
-	char key[CACHE_KEY_MAX]; /* of the last part seen */
+	struct cache_position position;
 };
 
-static const char *status_of(const struct part *part)
+/* A trust anchor by itself has no name but its digest. */
+static void set_name(json_t *entry, const struct part_key *key)
 {
-	switch (part->header.kind) {
-	case PART_MX:
-		return mx_status_name(part->header.status);
-	case PART_HOST:
-		return host_status_name(part->header.status);
-	case PART_TA:
-		return "learned";
-	default:
-		return "failed";
-	}
-}
-
-static const char *kind_of(const struct part *part)
-{
-	switch (part->header.kind) {
-	case PART_MX:
-		return "mx";
-	case PART_HOST:
-		return "host";
-	case PART_TA:
-		return "anchor";
-	default:
-		return "attempt";
-	}
-}
-
-/* `host:port`, and of an attempt more behind it; of an anchor the digest. */
-static void set_name(json_t *entry, const struct control_stream *stream, const struct part *part)
-{
-	const char *name = stream->key + 1;
-	size_t size = stream->key_size - 1;
-	char hex[2 * (1 + CACHE_KEY_MAX)];
+	const struct part_kind_format *format = part_kind_format(key->kind);
+	char hex[2 * sizeof key->ta + 1];
 	struct text text;
 
-	if (part->header.kind == PART_TA) {
+	if (format->key_has_name) {
+		json_object_set_new(entry, "name", json_stringn(key->name, key->name_size));
+	} else {
 		text_init(&text, hex, sizeof hex);
-		text_add_hex(&text, name, size);
+		text_add_hex(&text, &key->ta, sizeof key->ta);
 		json_object_set_new(entry, "name", json_string(hex));
-		return;
 	}
-	const char *colon = part->header.kind != PART_MX ? memchr(name, ':', size) : NULL;
-	if (colon != NULL) {
-		json_int_t port = 0;
-		for (const char *at = colon + 1; at < name + size && *at >= '0' && *at <= '9'; at++)
-			port = port * 10 + (*at - '0');
-		size = (size_t)(colon - name);
-		json_object_set_new(entry, "name", json_stringn(name, size));
-		json_object_set_new(entry, "port", json_integer(port));
-		return;
-	}
-	json_object_set_new(entry, "name", json_stringn(name, size));
+	if (format->key_has_port)
+		json_object_set_new(entry, "port", json_integer(key->port));
 }
 
-static void send_part(struct control_connection *connection, const struct part *part, uint32_t now)
+static void send_part(struct control_connection *connection, const struct part_key *key,
+	const struct part *part, uint32_t now)
 {
 	struct control_stream *stream = connection->stream;
+	const struct part_header *header = &part->header;
 	json_t *entry = json_object();
-	uint32_t expires = part->header.expires;
+	uint32_t expires = header->expires;
 
-	json_object_set_new(entry, "kind", json_string(kind_of(part)));
-	set_name(entry, stream, part);
-	json_object_set_new(entry, "status", json_string(status_of(part)));
-	if (part->header.kind == PART_MX)
+	json_object_set_new(entry, "kind", json_string(part_kind_name(key->kind)));
+	set_name(entry, key);
+	json_object_set_new(
+		entry, "status", json_string(part_status_name(key->kind, header->status)));
+	if (part_kind_format(key->kind)->has_security)
 		json_object_set_new(
-			entry, "dnssec", json_string(dns_security_name(part->header.security)));
+			entry, "dnssec", json_string(dns_security_name(header->security)));
 	json_object_set_new(entry, "ttl", json_integer(expires > now ? expires - now : 0));
 	json_object_set_new(entry, "expires", json_integer(expires));
-	json_object_set_new(entry, "stale", json_boolean((part->header.flags & PART_STALE) != 0));
+	json_object_set_new(entry, "stale", json_boolean((header->flags & PART_STALE) != 0));
 	control_send_entry(connection, stream->id, entry);
 	stream->count++;
 }
 
 /* The reply for a mail domain whose parts are all there, if it is OK. */
-static void send_reply(struct control_connection *connection)
+static void send_reply(struct control_connection *connection, const struct part_key *domain)
 {
 	struct control_stream *stream = connection->stream;
 	struct control *control = connection->control;
-	const char *key = stream->key + 1;
-	size_t key_size = stream->key_size - 1;
 	struct map_request request;
 	struct map_result result;
 	struct text text;
 
-	map_request_read(&control->maps, stream->map, key, key_size, &request);
+	map_request_read(&control->maps, stream->map, domain->name, domain->name_size, &request);
 	enum map_state state = map_ask(&control->maps, &request, &result);
 	text_init(&text, control->reply, sizeof control->reply);
 	if (state != MAP_LOOKUP && control->context.conf->log.answers) {
@@ -111,7 +74,8 @@ static void send_reply(struct control_connection *connection)
 	if (state != MAP_LOOKUP && result.reply.kind == REPLY_OK) {
 		render_value(&text, &result.reply);
 		control_send_entry(connection, stream->id,
-			json_pack("{s:s%, s:s}", "key", key, key_size, "value", text.bytes));
+			json_pack("{s:s%, s:s}", "key", domain->name, domain->name_size, "value",
+				text.bytes));
 		stream->count++;
 	}
 	map_end(&control->maps, &result);
@@ -121,14 +85,15 @@ static bool send_next(struct control_connection *connection)
 {
 	struct cache_reader *reader = connection->control->context.reader;
 	struct control_stream *stream = connection->stream;
+	struct part_key key;
 	struct part part;
-	bool found = cache_read_next(reader, stream->key, &stream->key_size, &part);
+	bool found = cache_read_next(reader, &stream->position, &key, &part);
 
 	if (found && stream->map == NULL)
-		send_part(connection, &part, clock_wall());
+		send_part(connection, &key, &part, clock_wall());
 	cache_read_end(reader);
-	if (found && stream->map != NULL && part.header.kind == PART_MX)
-		send_reply(connection);
+	if (found && stream->map != NULL && key.kind == PART_MX)
+		send_reply(connection, &key);
 	return found;
 }
 

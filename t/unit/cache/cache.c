@@ -1,7 +1,7 @@
 /*
  * cache: parts of versions and kinds that are not known: a cache with some of them opens and keeps
- * the rest, does not find them, a list passes over them, and a new part takes their place; an MX
- * set with a name that is too long for any host is none.
+ * the rest, does not find them, a list passes over them and over malformed keys, and a new part
+ * takes their place; an MX set with a name that is too long for any host is none.
  */
 #include "daemon/cache/cache.h"
 
@@ -89,13 +89,15 @@ static enum cache_result look(struct cache_reader *reader, const char *domain)
 
 static void check_list(struct cache_reader *reader, const char *expected, const char *what)
 {
-	char key[CACHE_KEY_MAX], names[1024] = "";
-	size_t key_size = 0, used = 0;
+	struct cache_position position = {.key_size = 0};
+	char names[1024] = "";
+	size_t used = 0;
+	struct part_key key;
 	struct part part;
 
-	while (cache_read_next(reader, key, &key_size, &part) && used < sizeof names - 300)
-		used += (size_t)snprintf(
-			names + used, sizeof names - used, "%.*s ", (int)key_size, key);
+	while (cache_read_next(reader, &position, &key, &part) && used < sizeof names - 300)
+		used += (size_t)snprintf(names + used, sizeof names - used, "%.*s ",
+			(int)position.key_size, position.key);
 	cache_read_end(reader);
 	is_string(names, expected, "%s", what);
 }
@@ -110,7 +112,7 @@ static void check_all(struct cache *cache, const char *when)
 	ok(look(reader, "known.example") == CACHE_HIT, "%s: what is known is found", when);
 	ok(look(reader, "later.example") == CACHE_MISS, "%s: another version is a miss", when);
 	ok(look(reader, "other.example") == CACHE_MISS, "%s: another kind is a miss", when);
-	snprintf(what, sizeof what, "%s: the list passes over both", when);
+	snprintf(what, sizeof what, "%s: the list passes over them, and over what is no key", when);
 	check_list(reader, "hmx.example.com:25 mknown.example ", what);
 	cache_reader_free(reader);
 }
@@ -126,6 +128,7 @@ static void test_unknown(struct event_base *base)
 	put_mx(cache, 'm', "later.example", PART_AT_VERSION, PART_VERSION + 1);
 	put_mx(cache, 'm', "other.example", PART_AT_KIND, 'x');
 	put_mx(cache, 'x', "other.example", PART_AT_KIND, 'x');
+	put_mx(cache, 'm', "no name", PART_AT_CHECKSUM, 0);
 	cache_stop_writing(cache);
 	check_all(cache, "as stored");
 	cache_close(cache);
@@ -136,7 +139,7 @@ static void test_unknown(struct event_base *base)
 	snprintf(aside, sizeof aside, "%s/parts.mdb.set-aside", directory);
 	ok(access(aside, F_OK) != 0, "a file with such parts is not set aside");
 	cache_figures(cache, &figures);
-	is_number((int64_t)figures.entries, 5, "and keeps all that is in it");
+	is_number((int64_t)figures.entries, 6, "and keeps all that is in it");
 	check_all(cache, "opened again");
 	put_mx(cache, 'm', "later.example", PART_AT_CHECKSUM, 0);
 	cache_stop_writing(cache);

@@ -1,7 +1,8 @@
 /*
  * format: the bytes of one part of each kind, written down here, so that no machine and no change
  * of the code makes others unnoticed; parts of versions and kinds that are not known, which are
- * intact but do not open; names that no host can have; the keys of trust anchors.
+ * intact but do not open; names that no host can have; the keys of trust anchors; the table of
+ * kinds.
  *
  * Where a change of the layout is meant, PART_VERSION grows (common/part/part.h) and the bytes here
  * are written anew, from common/part/layout.h.
@@ -606,6 +607,8 @@ static void test_unknown(void)
 			kind);
 		many((strcmp(part_kind_name((enum part_kind)kind), "unknown") == 0) == !known,
 			"kind %u has a name", kind);
+		many((strcmp(part_status_name((enum part_kind)kind, 0), "unknown") == 0) == !known,
+			"kind %u has a status", kind);
 	}
 	many_end();
 	ok(!part_intact(golden_mx, PART_AT_VERSION, key, strlen(key)) &&
@@ -679,8 +682,43 @@ static void test_ta_keys(void)
 		"the longest key fits its memory");
 }
 
+/* --- kinds --------------------------------------------------------------------------------- */
+
+/* Lists of the cache and scripts that read them rely on these words. */
+static void test_kinds(void)
+{
+	static const struct {
+		enum part_kind kind;
+		const char *name, *first, *last;
+		uint8_t status_count;
+	} rows[] = {
+		{PART_MX, "mx", "found", "failed", MX_STATUS_COUNT},
+		{PART_HOST, "host", "usable", "failed", HOST_STATUS_COUNT},
+		{PART_TA, "anchor", "learned", "learned", 1},
+		{PART_TA_ATTEMPT, "attempt", "failed", "failed", 1},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const struct part_kind_format *format = part_kind_format(rows[i].kind);
+		if (!ok(format != NULL && format->kind == rows[i].kind &&
+				    format->status_count == rows[i].status_count,
+			    "kind %c is in the table", rows[i].kind))
+			continue;
+		is_string(part_kind_name(rows[i].kind), rows[i].name, "its name");
+		is_string(part_status_name(rows[i].kind, 0), rows[i].first, "its first status");
+		is_string(part_status_name(rows[i].kind, format->status_count - 1U), rows[i].last,
+			"its last");
+		is_string(part_status_name(rows[i].kind, format->status_count), "unknown",
+			"and no more");
+		for (unsigned status = 0; status < format->status_count; status++)
+			if (format->status_names[status] == NULL)
+				ok(false, "status %u has a name", status);
+	}
+}
+
 int main(void)
 {
+	test_kinds();
 	test_golden_mx();
 	test_golden_host();
 	test_golden_ta();
