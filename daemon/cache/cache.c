@@ -17,18 +17,23 @@ enum {
 	/* Parts that one commit takes at most. */
 	COMMIT_PARTS = 256,
 	SWEEP_AT_ONCE = 1000,
-	/*
-	 * Copies of MX sets: 32 MB of address space, of which the machine spends what is used.
-	 * Enough for the destinations that a large site sends to in a day.
-	 */
-	DOMAIN_SETS = 1 << 17,
-	DOMAIN_SLOT = 128, /* a few hosts with their names */
-	/* Copies of hosts: 8 MB. Far fewer than domains, with TLSA records, thus larger. */
-	HOST_SETS = 1 << 13,
-	HOST_SLOT = 512,
 };
 
-_Static_assert((int)HOST_SLOT <= (int)HOT_TABLE_SLOT_MAX, "a copy has room for it");
+/* The kinds of parts that replies are made from: serving threads keep copies of them. */
+enum copied { COPIED_MX, COPIED_HOST, COPIED_COUNT };
+
+static const struct copied_kind {
+	enum part_kind kind;
+	size_t sets, slot; /* as in hot_table_new() */
+} copied_kinds[COPIED_COUNT] = {
+	/*
+	 * 32 MB of address space, of which the machine spends what is used. Enough for the
+	 * destinations that a large site sends to in a day; a few hosts with their names each.
+	 */
+	[COPIED_MX] = {.kind = PART_MX, .sets = 1 << 17, .slot = 128},
+	/* 8 MB. Far fewer than domains, with TLSA records, thus larger. */
+	[COPIED_HOST] = {.kind = PART_HOST, .sets = 1 << 13, .slot = HOT_TABLE_SLOT_MAX},
+};
 
 /* What is known of the wall clock; see cache_notice_clock(). */
 struct clock_change {
@@ -40,7 +45,7 @@ struct clock_change {
 struct cache {
 	struct clock_change clock_change;
 	struct store *store;
-	struct hot_table *domains, *hosts; /* copies of parts */
+	struct hot_table *copies[COPIED_COUNT];
 	struct event *commit;
 	unsigned pending; /* parts put since the last commit */
 	bool complained;  /* of writes that fail, until one succeeds */
@@ -60,6 +65,7 @@ struct cache *cache_open(const struct conf *conf, char error[STORE_ERROR_SIZE])
 		.intact = part_intact,
 	};
 	struct cache *cache = calloc(1, sizeof *cache);
+	bool complete = true;
 
 	if (cache == NULL) {
 		snprintf(error, STORE_ERROR_SIZE, "out of memory");
@@ -67,9 +73,11 @@ struct cache *cache_open(const struct conf *conf, char error[STORE_ERROR_SIZE])
 	}
 	atomic_init(&cache->clock_change.offset, clock_offset());
 	snprintf(error, STORE_ERROR_SIZE, "out of memory");
-	cache->domains = hot_table_new(DOMAIN_SETS, DOMAIN_SLOT);
-	cache->hosts = hot_table_new(HOST_SETS, HOST_SLOT);
-	if (cache->domains != NULL && cache->hosts != NULL)
+	for (size_t i = 0; i < COPIED_COUNT; i++) {
+		cache->copies[i] = hot_table_new(copied_kinds[i].sets, copied_kinds[i].slot);
+		complete = complete && cache->copies[i] != NULL;
+	}
+	if (complete)
 		cache->store = store_open(&settings, error);
 	if (cache->store == NULL) {
 		cache_close(cache);
@@ -83,15 +91,15 @@ void cache_close(struct cache *cache)
 	if (cache == NULL)
 		return;
 	store_close(cache->store);
-	hot_table_free(cache->domains);
-	hot_table_free(cache->hosts);
+	for (size_t i = 0; i < COPIED_COUNT; i++)
+		hot_table_free(cache->copies[i]);
 	free(cache);
 }
 
 static void drop_copies(struct cache *cache)
 {
-	hot_table_clear(cache->domains);
-	hot_table_clear(cache->hosts);
+	for (size_t i = 0; i < COPIED_COUNT; i++)
+		hot_table_clear(cache->copies[i]);
 }
 
 void cache_notice_clock(struct cache *cache)
@@ -151,24 +159,48 @@ void cache_reader_free(struct cache_reader *reader)
 
 struct wanted {
 	enum part_kind kind;
+	struct hot_table *copies; /* of the kind */
 	size_t key_size;
 	char key[PART_KEY_MAX];
 };
+
+static void want(struct wanted *wanted, const struct cache *cache, enum copied copied,
+	const char *name, size_t size, uint16_t port)
+{
+	wanted->kind = copied_kinds[copied].kind;
+	wanted->copies = cache->copies[copied];
+	wanted->key_size = part_named_key(wanted->key, wanted->kind, name, size, port);
+}
+
+/* The part that is read first: all others follow from it. */
+static void want_first(
+	struct wanted *wanted, const struct cache *cache, const struct destination *destination)
+{
+	want(wanted, cache, destination->kind == DESTINATION_DOMAIN ? COPIED_MX : COPIED_HOST,
+		destination->name, destination->name_length, destination->port);
+}
+
+static void want_host(struct wanted *wanted, const struct cache *cache,
+	const struct evidence *evidence, size_t index)
+{
+	const struct evidence_host *host = &evidence->hosts[index];
+	want(wanted, cache, COPIED_HOST, host->name, host->name_size, evidence->destination->port);
+}
 
 static bool usable(const struct part_header *header, uint32_t now)
 {
 	return part_fresh(header, now) && now < header->refresh_at;
 }
 
-static bool read_copy(struct hot_table *hot, hot_table_hash hash, const struct wanted *wanted,
-	uint32_t now, size_t most, struct hot_table_copy *copy, struct part *part)
+static bool read_copy(const struct wanted *wanted, hot_table_hash hash, uint32_t now, size_t most,
+	struct hot_table_copy *copy, struct part *part)
 {
-	return hot_table_get(hot, hash, wanted->key, wanted->key_size, most, copy) &&
+	return hot_table_get(wanted->copies, hash, wanted->key, wanted->key_size, most, copy) &&
 	       part_open(part, wanted->kind, copy->value, copy->size) && usable(&part->header, now);
 }
 
-static bool read_store(struct cache_reader *reader, struct hot_table *hot,
-	const struct wanted *wanted, uint32_t now, struct part *part)
+static bool read_store(
+	struct cache_reader *reader, const struct wanted *wanted, uint32_t now, struct part *part)
 {
 	const uint8_t *bytes;
 	size_t size;
@@ -179,52 +211,31 @@ static bool read_store(struct cache_reader *reader, struct hot_table *hot,
 		!part_open(part, wanted->kind, bytes, size) || !part_fresh(&part->header, now))
 		return false;
 	if (usable(&part->header, now))
-		hot_table_put(hot, wanted->key, wanted->key_size, bytes, size);
+		hot_table_put(wanted->copies, wanted->key, wanted->key_size, bytes, size);
 	return true;
-}
-
-static void want_mx(struct wanted *wanted, const struct destination *destination)
-{
-	wanted->kind = PART_MX;
-	wanted->key_size = part_mx_key(wanted->key, destination->name, destination->name_length);
-}
-
-static void want_host(struct wanted *wanted, const char *name, size_t size, uint16_t port)
-{
-	wanted->kind = PART_HOST;
-	wanted->key_size = part_host_key(wanted->key, name, size, port);
 }
 
 static bool read_host(struct cache_reader *reader, const cache_place *place, uint32_t now,
 	enum cache_depth depth, struct evidence *evidence, size_t index)
 {
-	struct evidence_host *host = &evidence->hosts[index];
+	struct part *part = &evidence->hosts[index].part;
 	size_t most = depth == CACHE_STATUS ? PART_HEADER_SIZE : SIZE_MAX;
 	struct wanted wanted;
 
-	want_host(&wanted, host->name, host->name_size, evidence->destination->port);
+	want_host(&wanted, reader->cache, evidence, index);
 	hot_table_hash hash =
-		place != NULL ? *place
-			      : hot_table_find(reader->cache->hosts, wanted.key, wanted.key_size);
-	return read_copy(reader->cache->hosts, hash, &wanted, now, most, &reader->host[index],
-		       &host->part) ||
-	       read_store(reader, reader->cache->hosts, &wanted, now, &host->part);
+		place != NULL ? *place : hot_table_find(wanted.copies, wanted.key, wanted.key_size);
+	return read_copy(&wanted, hash, now, most, &reader->host[index], part) ||
+	       read_store(reader, &wanted, now, part);
 }
 
 cache_place cache_prefetch(const struct cache_reader *reader, const struct destination *destination)
 {
 	struct wanted wanted;
-	const struct hot_table *hot;
 
-	if (destination->kind == DESTINATION_DOMAIN) {
-		want_mx(&wanted, destination);
-		hot = reader->cache->domains;
-	} else {
-		want_host(&wanted, destination->name, destination->name_length, destination->port);
-		hot = reader->cache->hosts;
-	}
-	hot_table_hash hash = hot_table_find(hot, wanted.key, wanted.key_size);
-	hot_table_prefetch(hot, hash);
+	want_first(&wanted, reader->cache, destination);
+	hot_table_hash hash = hot_table_find(wanted.copies, wanted.key, wanted.key_size);
+	hot_table_prefetch(wanted.copies, hash);
 	return hash;
 }
 
@@ -237,10 +248,9 @@ enum cache_result cache_read(struct cache_reader *reader, cache_place place, uin
 		return CACHE_MISS;
 	if (domain) {
 		struct wanted wanted;
-		want_mx(&wanted, evidence->destination);
-		if (!read_copy(reader->cache->domains, place, &wanted, now, SIZE_MAX, &reader->mx,
-			    &evidence->mx) &&
-			!read_store(reader, reader->cache->domains, &wanted, now, &evidence->mx))
+		want_first(&wanted, reader->cache, evidence->destination);
+		if (!read_copy(&wanted, place, now, SIZE_MAX, &reader->mx, &evidence->mx) &&
+			!read_store(reader, &wanted, now, &evidence->mx))
 			return CACHE_MISS;
 	}
 	if (!evidence_list_hosts(evidence))
@@ -402,8 +412,7 @@ static size_t flush_hosts(struct cache *cache, const struct evidence *evidence)
 
 	for (size_t i = 0; i < evidence->host_count; i++) {
 		struct wanted wanted;
-		want_host(&wanted, evidence->hosts[i].name, evidence->hosts[i].name_size,
-			evidence->destination->port);
+		want_host(&wanted, cache, evidence, i);
 		count += store_delete(cache->store, wanted.key, wanted.key_size);
 	}
 	return count;
@@ -421,12 +430,12 @@ static size_t flush_destination(struct cache *cache, const struct destination *d
 	if (evidence == NULL)
 		return 0;
 	evidence->destination = destination;
-	want_mx(&wanted, destination);
+	want_first(&wanted, cache, destination);
 	/* What is deleted does not stay, so the names of the hosts are copied. */
 	if (domain && store_get(cache->store, wanted.key, wanted.key_size, &bytes, &size) &&
 		(copy = malloc(size)) != NULL)
 		memcpy(copy, bytes, size);
-	if ((!domain || (copy != NULL && part_open(&evidence->mx, PART_MX, copy, size))) &&
+	if ((!domain || (copy != NULL && part_open(&evidence->mx, wanted.kind, copy, size))) &&
 		evidence_list_hosts(evidence))
 		count += flush_hosts(cache, evidence);
 	if (domain)

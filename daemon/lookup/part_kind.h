@@ -1,7 +1,7 @@
 /*
  * part_kind: the kinds of parts that can be looked up, one row each. Another kind is a file with
- * its row (as part_kind_mx.c) and a line in part_kind.c; its facts, bytes and key belong to
- * common/part.
+ * its row (as part_kind_mx.c) and a line in part_kind.c; its facts and bytes belong to common/part,
+ * where it has a row for its name, its key and its statuses (common/part/kind.c).
  *
  * A row says how one part of its kind is looked up and what becomes of what was found. Facts are
  * the kind's own struct of common/part/facts.h. Rows are constant; their functions keep no state.
@@ -30,10 +30,7 @@ struct part_kind_waiter {
 
 struct part_kind_row {
 	enum part_kind kind;
-	const char *name;       /* in log lines */
 	uint16_t question_type; /* enum dns_type that a failure names when nothing was asked */
-
-	size_t (*make_key)(char key[PART_KEY_MAX], const struct part_subject *subject);
 
 	/* NULL when out of memory. The subject's name need not stay. */
 	void *(*start)(const struct lookup_settings *settings, const struct part_subject *subject,

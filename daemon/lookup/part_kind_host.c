@@ -2,12 +2,6 @@
 #include "daemon/lookup/part_kind.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-static size_t make_key(char key[PART_KEY_MAX], const struct part_subject *subject)
-{
-	return part_host_key(key, subject->name, strlen(subject->name), subject->port);
-}
 
 static void found(void *context, const struct host_facts *facts)
 {
@@ -80,9 +74,7 @@ static bool may_be_stale(uint8_t status)
 
 const struct part_kind_row part_kind_host = {
 	.kind = PART_HOST,
-	.name = "host",
 	.question_type = DNS_TYPE_A,
-	.make_key = make_key,
 	.start = start,
 	.cancel = cancel,
 	.pending = pending,

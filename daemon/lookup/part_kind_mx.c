@@ -1,13 +1,6 @@
 #include "common/dane/mx_lookup.h"
 #include "daemon/lookup/part_kind.h"
 
-#include <string.h>
-
-static size_t make_key(char key[PART_KEY_MAX], const struct part_subject *subject)
-{
-	return part_mx_key(key, subject->name, strlen(subject->name));
-}
-
 static void found(void *context, const struct mx_set *set)
 {
 	struct part_kind_waiter *waiter = context;
@@ -65,9 +58,7 @@ static bool may_be_stale(uint8_t status)
 
 const struct part_kind_row part_kind_mx = {
 	.kind = PART_MX,
-	.name = "mx",
 	.question_type = DNS_TYPE_MX,
-	.make_key = make_key,
 	.start = start,
 	.cancel = cancel,
 	.pending = pending,

@@ -272,8 +272,8 @@ void part_lookups_clear(struct part_lookups *lookups)
 
 static void note_step(const struct part_request *request, const char *step)
 {
-	log_debug("%s: step=%s part=\"%s %s\"", request->for_whom, step, request->kind->name,
-		request->subject.name);
+	log_debug("%s: step=%s part=\"%s %s\"", request->for_whom, step,
+		part_kind_name(request->kind->kind), request->subject.name);
 }
 
 /* True when the cache has what the request asks for; what it has instead is copied to `old`. */
@@ -297,7 +297,9 @@ static bool take_from_cache(struct part_lookups *lookups, struct part_request *r
 bool part_request_start(struct part_lookups *lookups, struct part_request *request)
 {
 	char key[PART_KEY_MAX];
-	size_t key_size = request->kind->make_key(key, &request->subject);
+	const struct part_subject *subject = &request->subject;
+	size_t key_size = part_named_key(
+		key, request->kind->kind, subject->name, strlen(subject->name), subject->port);
 	struct part_buffer old = {0};
 
 	request->lookup = NULL;
