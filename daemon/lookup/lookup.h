@@ -58,7 +58,7 @@ struct lookup_result {
 struct lookup_counters {
 	counter requests;  /* from serving threads, refreshes too */
 	counter joined;    /* of these: an equal one was being looked up */
-	counter parts;     /* MX sets and hosts that were looked up */
+	counter parts;     /* MX sets and hosts that were looked up in DNS */
 	counter failures;  /* of these: failed */
 	counter in_flight; /* destinations that are being looked up */
 	/* Lookups that are done, by what came of them; with in_flight, all but the joined. */

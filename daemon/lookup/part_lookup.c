@@ -1,24 +1,15 @@
 #include "daemon/lookup/part_lookup.h"
 
 #include "common/base/clock.h"
-#include "common/base/counter.h"
 #include "common/base/log.h"
+#include "daemon/lookup/part_source.h"
 
 #include <stdio.h>
 
-struct running_part {
-	struct part_kind_waiter waiter; /* first: what the kind's lookup calls back */
-	struct part_lookups *lookups;
-	const struct part_kind_row *kind;
-	char key[PART_KEY_MAX];
-	size_t key_size;
-	struct part_subject subject;
-	char name[DNS_NAME_MAX + 1]; /* of the subject */
-	struct part_buffer old;      /* what the cache had, expired or due */
-	size_t source;               /* the one that is asked */
-	enum dns_view view;
-	void *dns; /* the kind's lookup */
-	TAILQ_HEAD(, part_request) requests;
+/* The sources of every lookup. A cache of a fleet comes first. */
+static const struct part_source *const all_sources[] = {
+	&part_source_dns,
+	NULL,
 };
 
 /* In the set of those that run. */
@@ -35,10 +26,11 @@ static bool has_key(const void *entry, const char *key, size_t size)
 
 bool part_lookups_init(struct part_lookups *lookups)
 {
+	lookups->sources = all_sources;
 	return hash_set_init_secret(&lookups->running, sizeof(struct running_entry), has_key);
 }
 
-static struct lifetime_settings lifetimes(const struct part_lookups *lookups)
+struct lifetime_settings part_lookups_lifetimes(const struct part_lookups *lookups)
 {
 	const struct conf *conf = lookups->conf;
 	return (struct lifetime_settings){
@@ -50,96 +42,24 @@ static struct lifetime_settings lifetimes(const struct part_lookups *lookups)
 	};
 }
 
-/* --- from DNS ------------------------------------------------------------------------------ */
-
-static void finish(struct running_part *lookup, struct part_buffer part, bool failed);
-
-static void found_in_dns(struct part_kind_waiter *waiter, const void *facts)
-{
-	struct running_part *lookup = (struct running_part *)waiter;
-	const struct part_kind_row *kind = lookup->kind;
-	struct lifetime_settings settings = lifetimes(lookup->lookups);
-	struct part_times times = kind->lifetime(facts, &settings, clock_wall());
-	struct part_buffer part = {0};
-
-	if (lookup->view == DNS_VIEW_SECOND)
-		times.flags |= PART_SECOND_VIEW;
-	part.bytes = kind->encode(facts, &times, lookup->key, lookup->key_size, &part.size);
-	finish(lookup, part, kind->failed(facts));
-}
-
-/* The view that was not asked last time: its own cache has let go of the records by now. */
-static enum dns_view other_view(const struct running_part *lookup)
-{
-	const struct part_buffer *old = &lookup->old;
-	struct part part;
-
-	if (old->bytes == NULL || !part_open(&part, lookup->kind->kind, old->bytes, old->size))
-		return DNS_VIEW_FIRST;
-	return (part.header.flags & PART_SECOND_VIEW) != 0 ? DNS_VIEW_FIRST : DNS_VIEW_SECOND;
-}
-
-static bool start_dns(struct running_part *lookup)
-{
-	struct part_lookups *lookups = lookup->lookups;
-
-	lookup->view = other_view(lookup);
-	struct lookup_settings settings = {
-		.base = lookups->base,
-		.dns = lookups->dns,
-		.view = lookup->view,
-		.timeout = lookups->conf->resolver.timeout,
-	};
-	lookup->waiter.found = found_in_dns;
-	lookup->dns = lookup->kind->start(&settings, &lookup->subject, &lookup->waiter);
-	return lookup->dns != NULL;
-}
-
-static void cancel_dns(struct running_part *lookup)
-{
-	lookup->kind->cancel(lookup->dns);
-	lookup->dns = NULL;
-}
-
-static void pending_in_dns(const struct running_part *lookup, struct part_failure *failure)
-{
-	lookup->kind->pending(lookup->dns, failure);
-}
-
-/* --- sources ------------------------------------------------------------------------------- */
-
-/* Where a part can come from. The local cache is not here: it is asked for every request. */
-struct part_source {
-	/* False: it cannot be asked. Otherwise finish() or ask_from() follows, from the loop. */
-	bool (*start)(struct running_part *lookup);
-	void (*cancel)(struct running_part *lookup);
-	/* What it waits for, as a timeout. */
-	void (*pending)(const struct running_part *lookup, struct part_failure *failure);
-};
-
-/* Asked in this order, each if the one before it has nothing. A cache of a fleet comes first. */
-static const struct part_source sources[] = {
-	{start_dns, cancel_dns, pending_in_dns},
-};
-
-/* Ask the first source from that one on that can be asked; false when there is none. */
-static bool ask_from(struct running_part *lookup, size_t source)
-{
-	for (; source < sizeof sources / sizeof sources[0]; source++) {
-		lookup->source = source;
-		if (sources[source].start(lookup))
-			return true;
-	}
-	return false;
-}
-
 /* --- when it failed ------------------------------------------------------------------------ */
+
+/* What is said of a part that no source was asked about. */
+static struct part_failure local_failure(
+	const struct part_kind_row *kind, const char *name, const char *detail)
+{
+	struct part_failure failure = {.failure = DNS_FAILURE_LOCAL, .type = kind->question_type};
+
+	snprintf(failure.name, sizeof failure.name, "%s", name);
+	snprintf(failure.detail, sizeof failure.detail, "%s", detail);
+	return failure;
+}
 
 static struct part_buffer make_failed(const struct part_lookups *lookups,
 	const struct part_kind_row *kind, const struct part_failure *failure, const char *key,
 	size_t key_size)
 {
-	struct lifetime_settings settings = lifetimes(lookups);
+	struct lifetime_settings settings = part_lookups_lifetimes(lookups);
 	struct part_times times = lifetime_of_failure(&settings, clock_wall());
 	struct part_buffer part = {0};
 
@@ -160,7 +80,7 @@ struct part_buffer part_lookup_failed(const struct part_lookups *lookups,
 static struct part_buffer after_failure(
 	const struct running_part *lookup, struct part_buffer failed)
 {
-	struct lifetime_settings settings = lifetimes(lookup->lookups);
+	struct lifetime_settings settings = part_lookups_lifetimes(lookup->lookups);
 	const struct part_kind_row *kind = lookup->kind;
 	const struct part_buffer *before = &lookup->old;
 	struct part old, news;
@@ -188,24 +108,27 @@ static struct part_buffer after_failure(
 
 /* --- the end of a lookup ------------------------------------------------------------------- */
 
+static void end_source(struct running_part *lookup)
+{
+	if (*lookup->source != NULL)
+		(*lookup->source)->cancel(lookup);
+}
+
 static void free_lookup(struct running_part *lookup)
 {
-	sources[lookup->source].cancel(lookup);
+	end_source(lookup);
 	part_buffer_clear(&lookup->old);
 	free(lookup);
 }
 
 /* The part is known: store it, hand it to all who wait, and forget the lookup. */
-static void finish(struct running_part *lookup, struct part_buffer part, bool failed)
+void part_source_found(struct running_part *lookup, struct part_buffer part, bool failed)
 {
 	struct part_lookups *lookups = lookup->lookups;
 	struct part_request *request;
 
-	counter_add(&lookups->counters->parts, 1);
-	if (failed) {
-		counter_add(&lookups->counters->failures, 1);
+	if (failed)
 		part = after_failure(lookup, part);
-	}
 	if (part.bytes != NULL)
 		cache_put(lookups->cache, lookup->key, lookup->key_size, part.bytes, part.size);
 	hash_set_remove(&lookups->running, lookup->key, lookup->key_size);
@@ -220,6 +143,29 @@ static void finish(struct running_part *lookup, struct part_buffer part, bool fa
 	}
 	part_buffer_clear(&part);
 	free_lookup(lookup);
+}
+
+/* --- sources ------------------------------------------------------------------------------- */
+
+/* Ask `lookup->source`, or the first behind it that can be asked; false when there is none. */
+static bool ask_source(struct running_part *lookup)
+{
+	while (*lookup->source != NULL && !(*lookup->source)->start(lookup))
+		lookup->source++;
+	return *lookup->source != NULL;
+}
+
+void part_source_missed(struct running_part *lookup)
+{
+	end_source(lookup);
+	lookup->source++;
+	if (ask_source(lookup))
+		return;
+	struct part_failure failure =
+		local_failure(lookup->kind, lookup->name, "there is no source left to ask");
+	part_source_found(lookup,
+		make_failed(lookup->lookups, lookup->kind, &failure, lookup->key, lookup->key_size),
+		true);
 }
 
 /* --- a lookup ------------------------------------------------------------------------------ */
@@ -250,7 +196,8 @@ static struct running_part *start_lookup(struct part_lookups *lookups,
 	lookup->key_size = key_size;
 	lookup->old = *old;
 	*old = (struct part_buffer){0};
-	if (!ask_from(lookup, 0) ||
+	lookup->source = lookups->sources;
+	if (!ask_source(lookup) ||
 		(entry = hash_set_add(&lookups->running, key, key_size)) == NULL) {
 		free_lookup(lookup);
 		return NULL;
@@ -321,21 +268,17 @@ bool part_request_start(struct part_lookups *lookups, struct part_request *reque
 
 void part_request_give_up(struct part_lookups *lookups, struct part_request *request)
 {
-	struct part_failure failure = {
-		.failure = DNS_FAILURE_LOCAL,
-		.type = request->kind->question_type,
-		.detail = "out of memory",
-	};
 	struct running_part *lookup = request->lookup;
+	struct part_failure failure =
+		local_failure(request->kind, request->subject.name, "out of memory");
 
 	if (lookup == NULL) {
-		if (request->part->bytes != NULL)
-			return;
-		snprintf(failure.name, sizeof failure.name, "%s", request->subject.name);
-		*request->part = part_lookup_failed(lookups, request->kind, &failure);
+		if (request->part->bytes == NULL)
+			*request->part = part_lookup_failed(lookups, request->kind, &failure);
 		return;
 	}
-	sources[lookup->source].pending(lookup, &failure);
+	if (*lookup->source != NULL)
+		(*lookup->source)->pending(lookup, &failure);
 	*request->part = after_failure(lookup,
 		make_failed(lookups, lookup->kind, &failure, lookup->key, lookup->key_size));
 	TAILQ_REMOVE(&lookup->requests, request, link);

@@ -3,7 +3,7 @@
  *
  * A struct part_request asks for a part. It is answered from the local cache if what is there is
  * fresh; otherwise it joins the lookup of that key that is running, or starts one. A lookup asks
- * its sources in turn (the table in part_lookup.c), puts what it found into the cache and hands it
+ * its sources in turn (daemon/lookup/part_source.h), puts what it found into the cache and hands it
  * to all requests that wait: a thousand domains at one provider make one host lookup. What a
  * request no longer waits for is still looked up, for the next one.
  */
@@ -20,6 +20,7 @@
 #include <sys/queue.h>
 
 struct running_part;
+struct part_source;
 
 /* All lookups of one thread. The pointers are the owner's and outlive it. */
 struct part_lookups {
@@ -28,10 +29,15 @@ struct part_lookups {
 	struct cache *cache;
 	const struct conf *conf; /* may be changed between two calls */
 	struct lookup_counters *counters;
+	/* Asked in this order, each if the one before it has nothing; NULL at the end. */
+	const struct part_source *const *sources;
 	struct hash_set running; /* by the key of the part */
 };
 
-/* `conf` and the rest is set by the caller. False: no random numbers. */
+/*
+ * All but `sources` and `running` is set by the caller; `sources` may be replaced afterwards.
+ * False: no random numbers.
+ */
 bool part_lookups_init(struct part_lookups *lookups);
 
 /* Stop all lookups; no request is answered. */
@@ -67,6 +73,9 @@ bool part_request_start(struct part_lookups *lookups, struct part_request *reque
  * was waited for, or the old one where that may live on. The request waits no longer.
  */
 void part_request_give_up(struct part_lookups *lookups, struct part_request *request);
+
+/* How long parts live, by the configuration. */
+struct lifetime_settings part_lookups_lifetimes(const struct part_lookups *lookups);
 
 /* A failed part that is in no cache: of something that was not looked up. */
 struct part_buffer part_lookup_failed(const struct part_lookups *lookups,

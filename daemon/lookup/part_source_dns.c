@@ -1,0 +1,85 @@
+#include "common/base/clock.h"
+#include "common/base/counter.h"
+#include "daemon/lookup/part_source.h"
+
+struct dns_state {
+	struct part_kind_waiter waiter; /* first: what the kind's lookup calls back */
+	struct running_part *lookup;
+	enum dns_view view;
+	void *kind_lookup;
+};
+
+static void found(struct part_kind_waiter *waiter, const void *facts)
+{
+	const struct dns_state *state = (const struct dns_state *)waiter;
+	struct running_part *lookup = state->lookup;
+	const struct part_kind_row *kind = lookup->kind;
+	struct lookup_counters *counters = lookup->lookups->counters;
+	struct lifetime_settings settings = part_lookups_lifetimes(lookup->lookups);
+	struct part_times times = kind->lifetime(facts, &settings, clock_wall());
+	struct part_buffer part = {0};
+	bool failed = kind->failed(facts);
+
+	if (state->view == DNS_VIEW_SECOND)
+		times.flags |= PART_SECOND_VIEW;
+	part.bytes = kind->encode(facts, &times, lookup->key, lookup->key_size, &part.size);
+	counter_add(&counters->parts, 1);
+	if (failed)
+		counter_add(&counters->failures, 1);
+	part_source_found(lookup, part, failed);
+}
+
+/* The view that was not asked last time: its own cache has let go of the records by now. */
+static enum dns_view other_view(const struct running_part *lookup)
+{
+	const struct part_buffer *old = &lookup->old;
+	struct part part;
+
+	if (old->bytes == NULL || !part_open(&part, lookup->kind->kind, old->bytes, old->size))
+		return DNS_VIEW_FIRST;
+	return (part.header.flags & PART_SECOND_VIEW) != 0 ? DNS_VIEW_FIRST : DNS_VIEW_SECOND;
+}
+
+static void cancel(struct running_part *lookup)
+{
+	struct dns_state *state = lookup->state;
+
+	lookup->kind->cancel(state->kind_lookup);
+	free(state);
+	lookup->state = NULL;
+}
+
+static bool start(struct running_part *lookup)
+{
+	struct part_lookups *lookups = lookup->lookups;
+	struct dns_state *state = calloc(1, sizeof *state);
+
+	if (state == NULL)
+		return false;
+	lookup->state = state;
+	state->lookup = lookup;
+	state->view = other_view(lookup);
+	struct lookup_settings settings = {
+		.base = lookups->base,
+		.dns = lookups->dns,
+		.view = state->view,
+		.timeout = lookups->conf->resolver.timeout,
+	};
+	state->waiter.found = found;
+	state->kind_lookup = lookup->kind->start(&settings, &lookup->subject, &state->waiter);
+	if (state->kind_lookup == NULL)
+		cancel(lookup);
+	return lookup->state != NULL;
+}
+
+static void pending(const struct running_part *lookup, struct part_failure *failure)
+{
+	const struct dns_state *state = lookup->state;
+	lookup->kind->pending(state->kind_lookup, failure);
+}
+
+const struct part_source part_source_dns = {
+	.start = start,
+	.cancel = cancel,
+	.pending = pending,
+};
