@@ -64,6 +64,22 @@ static void free_lookup(struct destination_lookup *lookup)
 
 /* --- stages -------------------------------------------------------------------------------- */
 
+/* What a destination needs, one after the other. */
+struct stage {
+	/* Of the parts that it gets. */
+	enum part_kind kind;
+	/* Does the destination need it? Otherwise it is passed over. */
+	bool (*applies)(const struct destination *destination);
+	/* Room for so many of its parts; NULL when out of memory or if it gets none. */
+	struct part_buffer *(*make_room)(struct destination_parts *parts, size_t count);
+	/* Begin to get it. Whatever it waits for calls walk() when it is there. */
+	void (*start)(struct destination_lookup *lookup, const struct stage *stage);
+	/* Is there nothing left to wait for? */
+	bool (*is_done)(const struct destination_lookup *lookup);
+	/* Done, or late: see to it that nothing waits any more and that something is there. */
+	void (*end)(struct destination_lookup *lookup);
+};
+
 static void walk(struct destination_lookup *lookup);
 
 static void part_is_known(void *context)
@@ -75,10 +91,10 @@ static void part_is_known(void *context)
 }
 
 static void get_part(struct destination_lookup *lookup, struct part_request *request,
-	const struct part_kind_row *kind, const char *name, struct part_buffer *part)
+	enum part_kind kind, const char *name, struct part_buffer *part)
 {
 	*request = (struct part_request){
-		.kind = kind,
+		.kind = part_kind_find(kind),
 		.subject = {.name = name, .port = lookup->parts.destination.port},
 		.for_whom = lookup->key,
 		.refresh = lookup->refresh,
@@ -95,43 +111,58 @@ static bool has_parts(const struct destination_lookup *lookup)
 	return lookup->waiting == 0;
 }
 
-static bool needs_mx(const struct destination_lookup *lookup)
+static bool applies_always(const struct destination *destination)
 {
-	return lookup->parts.destination.kind == DESTINATION_DOMAIN;
+	(void)destination;
+	return true;
 }
 
-static void start_mx(struct destination_lookup *lookup)
+static bool is_domain(const struct destination *destination)
 {
-	if (needs_mx(lookup))
-		get_part(lookup, &lookup->mx, &part_kind_mx, lookup->parts.destination.name,
-			&lookup->parts.mx);
+	return destination->kind == DESTINATION_DOMAIN;
+}
+
+static struct part_buffer *make_room_for_mx(struct destination_parts *parts, size_t count)
+{
+	return count == 1 ? &parts->mx : NULL;
+}
+
+static void start_mx(struct destination_lookup *lookup, const struct stage *stage)
+{
+	struct destination_parts *parts = &lookup->parts;
+	get_part(lookup, &lookup->mx, stage->kind, parts->destination.name,
+		stage->make_room(parts, 1));
 }
 
 /* It may become an old MX set that lives on, and leads to hosts. */
 static void end_mx(struct destination_lookup *lookup)
 {
-	if (needs_mx(lookup))
-		part_request_give_up(&lookup->lookups->parts, &lookup->mx);
+	part_request_give_up(&lookup->lookups->parts, &lookup->mx);
+}
+
+static struct part_buffer *make_room_for_hosts(struct destination_parts *parts, size_t count)
+{
+	parts->hosts = calloc(count, sizeof *parts->hosts);
+	parts->host_count = parts->hosts != NULL ? count : 0;
+	return parts->hosts;
 }
 
 /* The destination and its MX part lead to hosts: get the parts of all of them at once. */
-static void start_hosts(struct destination_lookup *lookup)
+static void start_hosts(struct destination_lookup *lookup, const struct stage *stage)
 {
 	struct destination_parts *parts = &lookup->parts;
 	struct evidence *evidence = malloc(sizeof *evidence);
 
 	if (evidence == NULL)
 		return;
-	if (destination_parts_list(parts, evidence) && evidence->host_count > 0) {
-		parts->hosts = calloc(evidence->host_count, sizeof *parts->hosts);
+	if (destination_parts_list(parts, evidence) && evidence->host_count > 0)
 		lookup->hosts = calloc(evidence->host_count, sizeof *lookup->hosts);
-	}
-	if (parts->hosts != NULL && lookup->hosts != NULL)
-		parts->host_count = evidence->host_count;
+	if (lookup->hosts != NULL)
+		stage->make_room(parts, evidence->host_count);
 	for (size_t i = 0; i < parts->host_count; i++) {
 		struct host_request *host = &lookup->hosts[i];
 		memcpy(host->name, evidence->hosts[i].name, evidence->hosts[i].name_size);
-		get_part(lookup, &host->part, &part_kind_host, host->name, &parts->hosts[i]);
+		get_part(lookup, &host->part, stage->kind, host->name, &parts->hosts[i]);
 	}
 	free(evidence);
 }
@@ -150,10 +181,18 @@ static void tas_are_known(void *context)
 	walk(lookup);
 }
 
-static void start_tas(struct destination_lookup *lookup)
+static struct part_buffer *make_no_room(struct destination_parts *parts, size_t count)
+{
+	(void)parts;
+	(void)count;
+	return NULL;
+}
+
+static void start_tas(struct destination_lookup *lookup, const struct stage *stage)
 {
 	struct destination_lookups *lookups = lookup->lookups;
 
+	(void)stage;
 	if (!lookup->pin || lookup->late || lookups->tas == NULL)
 		return;
 	lookup->evidence = malloc(sizeof *lookup->evidence);
@@ -177,25 +216,54 @@ static void end_tas(struct destination_lookup *lookup)
 	lookup->ta = NULL;
 }
 
-/* What a destination needs, one after the other. */
-struct stage {
-	/* Begin to get it. Whatever it waits for calls walk() when it is there. */
-	void (*start)(struct destination_lookup *lookup);
-	/* Is there nothing left to wait for? */
-	bool (*is_done)(const struct destination_lookup *lookup);
-	/* Done, or late: see to it that nothing waits any more and that something is there. */
-	void (*end)(struct destination_lookup *lookup);
-};
-
 static const struct stage stages[] = {
-	{start_mx, has_parts, end_mx},
-	{start_hosts, has_parts, end_hosts},
-	{start_tas, has_tas, end_tas},
+	{
+		.kind = PART_MX,
+		.applies = is_domain,
+		.make_room = make_room_for_mx,
+		.start = start_mx,
+		.is_done = has_parts,
+		.end = end_mx,
+	},
+	{
+		.kind = PART_HOST,
+		.applies = applies_always,
+		.make_room = make_room_for_hosts,
+		.start = start_hosts,
+		.is_done = has_parts,
+		.end = end_hosts,
+	},
+	{
+		.kind = PART_TA,
+		.applies = applies_always,
+		.make_room = make_no_room,
+		.start = start_tas,
+		.is_done = has_tas,
+		.end = end_tas,
+	},
 };
 
 enum { STAGE_COUNT = sizeof stages / sizeof stages[0] };
 
+/* From that one on, the first that applies; hosts always do. STAGE_COUNT behind the last. */
+static size_t find_stage(const struct destination *destination, size_t stage)
+{
+	while (stage < STAGE_COUNT && !stages[stage].applies(destination))
+		stage++;
+	return stage;
+}
+
 static void finish(struct destination_lookup *lookup);
+
+/* Start the first stage from that one on; false behind the last. */
+static bool start_stage(struct destination_lookup *lookup, size_t stage)
+{
+	lookup->stage = find_stage(&lookup->parts.destination, stage);
+	if (lookup->stage == STAGE_COUNT)
+		return false;
+	stages[lookup->stage].start(lookup, &stages[lookup->stage]);
+	return true;
+}
 
 /* Go on from a stage that has started; after the last one the lookup is gone. */
 static void walk(struct destination_lookup *lookup)
@@ -203,11 +271,10 @@ static void walk(struct destination_lookup *lookup)
 	while (stages[lookup->stage].is_done(lookup) || lookup->late) {
 		stages[lookup->stage].end(lookup);
 		lookup->waiting = 0;
-		if (++lookup->stage == STAGE_COUNT) {
+		if (!start_stage(lookup, lookup->stage + 1)) {
 			finish(lookup);
 			return;
 		}
-		stages[lookup->stage].start(lookup);
 	}
 }
 
@@ -314,22 +381,18 @@ static void finish(struct destination_lookup *lookup)
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-/* A request that cannot be taken on gets a failed part, like any other. */
+/* A request that cannot be taken on gets a failed part of its first stage, like any other. */
 static void refuse(
 	struct destination_lookups *lookups, struct lookup_request *request, const char *why)
 {
-	bool domain = request->destination.kind == DESTINATION_DOMAIN;
-	const struct part_kind_row *kind = domain ? &part_kind_mx : &part_kind_host;
+	const struct stage *stage = &stages[find_stage(&request->destination, 0)];
+	const struct part_kind_row *kind = part_kind_find(stage->kind);
 	struct part_failure failure = {.failure = DNS_FAILURE_LOCAL, .type = kind->question_type};
 	struct destination_parts parts = {.destination = request->destination};
 	struct ta_file_finding file = {0};
 	char key[DESTINATION_KEY_SIZE];
-	struct part_buffer *part = &parts.mx;
+	struct part_buffer *part = stage->make_room(&parts, 1);
 
-	if (!domain) {
-		part = parts.hosts = calloc(1, sizeof *parts.hosts);
-		parts.host_count = part != NULL ? 1 : 0;
-	}
 	snprintf(failure.name, sizeof failure.name, "%s", request->destination.name);
 	snprintf(failure.detail, sizeof failure.detail, "%s", why);
 	if (part != NULL)
@@ -398,7 +461,7 @@ void destination_lookup_request(struct destination_lookups *lookups, struct look
 		return;
 	}
 	STAILQ_INSERT_TAIL(&lookup->waiters, &request->message, link);
-	stages[0].start(lookup);
+	start_stage(lookup, 0);
 	walk(lookup);
 }
 
