@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OVERRULED_NAMED = 10 /* exceptions that a minimum overrules */ };
+enum { OVERRULED_NAMED_MAX = 10 /* exceptions that a minimum overrules */ };
 
 void configuration_warn(const struct conf *conf)
 {
@@ -24,7 +24,7 @@ void configuration_warn(const struct conf *conf)
 		if (!exception_in_force(exception, now) ||
 			exception_effect(ruling.minimum, exception->level) == EXCEPTION_HOLDS)
 			continue;
-		if (overruled++ < OVERRULED_NAMED)
+		if (overruled++ < OVERRULED_NAMED_MAX)
 			log_warning(
 				"%s:%u: the exception %s = %s is less than the minimum %s = %s: "
 				"the minimum wins",
@@ -32,8 +32,9 @@ void configuration_warn(const struct conf *conf)
 				tls_level_names[exception->level], ruling.minimum_key,
 				minimum_names[ruling.minimum]);
 	}
-	if (overruled > OVERRULED_NAMED)
-		log_warning("minimums win over %zu more exceptions", overruled - OVERRULED_NAMED);
+	if (overruled > OVERRULED_NAMED_MAX)
+		log_warning(
+			"minimums win over %zu more exceptions", overruled - OVERRULED_NAMED_MAX);
 }
 
 struct conf *configuration_load(const struct options *options, char *error)

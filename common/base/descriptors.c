@@ -25,16 +25,16 @@ uint32_t descriptors_limit(void)
 	return (uint32_t)limit.rlim_cur;
 }
 
-uint32_t descriptors_share(uint32_t least, uint32_t most)
+uint32_t descriptors_share(uint32_t min, uint32_t max)
 {
-	return descriptors_share_of(descriptors_limit(), least, most);
+	return descriptors_share_of(descriptors_limit(), min, max);
 }
 
-uint32_t descriptors_share_of(uint32_t limit, uint32_t least, uint32_t most)
+uint32_t descriptors_share_of(uint32_t limit, uint32_t min, uint32_t max)
 {
 	uint32_t share = limit / SHARES;
 
-	if (share < least)
-		return least;
-	return share < most ? share : most;
+	if (share < min)
+		return min;
+	return share < max ? share : max;
 }

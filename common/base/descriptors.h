@@ -15,10 +15,10 @@ void descriptors_raise(void);
 /* The limit in force; UINT32_MAX when there is none. */
 uint32_t descriptors_limit(void);
 
-/* A sixteenth of the limit in force, but no less than `least` and no more than `most`. */
-uint32_t descriptors_share(uint32_t least, uint32_t most);
+/* A sixteenth of the limit in force, but no less than `min` and no more than `max`. */
+uint32_t descriptors_share(uint32_t min, uint32_t max);
 
 /* The same of this limit. Pure. */
-uint32_t descriptors_share_of(uint32_t limit, uint32_t least, uint32_t most);
+uint32_t descriptors_share_of(uint32_t limit, uint32_t min, uint32_t max);
 
 #endif

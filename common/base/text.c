@@ -172,11 +172,11 @@ bool text_equal_nocase(const char *one, size_t one_size, const char *other)
 /* Levenshtein's edit distance; words longer than the row are no likely slip of the finger. */
 static size_t edit_distance(const char *one, const char *other)
 {
-	enum { LONGEST = 63 };
-	size_t row[LONGEST + 1];
+	enum { WORD_MAX = 63 };
+	size_t row[WORD_MAX + 1];
 	size_t width = strlen(other);
-	if (width > LONGEST)
-		return LONGEST;
+	if (width > WORD_MAX)
+		return WORD_MAX;
 	for (size_t j = 0; j <= width; j++)
 		row[j] = j;
 	for (size_t i = 0; one[i] != '\0'; i++) {

@@ -11,12 +11,12 @@
 
 enum {
 	/* Octets of one TLSA record's data that are shown; digests are shorter. */
-	DATA_SHOWN = 64,
+	DATA_SHOWN_MAX = 64,
 	/* TLSA records of one host that are shown; there are seldom more than a few. */
-	TLSA_SHOWN = 32,
+	TLSA_SHOWN_MAX = 32,
 	/* Characters of a reply that are shown; one with a thousand digests is as long as it may
 	   be. */
-	REPLY_SHOWN = 4096,
+	REPLY_SHOWN_MAX = 4096,
 };
 
 static json_t *bytes_string(struct part_bytes bytes)
@@ -33,15 +33,15 @@ static uint32_t seconds_left(uint32_t expires, uint32_t now)
 static void set_reply(json_t *object, const char *member, const struct reply *reply)
 {
 	char *whole = malloc(RENDER_REPLY_MAX + 1);
-	char shown[REPLY_SHOWN + sizeof "..."];
+	char shown[REPLY_SHOWN_MAX + sizeof "..."];
 	struct text text;
 
 	if (whole == NULL)
 		return;
 	text_init(&text, whole, RENDER_REPLY_MAX + 1);
 	render_reply(&text, reply);
-	snprintf(shown, sizeof shown, "%.*s%s", REPLY_SHOWN, whole,
-		text.used > REPLY_SHOWN ? "..." : "");
+	snprintf(shown, sizeof shown, "%.*s%s", REPLY_SHOWN_MAX, whole,
+		text.used > REPLY_SHOWN_MAX ? "..." : "");
 	json_object_set_new(object, member, json_string(shown));
 	free(whole);
 }
@@ -153,7 +153,7 @@ static void set_pin(
 static json_t *tlsa_object(const struct explanation *explanation, const struct part_tlsa *tlsa)
 {
 	json_t *object = json_object();
-	char data[2 * DATA_SHOWN + 1];
+	char data[2 * DATA_SHOWN_MAX + 1];
 	struct text text;
 
 	if (tlsa->rdata.size >= 3) {
@@ -162,7 +162,8 @@ static json_t *tlsa_object(const struct explanation *explanation, const struct p
 		json_object_set_new(object, "selector", json_integer(tlsa->rdata.bytes[1]));
 		json_object_set_new(object, "matching_type", json_integer(tlsa->rdata.bytes[2]));
 		text_init(&text, data, sizeof data);
-		text_add_hex(&text, tlsa->rdata.bytes + 3, size < DATA_SHOWN ? size : DATA_SHOWN);
+		text_add_hex(&text, tlsa->rdata.bytes + 3,
+			size < DATA_SHOWN_MAX ? size : DATA_SHOWN_MAX);
 		json_object_set_new(object, "data", json_string(data));
 		json_object_set_new(object, "size", json_integer((json_int_t)size));
 	}
@@ -180,7 +181,7 @@ static json_t *tlsa_array(const struct explanation *explanation, struct part_cur
 	json_t *array = json_array();
 	size_t count = part_tlsa_count(cursor);
 
-	for (size_t i = 0; i < count && i < TLSA_SHOWN && !cursor->damaged; i++) {
+	for (size_t i = 0; i < count && i < TLSA_SHOWN_MAX && !cursor->damaged; i++) {
 		struct part_tlsa tlsa;
 		part_next_tlsa(cursor, &tlsa);
 		json_array_append_new(array, tlsa_object(explanation, &tlsa));

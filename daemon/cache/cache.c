@@ -14,8 +14,7 @@ enum {
 	 * between are answered by the lookup thread, which sees it.
 	 */
 	COMMIT_DELAY = 5,
-	/* Parts that one commit takes at most. */
-	COMMIT_PARTS = 256,
+	COMMIT_PARTS_MAX = 256, /* in one commit */
 	SWEEP_AT_ONCE = 1000,
 };
 
@@ -192,10 +191,10 @@ static bool usable(const struct part_header *header, uint32_t now)
 	return part_fresh(header, now) && now < header->refresh_at;
 }
 
-static bool read_copy(const struct wanted *wanted, hot_table_hash hash, uint32_t now, size_t most,
+static bool read_copy(const struct wanted *wanted, hot_table_hash hash, uint32_t now, size_t max,
 	struct hot_table_copy *copy, struct part *part)
 {
-	return hot_table_get(wanted->copies, hash, wanted->key, wanted->key_size, most, copy) &&
+	return hot_table_get(wanted->copies, hash, wanted->key, wanted->key_size, max, copy) &&
 	       part_open(part, wanted->kind, copy->value, copy->size) && usable(&part->header, now);
 }
 
@@ -366,7 +365,7 @@ void cache_put(
 		commit(cache);
 		return;
 	}
-	if (++cache->pending >= COMMIT_PARTS)
+	if (++cache->pending >= COMMIT_PARTS_MAX)
 		commit(cache);
 	else
 		schedule_commit(cache);

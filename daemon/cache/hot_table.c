@@ -125,7 +125,7 @@ static bool read_slot(struct slot *slot, uint64_t head, size_t used, struct hot_
 }
 
 bool hot_table_get(struct hot_table *table, hot_table_hash hash, const char *key, size_t key_size,
-	size_t most, struct hot_table_copy *copy)
+	size_t max, struct hot_table_copy *copy)
 {
 	uint32_t epoch = atomic_load_explicit(&table->epoch, memory_order_acquire);
 
@@ -136,8 +136,8 @@ bool hot_table_get(struct hot_table *table, hot_table_hash hash, const char *key
 
 		if (head != make_head(epoch, key_size, size) || key_size + size > room(table))
 			continue;
-		if (size > most)
-			size = most;
+		if (size > max)
+			size = max;
 		if (!read_slot(slot, head, key_size + size, copy) ||
 			memcmp(copy->bytes, key, key_size) != 0)
 			continue;

@@ -46,9 +46,9 @@ hot_table_hash hot_table_find(const struct hot_table *table, const char *key, si
 /* Have that memory fetched, for a hot_table_get() soon. */
 void hot_table_prefetch(const struct hot_table *table, hot_table_hash hash);
 
-/* Find the value of the key, whose hash this is, and copy no more than its first `most` bytes. */
+/* Find the value of the key, whose hash this is, and copy no more than its first `max` bytes. */
 bool hot_table_get(struct hot_table *table, hot_table_hash hash, const char *key, size_t key_size,
-	size_t most, struct hot_table_copy *copy);
+	size_t max, struct hot_table_copy *copy);
 
 /* Keep a copy, in place of another one perhaps; not if there is no room for it. */
 void hot_table_put(struct hot_table *table, const char *key, size_t key_size, const uint8_t *value,

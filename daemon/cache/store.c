@@ -296,7 +296,7 @@ bool store_delete(struct store *store, const char *key, size_t key_size)
 }
 
 size_t store_delete_range(
-	struct store *store, MDB_cursor_op end, uint32_t least, uint32_t below, size_t most)
+	struct store *store, MDB_cursor_op end, uint32_t from, uint32_t below, size_t max)
 {
 	MDB_cursor *cursor;
 	MDB_val key, data;
@@ -309,11 +309,11 @@ size_t store_delete_range(
 		store_fail(store, code);
 		return 0;
 	}
-	while (count < most && (code = mdb_cursor_get(cursor, &key, &data, end)) == 0) {
+	while (count < max && (code = mdb_cursor_get(cursor, &key, &data, end)) == 0) {
 		uint32_t order;
 		memcpy(&order, key.mv_data, sizeof order);
 		order = ntohl(order);
-		if (order < least || order >= below)
+		if (order < from || order >= below)
 			break;
 		MDB_val name = {
 			.mv_size = key.mv_size - sizeof order,
@@ -334,14 +334,14 @@ size_t store_delete_range(
 	return count;
 }
 
-size_t store_expire(struct store *store, uint32_t order, size_t most)
+size_t store_expire(struct store *store, uint32_t order, size_t max)
 {
-	return store_delete_range(store, MDB_FIRST, 0, order, most);
+	return store_delete_range(store, MDB_FIRST, 0, order, max);
 }
 
-size_t store_expire_above(struct store *store, uint32_t order, size_t most)
+size_t store_expire_above(struct store *store, uint32_t order, size_t max)
 {
-	return store_delete_range(store, MDB_LAST, order + 1, UINT32_MAX, most);
+	return store_delete_range(store, MDB_LAST, order + 1, UINT32_MAX, max);
 }
 
 bool store_commit_pending(struct store *store)

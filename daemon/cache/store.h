@@ -78,11 +78,11 @@ bool store_delete(struct store *store, const char *key, size_t key_size);
 /* Make what is pending visible to readers, and room where it is scarce. */
 bool store_commit(struct store *store);
 
-/* Delete values of an order below `order`, at most `most` of them; pending. Returns how many. */
-size_t store_expire(struct store *store, uint32_t order, size_t most);
+/* Delete values of an order below `order`, at most `max` of them; pending. Returns how many. */
+size_t store_expire(struct store *store, uint32_t order, size_t max);
 
 /* The same from the other end: values of an order above `order`. */
-size_t store_expire_above(struct store *store, uint32_t order, size_t most);
+size_t store_expire_above(struct store *store, uint32_t order, size_t max);
 
 /*
  * Has the disk room for more? A store on a full one can still be written now and then, as long as

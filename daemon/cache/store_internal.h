@@ -33,9 +33,12 @@ bool store_fail(struct store *store, int code);
 /* Write what is pending. */
 bool store_commit_pending(struct store *store);
 
-/* Delete from one end of the order, MDB_FIRST or MDB_LAST, as long as it lies in the range. */
+/*
+ * Delete from one end of the order, MDB_FIRST or MDB_LAST, as long as it lies in the range, `max`
+ * values at most.
+ */
 size_t store_delete_range(
-	struct store *store, MDB_cursor_op end, uint32_t least, uint32_t below, size_t most);
+	struct store *store, MDB_cursor_op end, uint32_t from, uint32_t below, size_t max);
 
 /* --- store_read.c -------------------------------------------------------------------------- */
 

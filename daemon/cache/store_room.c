@@ -56,11 +56,11 @@ void store_note_figures(struct store *store)
 bool store_is_scarce(struct store *store)
 {
 	size_t entries, pages;
-	size_t least = store->pages * 5 / 8;
+	size_t needed = store->pages * 5 / 8;
 
-	if (least > PAGES_FREE_MAX)
-		least = PAGES_FREE_MAX;
-	return count(store, &entries, &pages) && entries > 0 && pages + least > store->pages;
+	if (needed > PAGES_FREE_MAX)
+		needed = PAGES_FREE_MAX;
+	return count(store, &entries, &pages) && entries > 0 && pages + needed > store->pages;
 }
 
 /* All but LMDB's own records of the other trees, which stand in the same tree. */
@@ -80,9 +80,9 @@ static int drop_values(struct store *store)
 	return code == MDB_NOTFOUND ? 0 : code;
 }
 
-static bool evict(struct store *store, size_t most)
+static bool evict(struct store *store, size_t max)
 {
-	size_t gone = store_delete_range(store, MDB_FIRST, 0, UINT32_MAX, most);
+	size_t gone = store_delete_range(store, MDB_FIRST, 0, UINT32_MAX, max);
 
 	if (gone == 0 || !store_commit_pending(store))
 		return false;
@@ -116,7 +116,7 @@ static bool empty(struct store *store)
  */
 bool store_make_room(struct store *store)
 {
-	size_t most = store->puts * 2 > EVICT_AT_ONCE ? store->puts * 2 : EVICT_AT_ONCE;
+	size_t max = store->puts * 2 > EVICT_AT_ONCE ? store->puts * 2 : EVICT_AT_ONCE;
 	size_t gone = 0, step = EVICT_STEP, entries, pages;
 
 	if (count(store, &entries, &pages) && entries / 16 < step)
@@ -125,7 +125,7 @@ bool store_make_room(struct store *store)
 		if (!evict(store, step) && !evict(store, 1))
 			return gone > 0 || empty(store);
 		gone += step;
-	} while (gone < most && store_is_scarce(store));
+	} while (gone < max && store_is_scarce(store));
 	return true;
 }
 

@@ -11,7 +11,7 @@ enum {
 	SECOND = 1000000, /* [us] */
 	/* sd_watchdog_enabled(3) advises half of the time; a third leaves room for a slow host. */
 	FEEDINGS = 3,
-	SHORTEST = 10000, /* [us] whatever is asked for */
+	INTERVAL_MIN = 10000, /* [us] whatever is asked for */
 };
 
 struct watchdog {
@@ -59,7 +59,7 @@ bool watchdog_new(struct watchdog **watchdog, struct event_base *base, const str
 	const struct server *server, const char *status)
 {
 	uint64_t allowed = notify_watchdog();
-	uint64_t interval = allowed / FEEDINGS > SHORTEST ? allowed / FEEDINGS : SHORTEST;
+	uint64_t interval = allowed / FEEDINGS > INTERVAL_MIN ? allowed / FEEDINGS : INTERVAL_MIN;
 	struct timeval period = {
 		.tv_sec = (time_t)(interval / SECOND),
 		.tv_usec = (suseconds_t)(interval % SECOND),

@@ -304,7 +304,7 @@ static void start_servers(struct ta_fetch *fetch)
 {
 	struct ta_fetch_server *server = TAILQ_FIRST(&fetch->servers);
 
-	while (server != NULL && fetch->running < TA_FETCH_AT_ONCE) {
+	while (server != NULL && fetch->running < TA_FETCH_RUNNING_MAX) {
 		if (!server->running) {
 			server->running = true;
 			fetch->running++;

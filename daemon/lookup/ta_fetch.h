@@ -7,7 +7,7 @@
  * to find out. What was learned goes to the cache under its digest.
  *
  * In the lookup thread, which never waits for it. Who waits for the same server waits together;
- * TA_FETCH_AT_ONCE servers are asked at once, each for TA_FETCH_TIMEOUT seconds at most and one
+ * TA_FETCH_RUNNING_MAX servers are asked at once, each for TA_FETCH_TIMEOUT seconds at most and one
  * address after the other.
  */
 #ifndef TLSAD_LOOKUP_TA_FETCH_H
@@ -22,7 +22,7 @@ struct ta_fetch;
 struct ta_fetch_wait;
 
 enum {
-	TA_FETCH_AT_ONCE = 8,
+	TA_FETCH_RUNNING_MAX = 8,
 	TA_FETCH_TIMEOUT = 10,        /* [s] for a host, all its addresses */
 	TA_FETCH_ADDRESS_TIMEOUT = 5, /* [s] for one of them */
 	TA_FETCH_ADDRESSES_MAX = 4,   /* Postfix itself tries 5 (smtp_mx_address_limit) */

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 enum {
-	ACCEPT_AT_ONCE = 16,    /* so that several threads share a burst */
-	OVERSHOOT_PAUSE = 2000, /* [us] until other threads have closed what they were told to */
+	ACCEPT_AT_ONCE_MAX = 16, /* so that several threads share a burst */
+	OVERSHOOT_PAUSE = 2000,  /* [us] until other threads have closed what they were told to */
 };
 
 /* --- pausing ------------------------------------------------------------------------------- */
@@ -159,7 +159,7 @@ static void accept_more(evutil_socket_t fd, short what, void *context)
 	struct listener *listener = context;
 
 	(void)what;
-	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+	for (int i = 0; i < ACCEPT_AT_ONCE_MAX; i++) {
 		struct sockaddr_storage peer;
 		socklen_t size = sizeof peer;
 		if (wait_for_others(listener->worker))

@@ -50,7 +50,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { REPLY_LIMIT = 100000 }; /* socketmap_table(5) */
+enum { REPLY_MAX = 100000 }; /* socketmap_table(5) */
 enum { READ_SIZE = 65536, EVENTS_AT_ONCE = 256 };
 enum { SWEEP_INTERVAL = 1000 }; /* between looks for late replies [ms] */
 
@@ -192,8 +192,8 @@ static void receive(struct connection *connection, bool once)
 	}
 	enum frame_result result =
 		load.policy
-			? lines_feed(&connection->frame, buffer, (size_t)size, REPLY_LIMIT, &used)
-			: frame_feed(&connection->frame, buffer, (size_t)size, REPLY_LIMIT, &used);
+			? lines_feed(&connection->frame, buffer, (size_t)size, REPLY_MAX, &used)
+			: frame_feed(&connection->frame, buffer, (size_t)size, REPLY_MAX, &used);
 	if (result == FRAME_PARTIAL && connection->waiting)
 		return;
 	/* More than was asked for is as bad as no netstring. */

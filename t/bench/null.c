@@ -33,7 +33,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { REQUEST_LIMIT = 10000 }; /* socketmap_table(5) */
+enum { REQUEST_MAX = 10000 }; /* socketmap_table(5) */
 enum { READ_SIZE = 16384 };
 enum { REPLIES_AT_ONCE = 256 };
 
@@ -106,8 +106,8 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 		const char *at = read_buffer + done;
 		size_t left = (size_t)size - done;
 		enum frame_result result =
-			policy ? lines_feed(&connection->frame, at, left, REQUEST_LIMIT, &used)
-			       : frame_feed(&connection->frame, at, left, REQUEST_LIMIT, &used);
+			policy ? lines_feed(&connection->frame, at, left, REQUEST_MAX, &used)
+			       : frame_feed(&connection->frame, at, left, REQUEST_MAX, &used);
 		if (result == FRAME_BAD) {
 			connection_close(connection);
 			return;

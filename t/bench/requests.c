@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/types.h>
 
-enum { KEY_LIMIT = 9000 }; /* socketmap_table(5): a request has at most 10,000 bytes */
+enum { KEY_MAX = 9000 }; /* socketmap_table(5): a request has at most 10,000 bytes */
 
 static void *grow(void *memory, size_t size)
 {
@@ -104,7 +104,7 @@ bool requests_read(struct requests *requests, const char *file_name, const char 
 	while (requests->count < limit && (size = getline(&line, &room, file)) > 0) {
 		if (line[size - 1] == '\n')
 			line[--size] = '\0';
-		if (size > 0 && size < KEY_LIMIT)
+		if (size > 0 && size < KEY_MAX)
 			add_request(requests, map, line);
 	}
 	fclose(file);

@@ -523,7 +523,7 @@ sub faults
 	my $descriptors = descriptors($daemon);
 	my %clients = map { $_ => $daemon->client(timeout => TIMEOUT + PROMPT) } @faults;
 	my $begin = Time::HiRes::time();
-	# LEARN_AT_ONCE are asked at once: those that answer at last are not to wait for those that do not.
+	# TA_FETCH_RUNNING_MAX at once: those that answer at last are not to wait for those that do not.
 	$clients{$_}->send_request('pinned', "[fault-$_.bulk.lab]")
 		for sort { ($harmless{$b} // 0) <=> ($harmless{$a} // 0) || $a cmp $b } @faults;
 	ok($hosts{silent}->wait_count('connection', 1, PROMPT), 'they are asked');

@@ -143,7 +143,7 @@ static bool read_number(const struct argument *row, const char *value)
 			return false;
 		number = number * 10 + (uint64_t)(*at - '0');
 	}
-	if (*value == '\0' || number < row->least || number > row->most)
+	if (*value == '\0' || number < row->min || number > row->max)
 		return false;
 	*(uint32_t *)row->target = (uint32_t)number;
 	return true;
@@ -197,8 +197,8 @@ static bool read_value(const struct argument *row, const char *value, const char
 	case ARGUMENT_NUMBER:
 		if (read_number(row, value))
 			return true;
-		log_error("%s %s: expected a number from %u to %u", name, value, row->least,
-			row->most);
+		log_error(
+			"%s %s: expected a number from %u to %u", name, value, row->min, row->max);
 		return false;
 	case ARGUMENT_CHOICE:
 		if (read_choice(row, value))
@@ -283,7 +283,7 @@ static void note_conf_given(struct ctl *ctl)
 
 /* How many operands are allowed, and where to store them; NULL for a missing one. */
 struct operands {
-	int least, most;
+	int min, max;
 	const char **place;
 };
 
@@ -304,17 +304,17 @@ static bool take_operands(
 {
 	int found = count - optind, length;
 
-	if (found < operands->least) {
+	if (found < operands->min) {
 		const char *word = synopsis_word(command, found, &length);
 		log_error("%s: %.*s is missing", command->name, length, word);
 		return false;
 	}
-	if (found > operands->most) {
+	if (found > operands->max) {
 		log_error("%s: '%s' is one argument too many", command->name,
-			words[optind + operands->most]);
+			words[optind + operands->max]);
 		return false;
 	}
-	for (int i = 0; i < operands->most; i++)
+	for (int i = 0; i < operands->max; i++)
 		operands->place[i] = i < found ? words[optind + i] : NULL;
 	return true;
 }

@@ -16,7 +16,7 @@ enum argument_kind {
 	ARGUMENT_FLAG,    /* bool */
 	ARGUMENT_TEXT,    /* const char * */
 	ARGUMENT_LIST,    /* struct argument_list: may be repeated */
-	ARGUMENT_NUMBER,  /* uint32_t, from `least` to `most` */
+	ARGUMENT_NUMBER,  /* uint32_t, from `min` to `max` */
 	ARGUMENT_CHOICE,  /* int, the index in `choices` */
 	ARGUMENT_ADDRESS, /* struct argument_address: the value is optional */
 };
@@ -40,7 +40,7 @@ struct argument {
 	const char *value; /* what --help calls it */
 	const char *help;
 	void *target;
-	uint32_t least, most;
+	uint32_t min, max;
 	const char *const *choices; /* NULL-terminated */
 };
 

@@ -123,7 +123,7 @@ json_t *certificate_json(const X509 *certificate)
 	text_init(&text, words, sizeof words);
 	certificate_add_issuer(&text, certificate);
 	json_object_set_new(object, "issuer", json_string(words));
-	each_name(certificate, CERTIFICATE_NAMES_LISTED, take_json, names);
+	each_name(certificate, CERTIFICATE_NAMES_MAX, take_json, names);
 	json_object_set_new(object, "names", names);
 	json_object_set_new(
 		object, "authority", json_boolean(certificate_is_authority(certificate)));

@@ -11,7 +11,7 @@
 
 enum {
 	CERTIFICATE_NAME_SIZE = 512,
-	CERTIFICATE_NAMES_LISTED = 100, /* in JSON; there may be thousands */
+	CERTIFICATE_NAMES_MAX = 100, /* in JSON; there may be thousands */
 };
 
 /* RFC 4514's form, "CN=mx.example.com,O=Example"; "(none)" for an empty one. */
