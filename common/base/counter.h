@@ -1,5 +1,5 @@
 /*
- * counter: a number that one thread counts up and any thread reads, without a lock.
+ * counter: a number that one thread counts up, or sets, and any thread reads, without a lock.
  *
  * Each counter has one writer, so neither needs a locked instruction; a reader sees every value
  * that the counter had, late by a moment at most.
@@ -17,6 +17,12 @@ static inline void counter_add(counter *number, uint64_t by)
 {
 	atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + by,
 		memory_order_relaxed);
+}
+
+/* By the writer: a gauge that is not counted, or one that begins again. */
+static inline void counter_set(counter *number, uint64_t value)
+{
+	atomic_store_explicit(number, value, memory_order_relaxed);
 }
 
 /* By any thread. */

@@ -53,25 +53,25 @@ static enum dns_status status_of(const struct dns_answer *answer)
 	}
 }
 
-static void count(struct dns_counters *counters, uint16_t type, enum dns_status status)
+static void count_query(struct dns_counters *counters, uint16_t type, enum dns_status status)
 {
 	size_t row = 0;
 
 	while (row < DNS_COUNTED_OTHER && types[row].type != type)
 		row++;
 	counter_add(&counters->queries[row][status], 1);
-	uint32_t failures = atomic_load_explicit(&counters->failures_in_row, memory_order_relaxed);
-	atomic_store_explicit(&counters->failures_in_row,
-		status == DNS_STATUS_SECURE || status == DNS_STATUS_INSECURE ? 0 : failures + 1,
-		memory_order_relaxed);
+	if (status == DNS_STATUS_SECURE || status == DNS_STATUS_INSECURE)
+		counter_set(&counters->failures_in_row, 0);
+	else
+		counter_add(&counters->failures_in_row, 1);
 }
 
 void dns_count_answer(struct dns_counters *counters, uint16_t type, const struct dns_answer *answer)
 {
-	count(counters, type, status_of(answer));
+	count_query(counters, type, status_of(answer));
 }
 
 void dns_count_timeout(struct dns_counters *counters, uint16_t type)
 {
-	count(counters, type, DNS_STATUS_TIMEOUT);
+	count_query(counters, type, DNS_STATUS_TIMEOUT);
 }

@@ -36,7 +36,7 @@ enum dns_status {
 
 struct dns_counters {
 	counter queries[DNS_COUNTED_TYPES][DNS_STATUS_COUNT];
-	_Atomic uint32_t failures_in_row; /* since the last answer that can be trusted */
+	counter failures_in_row; /* since the last answer that can be trusted */
 };
 
 const char *dns_counted_type_name(enum dns_counted_type type);

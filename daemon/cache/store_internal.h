@@ -4,6 +4,7 @@
 #ifndef TLSAD_CACHE_STORE_INTERNAL_H
 #define TLSAD_CACHE_STORE_INTERNAL_H
 
+#include "common/base/counter.h"
 #include "daemon/cache/store_file.h"
 
 #include <stdatomic.h>
@@ -21,7 +22,7 @@ struct store {
 	unsigned full; /* how often in turn writes met LMDB's limit before a commit */
 	char trouble[STORE_ERROR_SIZE];
 	/* For readers of the figures in other threads. */
-	_Atomic uint64_t entries, bytes, evicted_seen;
+	counter entries, bytes, evicted_seen;
 };
 
 /* Begin a transaction, unless one is open. False when that is not possible: see store_trouble(). */

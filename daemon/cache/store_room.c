@@ -22,7 +22,7 @@ static size_t tree_pages(const MDB_stat *stat)
 }
 
 /* Entries and pages in use, as of the last commit. */
-static bool count(struct store *store, size_t *entries, size_t *pages)
+static bool count_used(struct store *store, size_t *entries, size_t *pages)
 {
 	MDB_stat values, order;
 	MDB_txn *txn = store->txn;
@@ -46,11 +46,11 @@ void store_note_figures(struct store *store)
 {
 	size_t entries, pages;
 
-	if (!count(store, &entries, &pages))
+	if (!count_used(store, &entries, &pages))
 		return;
-	atomic_store_explicit(&store->entries, entries, memory_order_relaxed);
-	atomic_store_explicit(&store->bytes, pages * store->page_size, memory_order_relaxed);
-	atomic_store_explicit(&store->evicted_seen, store->evicted, memory_order_relaxed);
+	counter_set(&store->entries, entries);
+	counter_set(&store->bytes, pages * store->page_size);
+	counter_set(&store->evicted_seen, store->evicted);
 }
 
 bool store_is_scarce(struct store *store)
@@ -60,7 +60,7 @@ bool store_is_scarce(struct store *store)
 
 	if (needed > PAGES_FREE_MAX)
 		needed = PAGES_FREE_MAX;
-	return count(store, &entries, &pages) && entries > 0 && pages + needed > store->pages;
+	return count_used(store, &entries, &pages) && entries > 0 && pages + needed > store->pages;
 }
 
 /* All but LMDB's own records of the other trees, which stand in the same tree. */
@@ -95,7 +95,7 @@ static bool empty(struct store *store)
 {
 	size_t entries = 0, pages;
 
-	count(store, &entries, &pages);
+	count_used(store, &entries, &pages);
 	if (!store_begin(store))
 		return false;
 	int code = mdb_drop(store->txn, store->trees.order, 0);
@@ -119,7 +119,7 @@ bool store_make_room(struct store *store)
 	size_t max = store->puts * 2 > EVICT_AT_ONCE ? store->puts * 2 : EVICT_AT_ONCE;
 	size_t gone = 0, step = EVICT_STEP, entries, pages;
 
-	if (count(store, &entries, &pages) && entries / 16 < step)
+	if (count_used(store, &entries, &pages) && entries / 16 < step)
 		step = entries / 16 + 1;
 	do {
 		if (!evict(store, step) && !evict(store, 1))
@@ -131,7 +131,7 @@ bool store_make_room(struct store *store)
 
 void store_figures(struct store *store, struct store_figures *figures)
 {
-	figures->entries = atomic_load_explicit(&store->entries, memory_order_relaxed);
-	figures->bytes = atomic_load_explicit(&store->bytes, memory_order_relaxed);
-	figures->evicted = atomic_load_explicit(&store->evicted_seen, memory_order_relaxed);
+	figures->entries = counter_read(&store->entries);
+	figures->bytes = counter_read(&store->bytes);
+	figures->evicted = counter_read(&store->evicted_seen);
 }

@@ -295,10 +295,10 @@ static void time_is_over(evutil_socket_t fd, short what, void *context)
 
 static void note_deferred(struct destination_lookups *lookups)
 {
-	atomic_store_explicit(&lookups->parts.counters->deferred,
-		deferrals_count(lookups->deferrals), memory_order_relaxed);
-	atomic_store_explicit(&lookups->parts.counters->deferred_since,
-		deferrals_oldest(lookups->deferrals), memory_order_relaxed);
+	struct lookup_counters *counters = lookups->parts.counters;
+
+	counter_set(&counters->deferred, deferrals_count(lookups->deferrals));
+	counter_set(&counters->deferred_since, deferrals_oldest(lookups->deferrals));
 }
 
 void destination_lookups_forget_deferrals(struct destination_lookups *lookups, uint32_t before)

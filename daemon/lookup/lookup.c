@@ -234,8 +234,7 @@ const struct dns_counters *lookup_dns_counters(const struct lookup *lookup)
 
 uint32_t lookup_deferred_seconds(const struct lookup *lookup)
 {
-	uint32_t since =
-		atomic_load_explicit(&lookup->counters.deferred_since, memory_order_relaxed);
+	uint32_t since = (uint32_t)counter_read(&lookup->counters.deferred_since);
 	uint32_t now = clock_steady();
 
 	return now > since ? now - since : 0;

@@ -65,8 +65,7 @@ struct lookup_counters {
 	counter reasons[REASON_COUNT];
 	struct histogram seconds; /* that each of these took */
 	counter deferred;         /* destinations whose reply is TEMP again and again */
-	_Atomic uint32_t
-		deferred_since; /* [s], clock_steady(): the first of them, UINT32_MAX: none */
+	counter deferred_since;   /* [s], clock_steady(): the first of them, UINT32_MAX: none */
 	struct probe_state resolver;
 };
 

@@ -155,8 +155,7 @@ static void watch(evutil_socket_t fd, short what, void *context)
 {
 	static const struct timeval now = {.tv_sec = 0};
 	struct probe *probe = context;
-	uint32_t failures = atomic_load_explicit(
-		&dns_counters(probe->dns)->failures_in_row, memory_order_relaxed);
+	uint64_t failures = counter_read(&dns_counters(probe->dns)->failures_in_row);
 
 	(void)fd;
 	(void)what;

@@ -45,7 +45,7 @@ static void test_statuses(void)
 		many(counters.queries[DNS_COUNTED_TLSA][rows[i].status] == 1 && sum(&counters) == 1,
 			"row %zu is %s", i, dns_status_name(rows[i].status));
 		many(counters.failures_in_row == (rows[i].outcome == DNS_FAILED), "row %zu: %u", i,
-			counters.failures_in_row);
+			(unsigned)counters.failures_in_row);
 	}
 	many_end();
 }
@@ -57,11 +57,11 @@ static void test_row(void)
 
 	dns_count_timeout(&counters, DNS_TYPE_MX);
 	dns_count_timeout(&counters, DNS_TYPE_SOA);
-	is_number(counters.failures_in_row, 2, "two failures in a row");
+	is_number((int64_t)counters.failures_in_row, 2, "two failures in a row");
 	is_number((int64_t)counters.queries[DNS_COUNTED_OTHER][DNS_STATUS_TIMEOUT], 1,
 		"a type that is not asked for");
 	dns_count_answer(&counters, DNS_TYPE_A, &good);
-	is_number(counters.failures_in_row, 0, "an answer ends them");
+	is_number((int64_t)counters.failures_in_row, 0, "an answer ends them");
 }
 
 int main(void)
