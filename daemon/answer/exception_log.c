@@ -30,7 +30,7 @@ void exception_log_note_use(struct exception *exception, const struct destinatio
 		return;
 	describe(exception, words, sizeof words);
 	destination_print(destination, key);
-	log_notice("exception %s: used for %s, and today not logged again%s%s", words, key,
+	log_notice("exception %s: used for %s; further uses today are not logged%s%s", words, key,
 		colon(exception), exception->reason);
 }
 

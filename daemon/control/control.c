@@ -28,7 +28,8 @@ static void resume_accepting(evutil_socket_t fd, short what, void *context)
 		event_add(control->accepting[i], NULL);
 }
 
-/* Who waits to be accepted would be reported again and again. */
+/* Paused, accepting leaves new connections in the listen queue without reporting them all the time.
+ */
 static void pause_accepting(struct control *control)
 {
 	static const struct timeval pause = {.tv_sec = CONTROL_PAUSE};
