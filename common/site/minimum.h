@@ -1,7 +1,7 @@
 /*
  * minimum: a reply that holds a site's minimum level, and whether a destination reaches it.
  *
- * Nothing here makes an answer weaker than it would be without a minimum, and TEMP stays TEMP:
+ * Nothing here makes a reply weaker than it would be without a minimum, and TEMP stays TEMP:
  * what is not known is not guaranteed. Pure, by table.
  */
 #ifndef TLSAD_SITE_MINIMUM_H

@@ -1,5 +1,5 @@
 /*
- * pin: what an answer can carry so that Postfix need not look up TLSA records itself: the digests
+ * pin: what a reply can carry so that Postfix need not look up TLSA records itself: the digests
  * of DANE-EE records (`fingerprint`), or the trust anchors of DANE-TA records (`secure` with a
  * tafile). Decides by t/lab/dane-cases, "From hosts to the answer (pinned)". Pure, thread-safe;
  * what a record holds whole is digested with OpenSSL, nothing else costs an allocation.
@@ -14,7 +14,7 @@
 
 enum {
 	/*
-	 * Octets of all digests of one answer: 1,020 of SHA-256 or 510 of SHA-512, which are 97,920
+	 * Octets of all digests of one reply: 1,020 of SHA-256 or 510 of SHA-512, which are 97,920
 	 * characters of a reply, and Postfix takes 100,000.
 	 */
 	PIN_OCTETS_MAX = 32640,
@@ -32,16 +32,16 @@ struct pin_settings {
 };
 
 enum pin_form {
-	PIN_NOTHING,      /* the native answer: see `obstacle` */
+	PIN_NOTHING,      /* the native reply: see `obstacle` */
 	PIN_FINGERPRINTS, /* entries are digests */
 	PIN_TAS,          /* entries are struct ta_digest */
 	PIN_ENCRYPT,      /* TLS without authentication */
 };
 
-/* Why what DNS says cannot be put into an answer. */
+/* Why what DNS says cannot be put into a reply. */
 enum pin_obstacle {
 	PIN_CLEAR,         /* it can */
-	PIN_NO_DANE,       /* the answer is none of DANE */
+	PIN_NO_DANE,       /* the reply is none of DANE */
 	PIN_INSECURE_MX,   /* and the site asks for more */
 	PIN_NOT_ALL_HOSTS, /* some host has no usable record: it would be held to the others' */
 	PIN_MIXED_USAGES,  /* DANE-EE and DANE-TA: there is no such level in Postfix */

@@ -4,13 +4,13 @@
  * The protocol: netstrings both ways (common/base/netstring.h), each holding one JSON object.
  *
  *   request   {"verb": VERB, "id": NUMBER, ...}   `id` may be left away; it comes back with each
- *                                                 answer. A client may send requests without
- *                                                 waiting; answers come as they are ready.
- *   answer    {"id": NUMBER, "ok": true, ...}     the last answer to a request, or
+ *                                                 response. A client may send requests without
+ *                                                 waiting; responses come as they are ready.
+ *   response  {"id": NUMBER, "ok": true, ...}     the last response to a request, or
  *             {"id": NUMBER, "error": WORDS}      the same when it could not be done; or
- *             {"id": NUMBER, "entry": {...}}      one of many; the last answer follows them
+ *             {"id": NUMBER, "entry": {...}}      one of many; the last response follows
  *
- *   verb      arguments        last answer, entries
+ *   verb      arguments        last response, entries
  *   lookup    map, key         reply: what a socketmap client gets, `OK dane-only`. Without map:
  *                              policy
  *   explain   key              explanation: the object of the map explain
@@ -18,7 +18,7 @@
  *   status                     status: an object, see tlsactl(8)
  *   list                       count; entries {kind: "mx"|"host"|"anchor"|"attempt", name, port
  *                              (hosts, attempts), status, dnssec (mx), ttl, expires, stale}
- *   export    map              count; entries {key, value} of every mail domain with an answer OK
+ *   export    map              count; entries {key, value} of every mail domain with a reply OK
  *                              that is in the cache; map is policy (the default), native or pinned
  *   flush     key, or          flushed: how many parts were deleted
  *             all: true

@@ -93,7 +93,7 @@ const struct counter_row counter_table[] = {
 		SERVING(maps.replies),
 		.labels = {&map_names, &results},
 		.metric = "tlsad_requests_total",
-		.help = "Requests of socketmap clients, by map and answer.",
+		.help = "Requests of socketmap clients, by map and reply.",
 		.status = "replies",
 		.total = "requests",
 		.log = "requests",
@@ -103,7 +103,7 @@ const struct counter_row counter_table[] = {
 		COUNTER_HISTOGRAM,
 		SERVING(seconds),
 		.metric = "tlsad_request_seconds",
-		.help = "Time from a request's arrival to its answer.",
+		.help = "Time from a request's arrival to its reply.",
 	},
 	{
 		COUNTER_CONNECTIONS,
@@ -208,7 +208,7 @@ const struct counter_row counter_table[] = {
 		.labels = {&results},
 		.metric = "tlsad_monitored_requests_total",
 		.help = "Requests of socketmap clients under [dane] mode = monitor, by what the "
-			"answer would have been.",
+			"reply would have been.",
 		.status = "would",
 	},
 	{
@@ -342,7 +342,7 @@ const struct counter_row counter_table[] = {
 		COUNTER_GAUGE,
 		LOOKUP(deferred),
 		.metric = "tlsad_deferred_destinations",
-		.help = "Destinations whose last answer was TEMP, and that are still asked for.",
+		.help = "Destinations whose last reply was TEMP, and that are still asked for.",
 		.status = "deferred.destinations",
 	},
 	{
@@ -350,7 +350,7 @@ const struct counter_row counter_table[] = {
 		COUNTER_GAUGE,
 		DAEMON(deferred_longest),
 		.metric = "tlsad_deferred_longest_seconds",
-		.help = "Time since the first TEMP answer of that which is deferred for longest.",
+		.help = "Time since the first TEMP reply of that which is deferred for longest.",
 		.status = "deferred.longest",
 	},
 	{

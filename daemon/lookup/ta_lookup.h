@@ -1,9 +1,9 @@
 /*
- * ta_lookup: the trust anchors of a destination, which a pinned answer needs besides its parts:
+ * ta_lookup: the trust anchors of a destination, which a pinned reply needs besides its parts:
  * learned from the servers where DNS has only their digest, and in a file that Postfix can read.
  *
  * In the lookup thread, when all parts of a destination are known. Serving threads are told of the
- * file with the answer, and find it later with ta_files_find().
+ * file with the reply, and find it later with ta_files_find().
  */
 #ifndef TLSAD_LOOKUP_TA_LOOKUP_H
 #define TLSAD_LOOKUP_TA_LOOKUP_H
@@ -27,9 +27,9 @@ void ta_lookups_free(struct ta_lookups *lookups);
 typedef void ta_lookup_callback(void *context);
 
 /*
- * Do what can be done for a pinned answer. NULL when that is all done already; otherwise the
+ * Do what can be done for a pinned reply. NULL when that is all done already; otherwise the
  * evidence stays where it is until the callback, which ends the lookup, or ta_lookup_cancel(). Once
- * it is done, `finding`, which begins as zeroes, tells of the file, where the answer needs one.
+ * it is done, `finding`, which begins as zeroes, tells of the file, where the reply needs one.
  */
 struct ta_lookup *ta_lookup_start(struct ta_lookups *lookups, const struct conf *conf,
 	const struct evidence *evidence, struct ta_file_finding *finding,

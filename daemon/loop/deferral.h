@@ -1,5 +1,5 @@
 /*
- * deferral: destinations that are answered TEMP again and again, and which of these answers are
+ * deferral: destinations that are answered TEMP again and again, and which of these replies are
  * worth a line in the log.
  *
  * The first one is, and then one in DEFERRAL_INTERVAL, with the number of those left out: Postfix
@@ -30,11 +30,11 @@ enum {
 
 struct deferrals;
 
-/* What to say of one TEMP answer, or of the end of them. */
+/* What to say of one TEMP reply, or of the end of them. */
 struct deferral_note {
 	bool quiet;        /* there was a line lately */
 	uint32_t left_out; /* lines, since the last one */
-	uint32_t seconds;  /* since the first TEMP answer */
+	uint32_t seconds;  /* since the first TEMP reply */
 };
 
 struct deferrals *deferrals_new(void); /* NULL: out of memory */
@@ -43,7 +43,7 @@ void deferrals_free(struct deferrals *deferrals);
 /* The destination is answered TEMP at `now` [s]. Out of memory, nothing is quiet. */
 struct deferral_note deferral_note(struct deferrals *deferrals, const char *key, uint32_t now);
 
-/* It has another answer: true when it was deferred until now, and `note` tells of that. */
+/* It has another reply: true when it was deferred until now, and `note` tells of that. */
 bool deferral_end(
 	struct deferrals *deferrals, const char *key, uint32_t now, struct deferral_note *note);
 

@@ -199,7 +199,7 @@ sub adding_up
 		"all $all have a time");
 	my $page = $http->page;
 	is_deeply({ map { ($_ => $page->{$_}) } grep { /^tlsad_requests_total/ && $page->{$_} } keys %$page },
-		\%asked, 'requests, by map and answer, are exactly those');
+		\%asked, 'requests, by map and reply, are exactly those');
 	is($page->{'tlsad_request_seconds_bucket{le="+Inf"}'}, $all, 'the last bucket has all');
 	cmp_ok($page->{tlsad_request_seconds_sum}, '>', 0, 'they took some time');
 	my $destinations = CLIENTS * ROUNDS * grep { $_->[0] ne 'no-such-map' && $_->[1] !~ /^\d/ } @mixture;

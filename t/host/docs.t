@@ -260,6 +260,10 @@ sub check_counters
 		like($status, qr/^\.(?:It )?Va (?:[^\n]* )?\Q$_\E\b/m, "tlsactl(8): $_ of $path")
 			for split(/\./, $path);
 	}
+	my ($stopped) = read_file("$source/daemon/tlsad.8") =~ /^(\.It stopped: .*?)^\.It (?!Va)/ms;
+	my @words = map { /\A\.Va (.*)/ ? grep { /\w/ } split(/[ ,]+/, $1) : () } split(/\n/, $stopped // '');
+	is("@{[sort @words]}", "@{[sort grep { defined } map { $_->{log} } @rows]}",
+		'tlsad(8): the words of the line at the end, and no others');
 	my $daemon = Tlsad::Daemon->start(config => { server => { metrics => "unix:$directory/metrics" } });
 	my $page = Tlsad::Http->new("unix:$directory/metrics")->get('/metrics')->{body};
 	my $object = JSON::PP->new->decode(run($tlsactl, '--json', '-c', $daemon->config_file, 'status'));

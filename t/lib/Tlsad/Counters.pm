@@ -3,7 +3,7 @@ package Tlsad::Counters;
 # Tlsad::Counters - the table of counters, daemon/counters/counter_table.c
 #
 # Functions
-#   rows()    a hash for each row: metric, status, total; what a row has not is undef
+#   rows()    a hash for each row: metric, status, total, log; what a row has not is undef
 
 use strict;
 use warnings;
@@ -22,7 +22,7 @@ sub rows
 	my @rows;
 	for my $text (grep { /\S/ } split(/^\t\{\n/m, $table)) {
 		my %row;
-		($row{$_}) = $text =~ /\.$_ = "([\w.]+)"/ for qw(metric status total);
+		($row{$_}) = $text =~ /\.$_ = "([\w.]+)"/ for qw(metric status total log);
 		push @rows, \%row;
 	}
 	return @rows;
