@@ -4,7 +4,7 @@
 # map tlsa, what explain tells of both, TLSA record sets as large as DNS allows, and
 # what stays over a restart and changes at a SIGHUP.
 #
-# Files of trust anchors have t/daemon/tafile.t, learned ones t/daemon/learn.t.
+# Files of trust anchors have t/daemon/ta-file.t, learned ones t/daemon/ta-fetch.t.
 
 use strict;
 use warnings;
