@@ -51,7 +51,7 @@ struct conf *configuration_load(const struct options *options, char *error)
 
 /* --- reload -------------------------------------------------------------------------------- */
 
-static void log_difference(
+static void find_difference(
 	const struct conf *old, const struct conf *conf, json_t *changed, json_t *restart)
 {
 	const char *setting;
@@ -59,6 +59,10 @@ static void log_difference(
 	for (size_t i = 0; (setting = conf_difference(old, conf, i)) != NULL; i++)
 		json_array_append_new(
 			conf_reloadable(setting) ? changed : restart, json_string(setting));
+}
+
+static void log_difference(const json_t *changed, const json_t *restart)
+{
 	for (size_t i = 0; i < json_array_size(restart); i++)
 		log_warning("%s has changed; that takes effect at the next start",
 			json_string_value(json_array_get(restart, i)));
@@ -77,11 +81,13 @@ static struct conf *load_beside(
 		snprintf(error, error_size, "%s", words);
 		return NULL;
 	}
-	log_difference(tlsad->conf, conf, changed, restart);
-	if (conf_copy_restart_settings(conf, tlsad->conf))
-		return conf;
-	conf_release(conf);
-	return NULL;
+	find_difference(tlsad->conf, conf, changed, restart);
+	if (!conf_copy_restart_settings(conf, tlsad->conf)) {
+		conf_release(conf);
+		return NULL;
+	}
+	log_difference(changed, restart);
+	return conf;
 }
 
 bool configuration_reload(

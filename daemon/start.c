@@ -9,7 +9,6 @@
 #include "daemon/process/activation.h"
 
 #include <stdio.h>
-#include <string.h>
 
 enum { CACHE_MODE = 0750 };
 

@@ -11,7 +11,7 @@
 /* Seconds since 1970; may jump. For the times of parts. */
 uint32_t clock_wall(void);
 
-/* Seconds since some moment, without jumps. For patience. */
+/* Seconds since some moment, without jumps. For timeouts. */
 uint32_t clock_steady(void);
 
 /* The same in microseconds; and exact to them, which costs a look at the cycle counter. */

@@ -20,6 +20,10 @@ struct endpoint {
 	socklen_t size;
 };
 
+/*
+ * `unix:/PATH` or `inet:ADDRESS:PORT`. False, and in `error` what is wrong, without the text
+ * itself.
+ */
 bool endpoint_parse(struct endpoint *endpoint, const char *text, char *error, size_t error_size);
 
 /* As endpoint_parse() reads it. */

@@ -41,7 +41,7 @@ static bool open_stream(struct list_file *list)
 	if (fd < 0 || fstat(fd, &status) != 0) {
 		refuse_file(list, strerror(errno));
 	} else if (!S_ISREG(status.st_mode)) {
-		refuse_file(list, "it is no file");
+		refuse_file(list, "it is not a file");
 	} else {
 		list->stream = fdopen(fd, "r");
 		if (list->stream != NULL)

@@ -14,7 +14,7 @@
  *		log_warning(...);
  *
  * Any thread may ask, without a lock; a limit in a worker's own memory is that worker's alone.
- *Pure: the caller says what time it is.
+ * Pure: the caller says what time it is.
  */
 #ifndef TLSAD_BASE_LOG_LIMIT_H
 #define TLSAD_BASE_LOG_LIMIT_H
@@ -31,9 +31,9 @@ struct log_limit {
 };
 
 /* Of a limit in memory: `limit = (struct log_limit)LOG_LIMIT(10, 1)`, before anybody asks. */
-#define LOG_LIMIT(most, length)                                                                    \
+#define LOG_LIMIT(count, length)                                                                   \
 	{                                                                                          \
-		.lines = (most), .seconds = (length)                                               \
+		.lines = (count), .seconds = (length)                                              \
 	}
 
 /*

@@ -2,7 +2,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 void text_init(struct text *text, char *bytes, size_t size)
 {
@@ -30,11 +29,6 @@ void text_cut(struct text *text, size_t used)
 	text->used = used;
 	text->bytes[used] = '\0';
 	text->cut = false;
-}
-
-void text_add(struct text *text, const char *string)
-{
-	text_add_bytes(text, string, strlen(string));
 }
 
 void text_add_number(struct text *text, uint64_t number)

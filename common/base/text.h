@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct text {
 	char *bytes; /* the memory, owned by the caller */
@@ -19,12 +20,17 @@ struct text {
 };
 
 void text_init(struct text *text, char *bytes, size_t size);
-void text_add(struct text *text, const char *string);
+
+void text_add_bytes(struct text *text, const void *bytes, size_t size);
+
+static inline void text_add(struct text *text, const char *string)
+{
+	text_add_bytes(text, string, strlen(string));
+}
 
 /* Take back all but the first `used` bytes. */
 void text_cut(struct text *text, size_t used);
 
-void text_add_bytes(struct text *text, const void *bytes, size_t size);
 void text_add_number(struct text *text, uint64_t number);
 void text_add_format(struct text *text, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -36,7 +42,7 @@ void text_add_escaped(struct text *text, const void *bytes, size_t size);
 void text_add_hex(struct text *text, const void *bytes, size_t size);
 void text_add_hex_lower(struct text *text, const void *bytes, size_t size);
 
-/* The same with a colon between two bytes; all of it or, where it does not fit, nothing. */
+/* Upper-case digits, a colon between two bytes; all of it or, where it does not fit, nothing. */
 void text_add_fingerprint(struct text *text, const void *bytes, size_t size);
 
 /* ASCII only, whatever the locale: names in DNS and in configuration compare like this. */

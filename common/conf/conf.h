@@ -10,7 +10,7 @@
 #define TLSAD_CONF_CONF_H
 
 #include "common/site/rules.h"
-#include "common/verdict/render.h"
+#include "common/verdict/pin.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -144,7 +144,7 @@ bool conf_reloadable(const char *setting);
  */
 bool conf_copy_restart_settings(struct conf *conf, const struct conf *in_force);
 
-/* The settings of the resolver and of pinned answers; strings stay the configuration's. */
+/* The settings of the resolver and of pinned replies; strings stay the configuration's. */
 struct resolver_settings;
 struct resolver_settings conf_resolver_settings(const struct conf *conf);
 struct pin_settings conf_pin_settings(const struct conf *conf);

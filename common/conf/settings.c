@@ -40,7 +40,7 @@ static const char *const log_target_choices[] = {
 	}
 
 #define CHECKED_BY(function) .check = function
-#define BOUNDS(low, high) .least = low, .most = high
+#define BOUNDS(low, high) .min = low, .max = high
 
 #define SETTING_TEXT(name, key, initial, function, change, text)                                   \
 	ROW(VALUE_TEXT, char *, name, key, initial, change, text, CHECKED_BY(function))

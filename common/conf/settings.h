@@ -37,7 +37,7 @@ struct setting {
 	enum value_type type;
 	size_t offset;              /* of the member in struct conf [bytes] */
 	const char *standard;       /* the default, as it would be written in a file */
-	uint64_t least, most;       /* bounds of a number, in the unit of the member */
+	uint64_t min, max;          /* bounds of a number, in the unit of the member */
 	const char *const *choices; /* of VALUE_CHOICE; NULL-terminated */
 	entry_check *check;         /* of a text, or of each entry of a list; NULL: any */
 	bool reload;                /* a running daemon can apply it */

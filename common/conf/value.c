@@ -107,15 +107,15 @@ static bool set_number(
 		read = parse_number(value, 10, &number);
 		break;
 	}
-	if (!read || number < setting->least || number > setting->most) {
+	if (!read || number < setting->min || number > setting->max) {
 		const char *form = setting->type == VALUE_DURATION ? " seconds, or with s, m, h, d"
 				   : setting->type == VALUE_SIZE   ? " bytes, or with k, M, G"
 								   : "";
 		const char *format = setting->type == VALUE_OCTAL
 					     ? "expected an octal number from %jo to %jo%s"
 					     : "expected a number from %ju to %ju%s";
-		snprintf(what, sizeof what, format, (uintmax_t)setting->least,
-			(uintmax_t)setting->most, form);
+		snprintf(what, sizeof what, format, (uintmax_t)setting->min,
+			(uintmax_t)setting->max, form);
 		return refuse(setting, value, what, error);
 	}
 	if (setting->type == VALUE_SIZE)

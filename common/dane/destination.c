@@ -328,7 +328,8 @@ enum destination_result destination_parse_host(
 
 	if (labels > 0) {
 		/* One port is enough. */
-		if (memchr(key + labels, ':', key_size - labels) != NULL || key[labels] == '[')
+		if (labels == key_size || key[labels] == '[' ||
+			memchr(key + labels, ':', key_size - labels) != NULL)
 			return DESTINATION_INVALID;
 		destination->port = port;
 	}

@@ -4,7 +4,7 @@
  *
  * A key is a next-hop as it stands in the transport (postconf(5), smtp_tls_policy_maps). Names
  * follow Postfix's valid_hostname(); internationalised names become A-labels as IDNA2008 with the
- * non-transitional mapping of UTS 46 has it (RFC 5891, libidn2). Pure: no DNS, no state.
+ * non-transitional mapping of UTS 46 has it (RFC 5891 5, libidn2). Pure: no DNS, no state.
  */
 #ifndef TLSAD_DANE_DESTINATION_H
 #define TLSAD_DANE_DESTINATION_H

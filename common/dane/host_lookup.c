@@ -18,7 +18,7 @@ enum {
 	/*
 	 * One family of addresses is enough to go on. When nothing else is missing, the other one
 	 * gets this much more time [s] before it counts as failed: half-dead servers of one family
-	 * must not cost a mail its whole patience.
+	 * must not use up the whole [resolver] timeout.
 	 */
 	OTHER_FAMILY_WAIT = 2,
 };
@@ -257,7 +257,7 @@ static void conclude(struct dane_host_lookup *lookup, enum host_status status,
 }
 
 /* A secure TLSA RRset that is not empty: is there a record in it that can be used? */
-static enum host_status judge_tlsa(const struct dane_host_lookup *lookup)
+static enum host_status check_tlsa(const struct dane_host_lookup *lookup)
 {
 	for (size_t i = 0; i < lookup->tlsa_count; i++) {
 		if (lookup->tlsa[i].usability == TLSA_USABLE)
@@ -290,7 +290,7 @@ static enum step try_base_domain(
 	}
 	if (!found_secure(slot))
 		return STEP_NEXT;
-	conclude(lookup, judge_tlsa(lookup), NULL, base_domain);
+	conclude(lookup, check_tlsa(lookup), NULL, base_domain);
 	return STEP_DONE;
 }
 

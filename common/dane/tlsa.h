@@ -49,7 +49,7 @@ const char *tlsa_usability_text(enum tlsa_usability usability);
 /* Read RDATA as it stands; false when it is too short to be a record. */
 bool tlsa_read(const uint8_t *rdata, size_t size, struct tlsa_record *record);
 
-/* The same, and judge it. On TLSA_SHORT `record` holds zeroes, otherwise all that stands there. */
+/* The same, and check it. On TLSA_SHORT `record` holds zeroes, otherwise all that is there. */
 enum tlsa_usability tlsa_parse(const uint8_t *rdata, size_t size, struct tlsa_record *record);
 
 /*

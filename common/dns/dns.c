@@ -162,7 +162,7 @@ static struct ub_ctx *get_view(struct dns *dns, enum dns_view view)
 	if (dns->views[view] == NULL && (view == DNS_VIEW_FRESH || !dns->crippled)) {
 		dns->views[view] =
 			dns_view_new(dns->base, &dns->settings, dns->messages, error, sizeof error);
-		/* A fresh one is tried anew each time. */
+		/* A fresh one is tried again each time. */
 		if (dns->views[view] == NULL && view != DNS_VIEW_FRESH) {
 			dns->crippled = true;
 			log_warning("records are not refreshed before they expire: %s", error);

@@ -25,10 +25,10 @@ enum dns_view { DNS_VIEW_FIRST, DNS_VIEW_SECOND, DNS_VIEW_FRESH, DNS_VIEW_COUNT 
 
 /* What the resolver is told; the strings belong to the caller and outlive the struct dns. */
 struct dns_settings {
-	/* A file that libunbound reads and, as RFC 5011 has it, rewrites: root zone only. */
-	const char *tracked_anchor_file;
+	/* A file that libunbound reads and, as RFC 5011 2 has it, rewrites: root zone only. */
+	const char *tracked_root_anchor_file;
 	/* Records for anchors of other zones, one a string. */
-	const char *const *zone_anchors;
+	const char *const *zone_trust_anchors;
 	size_t zone_anchor_count;
 	const char *const *forwards; /* `ADDR[@PORT][#TLS-NAME]` */
 	size_t forward_count;

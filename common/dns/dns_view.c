@@ -35,7 +35,7 @@ static const struct {
 	{"num-queries-per-thread:", "4096"},
 	/* TLSA and DNSKEY sets do not fit in little packets; above this, TCP (RFC 9715). */
 	{"edns-buffer-size:", "1232"},
-	/* A stripped signature is a downgrade, not a stale zone (RFC 4035). */
+	/* A stripped signature is a downgrade, not a stale zone (RFC 4035 5.2). */
 	{"harden-dnssec-stripped:", "yes"},
 	{"harden-glue:", "yes"},
 	{"qname-minimisation:", "yes"},
@@ -138,14 +138,14 @@ static bool configure(
 	if (settings->options_file != NULL &&
 		(code = ub_ctx_config(view, settings->options_file)) != 0)
 		return complain(error, error_size, "options", settings->options_file, code);
-	if (settings->tracked_anchor_file != NULL &&
-		(code = ub_ctx_add_ta_autr(view, settings->tracked_anchor_file)) != 0)
-		return complain(
-			error, error_size, "trust_anchor", settings->tracked_anchor_file, code);
+	if (settings->tracked_root_anchor_file != NULL &&
+		(code = ub_ctx_add_ta_autr(view, settings->tracked_root_anchor_file)) != 0)
+		return complain(error, error_size, "trust_anchor",
+			settings->tracked_root_anchor_file, code);
 	for (size_t i = 0; i < settings->zone_anchor_count; i++) {
-		if ((code = ub_ctx_add_ta(view, settings->zone_anchors[i])) != 0)
-			return complain(
-				error, error_size, "trust_anchor", settings->zone_anchors[i], code);
+		if ((code = ub_ctx_add_ta(view, settings->zone_trust_anchors[i])) != 0)
+			return complain(error, error_size, "trust_anchor",
+				settings->zone_trust_anchors[i], code);
 	}
 	for (size_t i = 0; i < settings->stub_count; i++) {
 		if (!add_stub(view, settings->stubs[i], error, error_size))

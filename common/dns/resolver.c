@@ -41,7 +41,7 @@ static bool make_dns(struct resolver *resolver, struct event_base *base,
 	const struct resolver_settings *from, char *error, size_t error_size)
 {
 	struct dns_settings settings = {
-		.tracked_anchor_file = root_anchor_tracked_file(resolver->root_anchors),
+		.tracked_root_anchor_file = root_anchor_tracked_file(resolver->root_anchors),
 		.forwards = from->forwards,
 		.forward_count = from->forward_count,
 		.stubs = from->stubs,
@@ -54,7 +54,7 @@ static bool make_dns(struct resolver *resolver, struct event_base *base,
 	};
 	char words[256];
 
-	settings.zone_anchors =
+	settings.zone_trust_anchors =
 		root_anchor_others(resolver->root_anchors, &settings.zone_anchor_count);
 	resolver->dns = dns_new(base, &settings, words, sizeof words);
 	if (resolver->dns == NULL && root_anchor_reset(resolver->root_anchors))

@@ -19,7 +19,7 @@ struct resolver {
 /* Section [resolver], mostly. The strings belong to the caller, who keeps them for the resolver. */
 struct resolver_settings {
 	const char *trust_anchor;    /* file of DS or DNSKEY records; need not exist */
-	const char *state_directory; /* of the root's key (RFC 5011) */
+	const char *state_directory; /* of the root's key (RFC 5011 2) */
 	const char *const *forwards; /* `ADDRESS[@PORT][#TLS-NAME]` */
 	size_t forward_count;
 	const char *const *stubs; /* `ZONE ADDRESS[@PORT]` */

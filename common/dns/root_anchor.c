@@ -43,7 +43,7 @@ struct root_anchors {
 	char state[PATH_SIZE];
 	char seed_digest[DIGEST_SIZE];
 	char *root_seed; /* the root's records */
-	char *kept;      /* what the state file holds behind its first line */
+	char *kept;      /* what the state file holds after its first two lines */
 	enum root_anchor_state found;
 	bool complained;
 	size_t other_count;
@@ -233,7 +233,7 @@ static void load_state(struct root_anchors *anchors)
 	if (strncmp(state, MARK, strlen(MARK)) == 0 && strlen(state) > length &&
 		strncmp(state + strlen(MARK), anchors->seed_digest, strlen(anchors->seed_digest)) !=
 			0) {
-		log_notice("the trust anchor has changed: %s starts anew", anchors->state);
+		log_notice("the trust anchor has changed: %s is started again", anchors->state);
 		anchors->found = ROOT_ANCHOR_STATE_OLD;
 	} else if (!make_mark(anchors, learned, mark) || strncmp(state, mark, strlen(mark)) != 0 ||
 		   !holds_key(learned)) {

@@ -2,7 +2,7 @@
  * root_anchor: where validation starts.
  *
  * The configured file, or the copies of IANA's root keys that are built in, is only the seed. For
- * the root zone libunbound follows rolls of the key (RFC 5011) and writes what it learns into a
+ * the root zone libunbound follows rolls of the key (RFC 5011 2) and writes what it learns into a
  * file. It ends the whole process when that file cannot be written, so it never gets one on a
  * disk that may fill up: it works on a private copy in memory (the runtime directory or /dev/shm),
  * and root_anchor_keep() carries what it learned to `root.key` in the state directory, where the
@@ -26,7 +26,8 @@ struct root_anchors *root_anchor_open(
 /* Removes the working copy. */
 void root_anchor_close(struct root_anchors *anchors);
 
-/* The working copy for libunbound's RFC 5011, or NULL when the seed has nothing for the root. */
+/* The working copy in which libunbound follows rolls of the key, or NULL when the seed has nothing
+ * for the root. */
 const char *root_anchor_tracked_file(const struct root_anchors *anchors);
 
 /* Anchors of other zones, one record a string. */

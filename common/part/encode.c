@@ -183,7 +183,8 @@ uint8_t *part_encode_again(const uint8_t *bytes, size_t old_size, const struct p
 	struct part_cursor body;
 	struct writer writer;
 
-	if (!part_open(&old, (enum part_kind)bytes[PART_AT_KIND], bytes, old_size))
+	if (old_size < PART_HEADER_SIZE ||
+		!part_open(&old, (enum part_kind)bytes[PART_AT_KIND], bytes, old_size))
 		return NULL;
 	part_cursor_start(&old, &body);
 	start(&writer, &old.header, times, failure);

@@ -30,7 +30,7 @@ enum {
 enum mx_status {
 	MX_FOUND,    /* there are MX records; `security` tells how much they are worth */
 	MX_ABSENT,   /* none: the domain is its own host (RFC 5321 5.1) */
-	MX_NULL,     /* `MX 0 .` alone: takes no mail (RFC 7505) */
+	MX_NULL,     /* `MX 0 .` alone: takes no mail (RFC 7505 3) */
 	MX_NXDOMAIN, /* no such domain */
 	MX_FAILED,
 	MX_STATUS_COUNT,

@@ -6,16 +6,12 @@
 
 static size_t put_port(char *at, uint16_t port)
 {
-	char digits[5];
-	size_t first = sizeof digits;
+	size_t digits = port > 9999 ? 5 : port > 999 ? 4 : port > 99 ? 3 : port > 9 ? 2 : 1;
 
-	do {
-		digits[--first] = (char)('0' + port % 10);
-		port /= 10;
-	} while (port != 0);
 	at[0] = ':';
-	memcpy(at + 1, digits + first, sizeof digits - first);
-	return 1 + sizeof digits - first;
+	for (size_t i = digits; i > 0; i--, port /= 10)
+		at[i] = (char)('0' + port % 10);
+	return 1 + digits;
 }
 
 size_t part_named_key(
@@ -29,16 +25,6 @@ size_t part_named_key(
 	if (format != NULL && format->key_has_port)
 		used += put_port(key + used, port);
 	return used;
-}
-
-size_t part_mx_key(char key[PART_KEY_MAX], const char *domain, size_t size)
-{
-	return part_named_key(key, PART_MX, domain, size, 0);
-}
-
-size_t part_host_key(char key[PART_KEY_MAX], const char *name, size_t size, uint16_t port)
-{
-	return part_named_key(key, PART_HOST, name, size, port);
 }
 
 size_t part_ta_key(char key[PART_TA_KEY_SIZE], const struct ta_digest *ta)

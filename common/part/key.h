@@ -29,8 +29,6 @@ enum {
 size_t part_named_key(
 	char key[PART_KEY_MAX], enum part_kind kind, const char *name, size_t size, uint16_t port);
 
-size_t part_mx_key(char key[PART_KEY_MAX], const char *domain, size_t size);
-size_t part_host_key(char key[PART_KEY_MAX], const char *name, size_t size, uint16_t port);
 size_t part_ta_key(char key[PART_TA_KEY_SIZE], const struct ta_digest *ta);
 size_t part_ta_attempt_key(char key[PART_TA_ATTEMPT_KEY_MAX], const char *name, size_t size,
 	uint16_t port, const struct ta_digest *ta);

@@ -28,6 +28,7 @@ struct action_words {
  */
 bool action_check(const char *action, char *error, size_t error_size);
 
+/* The action with its places filled in. */
 void action_render(const char *action, const struct action_words *words, struct text *out);
 
 /* A header field's name (RFC 5322 2.2, 3.6.8). False and words when it is none. */

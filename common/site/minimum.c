@@ -98,14 +98,14 @@ enum exception_effect exception_effect(enum minimum_level minimum, enum tls_leve
 	}
 }
 
-const char *exception_effect_text(enum exception_effect state)
+const char *exception_effect_text(enum exception_effect effect)
 {
 	static const char *const texts[] = {
 		[EXCEPTION_HOLDS] = "in force",
 		[EXCEPTION_RAISED] = "raised by the minimum",
 		[EXCEPTION_OVERRULED] = "overruled by the minimum",
 	};
-	return texts[state];
+	return texts[effect];
 }
 
 bool exception_reply(const struct ruling *ruling, struct reply *reply)

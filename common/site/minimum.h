@@ -32,15 +32,15 @@ bool minimum_keeps_pins(enum minimum_level minimum, struct verdict verdict);
 enum exception_effect {
 	EXCEPTION_HOLDS,     /* its level is the answer */
 	EXCEPTION_RAISED,    /* the answer is `encrypt`, which its level is less than */
-	EXCEPTION_OVERRULED, /* the answer is the one without it */
+	EXCEPTION_OVERRULED, /* the reply is the one without it */
 };
 
 enum exception_effect exception_effect(enum minimum_level minimum, enum tls_level level);
 
-/* Words for an exception in force: "in force", "raised by the minimum". */
-const char *exception_effect_text(enum exception_effect state);
+/* "in force", "raised by the minimum", "overruled by the minimum". */
+const char *exception_effect_text(enum exception_effect effect);
 
-/* The answer where an exception is in force and not overruled; `ruling` may be NULL. */
+/* The reply where an exception is in force and not overruled; `ruling` may be NULL. */
 bool exception_reply(const struct ruling *ruling, struct reply *reply);
 
 /*

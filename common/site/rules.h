@@ -66,7 +66,7 @@ struct ruling {
 
 struct rules;
 
-struct rules *rules_new(void);
+struct rules *rules_new(void); /* NULL when out of memory */
 void rules_free(struct rules *rules);
 
 /* A name for places, copied; NULL when there are too many or no memory. */
@@ -113,7 +113,7 @@ struct rules_hint {
 void rules_look_ahead(
 	const struct rules *rules, const char *name, size_t size, struct rules_hint *hint);
 
-/* `hint` may be NULL. */
+/* `hint` may be NULL; `now` is in seconds since 1970. */
 void rules_match(const struct rules *rules, const char *name, size_t size,
 	const struct rules_hint *hint, uint32_t now, struct ruling *ruling);
 

@@ -35,7 +35,7 @@ bool rules_key(const char *key, char normal[RULES_KEY_SIZE], char error[RULES_ER
 enum second { SECOND_TAKEN, SECOND_PASSED_OVER, SECOND_REFUSED };
 
 /* A rule for a key that has one of its kind already. */
-static enum second judge_second(const char *what, const char *key, struct rule_place first,
+static enum second check_second(const char *what, const char *key, struct rule_place first,
 	struct rule_place second, char error[RULES_ERROR_SIZE])
 {
 	if (second.line == 0)
@@ -79,7 +79,7 @@ bool rules_add_minimum(struct rules *rules, struct rule_place place, const char 
 	struct rule_place first = rules_minimum_place(rules, slot);
 	enum second second = slot->minimum == NO_MINIMUM
 				     ? SECOND_TAKEN
-				     : judge_second("a minimum", normal, first, place, error);
+				     : check_second("a minimum", normal, first, place, error);
 	if (second != SECOND_TAKEN)
 		return second == SECOND_PASSED_OVER;
 	rules->minimum_count += slot->minimum == NO_MINIMUM;
@@ -108,7 +108,7 @@ bool rules_add_exception(struct rules *rules, struct rule_place place, const cha
 		return false;
 	struct exception *exception = slot->exception;
 	enum second second = exception == NULL ? SECOND_TAKEN
-					       : judge_second("an exception", normal,
+					       : check_second("an exception", normal,
 							 exception->place, place, error);
 	if (second != SECOND_TAKEN)
 		return second == SECOND_PASSED_OVER;

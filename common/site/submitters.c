@@ -210,18 +210,6 @@ static bool add_entry(
 	return true;
 }
 
-/* The only word of a line, NULL when it has more than one. */
-static char *only_word(char *line)
-{
-	static const char blanks[] = " \t\r";
-
-	line += strspn(line, blanks);
-	size_t length = strcspn(line, blanks);
-	if (line[length] != '\0')
-		return NULL;
-	return line;
-}
-
 static bool add_file(struct submitters *submitters, enum submitters_list which, const char *file,
 	char error[SUBMITTERS_ERROR_SIZE])
 {
@@ -237,11 +225,9 @@ static bool add_file(struct submitters *submitters, enum submitters_list which, 
 	if (!list_file_open(&list))
 		return false;
 	while ((line = list_file_next(&list)) != NULL) {
-		const char *entry = only_word(line);
-
-		if (entry == NULL)
+		if (line[strcspn(line, " \t\r")] != '\0')
 			list_file_refuse(&list, "one entry a line, without blanks");
-		else if (!add_entry(submitters, which, entry, words))
+		else if (!add_entry(submitters, which, line, words))
 			list_file_refuse(&list, words);
 	}
 	return list_file_close(&list);

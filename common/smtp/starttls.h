@@ -1,7 +1,7 @@
 /*
  * starttls: to a mail server and into TLS, to look at its certificates.
  *
- * One attempt is one connection to one address: connect, greeting, EHLO, STARTTLS (RFC 3207), TLS
+ * One attempt is one connection to one address: connect, greeting, EHLO, STARTTLS (RFC 3207 4), TLS
  * handshake with SNI (RFC 7672 8.1), QUIT; or TLS at once. It runs on the caller's event loop,
  * never blocks, is bounded in time and in what it reads (smtp_reply.h has the bounds of SMTP), and
  * calls back once, from the loop. No mail is sent. It raises no SIGPIPE and leaves nothing in
@@ -27,7 +27,7 @@ enum {
 };
 
 enum starttls_protocol {
-	STARTTLS_SMTP, /* RFC 3207 */
+	STARTTLS_SMTP, /* RFC 3207 4 */
 	STARTTLS_NONE, /* TLS from the first byte on, as on port 465 */
 };
 

@@ -55,6 +55,7 @@ struct decide_facts {
 	enum host_status hosts[PART_HOSTS_MAX];
 };
 
+/* The verdict of t/lab/dane-cases for these facts (RFC 7672 2.1, 2.2). */
 struct verdict decide(const struct decide_facts *facts);
 
 #endif

@@ -30,6 +30,7 @@ struct evidence {
  */
 bool evidence_list_hosts(struct evidence *evidence);
 
+/* What decide() needs, from parts that are all there. */
 void evidence_facts(const struct evidence *evidence, struct decide_facts *facts);
 
 /* When the first of the parts expires. */

@@ -16,7 +16,7 @@ static const char *const obstacle_texts[PIN_OBSTACLE_COUNT] = {
 	[PIN_TOO_MANY] = "there are more records than fit into a reply",
 	[PIN_DAMAGED] = "what the cache has of it is damaged",
 	[PIN_TA_UNKNOWN] = "no server of it has shown the trust anchor that the digest names",
-	[PIN_NOT_YET] = "its trust anchors could not be had in time; the next request tries again",
+	[PIN_NOT_YET] = "its trust anchors were not known in time; the next request tries again",
 	[PIN_NOT_WRITTEN] = "the file of trust anchors could not be written",
 };
 

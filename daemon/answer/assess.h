@@ -51,7 +51,7 @@ struct assessment {
 	struct evidence own_evidence;
 };
 
-/* The rules alone. To be called first where the answer to "is more needed?" depends on them. */
+/* The rules alone, for a caller that needs them to know whether and how deep to read the cache. */
 void assess_rules(struct assessment *assessment, const struct assess_question *question,
 	const struct conf *conf);
 

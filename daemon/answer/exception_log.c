@@ -3,8 +3,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-/* [s] What ended longer ago is no news: it is a line that nobody has removed. */
-enum { NEWS = 24 * 60 * 60 };
+/* [s] What ended longer ago is not logged: it is a line that nobody has removed. */
+enum { END_AGE_MAX = 24 * 60 * 60 };
 
 /* `example.org = may until 2026-12-31` */
 static void describe(const struct exception *exception, char *bytes, size_t size)
@@ -61,7 +61,7 @@ void exception_log_begin(struct rules *rules, const struct rules *old)
 	struct exception *exception;
 
 	for (size_t i = 0; (exception = rules_exception(rules, i)) != NULL; i++) {
-		if (!exception_in_force(exception, now) && now - exception->until > NEWS)
+		if (!exception_in_force(exception, now) && now - exception->until > END_AGE_MAX)
 			exception_note_end(exception);
 	}
 	rules_inherit(rules, old);

@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
 	/* Octets of one TLSA record's data that are shown; digests are shorter. */

@@ -2,13 +2,12 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/site/minimum.h"
 #include "common/verdict/render.h"
 #include "daemon/answer/exception_log.h"
 #include "daemon/answer/explain.h"
 
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
 	LOGGED_REPLY_SIZE = 601, /* of a TEMP reply, which says what is wrong */
@@ -101,7 +100,7 @@ static void count_reply(
 	counter_add(&service->counters->replies[index][kind], 1);
 }
 
-/* The reply is made: in monitor mode the client is told nothing. Counted here, once. */
+/* The reply is made: in monitor mode the client gets NOTFOUND instead. Counted here, once. */
 static void settle(
 	const struct map_service *service, const struct map *map, struct map_result *result)
 {

@@ -52,7 +52,7 @@ enum map_state {
 	MAP_LOOKUP,  /* no reply yet: look the destination up, then map_finish() */
 };
 
-/* A reply with all that is told beside it. It points into itself and into the service. */
+/* A reply, and what is logged with it. It points into itself and into the service. */
 struct map_result {
 	struct reply reply; /* what the client gets */
 	bool monitored;     /* nothing is enforced: `would` is what it would get otherwise */
@@ -81,7 +81,7 @@ bool map_wants_pins(const struct map_service *service, const struct map_request 
 enum map_state map_ask(
 	struct map_service *service, const struct map_request *request, struct map_result *result);
 
-/* With what a lookup has found. */
+/* With what a lookup has found. The request's key is not read: its bytes may be gone. */
 void map_take(struct map_service *service, const struct map_request *request,
 	const struct evidence *evidence, const struct ta_file_finding *finding,
 	struct map_result *result);

@@ -26,8 +26,14 @@ enum { MAP_COUNT = 7 };
 
 extern const struct map maps[MAP_COUNT];
 
+/* What is meant where no map is named: "policy". */
+const struct map *map_default(void);
+
 /* Without regard to case; NULL when there is no such map. */
 const struct map *map_find(const char *name, size_t size);
+
+/* The first map of the form, which every form has. */
+const struct map *map_of_form(enum map_form form);
 
 /* May smtp_tls_policy_maps name it? */
 bool map_is_policy_table(const struct map *map);

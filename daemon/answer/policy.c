@@ -361,12 +361,14 @@ void policy_give_up(struct policy_service *service, const struct policy_request 
 	assess_rules(&assessment, &question, service->context->conf);
 	enum minimum_level minimum = find_demand(request, assessment.ruling);
 	/* A reload may have dropped the rule meanwhile: then nothing is deferred. */
-	if (minimum == MINIMUM_NONE)
+	if (minimum == MINIMUM_NONE) {
 		decide_dunno(&result);
-	else
-		decide_defer(&result, minimum, why);
+		finish(service, request, &result, out);
+		return;
+	}
+	decide_defer(&result, minimum, why);
 	finish(service, request, &result, out);
-	if (minimum != MINIMUM_NONE && service->given_up != NULL)
+	if (service->given_up != NULL)
 		note = deferral_note(service->given_up, key, clock_steady());
 	(note.quiet ? log_debug : log_warning)(
 		"cannot tell what %s offers: %s: deferred=%u left_out=%u", key, why, note.seconds,

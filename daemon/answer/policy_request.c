@@ -71,7 +71,7 @@ static bool take_line(
 	}
 	*value = (struct policy_value){equals + 1, size - (size_t)(equals + 1 - line)};
 	if (attribute == POLICY_REQUEST_TYPE && !is(*value, "smtpd_access_policy")) {
-		text_add(why, "it is no request of type smtpd_access_policy, but ");
+		text_add(why, "it is not a request of type smtpd_access_policy, but ");
 		show(why, line, size);
 		return false;
 	}
@@ -85,7 +85,7 @@ static bool has_nul(const char *bytes, size_t size, struct text *why)
 
 	if (nul == NULL)
 		return false;
-	text_add(why, "a NUL byte behind ");
+	text_add(why, "a NUL byte after ");
 	show(why, bytes, (size_t)(nul - bytes));
 	return true;
 }

@@ -64,9 +64,9 @@ bool policy_request_has_recipient(const struct policy_attributes *attributes);
 bool policy_request_may_prepend(const struct policy_attributes *attributes);
 
 /*
- * What stands behind an address's last `@`, as Postfix itself divides addresses; empty when there
- * is none. An `@` in a quoted local part with nothing behind leaves a quote in it, which is in no
- * domain.
+ * The domain: what is after an address's last `@`, as Postfix itself divides addresses; empty if
+ * there is no `@`. If the only `@` is inside a quoted local part, the rest ends in a quote, which
+ * no domain has.
  */
 struct policy_value policy_request_domain(struct policy_value address);
 

@@ -15,7 +15,7 @@ enum {
 	 */
 	COMMIT_DELAY = 5,
 	COMMIT_PARTS_MAX = 256, /* in one commit */
-	SWEEP_AT_ONCE = 1000,
+	SWEEP_PARTS_MAX = 1000,
 };
 
 /* The kinds of parts that replies are made from: serving threads keep copies of them. */
@@ -302,7 +302,7 @@ bool cache_read_next(struct cache_reader *reader, struct cache_position *positio
 
 /* --- the lookup thread --------------------------------------------------------------------- */
 
-/* Reported when it begins and when it ends: in between every answer costs a lookup. */
+/* Reported when it begins and when it ends: in between every reply costs a lookup. */
 static void note_result(struct cache *cache, bool good)
 {
 	if (!good && !cache->complained) {
@@ -386,19 +386,19 @@ bool cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale, uint32
 
 	/* Stale parts carry an expiry that is never older than that. */
 	if (now > serve_stale)
-		gone = store_expire(cache->store, now - serve_stale, SWEEP_AT_ONCE);
+		gone = store_expire(cache->store, now - serve_stale, SWEEP_PARTS_MAX);
 	if (latest < UINT32_MAX)
-		gone += store_expire_above(cache->store, (uint32_t)latest, SWEEP_AT_ONCE);
+		gone += store_expire_above(cache->store, (uint32_t)latest, SWEEP_PARTS_MAX);
 	if (gone > 0)
 		schedule_commit(cache);
-	return gone >= SWEEP_AT_ONCE;
+	return gone >= SWEEP_PARTS_MAX;
 }
 
 static size_t flush_all(struct cache *cache)
 {
 	size_t gone, count = 0;
 
-	while ((gone = store_expire(cache->store, UINT32_MAX, SWEEP_AT_ONCE)) > 0) {
+	while ((gone = store_expire(cache->store, UINT32_MAX, SWEEP_PARTS_MAX)) > 0) {
 		count += gone;
 		commit(cache);
 	}
@@ -462,7 +462,7 @@ bool cache_correct_clock(struct cache *cache, uint32_t *seconds)
 	if (seen == atomic_load(&clock_change->corrected))
 		return false;
 	uint32_t from = atomic_load(&clock_change->from), now = clock_wall();
-	while (store_expire(cache->store, from + 1, SWEEP_AT_ONCE) >= SWEEP_AT_ONCE)
+	while (store_expire(cache->store, from + 1, SWEEP_PARTS_MAX) >= SWEEP_PARTS_MAX)
 		commit(cache);
 	commit(cache);
 	drop_copies(cache);

@@ -33,6 +33,7 @@ void cache_notice_clock(struct cache *cache);
 
 struct cache_reader;
 
+/* For one thread. NULL when out of memory or when the cache has no reader left. */
 struct cache_reader *cache_reader_new(struct cache *cache);
 void cache_reader_free(struct cache_reader *reader);
 
@@ -62,7 +63,7 @@ enum cache_result cache_read(struct cache_reader *reader, cache_place place, uin
 	enum cache_depth depth, struct evidence *evidence);
 void cache_read_end(struct cache_reader *reader);
 
-/* Between the two: is the trust anchor known that a digest names? */
+/* Is the trust anchor known that a digest names? cache_read_end() must follow. */
 bool cache_has_ta(struct cache_reader *reader, const struct ta_digest *ta);
 
 /*
@@ -85,6 +86,7 @@ bool cache_start_writing(struct cache *cache, struct event_base *base);
 /* Commit and stop using the loop. */
 void cache_stop_writing(struct cache *cache);
 
+/* A write that fails is logged here; then the part is not kept, and is looked up again. */
 void cache_put(
 	struct cache *cache, const char *key, size_t key_size, const uint8_t *bytes, size_t size);
 

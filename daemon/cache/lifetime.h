@@ -1,13 +1,16 @@
 /*
  * lifetime: how long a part lives. Pure: the clock is an argument.
  *
- * RFC 2308 and the TTLs say how long something may be kept; the shortest and the longest life, the
- * life of a failure, refreshing ahead and staying on after a failed refresh are settings.
+ * RFC 2308 5 and the TTLs (RFC 2181 8) say how long something may be kept; the shortest and the
+ * longest life, the life of a failure, refreshing ahead and staying on after a failed refresh are
+ * settings.
  */
 #ifndef TLSAD_CACHE_LIFETIME_H
 #define TLSAD_CACHE_LIFETIME_H
 
 #include "common/part/part.h"
+
+/* `now` is in seconds since 1970, `ttl` in seconds, everywhere below. */
 
 struct lifetime_settings {
 	uint32_t min_ttl, max_ttl, failure_ttl, serve_stale; /* [s] */

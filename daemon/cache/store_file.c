@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 enum {
-	/* Reading a file anew: a machine that needs longer for it serves better with none. */
+	/* Rebuilding a file: a machine that needs longer for it serves better with none. */
 	CHECK_SECONDS = 120,
-	COPIES_A_COMMIT = 10000,
+	COMMIT_COPIES_MAX = 10000,
 	READ_SIZE = 1 << 20,
 	DIGEST_SIZE = 32,
 };
@@ -61,7 +61,7 @@ void store_seal_file(const char *path, uint32_t format)
 	int fd = open(seal, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return;
-	/* Without a whole seal the file is read anew at the next start, which loses nothing. */
+	/* Without a whole seal the file is rebuilt at the next start, which loses nothing. */
 	bool good = write(fd, digest, sizeof digest) == sizeof digest && fsync(fd) == 0;
 	close(fd);
 	if (!good)
@@ -84,9 +84,9 @@ static bool break_seal(const char *path, uint32_t format)
 	       memcmp(sealed, digest, sizeof digest) == 0;
 }
 
-/* --- reading a file anew ------------------------------------------------------------------- */
+/* --- rebuilding a file --------------------------------------------------------------------- */
 
-enum verdict_of_child { FILE_GOOD, FILE_DAMAGED, FILE_OTHER_FORMAT, FILE_NO_ROOM };
+enum copy_result { FILE_GOOD, FILE_DAMAGED, FILE_OTHER_FORMAT, FILE_NO_ROOM };
 
 struct copying {
 	const struct store_settings *settings;
@@ -96,7 +96,7 @@ struct copying {
 	unsigned pending;
 };
 
-static enum verdict_of_child write_trouble(int code)
+static enum copy_result write_trouble(int code)
 {
 	return code == ENOSPC || code == EDQUOT || code == EIO || code == MDB_MAP_FULL
 		       ? FILE_NO_ROOM
@@ -116,7 +116,7 @@ static bool whole(MDB_env *env)
 	       (uint64_t)status.st_size >= (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
 }
 
-static enum verdict_of_child open_old(struct copying *copying, const char *path)
+static enum copy_result open_old(struct copying *copying, const char *path)
 {
 	MDB_val key = {.mv_size = sizeof STORE_FORMAT_KEY - 1, .mv_data = STORE_FORMAT_KEY}, data;
 	MDB_dbi meta;
@@ -133,7 +133,7 @@ static enum verdict_of_child open_old(struct copying *copying, const char *path)
 	return format == copying->settings->format ? FILE_GOOD : FILE_OTHER_FORMAT;
 }
 
-static enum verdict_of_child open_new(struct copying *copying, const char *path)
+static enum copy_result open_new(struct copying *copying, const char *path)
 {
 	int code = store_open_env(&copying->to, path, copying->settings->max_size, MDB_NOLOCK);
 
@@ -145,7 +145,7 @@ static enum verdict_of_child open_new(struct copying *copying, const char *path)
 	return code == 0 ? FILE_GOOD : write_trouble(code);
 }
 
-static enum verdict_of_child copy_value(struct copying *copying, MDB_val *key, const MDB_val *data)
+static enum copy_result copy_value(struct copying *copying, MDB_val *key, const MDB_val *data)
 {
 	uint32_t order;
 
@@ -157,7 +157,7 @@ static enum verdict_of_child copy_value(struct copying *copying, MDB_val *key, c
 	if (!copying->settings->intact(value, size, key->mv_data, key->mv_size))
 		return FILE_DAMAGED;
 	int code = store_insert(copying->writing, &copying->trees, key, value, size, order);
-	if (code == 0 && ++copying->pending == COPIES_A_COMMIT) {
+	if (code == 0 && ++copying->pending == COMMIT_COPIES_MAX) {
 		copying->pending = 0;
 		code = mdb_txn_commit(copying->writing);
 		if (code == 0)
@@ -166,9 +166,9 @@ static enum verdict_of_child copy_value(struct copying *copying, MDB_val *key, c
 	return code == 0 ? FILE_GOOD : write_trouble(code);
 }
 
-static enum verdict_of_child copy_values(struct copying *copying)
+static enum copy_result copy_values(struct copying *copying)
 {
-	enum verdict_of_child verdict = FILE_GOOD;
+	enum copy_result result = FILE_GOOD;
 	MDB_cursor *cursor;
 	MDB_dbi values, order;
 	MDB_stat stat;
@@ -181,33 +181,32 @@ static enum verdict_of_child copy_values(struct copying *copying)
 		mdb_stat(copying->reading, order, &stat) != 0 ||
 		mdb_cursor_open(copying->reading, values, &cursor) != 0)
 		return FILE_DAMAGED;
-	while (verdict == FILE_GOOD &&
-		(code = mdb_cursor_get(cursor, &key, &data, MDB_NEXT)) == 0) {
+	while (result == FILE_GOOD && (code = mdb_cursor_get(cursor, &key, &data, MDB_NEXT)) == 0) {
 		/* LMDB's own records of the other trees. */
 		if (key.mv_size > 0 && *(const char *)key.mv_data == '\001')
 			continue;
-		verdict = copy_value(copying, &key, &data);
+		result = copy_value(copying, &key, &data);
 		count++;
 	}
-	if (verdict != FILE_GOOD)
-		return verdict;
+	if (result != FILE_GOOD)
+		return result;
 	if (code != MDB_NOTFOUND || count != stat.ms_entries)
 		return FILE_DAMAGED;
 	code = mdb_txn_commit(copying->writing);
 	return code == 0 ? FILE_GOOD : write_trouble(code);
 }
 
-static enum verdict_of_child copy_file(
+static enum copy_result copy_file(
 	const char *path, const char *fresh, const struct store_settings *settings)
 {
 	struct copying copying = {.settings = settings};
-	enum verdict_of_child verdict = open_old(&copying, path);
+	enum copy_result result = open_old(&copying, path);
 
-	if (verdict == FILE_GOOD)
-		verdict = open_new(&copying, fresh);
-	if (verdict == FILE_GOOD)
-		verdict = copy_values(&copying);
-	return verdict;
+	if (result == FILE_GOOD)
+		result = open_new(&copying, fresh);
+	if (result == FILE_GOOD)
+		result = copy_values(&copying);
+	return result;
 }
 
 /* A crash is an answer here: nobody needs its core file or a report of it. */
@@ -223,7 +222,7 @@ static void expect_crashes(void)
 	alarm(CHECK_SECONDS);
 }
 
-static enum verdict_of_child copy_in_child(
+static enum copy_result copy_in_child(
 	const char *path, const char *fresh, const struct store_settings *settings)
 {
 	int status = 0;
@@ -240,7 +239,7 @@ static enum verdict_of_child copy_in_child(
 			return FILE_DAMAGED;
 	}
 	return WIFEXITED(status) && WEXITSTATUS(status) <= FILE_NO_ROOM
-		       ? (enum verdict_of_child)WEXITSTATUS(status)
+		       ? (enum copy_result)WEXITSTATUS(status)
 		       : FILE_DAMAGED;
 }
 
@@ -273,17 +272,17 @@ static bool discard(const char *path, const char *why, char *error)
 	return true;
 }
 
-static bool read_anew(const char *path, const struct store_settings *settings, char *error)
+static bool rebuild(const char *path, const struct store_settings *settings, char *error)
 {
 	char fresh[STORE_PATH_SIZE];
 
 	beside(fresh, path, ".new");
 	unlink(fresh);
-	enum verdict_of_child verdict = copy_in_child(path, fresh, settings);
-	if (verdict == FILE_GOOD && rename(fresh, path) == 0)
+	enum copy_result result = copy_in_child(path, fresh, settings);
+	if (result == FILE_GOOD && rename(fresh, path) == 0)
 		return true;
 	unlink(fresh);
-	switch (verdict) {
+	switch (result) {
 	case FILE_OTHER_FORMAT:
 		return set_aside(path, "was written by another version", error);
 	case FILE_NO_ROOM:
@@ -301,10 +300,10 @@ bool store_prepare_file(
 	if (lstat(path, &status) != 0)
 		return true;
 	if (!S_ISREG(status.st_mode)) {
-		snprintf(error, STORE_ERROR_SIZE, "%.200s is no file; remove it", path);
+		snprintf(error, STORE_ERROR_SIZE, "%.200s is not a file; remove it", path);
 		return false;
 	}
 	if (break_seal(path, settings->format) && (uint64_t)status.st_size <= settings->max_size)
 		return true;
-	return read_anew(path, settings, error);
+	return rebuild(path, settings, error);
 }

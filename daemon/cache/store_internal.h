@@ -52,7 +52,7 @@ bool store_get_value(MDB_txn *txn, MDB_dbi values, const char *key, size_t key_s
 /* For readers of the figures in other threads, as of the last commit. */
 void store_note_figures(struct store *store);
 
-/* Too few pages left for a commit to write anew what it changes? */
+/* Too few pages left for a commit to write again what it changes? */
 bool store_is_scarce(struct store *store);
 
 /* Delete values of the lowest order until there is room again. False when nothing could be deleted.

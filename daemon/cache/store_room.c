@@ -3,16 +3,14 @@
  */
 #include "daemon/cache/store_internal.h"
 
-#include <string.h>
-
 enum {
 	/*
-	 * Pages that must stay free: a commit writes every page that it changes anew, and what it
+	 * Pages that must stay free: a commit writes every page that it changes again, and what it
 	 * and the one before it freed cannot be used yet. Values that come together lie all over
 	 * the trees, so in a small store that is nearly all of it, in a large one these many.
 	 */
 	PAGES_FREE_MAX = 8192,
-	EVICT_AT_ONCE = 256,
+	EVICT_MAX = 256,
 	EVICT_STEP = 16,
 };
 
@@ -116,7 +114,7 @@ static bool empty(struct store *store)
  */
 bool store_make_room(struct store *store)
 {
-	size_t max = store->puts * 2 > EVICT_AT_ONCE ? store->puts * 2 : EVICT_AT_ONCE;
+	size_t max = store->puts * 2 > EVICT_MAX ? store->puts * 2 : EVICT_MAX;
 	size_t gone = 0, step = EVICT_STEP, entries, pages;
 
 	if (count_used(store, &entries, &pages) && entries / 16 < step)

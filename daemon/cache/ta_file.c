@@ -21,7 +21,7 @@ enum {
 	KNOWN_SETS = 1 << 10,
 	KNOWN_SLOT = 128,
 	/* [s] A temporary file so old was left behind by a process that was killed. */
-	LEFT_BEHIND = 60 * 60,
+	LEFTOVER_AGE_MAX = 60 * 60,
 	FILE_MODE = 0644, /* what is in DNS is no secret, and postfix is another account */
 };
 
@@ -277,8 +277,8 @@ static bool provide(
 static void note_result(struct ta_files *ta_files, bool good)
 {
 	if (!good && !ta_files->complained)
-		log_error("cannot write trust anchors to [dane] tafile_dir = %s: %s; answers that "
-			  "need them are those of enforce = native",
+		log_error("cannot write trust anchors to [dane] tafile_dir = %s: %s; replies that "
+			  "need them are given as with enforce = native",
 			ta_files->directory, strerror(errno));
 	else if (good && ta_files->complained)
 		log_notice("trust anchors can be written to %s again", ta_files->directory);
@@ -307,7 +307,7 @@ void ta_files_make(struct ta_files *ta_files, struct ta_file_finding *finding,
 	if (good)
 		know(ta_files, finding, until < now + TA_FILE_TRUST ? until : now + TA_FILE_TRUST);
 	else
-		ta_files_refuse(ta_files, finding, PIN_NOT_WRITTEN, now + TA_FILE_PATIENCE);
+		ta_files_refuse(ta_files, finding, PIN_NOT_WRITTEN, now + TA_FILE_RETRY_INTERVAL);
 }
 
 static bool is_ours(const char *name)
@@ -334,7 +334,7 @@ void ta_files_sweep(struct ta_files *ta_files, uint32_t now, uint32_t unused)
 			fstatat(dirfd(directory), entry->d_name, &found, AT_SYMLINK_NOFOLLOW) != 0)
 			continue;
 		int64_t age = (int64_t)now - (int64_t)found.st_mtime;
-		if (age > (ours ? (int64_t)unused : LEFT_BEHIND))
+		if (age > (ours ? (int64_t)unused : LEFTOVER_AGE_MAX))
 			unlinkat(dirfd(directory), entry->d_name, 0);
 	}
 	closedir(directory);

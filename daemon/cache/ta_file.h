@@ -1,11 +1,11 @@
 /*
- * ta_file: files of trust anchors, which pinned answers name for Postfix to read (`tafile` in
+ * ta_file: files of trust anchors, which pinned replies name for Postfix to read (`tafile` in
  * smtp_tls_policy_maps, postconf(5)).
  *
  * A file is named by the SHA-256 of its content, written whole under another name first, and never
  * changed. Which file serves which destination is kept in memory, for TA_FILE_TRUST seconds: then
  * the lookup thread makes it again, or sees that it is there, and gives it a new modification
- * time. A file that nobody has asked for in so long that no answer can name it any more is removed.
+ * time. A file that nobody has asked for in so long that no reply can name it any more is removed.
  */
 #ifndef TLSAD_CACHE_TA_FILE_H
 #define TLSAD_CACHE_TA_FILE_H
@@ -23,7 +23,7 @@ enum {
 	/* [s] that a file is taken to be there without a look at the disk. */
 	TA_FILE_TRUST = 60 * 60,
 	/* [s] A file that could not be written is tried again after so long. */
-	TA_FILE_PATIENCE = 60,
+	TA_FILE_RETRY_INTERVAL = 60,
 };
 
 /* Before there are threads. NULL: out of memory. */
@@ -55,9 +55,9 @@ struct ta_file_finding {
 /* --- any thread ---------------------------------------------------------------------------- */
 
 /*
- * What is kept may be lost at any time, to other keys or while it is written anew: a
+ * What is kept may be lost at any time, to other keys or while it is written again: a
  * TA_FILE_UNKNOWN says only that the lookup thread must be asked, and what that has found goes with
- * its answer.
+ * its result.
  */
 void ta_files_find(struct ta_files *ta_files, const struct ta_file_key *key, uint32_t now,
 	struct ta_file_finding *finding);

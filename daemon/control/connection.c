@@ -1,6 +1,7 @@
 #include "daemon/control/connection.h"
 
 #include "common/base/netstring.h"
+#include "common/base/text.h"
 #include "daemon/control/stream.h"
 #include "daemon/control/verbs.h"
 
@@ -42,7 +43,17 @@ void control_send_entry(struct control_connection *connection, json_t *id, json_
 
 void control_send_error(struct control_connection *connection, json_t *id, const char *words)
 {
-	send_object(connection, id, json_pack("{s:s}", "error", words));
+	char escaped[4 * CONF_ERROR_SIZE];
+	json_t *string = json_string(words);
+	struct text text;
+
+	/* The words may quote a file, whose bytes need not be UTF-8; JSON can hold nothing else. */
+	if (string == NULL) {
+		text_init(&text, escaped, sizeof escaped);
+		text_add_escaped(&text, words, strlen(words));
+		string = json_string(escaped);
+	}
+	send_object(connection, id, json_pack("{s:o}", "error", string));
 }
 
 /* --- connections --------------------------------------------------------------------------- */

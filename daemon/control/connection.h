@@ -7,6 +7,7 @@
 #ifndef TLSAD_CONTROL_CONNECTION_H
 #define TLSAD_CONTROL_CONNECTION_H
 
+#include "common/verdict/render.h"
 #include "daemon/answer/map_service.h"
 #include "daemon/control/control.h"
 #include "daemon/loop/mailbox.h"

@@ -8,8 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 enum {
 	CONTROL_MODE = 0600,
@@ -91,7 +90,7 @@ static bool watch_listeners(struct control *control)
 struct listeners *control_listen(const struct conf *conf, struct activation *activation,
 	const struct privileges *owner, char *error, size_t error_size)
 {
-	struct listeners_settings wish = {
+	struct listeners_settings settings = {
 		.name = "control",
 		.endpoints = &conf->server.control,
 		.count = conf->server.control[0] != '\0' ? 1 : 0,
@@ -101,7 +100,7 @@ struct listeners *control_listen(const struct conf *conf, struct activation *act
 		.without = "tlsactl cannot ask",
 		.owner = owner,
 	};
-	return listeners_open(&wish, activation, error, error_size);
+	return listeners_open(&settings, activation, error, error_size);
 }
 
 struct control *control_new(

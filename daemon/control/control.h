@@ -22,12 +22,12 @@
  *                              that is in the cache; map is policy (the default), native or pinned
  *   flush     key, or          flushed: how many parts were deleted
  *             all: true
- *   reload                     changed: settings that were taken over; restart: those that will be
- *                              at the next start
+ *   reload                     changed: settings that were applied; restart: those that take
+ *                              effect at the next start
  *
- * A request over CONTROL_REQUEST_MAX bytes, or what is no netstring, ends the connection; what
- * is no JSON object or no verb is answered with an error. Streams wait for their reader and hold
- * no lock and no snapshot of the cache meanwhile. Beyond `connections_max` connections one
+ * A request over CONTROL_REQUEST_MAX bytes, or one that is not a netstring, ends the connection;
+ * what is not a JSON object or not a verb is answered with an error. Streams wait for their reader
+ * and hold no lock and no snapshot of the cache meanwhile. Beyond `connections_max` connections one
  * is told so, with an error, and closed.
  *
  * All of it runs in the main thread.
@@ -47,12 +47,12 @@
 
 enum {
 	CONTROL_REQUEST_MAX = 16384,
-	CONTROL_WAITS_MAX = 1024, /* lookups of one connection under way; then nothing is read */
+	CONTROL_WAITS_MAX = 1024, /* lookups and flushes of one connection; then nothing is read */
 };
 
 struct control;
 
-/* Of whom the main thread is made up; all outlive the control. */
+/* What the verbs use. All of it outlives the control. */
 struct control_services {
 	struct event_base *base;
 	struct cache *cache;
@@ -84,7 +84,7 @@ struct control *control_new(
 /* Accept no more, and remove the sockets' files: a successor may make its own from then on. */
 void control_stop(struct control *control);
 
-/* Ends all connections. After the lookup thread, which may have an answer to post. */
+/* Ends all connections. After the lookup thread, which may have a result to post. */
 void control_free(struct control *control);
 
 void control_set_conf(struct control *control, struct conf *conf);

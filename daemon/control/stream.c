@@ -1,6 +1,7 @@
 #include "daemon/control/stream.h"
 
 #include "common/base/clock.h"
+#include "common/base/text.h"
 #include "common/verdict/render.h"
 
 #include <event2/buffer.h>
@@ -109,11 +110,11 @@ void control_stream_end(struct control_connection *connection)
 /* A bounded number at a time: much of the cache may have nothing to say in an export. */
 void control_stream_continue(struct control_connection *connection)
 {
-	enum { AT_ONCE = 1000 };
+	enum { ENTRIES_A_TURN_MAX = 1000 };
 	struct control_stream *stream = connection->stream;
 	struct evbuffer *output = bufferevent_get_output(connection->buffer);
 
-	for (unsigned i = 0; i < AT_ONCE; i++) {
+	for (unsigned i = 0; i < ENTRIES_A_TURN_MAX; i++) {
 		if (evbuffer_get_length(output) >= CONTROL_OUTPUT_HIGH)
 			return;
 		if (send_next(connection))
@@ -148,16 +149,32 @@ void control_list(struct control_connection *connection, json_t *id, json_t *req
 	start(connection, id, NULL);
 }
 
+static void refuse_map(struct control_connection *connection, json_t *id)
+{
+	char bytes[128];
+	struct text words;
+	const char *before = " ";
+
+	text_init(&words, bytes, sizeof bytes);
+	text_add(&words, "the map must be one of");
+	for (size_t i = 0; i < MAP_COUNT; i++) {
+		if (!maps[i].exported)
+			continue;
+		text_add(&words, before);
+		text_add(&words, maps[i].name);
+		before = ", ";
+	}
+	control_send_error(connection, id, words.bytes);
+}
+
 void control_export(struct control_connection *connection, json_t *id, json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "map"));
-	const struct map *map = &maps[0];
+	const struct map *map = name != NULL ? map_find(name, strlen(name)) : map_default();
 
-	if (name != NULL)
-		map = map_find(name, strlen(name));
 	/* As it is written in the table, unlike in a request of Postfix. */
 	if (map != NULL && map->exported && (name == NULL || strcmp(name, map->name) == 0))
 		start(connection, id, map);
 	else
-		control_send_error(connection, id, "the map must be policy, native or pinned");
+		refuse_map(connection, id);
 }

@@ -126,7 +126,7 @@ static const char *need_string(
 
 	if (string != NULL)
 		return string;
-	snprintf(words, sizeof words, "'%s' is missing or no string", name);
+	snprintf(words, sizeof words, "'%s' is missing or not a string", name);
 	control_send_error(connection, id, words);
 	return NULL;
 }
@@ -138,17 +138,9 @@ static void do_lookup(struct control_connection *connection, json_t *id, json_t 
 	const char *key = need_string(connection, id, request, "key");
 	struct map_request asked;
 
-	if (name == NULL)
-		name = "policy";
-	if (key != NULL && ask_map(connection, id, map_find(name, strlen(name)), key, false,
-				   &asked) == MAP_LOOKUP)
+	const struct map *map = name != NULL ? map_find(name, strlen(name)) : map_default();
+	if (key != NULL && ask_map(connection, id, map, key, false, &asked) == MAP_LOOKUP)
 		look_up(connection, id, false, &asked);
-}
-
-static const struct map *explain_map(void)
-{
-	static const char name[] = "explain";
-	return map_find(name, sizeof name - 1);
 }
 
 static void do_explain(struct control_connection *connection, json_t *id, json_t *request)
@@ -156,7 +148,8 @@ static void do_explain(struct control_connection *connection, json_t *id, json_t
 	const char *key = need_string(connection, id, request, "key");
 	struct map_request asked;
 
-	if (key != NULL && ask_map(connection, id, explain_map(), key, true, &asked) == MAP_LOOKUP)
+	if (key != NULL &&
+		ask_map(connection, id, map_of_form(MAP_EXPLAIN), key, true, &asked) == MAP_LOOKUP)
 		look_up(connection, id, true, &asked);
 }
 
@@ -166,7 +159,8 @@ static void do_show(struct control_connection *connection, json_t *id, json_t *r
 	const char *key = need_string(connection, id, request, "key");
 	struct map_request asked;
 
-	if (key != NULL && ask_map(connection, id, explain_map(), key, true, &asked) == MAP_LOOKUP)
+	if (key != NULL &&
+		ask_map(connection, id, map_of_form(MAP_EXPLAIN), key, true, &asked) == MAP_LOOKUP)
 		control_respond(connection, id, json_pack("{s:n}", "explanation"));
 }
 
@@ -201,7 +195,7 @@ static void do_flush(struct control_connection *connection, json_t *id, json_t *
 		if (key == NULL)
 			return;
 		if (destination_parse(key, strlen(key), &flush.destination) != DESTINATION_OK) {
-			control_send_error(connection, id, "that is no destination");
+			control_send_error(connection, id, "that is not a destination");
 			return;
 		}
 	}
@@ -215,7 +209,7 @@ static void do_flush(struct control_connection *connection, json_t *id, json_t *
 		return;
 	}
 	*message = flush;
-	message->reply_to = &control->mailbox;
+	message->result_to = &control->mailbox;
 	message->waiter = wait;
 	mailbox_post(lookup_mailbox(control->services.lookup), &message->message);
 }
@@ -305,6 +299,6 @@ void control_run_payload(struct control_connection *connection, const char *payl
 	if (json_is_object(request))
 		run_request(connection, request);
 	else
-		control_send_error(connection, NULL, "that is no JSON object");
+		control_send_error(connection, NULL, "that is not a JSON object");
 	json_decref(request);
 }

@@ -332,7 +332,7 @@ const struct counter_row counter_table[] = {
 	{
 		COUNTER_LOOKUPS,
 		COUNTER_GAUGE,
-		LOOKUP(in_flight),
+		LOOKUP(running),
 		.metric = "tlsad_lookups_inflight",
 		.help = "Destinations that are being looked up.",
 		.status = "lookups.in_flight",

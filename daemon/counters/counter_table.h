@@ -16,7 +16,6 @@
 
 enum {
 	COUNTER_LABELS_MAX = 4,  /* of one metric */
-	COUNTER_CELLS_MAX = 64,  /* of one row */
 	COUNTER_ROWS_MAX = 64,   /* of the table */
 	COUNTER_VALUES_MAX = 512 /* of all rows together */
 };

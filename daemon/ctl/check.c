@@ -75,7 +75,7 @@ static bool read_destination(
 			typed);
 		return false;
 	default:
-		log_error("'%.300s' is no mail domain or [host]", typed);
+		log_error("'%.300s' is not a mail domain or [host]", typed);
 		return false;
 	}
 }

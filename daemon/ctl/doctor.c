@@ -95,14 +95,16 @@ static void open_resolver(struct local_resolver *local, struct doctor *doctor)
 	doctor_remedy(doctor, "mend [resolver] in tlsad.conf, or the file that it names");
 }
 
-/* False after a signal. */
+/* False after a signal, or after an error, which is logged. */
 static bool examine(
 	struct local_resolver *local, struct doctor *doctor, struct postconfs *postconfs)
 {
 	struct doctor_dns *dns = malloc(sizeof *dns);
 
-	if (dns == NULL)
+	if (dns == NULL) {
+		log_error("out of memory");
 		return false;
+	}
 	open_resolver(local, doctor);
 	doctor_dns_prepare(dns, local->conf);
 	for (size_t i = 0; i < postconfs->count; i++)

@@ -18,7 +18,7 @@ static bool read_level(const char *word, struct exception_terms *terms)
 	text_init(&text, words, sizeof words);
 	for (size_t i = 0; exception_level(i) != NULL; i++)
 		text_add_format(&text, "%s%s", i > 0 ? ", " : "", exception_level(i));
-	log_error("'%s' is no level of an exception; there are %s", word, words);
+	log_error("'%s' is not a level of an exception; there are %s", word, words);
 	return false;
 }
 

@@ -12,15 +12,22 @@
 #include <jansson.h>
 #include <string.h>
 
-static const char *state_of(
+struct exception_state {
+	const char *words;
+	enum terminal_style style;
+};
+
+static struct exception_state state_of(
 	const struct conf *conf, const struct exception *exception, uint32_t now)
 {
 	struct ruling ruling;
 
 	if (!exception_in_force(exception, now))
-		return "ended";
+		return (struct exception_state){"ended", TERMINAL_FAINT};
 	rules_find_key(conf->rules, exception->key, now, &ruling);
-	return exception_effect_text(exception_effect(ruling.minimum, exception->level));
+	enum exception_effect effect = exception_effect(ruling.minimum, exception->level);
+	return (struct exception_state){exception_effect_text(effect),
+		effect == EXCEPTION_HOLDS ? TERMINAL_WARNING : TERMINAL_PLAIN};
 }
 
 static void print_text(const struct conf *conf, uint32_t now)
@@ -33,19 +40,15 @@ static void print_text(const struct conf *conf, uint32_t now)
 	for (size_t i = 0; (exception = rules_exception(conf->rules, i)) != NULL; i++)
 		width = strlen(exception->key) > width ? strlen(exception->key) : width;
 	for (size_t i = 0; (exception = rules_exception(conf->rules, i)) != NULL; i++) {
-		const char *state = state_of(conf, exception, now);
-		bool ended = strcmp(state, "ended") == 0, in_force = strcmp(state, "in force") == 0;
+		struct exception_state state = state_of(conf, exception, now);
 		char date[EXCEPTION_DATE_SIZE];
 
 		exception_print_date(exception->until, date);
-		terminal_print_row(&terminal, 0,
-			ended      ? TERMINAL_FAINT
-			: in_force ? TERMINAL_WARNING
-				   : TERMINAL_PLAIN,
-			exception->key, (unsigned)width, "%s%s%s, %s, %s:%u%s%s",
-			tls_level_names[exception->level], date[0] != '\0' ? " until " : "", date,
-			state, exception->place.file, exception->place.line,
-			exception->reason[0] != '\0' ? "; " : "", exception->reason);
+		terminal_print_row(&terminal, 0, state.style, exception->key, (unsigned)width,
+			"%s%s%s, %s, %s:%u%s%s", tls_level_names[exception->level],
+			date[0] != '\0' ? " until " : "", date, state.words, exception->place.file,
+			exception->place.line, exception->reason[0] != '\0' ? "; " : "",
+			exception->reason);
 	}
 }
 
@@ -62,7 +65,7 @@ static json_t *exception_object(
 			? json_null()
 			: json_string(exception_print_date(exception->until, date)));
 	json_object_set_new(object, "why", json_string(exception->reason));
-	json_object_set_new(object, "state", json_string(state_of(conf, exception, now)));
+	json_object_set_new(object, "state", json_string(state_of(conf, exception, now).words));
 	json_object_set_new(object, "file", json_string(exception->place.file));
 	json_object_set_new(object, "line", json_integer(exception->place.line));
 	return object;

@@ -25,8 +25,9 @@ static int report(const struct ctl *ctl, const char *key, const char *map, const
 {
 	struct socketmap_reply reply;
 
+	/* The reply has the published form (socketmap_table(5)): it is read as Postfix reads it. */
 	if (!socketmap_reply_parse(&reply, line)) {
-		log_error("tlsad answered '%.100s', which is no reply", line);
+		log_error("tlsad answered '%.100s', which is not a reply", line);
 		return EX_UNAVAILABLE;
 	}
 	if (ctl->json)

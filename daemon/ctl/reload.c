@@ -32,7 +32,7 @@ static void print_text(const json_t *changed, const json_t *restart)
 	terminal_open(&terminal, stdout);
 	if (print_settings(&terminal, changed, TERMINAL_GOOD, "changed", "") +
 			print_settings(&terminal, restart, TERMINAL_WARNING, "restart",
-				": taken over when tlsad is started again") ==
+				": applied when tlsad is started again") ==
 		0)
 		puts("nothing has changed");
 }

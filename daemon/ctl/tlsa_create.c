@@ -145,8 +145,8 @@ static bool add_chain(struct creation *creation, STACK_OF(X509) * chain, const c
 		if (!certificate_is_authority(certificate))
 			continue;
 		if (creation->count == RECORDS_MAX) {
-			log_error("%s: more than %d certificates of authorities, which is no "
-				  "server's chain",
+			log_error("%s: more than %d certificates of authorities, which is not the "
+				  "chain of a server",
 				where, RECORDS_MAX);
 			return false;
 		}
@@ -236,7 +236,7 @@ static bool try_addresses(
 		const struct host_question *result = &facts->questions[i];
 		for (size_t j = 0; j < result->address_count && local->signal == 0; j++) {
 			tried++;
-			host_lookup_print_address(result, j, address);
+			host_facts_print_address(result, j, address);
 			if (try_address(creation, local, address, tried == count))
 				return true;
 			if (creation->address[0] != '\0')
@@ -245,7 +245,7 @@ static bool try_addresses(
 	}
 	if (tried == 0)
 		log_error("%s has no address%s%s", creation->name,
-			facts->status == HOST_FAILED ? " that could be had: " : "",
+			facts->status == HOST_FAILED ? " (the lookup failed): " : "",
 			facts->status == HOST_FAILED ? facts->failure.detail : "");
 	return false;
 }
@@ -293,7 +293,7 @@ static json_t *record_object(const struct made *made, const char *line)
 	json_object_set_new(object, "usage", json_integer(record->usage));
 	json_object_set_new(object, "selector", json_integer(record->selector));
 	json_object_set_new(object, "matching_type", json_integer(record->matching_type));
-	/* Behind the three numbers, a digit each, and their blanks. */
+	/* After the three numbers, a digit each, and their blanks. */
 	json_object_set_new(object, "data", words != NULL ? json_string(words + 6) : json_null());
 	json_object_set_new(object, "source", json_string(made->source));
 	json_object_set_new(object, "line", json_string(line));

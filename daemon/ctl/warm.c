@@ -130,7 +130,7 @@ static void take_reply(struct warm *warm, const char *key, const struct response
 
 	if (response->kind == RESPONSE_ERROR)
 		reply.text = response->error;
-	else
+	else /* The published form (socketmap_table(5)), read as Postfix reads it. */
 		socketmap_reply_parse(&reply, client_string(response->object, "reply"));
 	if (reply.exit_status == CTL_YES) {
 		warm->found++;
@@ -210,7 +210,7 @@ static void start(struct warm *warm, const char *key)
 		id = client_send(
 			warm->client, json_pack("{s:s, s:s}", "verb", "lookup", "key", key));
 	if (id == 0) {
-		fail(warm, key, "it is too long, or no UTF-8");
+		fail(warm, key, "it is too long, or is not UTF-8");
 		return;
 	}
 	for (size_t i = 0; i < warm->parallel; i++) {

@@ -12,11 +12,11 @@ bool health_check(
 	uint32_t serving = server_heartbeat_age(server), looking = lookup_heartbeat_age(lookup);
 
 	if (serving >= HEARTBEAT_STUCK)
-		snprintf(words, HEALTH_WORDS_SIZE, "a serving thread is stuck for %u seconds",
+		snprintf(words, HEALTH_WORDS_SIZE, "a serving thread has been stuck for %u seconds",
 			serving);
 	else if (looking >= HEARTBEAT_STUCK)
-		snprintf(words, HEALTH_WORDS_SIZE, "the lookup thread is stuck for %u seconds",
-			looking);
+		snprintf(words, HEALTH_WORDS_SIZE,
+			"the lookup thread has been stuck for %u seconds", looking);
 	else if (result == PROBE_UNKNOWN)
 		snprintf(words, HEALTH_WORDS_SIZE, "the resolver has not answered yet");
 	else if (!atomic_load(&resolver->expected))

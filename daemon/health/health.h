@@ -2,7 +2,8 @@
  * health: is this daemon fit to answer? For /healthz and for `tlsactl status`.
  *
  * It is while every thread turns and the resolver works; a domain that cannot be looked up is that
- * domain's trouble. Runs in the main thread, whose own turning whoever gets an answer has seen.
+ * domain's trouble. Runs in the main thread: whoever gets a reply
+ * has seen that this one turns.
  */
 #ifndef TLSAD_HEALTH_HEALTH_H
 #define TLSAD_HEALTH_HEALTH_H

@@ -10,7 +10,7 @@
 enum {
 	SECOND = 1000000, /* [us] */
 	/* sd_watchdog_enabled(3) advises half of the time; a third leaves room for a slow host. */
-	FEEDINGS = 3,
+	REPORTS_A_PERIOD = 3,
 	INTERVAL_MIN = 10000, /* [us] whatever is asked for */
 };
 
@@ -19,7 +19,7 @@ struct watchdog {
 	const struct lookup *lookup;
 	const struct server *server;
 	const char *status;
-	uint32_t patience; /* [s] how old a heartbeat may be */
+	uint32_t age_max; /* [s] how old a heartbeat may be */
 	bool stuck;
 };
 
@@ -27,10 +27,10 @@ struct watchdog {
 static const char *find_stuck(const struct watchdog *watchdog, uint32_t *age)
 {
 	*age = lookup_heartbeat_age(watchdog->lookup);
-	if (*age > watchdog->patience)
+	if (*age > watchdog->age_max)
 		return "the lookup thread";
 	*age = server_heartbeat_age(watchdog->server);
-	return *age > watchdog->patience ? "a serving thread" : NULL;
+	return *age > watchdog->age_max ? "a serving thread" : NULL;
 }
 
 static void look(evutil_socket_t fd, short what, void *context)
@@ -46,10 +46,10 @@ static void look(evutil_socket_t fd, short what, void *context)
 		notify_alive();
 	if (stuck != NULL && !watchdog->stuck) {
 		snprintf(words, sizeof words, "%s has been stuck for %u seconds", stuck, age);
-		log_error("%s: the watchdog is not fed any more", words);
+		log_error("%s: systemd's watchdog gets no more keep-alives", words);
 		notify_status(words);
 	} else if (stuck == NULL && watchdog->stuck) {
-		log_notice("all threads turn again: the watchdog is fed");
+		log_notice("all threads run again: systemd's watchdog gets its keep-alives");
 		notify_status(watchdog->status);
 	}
 	watchdog->stuck = stuck != NULL;
@@ -59,7 +59,8 @@ bool watchdog_new(struct watchdog **watchdog, struct event_base *base, const str
 	const struct server *server, const char *status)
 {
 	uint64_t allowed = notify_watchdog();
-	uint64_t interval = allowed / FEEDINGS > INTERVAL_MIN ? allowed / FEEDINGS : INTERVAL_MIN;
+	uint64_t interval = allowed / REPORTS_A_PERIOD > INTERVAL_MIN ? allowed / REPORTS_A_PERIOD
+								      : INTERVAL_MIN;
 	struct timeval period = {
 		.tv_sec = (time_t)(interval / SECOND),
 		.tv_usec = (suseconds_t)(interval % SECOND),
@@ -75,8 +76,8 @@ bool watchdog_new(struct watchdog **watchdog, struct event_base *base, const str
 	made->server = server;
 	made->status = status;
 	/* A manager that is impatient is taken at its word, but beats come once a second. */
-	made->patience = allowed / SECOND < HEARTBEAT_STUCK ? (uint32_t)(allowed / SECOND) + 1
-							    : HEARTBEAT_STUCK;
+	made->age_max = allowed / SECOND < HEARTBEAT_STUCK ? (uint32_t)(allowed / SECOND) + 1
+							   : HEARTBEAT_STUCK;
 	made->timer = event_new(base, -1, EV_PERSIST, look, made);
 	if (made->timer == NULL || event_add(made->timer, &period) != 0) {
 		watchdog_free(made);

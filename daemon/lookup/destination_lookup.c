@@ -255,7 +255,7 @@ static size_t find_stage(const struct destination *destination, size_t stage)
 
 static void finish(struct destination_lookup *lookup);
 
-/* Start the first stage from that one on; false behind the last. */
+/* Start the first stage that applies, from this one on; false if there is none left. */
 static bool start_stage(struct destination_lookup *lookup, size_t stage)
 {
 	lookup->stage = find_stage(&lookup->parts.destination, stage);
@@ -350,7 +350,7 @@ static void send_result(struct destination_lookups *lookups, struct lookup_reque
 	bool deferred)
 {
 	struct lookup_result *result =
-		request->reply_to != NULL ? destination_parts_result(parts, file) : NULL;
+		request->result_to != NULL ? destination_parts_result(parts, file) : NULL;
 
 	if (result != NULL) {
 		result->waiter = request->waiter;
@@ -358,7 +358,7 @@ static void send_result(struct destination_lookups *lookups, struct lookup_reque
 			result->deferral = deferral_note(lookups->deferrals, key, clock_steady());
 			note_deferred(lookups);
 		}
-		mailbox_post(request->reply_to, &result->message);
+		mailbox_post(request->result_to, &result->message);
 	}
 	free(request);
 }
@@ -375,7 +375,7 @@ static void finish(struct destination_lookup *lookup)
 			&lookup->file, deferred);
 	}
 	hash_set_remove(&lookups->running, lookup->key, strlen(lookup->key));
-	counter_add(&lookups->parts.counters->in_flight, (uint64_t)-1);
+	counter_add(&lookups->parts.counters->running, (uint64_t)-1);
 	free_lookup(lookup);
 }
 
@@ -416,7 +416,7 @@ static struct destination_lookup *new_lookup(
 	lookup->lookups = lookups;
 	lookup->began = clock_exact_us();
 	lookup->parts.destination = request->destination;
-	lookup->refresh = request->reply_to == NULL;
+	lookup->refresh = request->result_to == NULL;
 	lookup->pin = request->pin;
 	STAILQ_INIT(&lookup->waiters);
 	lookup->deadline = evtimer_new(lookups->parts.base, time_is_over, lookup);
@@ -426,7 +426,7 @@ static struct destination_lookup *new_lookup(
 		return NULL;
 	}
 	entry->lookup = lookup;
-	counter_add(&lookups->parts.counters->in_flight, 1);
+	counter_add(&lookups->parts.counters->running, 1);
 	return lookup;
 }
 
@@ -434,7 +434,7 @@ static void join(struct destination_lookup *lookup, struct lookup_request *reque
 {
 	counter_add(&lookup->lookups->parts.counters->joined, 1);
 	lookup->pin |= request->pin;
-	if (request->reply_to == NULL)
+	if (request->result_to == NULL)
 		free(request); /* a refresh: nobody waits for it */
 	else
 		STAILQ_INSERT_TAIL(&lookup->waiters, &request->message, link);
@@ -452,7 +452,7 @@ void destination_lookup_request(struct destination_lookups *lookups, struct look
 		return;
 	}
 	if (lookups->running.count >= DESTINATION_LOOKUPS_MAX) {
-		refuse(lookups, request, "too many lookups in flight");
+		refuse(lookups, request, "too many lookups at once");
 		return;
 	}
 	struct destination_lookup *lookup = new_lookup(lookups, request, key);

@@ -6,10 +6,8 @@
 #include "daemon/lookup/destination_lookup.h"
 #include "daemon/loop/heartbeat.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
 	SWEEP_INTERVAL = 60,      /* [s] between clearings of what has expired */
@@ -61,7 +59,7 @@ static void flush(struct lookup *lookup, const struct flush_request *request)
 	result->message.kind = MESSAGE_FLUSHED;
 	result->waiter = request->waiter;
 	result->count = count;
-	mailbox_post(request->reply_to, &result->message);
+	mailbox_post(request->result_to, &result->message);
 }
 
 static void take_message(void *context, struct message *message)
@@ -97,10 +95,10 @@ static void forget_deferrals(struct lookup *lookup)
 {
 	uint32_t now = clock_steady();
 	/* A failure that is remembered is replied from the cache meanwhile. */
-	uint32_t patience = DEFERRAL_MEMORY + lookup->conf->cache.failure_ttl;
+	uint32_t memory = DEFERRAL_MEMORY + lookup->conf->cache.failure_ttl;
 
 	destination_lookups_forget_deferrals(
-		&lookup->destinations, now > patience ? now - patience : 0);
+		&lookup->destinations, now > memory ? now - memory : 0);
 }
 
 static void sweep(evutil_socket_t fd, short what, void *context)
@@ -207,7 +205,7 @@ struct mailbox *lookup_mailbox(struct lookup *lookup)
 }
 
 bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin,
-	struct mailbox *reply_to, void *waiter)
+	struct mailbox *result_to, void *waiter)
 {
 	struct lookup_request *request = calloc(1, sizeof *request);
 
@@ -216,7 +214,7 @@ bool lookup_ask(struct lookup *lookup, const struct destination *destination, bo
 	request->message.kind = MESSAGE_LOOKUP;
 	request->destination = *destination;
 	request->pin = pin;
-	request->reply_to = reply_to;
+	request->result_to = result_to;
 	request->waiter = waiter;
 	mailbox_post(&lookup->mailbox, &request->message);
 	return true;

@@ -24,9 +24,9 @@ struct lookup;
 struct lookup_request {
 	struct message message; /* MESSAGE_LOOKUP */
 	struct destination destination;
-	struct mailbox *reply_to; /* NULL: nobody waits, refresh what is due */
-	bool pin;                 /* make what a pinned reply needs, too */
-	void *waiter;             /* the sender's, given back with the result */
+	struct mailbox *result_to; /* NULL: nobody waits, refresh what is due */
+	bool pin;                  /* make what a pinned reply needs, too */
+	void *waiter;              /* the sender's, given back with the result */
 };
 
 /* Delete parts from the cache, and what the resolver has of its own. */
@@ -34,7 +34,7 @@ struct flush_request {
 	struct message message; /* MESSAGE_FLUSH */
 	bool all;
 	struct destination destination; /* unless all */
-	struct mailbox *reply_to;
+	struct mailbox *result_to;
 	void *waiter;
 };
 
@@ -56,12 +56,12 @@ struct lookup_result {
 
 /* Written by the lookup thread alone; read by anybody. */
 struct lookup_counters {
-	counter requests;  /* from serving threads, refreshes too */
-	counter joined;    /* of these: an equal one was being looked up */
-	counter parts;     /* MX sets and hosts that were looked up in DNS */
-	counter failures;  /* of these: failed */
-	counter in_flight; /* destinations that are being looked up */
-	/* Lookups that are done, by what came of them; with in_flight, all but the joined. */
+	counter requests; /* from serving threads, refreshes too */
+	counter joined;   /* of these: an equal one was being looked up */
+	counter parts;    /* MX sets and hosts that were looked up in DNS */
+	counter failures; /* of these: failed */
+	counter running;  /* destinations that are being looked up */
+	/* Lookups that are done, by what came of them; with running, all but the joined. */
 	counter reasons[REASON_COUNT];
 	struct histogram seconds; /* that each of these took */
 	counter deferred;         /* destinations whose reply is TEMP again and again */
@@ -78,9 +78,9 @@ struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct ta_fi
 
 struct mailbox *lookup_mailbox(struct lookup *lookup);
 
-/* Post a lookup_request, whose members see; false when out of memory. */
+/* Post a struct lookup_request with these members. False when out of memory. */
 bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin,
-	struct mailbox *reply_to, void *waiter);
+	struct mailbox *result_to, void *waiter);
 const struct lookup_counters *lookup_counters(const struct lookup *lookup);
 const struct dns_counters *lookup_dns_counters(const struct lookup *lookup);
 

@@ -22,7 +22,7 @@ struct part_subject {
 	uint16_t port;
 };
 
-/* Who waits for a lookup of the kind; part of a struct of his. */
+/* Who waits for a lookup of the kind; embedded in the waiter's own struct. */
 struct part_kind_waiter {
 	/* Called once, from the loop. `facts` live until it returns. Here the lookup is freed. */
 	void (*found)(struct part_kind_waiter *waiter, const void *facts);

@@ -50,7 +50,7 @@ static uint8_t *encode_failure(const struct part_failure *failure, const struct 
 	return part_encode_mx(&set, times, key, key_size, size);
 }
 
-/* Could an answer made with it be a DANE answer? decide() sees to it that no other is given. */
+/* Could a verdict made with it be DANE? decide() sees to it that no other is made. */
 static bool may_be_stale(uint8_t status)
 {
 	return status == MX_FOUND || status == MX_ABSENT;

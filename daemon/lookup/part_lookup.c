@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* The sources of every lookup. A cache of a fleet comes first. */
+/* The sources of every lookup, in the order in which they are asked. */
 static const struct part_source *const all_sources[] = {
 	&part_source_dns,
 	NULL,
@@ -83,15 +83,15 @@ static struct part_buffer after_failure(
 	struct lifetime_settings settings = part_lookups_lifetimes(lookup->lookups);
 	const struct part_kind_row *kind = lookup->kind;
 	const struct part_buffer *before = &lookup->old;
-	struct part old, news;
+	struct part old, fresh;
 	struct part_failure failure;
 	struct part_times times;
 	struct part_buffer part = {0};
 
 	if (failed.bytes == NULL || before->bytes == NULL ||
 		!part_open(&old, kind->kind, before->bytes, before->size) ||
-		!part_open(&news, kind->kind, failed.bytes, failed.size) ||
-		!part_failure(&news, &failure))
+		!part_open(&fresh, kind->kind, failed.bytes, failed.size) ||
+		!part_failure(&fresh, &failure))
 		return failed;
 	enum lifetime_choice choice = lifetime_after_failure(&settings, clock_wall(), &old.header,
 		kind->may_be_stale(old.header.status), &times);

@@ -69,7 +69,7 @@ struct part_request {
 bool part_request_start(struct part_lookups *lookups, struct part_request *request);
 
 /*
- * The end of the asker's patience: if the part is not there it is now a failed one, which says what
+ * The asker waits no longer: if the part is not there it is now a failed one, which says what
  * was waited for, or the old one where that may live on. The request waits no longer.
  */
 void part_request_give_up(struct part_lookups *lookups, struct part_request *request);

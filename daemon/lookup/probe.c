@@ -10,7 +10,7 @@
 enum {
 	INTERVAL = 60 * 60,     /* [s] while all is well; RFC 5011 2.3: not more often */
 	INTERVAL_TROUBLED = 10, /* [s] until it is */
-	PATIENCE = 15,          /* [s] for one answer */
+	ANSWER_TIMEOUT = 15,    /* [s] for one answer */
 	INTERVAL_WATCH = 5,     /* [s] between looks at how lookups fare */
 	/* In a row: fewer are a dead domain or two, and asking costs three questions. */
 	FAILURES_SUSPICIOUS = 5,
@@ -127,7 +127,7 @@ static void forget_trouble(struct probe *probe)
 
 static void ask_or_give_up(evutil_socket_t fd, short what, void *context)
 {
-	static const struct timeval patience = {.tv_sec = PATIENCE};
+	static const struct timeval timeout = {.tv_sec = ANSWER_TIMEOUT};
 	struct probe *probe = context;
 	struct dns_answer failed = {.outcome = DNS_FAILED};
 
@@ -142,7 +142,7 @@ static void ask_or_give_up(evutil_socket_t fd, short what, void *context)
 	}
 	forget_trouble(probe);
 	dns_forget_view(probe->dns, DNS_VIEW_FRESH);
-	evtimer_add(probe->next, &patience);
+	evtimer_add(probe->next, &timeout);
 	probe->query = dns_query_start(probe->dns, probe->suspicious ? DNS_VIEW_FRESH : probe->view,
 		"", DNS_TYPE_NS, answered, probe);
 	/* Each view follows the root's keys by itself; the second one only once it is needed. */

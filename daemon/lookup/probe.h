@@ -5,7 +5,7 @@
  * within a minute of the first lookups that fail, not within the hour.
  *
  * The regular question also lets libunbound look at the root's keys even where nobody sends mail,
- * which RFC 5011 needs; what it learned is stored afterwards.
+ * which RFC 5011 2.3 needs; what it learned is stored afterwards.
  */
 #ifndef TLSAD_LOOKUP_PROBE_H
 #define TLSAD_LOOKUP_PROBE_H

@@ -369,7 +369,7 @@ static struct ta_fetch_server *find_server(
 
 	TAILQ_FOREACH(server, &fetch->servers, link)
 	{
-		/* One that runs has looked at a chain for other ones, perhaps. */
+		/* One that runs is joined, too: its chain has not come yet. */
 		if (server->port == port && strlen(server->name) == host->name_size &&
 			memcmp(server->name, host->name, host->name_size) == 0)
 			return server;

@@ -8,17 +8,16 @@
 #include <string.h>
 
 enum {
-	/* Trust anchors of one answer; a host has one or two. */
+	/* Trust anchors of one reply; a host has one or two. */
 	TAS_MAX = 256,
 	/*
-	 * [s] A file stays for so long after the last answer that could name it has expired: mail
+	 * [s] A file stays for so long after the last reply that could name it has expired: mail
 	 * may be on its way with it.
 	 */
 	FILE_GRACE = 24 * 60 * 60,
 };
 
 struct ta_lookups {
-	struct cache *cache;
 	struct ta_files *ta_files;
 	struct ta_fetch *fetch;
 };
@@ -46,7 +45,6 @@ struct ta_lookups *ta_lookups_new(struct event_base *base, struct cache *cache,
 		snprintf(error, error_size, "out of memory");
 		return NULL;
 	}
-	lookups->cache = cache;
 	lookups->ta_files = ta_files;
 	lookups->fetch = ta_fetch_new(base, cache, error, error_size);
 	if (lookups->fetch == NULL) {
@@ -112,7 +110,7 @@ static bool find_ta(const struct ta_lookup *lookup, const struct tlsa_record *re
 
 /*
  * Of every host at least one trust anchor must be known. One that its server does not send is of no
- * use to it now (a roll-over ahead, or one that is over), and without it the answer is stricter.
+ * use to it now (a roll-over ahead, or one that is over), and without it the reply is stricter.
  */
 static enum pin_obstacle gather(const struct ta_lookup *lookup, struct ta_list *list)
 {

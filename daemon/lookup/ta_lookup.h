@@ -27,9 +27,10 @@ void ta_lookups_free(struct ta_lookups *lookups);
 typedef void ta_lookup_callback(void *context);
 
 /*
- * Do what can be done for a pinned reply. NULL when that is all done already; otherwise the
- * evidence stays where it is until the callback, which ends the lookup, or ta_lookup_cancel(). Once
- * it is done, `finding`, which begins as zeroes, tells of the file, where the reply needs one.
+ * Do what can be done for a pinned reply. NULL when that is all done already, or when out of
+ * memory; otherwise the evidence stays where it is until the callback, which ends the lookup, or
+ * ta_lookup_cancel(). Once it is done, `finding`, which begins as zeroes, tells of the file, where
+ * the reply needs one.
  */
 struct ta_lookup *ta_lookup_start(struct ta_lookups *lookups, const struct conf *conf,
 	const struct evidence *evidence, struct ta_file_finding *finding,

@@ -8,7 +8,7 @@
 struct deferral {
 	TAILQ_ENTRY(deferral) age;   /* in deferrals->by_age */
 	TAILQ_ENTRY(deferral) asked; /* in deferrals->by_asked */
-	uint32_t since;              /* [s] the first TEMP answer */
+	uint32_t since;              /* [s] the first TEMP reply */
 	uint32_t asked_at;           /* [s] the last */
 	uint32_t said_at;            /* [s] the last line */
 	uint32_t left_out;

@@ -26,7 +26,7 @@ void histogram_add(struct histogram *histogram, uint64_t microseconds, uint64_t 
 {
 	size_t bucket = 0;
 
-	while (bucket < HISTOGRAM_BOUNDS && microseconds > histogram_bounds[bucket].most)
+	while (bucket < HISTOGRAM_BOUNDS && microseconds > histogram_bounds[bucket].max)
 		bucket++;
 	counter_add(&histogram->buckets[bucket], count);
 	counter_add(&histogram->sum, microseconds * count);

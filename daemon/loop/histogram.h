@@ -12,11 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A cached answer takes some 10 us; Postfix's patience and all of ours are over at 30 s. */
+/*
+ * A reply from the cache takes some 10 us; [resolver] timeout is 20 s unless it is set. What takes
+ * longer than the last bound is counted together.
+ */
 enum { HISTOGRAM_BOUNDS = 19 };
 
 struct histogram_bound {
-	uint64_t most;    /* [us], inclusive */
+	uint64_t max;     /* [us], inclusive */
 	const char *text; /* the same in seconds */
 };
 

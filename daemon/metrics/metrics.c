@@ -2,7 +2,6 @@
 
 #include "common/base/clock.h"
 #include "common/base/endpoint.h"
-#include "common/base/log.h"
 #include "daemon/health/health.h"
 #include "daemon/metrics/exposition.h"
 #include "daemon/process/access.h"
@@ -16,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <unistd.h>
 
 enum {
 	CHECK_INTERVAL = 1,          /* [s] */
@@ -270,7 +268,7 @@ struct listeners *metrics_listen(const struct conf *conf, struct activation *act
 		.name = "metrics",
 		.endpoints = &conf->server.metrics,
 		.count = conf->server.metrics[0] != '\0' ? 1 : 0,
-		.most = 1,
+		.count_max = 1,
 		.mode = (mode_t)conf->server.socket_mode,
 		.owner = owner,
 	};
@@ -331,9 +329,9 @@ struct metrics *metrics_new(
 	return NULL;
 }
 
-void metrics_stop(struct metrics *metrics)
+static void stop(struct metrics *metrics)
 {
-	if (metrics == NULL || metrics->listener == NULL)
+	if (metrics->listener == NULL)
 		return;
 	stop_accepting(metrics);
 	listeners_remove(metrics->listeners);
@@ -345,7 +343,7 @@ void metrics_free(struct metrics *metrics)
 
 	if (metrics == NULL)
 		return;
-	metrics_stop(metrics);
+	stop(metrics);
 	if (metrics->http != NULL)
 		evhttp_free(metrics->http);
 	while ((connection = TAILQ_FIRST(&metrics->connections)) != NULL)

@@ -9,7 +9,7 @@
 
 struct conf;
 
-/* Any thread. */
+/* Is the peer in one of the networks of [server] allow? Any thread. */
 bool access_allowed(const struct conf *conf, const struct sockaddr_storage *peer);
 
 /* One line a second at most: a scan must not fill the disk. Any thread. */

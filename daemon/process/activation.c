@@ -12,7 +12,7 @@
 
 enum { FIRST_DESCRIPTOR = 3 }; /* SD_LISTEN_FDS_START */
 
-static bool parse(const char *text, unsigned long most, unsigned long *number)
+static bool parse(const char *text, unsigned long max, unsigned long *number)
 {
 	char *end;
 
@@ -20,7 +20,7 @@ static bool parse(const char *text, unsigned long most, unsigned long *number)
 		return false;
 	errno = 0;
 	*number = strtoul(text, &end, 10);
-	return errno == 0 && *end == '\0' && *number <= most;
+	return errno == 0 && *end == '\0' && *number <= max;
 }
 
 /* For this process, and not for the one that has started it? */

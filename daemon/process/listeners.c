@@ -33,7 +33,7 @@ static const char *find_fault(
 	if (family == AF_UNIX)
 		return NULL;
 	if (settings->unix_only)
-		return "it is no unix socket; who may ask is a matter of permissions";
+		return "it is not a unix socket; who may ask is a matter of permissions";
 	return family == AF_INET || family == AF_INET6 ? NULL : "it is neither unix nor inet";
 }
 
@@ -45,7 +45,7 @@ static bool inherit_one(struct listeners *listeners, int fd,
 	int flags = fcntl(fd, F_GETFL);
 
 	listeners->sockets[listeners->count++] = fd;
-	if (fault == NULL && settings->most != 0 && listeners->count > settings->most)
+	if (fault == NULL && settings->count_max != 0 && listeners->count > settings->count_max)
 		fault = "there is one already, and no more are taken";
 	if (fault == NULL && (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
 		fault = strerror(errno);

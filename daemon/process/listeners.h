@@ -29,7 +29,7 @@ struct listeners_settings {
 	const char *name;       /* of the setting */
 	char *const *endpoints; /* as the configuration has them; checked when it was loaded */
 	size_t count;           /* of these */
-	size_t most;            /* sockets that may be handed over; 0: as many as there are */
+	size_t count_max;       /* sockets that may be handed over; 0: as many as there are */
 	mode_t mode;            /* of unix sockets */
 	bool unix_only;
 	const struct privileges *owner; /* of unix sockets, and of their directory if it is made */

@@ -178,7 +178,7 @@ bool privileges_give_socket(
 	}
 	good = good && fchownat(fd, "", account->user, account->group, AT_EMPTY_PATH) == 0;
 	if (!good)
-		fail(error, error_size, "cannot make over the socket", path);
+		fail(error, error_size, "cannot change the owner of the socket", path);
 	if (fd >= 0)
 		close(fd);
 	return good;

@@ -1,6 +1,5 @@
 #include "daemon/server/accept.h"
 
-#include "common/base/clock.h"
 #include "daemon/process/access.h"
 #include "daemon/server/worker.h"
 

@@ -11,6 +11,8 @@
 
 enum { PEER_SIZE = 128 };
 
+_Static_assert((int)POLICY_REQUEST_MAX < (int)READ_MAX, "a whole request can be read");
+
 static const char before[] = "action=";
 static const char after[] = "\n\n";
 

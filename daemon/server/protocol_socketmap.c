@@ -6,9 +6,11 @@
 
 #include <string.h>
 
+_Static_assert((int)SOCKETMAP_REQUEST_MAX < (int)READ_MAX, "a whole request can be read");
+
 static void start_reply(struct worker *worker, const struct batch *batch, struct text *text)
 {
-	text_init(text, worker->output + batch->end + NETSTRING_HEAD, RENDER_REPLY_MAX);
+	text_init(text, worker->output + batch->end + NETSTRING_HEAD, RENDER_REPLY_MAX + 1);
 }
 
 static void end_reply(struct worker *worker, struct batch *batch, const struct text *text)

@@ -1,11 +1,9 @@
 #include "daemon/server/server.h"
 
-#include "common/base/log.h"
 #include "daemon/server/worker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum { WORKERS_AUTO_MAX = 8 /* one thread answers some 300,000 requests a second */ };

@@ -50,7 +50,7 @@ const struct listeners *server_listeners(const struct server *server);
  * Accept no more, finish what is being answered, within bounds, and end the threads. Connections
  * that wait to be accepted are left to the next process, if it gets the same sockets. After it the
  * lookup thread has nobody left to answer to and may stop; server_free() comes last, because its
- * answers under way are thrown away in there.
+ * results under way are freed there.
  */
 void server_stop(struct server *server);
 void server_free(struct server *server);

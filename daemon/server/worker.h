@@ -53,7 +53,8 @@ struct worker {
 	struct cache *cache;
 	struct conf *conf;
 	struct reply_context context; /* of both services */
-	struct deferrals *given_up;   /* the same */
+	struct deferrals
+		*given_up; /* of both services: a destination is logged once, whichever asks */
 	struct map_service maps;
 	struct policy_service policy;
 	struct log_limit unreadable; /* lines on policy requests that could not be read */
@@ -73,7 +74,7 @@ struct worker {
 	struct event *handle_arrivals; /* made active by the first one */
 	unsigned arrival_count;
 	uint64_t turn_began; /* [us], clock_exact_us(): when the first of them was there */
-	uint64_t replied;    /* requests whose time is not counted yet */
+	uint64_t replied;    /* socketmap requests whose time is not counted yet */
 	struct arrival arrivals[ARRIVALS_MAX];
 	size_t input_used; /* by arrivals */
 	char input[INPUT_SIZE];

@@ -79,7 +79,7 @@ void worker_stop_when_done(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	connection_handle_arrivals(-1, 0, worker);
 	worker->stop_rounds++;
-	/* What comes behind a request that is given up is not begun any more. */
+	/* A request after one that is given up is answered only if the cache can. */
 	if (overdue)
 		end_waits(worker);
 	if (overdue || is_done(worker))

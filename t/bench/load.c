@@ -3,7 +3,7 @@
  *
  *	load --keys FILE [OPTION]... ENDPOINT
  *
- * Closed loop: every connection has one request in flight and sends the next when the reply is
+ * Closed loop: every connection has one request under way and sends the next when the reply is
  * there. ENDPOINT is unix:PATH or inet:HOST:PORT; FILE has one key a line.
  *
  *	--connections N   (16)
@@ -158,7 +158,7 @@ static void send_next(struct connection *connection, bool once, uint64_t now)
 	connection->sent = now;
 	connection->waiting = true;
 	load.waiting++;
-	/* With one small request in flight there is always room for it in the socket. */
+	/* With one small request under way there is always room for it in the socket. */
 	if (sent != (ssize_t)request->size) {
 		load.lost++;
 		lose(connection);

@@ -8,7 +8,7 @@
 #   127.0.0.2x:25   a mail server for each situation (Tlsad::Situations)
 #
 # "Verified" is what both must say of the same servers, and of no other. Where they
-# are meant to differ stands in %differences.
+# are meant to differ is in %differences.
 
 use strict;
 use warnings;
@@ -28,7 +28,7 @@ use Tlsad::Process;
 use Tlsad::Situations;
 use Zones;
 
-use constant PATIENCE => 60;		# [s] for what should take milliseconds
+use constant LONGEST_RUN => 60;	# [s] for what should take milliseconds
 use constant TIMEOUT => 2;		# [s] of both programs, for servers that do not answer
 use constant NAME_SERVER => '127.0.0.53';
 use constant DOMAIN => 'secure.example';
@@ -53,7 +53,7 @@ my $situations = Tlsad::Situations->new(Tlsad::Certificates->new("$directory/cer
 	DOMAIN);
 my $zones = Zones->new("$directory/zones", NAME_SERVER);
 publish($_) for $situations->names;
-# Behind records that are not signed, and signed but wrong.
+# After records that are not signed, and signed but wrong.
 $zones->add('insecure.plain.example.', 'A', $situations->address('right'));
 $zones->add('_25._tcp.insecure.plain.example.', 'TLSA', $situations->ee('right'));
 $zones->add('bogus.' . DOMAIN . '.', 'A', $situations->address('right'));
@@ -78,7 +78,7 @@ my $ctl = Tlsad::Ctl->new(config => { resolver => { trust_anchor => $zones->{tru
 
 # What Postfix puts up with, and tlsactl tells of as no SMTP.
 my %differences = (
-	inject => 'Postfix throws away what came in the clear behind the reply to STARTTLS',
+	inject => 'Postfix throws away what came in the clear after the reply to STARTTLS',
 );
 my %verified;
 # posttls-finger reads a banner or a handshake without end for ever.
@@ -112,7 +112,7 @@ sub start_server
 sub wait_for_port
 {
 	my ($address) = @_;
-	my $end = Time::HiRes::time() + PATIENCE;
+	my $end = Time::HiRes::time() + LONGEST_RUN;
 	while (!IO::Socket::INET->new(PeerAddr => $address, PeerPort => 53)) {
 		die "nobody listens at $address\n" if Time::HiRes::time() > $end;
 		Time::HiRes::sleep(0.05);
@@ -127,7 +127,7 @@ sub finger
 	if ($pid == 0) {
 		$ENV{MAIL_CONFIG} = $directory;
 		open(STDERR, '>&', \*STDOUT);
-		alarm(PATIENCE);
+		alarm(LONGEST_RUN);
 		exec(Tlsad::Process::find_program('posttls-finger'), '-c', '-l', 'dane', '-L',
 			'summary',
 			'-t', TIMEOUT, '-T', TIMEOUT, "[$host]") or POSIX::_exit(127);

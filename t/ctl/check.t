@@ -25,23 +25,30 @@ plan(skip_all => "not installed: @missing") if @missing;
 
 use constant DAY => 86400;
 use constant START_ATTEMPTS => 5;
-use constant PATIENCE => 2;		# [s] --timeout for servers that never answer
+use constant TIMEOUT => 2;		# [s] --timeout for servers that never answer
+# A host whose lookup takes longer than all connections together may with a --timeout of 1 s:
+# this many aliases on the way to its addresses and as many to its TLSA records, each on a
+# server that takes its time, but less than unbound's first timeout of 376 ms.
+use constant { LATE_ALIASES => 9, LATE => 0.25 };	# [s]
+# Addresses of silent servers: more than are connected to in that time, in rounds of 256.
+use constant { CROWD_HOSTS => 64, CROWD_ADDRESSES => 16 };
 
 my $certificates = Tlsad::Certificates->new(Tlsad::Process::private_directory() . '/certificates');
 my $situations = Tlsad::Situations->new($certificates, 'site.lab');
 my ($port, %running);
 start_servers();
 my $has_ipv6 = defined IO::Socket::IP->new(LocalHost => '::1', Listen => 1);
-my $lab = Tlsad::Lab->start(zones => zones());
+my $lab = Tlsad::Lab->start(zones => zones(), faults => faults());
 my $ctl = Tlsad::Ctl->new(lab => $lab);
 
-judge($_) for rows();
+check($_) for rows();
 subtest('JSON' => \&json);
 subtest('options' => \&options);
 subtest('server names' => \&server_names);
 subtest('signatures that end soon' => \&signatures);
 subtest('what does not serve' => \&bad_arguments);
 subtest('time' => \&bounded);
+subtest('a host whose lookup takes long' => \&late_lookup);
 subtest('screens' => \&screens);
 done_testing();
 
@@ -103,9 +110,37 @@ named MX 10 ta-domain
 escapes MX 10 right
 escapes MX 20 red\027[31m
 null MX 0 .
+late MX 10 silent
+late MX 20 address-9
+crowd MX 10 address-9
 END
+	$zone .= join('', map { "$_->[0]-$_->[1] CNAME $_->[0]-@{[$_->[1] - 1]}\n" } late_aliases())
+		. "address-0 A $right\n_$port._tcp.address-0 CNAME record-@{[LATE_ALIASES]}\n"
+		. 'record-0 TLSA ' . ee('right') . "\n";
+	for my $host (1 .. CROWD_HOSTS) {
+		$zone .= "crowd MX 20 crowd-$host\n"
+			. join('', map { "crowd-$host A 127.0.1.$_\n" } 1 .. CROWD_ADDRESSES);
+	}
 	return { 'site.lab' => $zone, 'site-plain.lab' =>
 		"\@ MX 10 right.site.lab.\nnamed MX 10 ta-domain.site.lab.\nnone MX 10 none.site.lab.\n" };
+}
+
+sub late_aliases
+{
+	return map { my $name = $_; map { [$name, $_] } 1 .. LATE_ALIASES } qw(address record);
+}
+
+# Each alias is a stub zone of its own, and late for one type. The other types are answered at
+# once: a resolver that minimises names (RFC 9156) asks for A on its way to TLSA.
+sub faults
+{
+	my %type = (address => 'A', record => 'TLSA');
+	return [map {
+		my ($name, $number) = @$_;
+		({ name => "$name-$number.site.lab", type => $type{$name}, behaviour => 'late',
+				seconds => LATE },
+			{ name => "$name-$number.site.lab", behaviour => 'forward' })
+	} late_aliases()];
 }
 
 # What; destination; status; the kinds of warnings; words of the text, each on one line.
@@ -163,7 +198,7 @@ sub rows
 		['a chain without its trust anchor', '[ta-without.site.lab]', 1,
 			'trust-anchor-not-sent',
 			'no TLSA record matches',
-				'must send its trust anchor too \(RFC 7672 3\.1\.1\)'],
+				'must send its trust anchor too \(RFC 7672 3\.1\.2\)'],
 		['a trust anchor whole in DNS, not sent', '[ta-full.site.lab]', 0,
 			'only-matching-type-0',
 			'match +2 0 0 \S+ is the trust anchor, which was not sent, depth 1'],
@@ -171,7 +206,7 @@ sub rows
 			'match +2 0 1 \S+ is cert 1, depth 2'],
 		['a wildcard', '[wildcard.site.lab]', 0, ''],
 		['the name of the mail domain', 'named.site.lab', 0, ''],
-		['the name of the mail domain behind insecure MX records', 'named.site-plain.lab',
+		['the name of the mail domain after insecure MX records', 'named.site-plain.lab',
 			1, 'mx-insecure',
 			'for none of the names ta-domain\.site\.lab$'],
 		['byte by byte', '[bytes.site.lab]', 0, ''],
@@ -188,10 +223,10 @@ sub rows
 		['silent in the handshake', '[mute.site.lab]', 75, '',
 			'timed out after 2 s in the TLS handshake'],
 		['a banner of 100 KB', '[banner.site.lab]', 0, '', 'verified'],
-		['an endless banner', '[endless.site.lab]', 75, '', 'what comes is no SMTP'],
-		['garbage', '[garbage.site.lab]', 75, '', 'what comes is no SMTP'],
+		['an endless banner', '[endless.site.lab]', 75, '', 'what comes is not SMTP'],
+		['garbage', '[garbage.site.lab]', 75, '', 'what comes is not SMTP'],
 		['more than was asked for', '[inject.site.lab]', 75, '',
-			'what comes is no SMTP: more came'],
+			'what comes is not SMTP: more came'],
 		['a chain of a hundred certificates', '[many.site.lab]', 0, '', 'cert 99 +CN='],
 		['a certificate without end', '[flood.site.lab]', 1, '', 'excessive message size'],
 		['requests without end in the handshake', '[hello.site.lab]', 1, '',
@@ -207,7 +242,7 @@ sub rows
 			'^no-dane +none\.site\.lab', 'senders +dane-partial:'],
 		['one host wrong', 'broken.site.lab', 1, '', '^verified +right\.',
 			'^failed +wrong\.'],
-		['one host that could not be told', 'vague.site.lab', 75, '', '^unknown +ehlo\.'],
+		['one host without a result', 'vague.site.lab', 75, '', '^unknown +ehlo\.'],
 		['one host without address', 'gone.site.lab', 0, 'no-address',
 			'^passed-over +missing\.site\.lab'],
 		['one host whose lookup failed', 'failed.site.lab', 75, '', '^verified +right\.',
@@ -227,13 +262,13 @@ sub rows
 	);
 }
 
-sub judge
+sub check
 {
 	my ($row) = @_;
 	my ($what, $destination, $status, $kinds, @words) = @$row;
 	subtest($what => sub {
 		plan(skip_all => 'no IPv6 here') if $destination =~ /family/ && !$has_ipv6;
-		my @arguments = ('check', $destination, '--port', $port, '--timeout', PATIENCE);
+		my @arguments = ('check', $destination, '--port', $port, '--timeout', TIMEOUT);
 		my $result = $ctl->run(@arguments);
 		is($result->{status}, $status, 'status') or diag($result->{out});
 		is($result->{err}, '', 'nothing on standard error');
@@ -285,7 +320,7 @@ sub json
 
 sub options
 {
-	my @to = ('--port', $port, '--timeout', PATIENCE);
+	my @to = ('--port', $port, '--timeout', TIMEOUT);
 	my $run = sub { return $ctl->run('check', @_) };
 	is($run->("[right.site.lab]:$port")->{status}, 0, 'the port of the destination');
 	is($run->('[wrong.site.lab]', @to, '--connect', address('right'))->{status}, 0,
@@ -360,9 +395,9 @@ sub bad_arguments
 		like($result->{err}, qr/^usage: tlsactl check /m, 'and the usage');
 	}
 	for my $row (['192.0.2.1', qr/is an address/], ['[192.0.2.1]:25', qr/is an address/],
-		['a b', qr/no mail domain/],
-		['', qr/no mail domain/], ['localhost', qr/no mail domain/], ['.example.com',
-			qr/no mail domain/]) {
+		['a b', qr/not a mail domain/],
+		['', qr/not a mail domain/], ['localhost', qr/not a mail domain/], ['.example.com',
+			qr/not a mail domain/]) {
 		my $result = $ctl->run('--json', 'check', $row->[0]);
 		is("$result->{status} $result->{out}", '2 ', "'$row->[0]': status");
 		like($result->{err}, qr/\Atlsactl: error: [^\n]*\n\z/, 'one line');
@@ -384,6 +419,28 @@ sub bounded
 	ok($running{silent}->wait_count('connection', 4, 20), 'it has connected');
 	$process->signal('INT');
 	is($process->wait(10), 2, 'an interrupt ends it as one should');
+}
+
+# When the time for the connections of the other hosts is over, this one is still looked up: it
+# is connected to all the same.
+sub late_lookup
+{
+	my @to = ('--port', $port, '--timeout', 1);
+	my $result = $ctl->run('check', 'late.site.lab', @to);
+	cmp_ok($result->{seconds}, '>', 3, 'the lookup takes longer than all connections may');
+	is($result->{status}, 75, 'beside a silent server: status') or diag($result->{err});
+	like($result->{out}, qr/^unknown +silent\.site\.lab/m, 'the silent one');
+	like($result->{out}, qr/^verified +address-9\.site\.lab/m, 'the late one');
+
+	# Nobody accepts, and the kernel connects.
+	my @silent = map { IO::Socket::IP->new(LocalHost => "127.0.1.$_", LocalPort => $port,
+		Listen => 2 * CROWD_HOSTS) // die "127.0.1.$_:$port: $!\n" } 1 .. CROWD_ADDRESSES;
+	$result = $ctl->run('check', 'crowd.site.lab', @to);
+	cmp_ok($result->{seconds}, '>', 3, 'and again');
+	is($result->{status}, 1, 'beside a thousand addresses: status') or diag($result->{err});
+	like($result->{out}, qr/: no time was left for this address$/m, 'some were not tried') or diag($result->{out});
+	like($result->{out}, qr/^verified +address-9\.site\.lab/m,
+		'the connections that were ended make room');
 }
 
 # script(1) gives a terminal.

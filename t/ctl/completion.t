@@ -41,13 +41,13 @@ my %commands = map { /^(\S+)/ ? ($1 => 1) : () }
 
 is(offered(''), join(' ', sort keys %commands), 'every command');
 is(offered('tl'), 'tlsa', 'a command');
-is(offered('--json', '-c', 'check', 'tl'), 'tlsa', 'behind options');
+is(offered('--json', '-c', 'check', 'tl'), 'tlsa', 'after options');
 is(offered('tlsa', ''), 'create verify', 'its second word');
 is(offered('tlsa', 'v'), 'verify', 'and what that begins with');
 is(offered('check', 'a'), '', 'no destinations');
 is(offered('--j'), '--json', 'an option');
 is(offered('check', '--m'), '--mx-only', 'an option of a command');
-is(offered('tlsa', 'create', 'mx.example.com', '--se'), '--selector', 'behind its operand');
+is(offered('tlsa', 'create', 'mx.example.com', '--se'), '--selector', 'after its operand');
 is(offered('tlsa', 'verify', '--se'), '', 'and of no other');
 is(offered('tlsa', 'create', '--protocol', ''), 'sctp tcp udp', 'choices');
 is(offered('check', '--starttls', 'n'), 'none', 'one of them');

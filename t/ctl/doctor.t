@@ -225,11 +225,11 @@ sub main_cf
 	complains_of_main('a file alone', { smtp_tls_policy_maps => 'hash:/etc/postfix/tls' },
 		['fault', 'policy-maps', qr/no table of smtp_tls_policy_maps is a socketmap/, qr/postconf/]);
 	complains_of_main('another socket', { smtp_tls_policy_maps => 'socketmap:unix:/nowhere/s:policy' },
-		['fault', 'policy-maps', qr{leads to tlsad: socketmap:unix:/nowhere/s:policy is none of \[server\] socketmap}, qr/postconf/]);
+		['fault', 'policy-maps', qr{leads to tlsad: socketmap:unix:/nowhere/s:policy is not one of \[server\] socketmap}, qr/postconf/]);
 	complains_of_main('another port', { smtp_tls_policy_maps => 'socketmap:inet:127.0.0.1:1:policy' },
-		['fault', 'policy-maps', qr/127\.0\.0\.1:1:policy is none of/, qr/postconf/]);
+		['fault', 'policy-maps', qr/127\.0\.0\.1:1:policy is not one of/, qr/postconf/]);
 	complains_of_main('half a socketmap', { smtp_tls_policy_maps => 'socketmap:unix:/nowhere' },
-		['fault', 'policy-maps', qr{socketmap:unix:/nowhere is none of}, qr/postconf/]);
+		['fault', 'policy-maps', qr{socketmap:unix:/nowhere is not one of}, qr/postconf/]);
 	my $table = "socketmap:unix:$directory/run/socketmap";
 	complains_of_main('a map that is none', { smtp_tls_policy_maps => "$table:polciy" },
 		['fault', 'policy-maps', qr/tlsad has no map polciy, and Postfix defers all mail; there are policy, native, pinned/,
@@ -239,7 +239,7 @@ sub main_cf
 	complains_of_main("the map $_", { smtp_tls_policy_maps => "$table:$_" })
 		for qw(policy Native QUERY query postfix);
 	complains_of_main($_->[0], { smtp_tls_policy_maps => $_->[1] }) for
-		['behind another table', "hash:/etc/postfix/tls, $table:policy"],
+		['after another table', "hash:/etc/postfix/tls, $table:policy"],
 		['in several lines', "hash:/etc/postfix/tls,\n\tinline:{ {a = b}, {c = socketmap:unix:x:y} }\n\t$table:policy"],
 		['TCP', "socketmap:inet:127.0.0.1:$port:policy"], ['localhost', "socketmap:inet:localhost:$port:policy"],
 		['relative to the queue', 'socketmap:unix:tlsad/socketmap:policy'],
@@ -259,7 +259,7 @@ sub main_cf
 		['warning', 'security-level', qr/no TLS where tlsad has no opinion/, qr/'smtp_tls_security_level = dane'/]);
 	complains_of_main('the old word for may', { @native, smtp_tls_security_level => undef, smtp_use_tls => 'yes' });
 	complains_of_main('a level that is none', { @native, smtp_tls_security_level => 'dnae' },
-		['fault', 'security-level', qr/smtp_tls_security_level = dnae is no level/, qr/= dane'/]);
+		['fault', 'security-level', qr/smtp_tls_security_level = dnae is not a level/, qr/= dane'/]);
 	for my $level (qw(encrypt secure dane-only)) {
 		complains_of_main("the level $level", { @native, smtp_tls_security_level => $level },
 			['fault', 'security-level', qr/smtp_tls_security_level = $level, but \[dane\] site_level = dane: an answer of tlsad may weaken it/,
@@ -361,7 +361,9 @@ sub pinned
 	my $anchors = sub { config(dane => { enforce => 'pinned', tafile_dir => "$directory/$_[0]", tafile_prefix => $_[1] }) };
 	$check->('trust anchors', $anchors->('anchors'), {});
 	$check->('no such directory', $anchors->('none'), {},
-		['fault', 'tafile', qr/tafile_dir is no directory/, qr/install -d -o tlsad -m 755 \Q$directory\E\/none/]);
+		['fault', 'tafile', qr/tafile_dir is not a directory/, qr/install -d -o tlsad -m 755 \Q$directory\E\/none/]);
+	Namespace::write_file("$directory/plain", '');
+	$check->('a file', $anchors->('plain'), {}, ['fault', 'tafile', qr/tafile_dir is not a directory/, qr/install -d/]);
 	chmod(0700, "$directory/anchors");
 	$check->('a closed directory', $anchors->('anchors'), {},
 		['fault', 'tafile', qr/postfix may not read trust anchors below it/, qr/chmod o\+x \Q$directory\E\/anchors/]);
@@ -404,7 +406,7 @@ sub versions
 	complains_of_main("Postfix $_", { @may, mail_version => $_ },
 		['warning', 'insecure-mx', qr/= may, the default of this Postfix/, qr/= dane'/]) for qw(3.7.12 3.9.1);
 	complains_of_main("Postfix $_", { @may, mail_version => $_ }) for qw(3.7.13 3.8.8 3.10.0 3.11.1);
-	complains_of_main('a version that is none', { mail_version => 'x' }, ['unknown', 'postfix', qr/mail_version = x is no version/]);
+	complains_of_main('a version that is none', { mail_version => 'x' }, ['unknown', 'postfix', qr/mail_version = x is not a version/]);
 	my $result = $ctl->run('doctor', '--all', '-c', $conf, '--postfix', postfix({ mail_version => '3.10.1' }));
 	like($result->{out}, qr/Postfix 3\.10\.1: servername yes \(3\.4\), TLSRPT attributes yes \(3\.10\)/, 'what may be used');
 }
@@ -440,9 +442,9 @@ sub sockets
 	$check->('not there', "unix:$directory/none",
 		['fault', 'socket', qr/there is no such socket/, qr/systemctl start tlsad/]);
 	Namespace::write_file("$directory/file", '');
-	$check->('a file', "unix:$directory/file", ['fault', 'socket', qr/it is no socket/, qr/\Arm \Q$directory\E\/file; /]);
+	$check->('a file', "unix:$directory/file", ['fault', 'socket', qr/it is not a socket/, qr/\Arm \Q$directory\E\/file; /]);
 	mkdir("$directory/folder");
-	$check->('a directory', "unix:$directory/folder", ['fault', 'socket', qr/it is no socket/, qr/\Armdir /]);
+	$check->('a directory', "unix:$directory/folder", ['fault', 'socket', qr/it is not a socket/, qr/\Armdir /]);
 	my $silent = IO::Socket::UNIX->new(Local => "$directory/silent", Type => SOCK_STREAM, Listen => 5) or die "$!\n";
 	$check->('nobody answers', "unix:$directory/silent",
 		['fault', 'socket', qr/does not answer within 2 seconds/, qr/systemctl restart tlsad/]);

@@ -54,16 +54,16 @@ sub ctl
 
 sub commands
 {
-	my $ctl = ctl(exception => { 'conf.example' => 'encrypt ; stands there' },
+	my $ctl = ctl(exception => { 'conf.example' => 'encrypt ; is there' },
 		minimum => { '.strict.example' => 'dane', 'tls.example' => 'encrypted' });
 	my $list = $ctl->run('exception', 'list');
 	is($list->{status}, 0, 'list without a file');
-	like($list->{out}, qr/\Aconf\.example encrypt, in force, \S+tlsad\.conf:\d+; stands there\n\z/, 'what it prints');
+	like($list->{out}, qr/\Aconf\.example encrypt, in force, \S+tlsad\.conf:\d+; is there\n\z/, 'what it prints');
 
 	my $add = $ctl->run('exception', 'add', 'Example.ORG', 'may', '--until', $tomorrow, '--reason', 'ticket 5 ; "x" = y');
 	is($add->{status}, 0, 'add');
 	is($add->{out}, "example.org: added\n", 'it says so');
-	like($add->{err}, qr/the change is written, and no tlsad has taken it over/, 'and that no daemon has it');
+	like($add->{err}, qr/the change is written, but tlsad does not run: it applies it at its next start/, 'and that no daemon has it');
 	is(read_file($file), "example.org = may until $tomorrow ; ticket 5 ; \"x\" = y\n", 'what it writes');
 	is($ctl->run('exception', 'add', 'bücher.example', 'none')->{status}, 0, 'in UTF-8');
 	my $json = $ctl->json('exception', 'add', '.sub.example', 'encrypt', '-u', "${tomorrow}T12:30Z", '-r', 'für uns');
@@ -116,10 +116,10 @@ sub the_file
 	my $group = $> == 0 ? 12 : (stat($file))[5];
 	chown($> == 0 ? 8 : -1, $group, $file) or die "$file: $!\n";
 	my @before = (stat($file))[2, 4, 5];
-	# The nonsense is not ours to mend, and is told of.
+	# The nonsense is not ours to mend, and is reported.
 	my $result = $ctl->run('exception', 'add', 'c.example', 'may');
 	is($result->{status}, 1, 'a file that is broken elsewhere');
-	like($result->{err}, qr/written, but tlsad will not take it over: \Q$file\E:5: /, 'says where');
+	like($result->{err}, qr/written, but tlsad will not apply it: \Q$file\E:5: /, 'says where');
 	is(read_file($file), "$text\nc.example = may\n", 'every other line is as it was');
 	is("@{[(stat($file))[2, 4, 5]]}", "@before", 'and so are owner and mode');
 	# Even that line can be removed if it has a name.
@@ -133,7 +133,7 @@ sub the_file
 	is(read_file("$directory/real"), "a.example may\nd.example = may\n", 'and leads to it');
 	unlink($file);
 	mkdir($file);
-	like($ctl->run('exception', 'remove', 'a.example')->{err}, qr/is no file|cannot read/, 'no file');
+	like($ctl->run('exception', 'remove', 'a.example')->{err}, qr/is not a file|cannot read/, 'no file');
 	rmdir($file);
 	is($ctl->run('exception', 'add', 'new.example', 'may')->{status}, 0, 'a new file');
 	is(sprintf('%04o', (stat($file))[2] & 07777), '0644', 'which the daemon can read');
@@ -164,7 +164,7 @@ sub refused
 		[ 64, qr/DOMAIN is missing/, 'add' ],
 		[ 64, qr/LEVEL is missing/, 'add', 'example.org' ],
 		[ 64, qr/'x' is one argument too many/, 'add', 'example.org', 'may', 'x' ],
-		[ 64, qr/'fingerprint' is no level of an exception; there are none, may,/, 'add', 'example.org', 'fingerprint' ],
+		[ 64, qr/'fingerprint' is not a level of an exception; there are none, may,/, 'add', 'example.org', 'fingerprint' ],
 		[ 64, qr/'org' is no domain name/, 'add', 'org', 'may' ],
 		[ 64, qr/there is no exception for \*/, 'add', '*', 'may' ],
 		[ 64, qr/--until never: expected a date/, 'add', 'example.org', 'may', '--until', 'never' ],
@@ -173,8 +173,8 @@ sub refused
 		[ 64, qr/DOMAIN is missing/, 'remove' ],
 		[ 64, qr/one argument too many/, 'list', 'example.org' ],
 		[ 64, qr/more than one command/ ],
-		[ 1, qr/the exception for conf\.example stands at \S+tlsad\.conf:\d+: change it there/, 'remove', 'conf.example' ],
-		[ 1, qr/stands at/, 'add', 'conf.example', 'may' ],
+		[ 1, qr/the exception for conf\.example is at \S+tlsad\.conf:\d+: change it there/, 'remove', 'conf.example' ],
+		[ 1, qr/is at/, 'add', 'conf.example', 'may' ],
 	) {
 		my ($status, $words, @arguments) = @$row;
 		my $result = $ctl->run('exception', @arguments);
@@ -217,7 +217,7 @@ sub with_a_daemon
 	like($daemon->request('policy', 'bogus-mx.dane.lab'), qr/^TEMP /, 'before');
 	my $result = $ctl->run('exception', 'add', 'bogus-mx.dane.lab', 'may', '--until', $tomorrow, '--reason', 'für uns');
 	is($result->{status}, 0, 'add');
-	is($result->{out}, "bogus-mx.dane.lab: added; tlsad has taken it over\n", 'it says so');
+	is($result->{out}, "bogus-mx.dane.lab: added; tlsad has applied it\n", 'it says so');
 	is($result->{err}, '', 'and nothing else');
 	$wait->(qr/^OK may$/);
 	my $explain = $ctl->run('explain', 'bogus-mx.dane.lab');
@@ -226,7 +226,7 @@ sub with_a_daemon
 		'which tells of it');
 	is($ctl->json('exception', 'add', 'bogus-mx.dane.lab', 'encrypt')->{json}{reloaded}, JSON::PP::true, 'replaced');
 	$wait->(qr/^OK encrypt$/);
-	is($ctl->run('exception', 'remove', 'bogus-mx.dane.lab')->{out}, "bogus-mx.dane.lab: removed; tlsad has taken it over\n", 'removed');
+	is($ctl->run('exception', 'remove', 'bogus-mx.dane.lab')->{out}, "bogus-mx.dane.lab: removed; tlsad has applied it\n", 'removed');
 	$wait->(qr/^TEMP /);
 	# What the daemon refuses for another reason is an error, though the file is changed.
 	$daemon->write_config({ dane => { exceptions_file => $file, enforce => 'nonsense' } });

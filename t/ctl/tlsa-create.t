@@ -258,7 +258,7 @@ sub chains
 		["$owner IN TLSA 2 1 1 $record{root}[1]"], 'usage 2: an authority alone');
 	my $twice = $certificates->chain('twice.pem', qw(leaf root root));
 	is_deeply([lines('--cert', $twice, '--usage', 2)],
-		["$owner IN TLSA 2 1 1 $record{root}[1]"], 'a certificate that stands there twice');
+		["$owner IN TLSA 2 1 1 $record{root}[1]"], 'a certificate that is there twice');
 	my @many = map { "authority$_" } 1 .. 17;
 	$certificates->make($_, authority => 1) for @many;
 	my $result = $ctl->run('tlsa', 'create', $name, '--usage', 2, '--cert',

@@ -163,7 +163,7 @@ subtest('what does not serve' => sub {
 		is("$result->{status} $result->{out}", '64 ', "@{$row->[0]}: status");
 		like($result->{err}, $row->[1], 'and why');
 	}
-	for my $row ([['a b', '--cert', $now], qr/no host name/], [['192.0.2.1', '--cert', $now],
+	for my $row ([['a b', '--cert', $now], qr/not a host name/], [['192.0.2.1', '--cert', $now],
 		qr/is an address/],
 		[['now.site.lab', '--cert', '/tmp'], qr/is a directory/]) {
 		my $result = $ctl->run('tlsa', 'verify', @{$row->[0]});

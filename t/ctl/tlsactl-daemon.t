@@ -110,8 +110,8 @@ sub no_daemon
 		for @requests, ['warm', $list];
 	one_line(ask("unix:$directory/nowhere", 'status'), 69, qr{error: \Q$directory\E/nowhere: },
 		'unix:');
-	one_line(ask($list, 'status'), 69, qr{/list: that is no socket}, 'a file');
-	one_line(ask($directory, 'status'), 69, qr{: that is no socket}, 'a directory');
+	one_line(ask($list, 'status'), 69, qr{/list: that is not a socket}, 'a file');
+	one_line(ask($directory, 'status'), 69, qr{: that is not a socket}, 'a directory');
 	one_line(ask("$list/control", 'status'), 69, qr/Not a directory/, 'below a file');
 	one_line(ask('/x' x 60, 'status'), 69, qr/path has at most 107 characters/, 'a long path');
 	IO::Socket::UNIX->new(Local => "$directory/left-over", Type => SOCK_STREAM, Listen => 1)->close;
@@ -154,7 +154,7 @@ sub lookup
 	one_line(ask($fake, 'lookup', 'temp.example'), 75, qr/TEMP: mx\.temp\.example TLSA: bogus/, 'TEMP');
 	one_line(ask($fake, 'lookup', 'late.example'), 75, qr/TIMEOUT: too late/, 'TIMEOUT');
 	one_line(ask($fake, 'lookup', 'perm.example'), 1, qr/PERM: there is no such map/, 'PERM');
-	one_line(ask($fake, 'lookup', 'strange.example'), 69, qr/'what', which is no reply/, 'no reply');
+	one_line(ask($fake, 'lookup', 'strange.example'), 69, qr/'what', which is not a reply/, 'no reply');
 	one_line(ask($fake, 'lookup', 'error.example'), 75, qr/what is \\x1b\[31mthat\?/, 'an error');
 	is(length(ask($fake, 'lookup', 'long.example')->{out}), 18 + 96000 + 1, 'a long one');
 	is(outcome(ask($fake, 'lookup', '--map', 'pinned', 'found.example')), "0 dane-only\n", '--map');
@@ -180,6 +180,8 @@ sub explain_command
 			if $request->{key} eq 'none.example';
 		$changed{reply} = "OK \e[31m" if $request->{key} eq 'colour.example';
 		delete $changed{reply} if $request->{key} eq 'empty.example';
+		$changed{hosts} = [{ name => 'mx1.example.com', lookups => [{ type => 'A', addresses => ['192.0.2.1', 1, undef] }] }]
+			if $request->{key} eq 'number.example';
 		$peer->answer($request, { explanation => \%changed });
 	});
 	my $result = ask($fake, 'explain', 'example.com');
@@ -210,6 +212,7 @@ END
 	$result = ask($fake, 'explain', 'temp.example');
 	is("$result->{status} $result->{err}", '75 ', 'a temporary failure');
 	like($result->{out}, qr/\ATEMP  /, 'said in the first line');
+	like(ask($fake, 'explain', 'number.example')->{out}, qr/: 192\.0\.2\.1\n/, 'an address that is not a string is left out');
 	one_line(ask($fake, 'explain', 'empty.example'), 69, qr/without an explanation/, 'none');
 	one_line(ask($fake, 'explain', 'colour.example'), 69, qr/does not speak/, 'control characters');
 	$result = $ctl->json('-s', $fake->path, 'explain', 'example.com');
@@ -270,11 +273,11 @@ END
 		$_[0]->entry($_[1], $entries[0]);
 		$_[0]->error($_[1], 'the cache is gone');
 	});
-	one_line(ask($error, '--json', 'cache', 'list'), 1, qr/the cache is gone/, 'an error behind it');
+	one_line(ask($error, '--json', 'cache', 'list'), 1, qr/the cache is gone/, 'an error after it');
 	my $tmp = $ctl->directory . '/nowhere';
 	one_line(ask($fake, { env => { TMPDIR => $tmp } }, '--json', 'cache', 'list'), 74,
 		qr{/nowhere: cannot write a temporary file: No such}, 'TMPDIR');
-	is_deeply([glob($ctl->directory . '/tlsactl-*')], [], 'nothing is left behind');
+	is_deeply([glob($ctl->directory . '/tlsactl-*')], [], 'no file is left');
 	SKIP: {
 		skip('there is no /dev/full', 2) unless -e '/dev/full';
 		my $command = join(' ', Tlsad::Ctl::binary(), '-c', $ctl->config_file, '-s', $fake->path);
@@ -305,7 +308,7 @@ sub cache_flush
 {
 	my $fake = Tlsad::FakeControl->start(sub {
 		my ($peer, $request) = @_;
-		return $peer->error($request, 'that is no destination') if ($request->{key} // '') eq '!';
+		return $peer->error($request, 'that is not a destination') if ($request->{key} // '') eq '!';
 		$peer->answer($request, { flushed => $request->{all} ? 1000 : 1 });
 	});
 	is(outcome(ask($fake, 'cache', 'flush', 'a.example')), "0 1 part deleted\n", 'a destination');
@@ -315,7 +318,7 @@ sub cache_flush
 		'what is asked for');
 	is_deeply($ctl->json('-s', $fake->path, 'cache', 'flush', '-a')->{json}, { flushed => 1000 },
 		'--json');
-	one_line(ask($fake, 'cache', 'flush', '!'), 1, qr/that is no destination/, 'an error');
+	one_line(ask($fake, 'cache', 'flush', '!'), 1, qr/that is not a destination/, 'an error');
 	for (['cache', 'flush'], ['cache', 'flush', 'a.example', '--all'], ['cache', 'flush', 'a', 'b']) {
 		my $result = ask($fake, @$_);
 		is("$result->{status} $result->{out}", '64 ', "@$_: usage");
@@ -369,12 +372,12 @@ sub warm
 	is_deeply([map { $_->{key} } $fake->requests], [qw(a.example b.example temp.example
 		none.example error.example last.example)], 'what was asked for');
 	is_deeply([sort grep { /^failed/ } split(/\n/, $result->{out} =~ s/x{1055}/x.../r)],
-		['failed    \xff.example: it is too long, or no UTF-8', 'failed    error.example: out of memory',
+		['failed    \xff.example: it is too long, or is not UTF-8', 'failed    error.example: out of memory',
 		'failed    temp.example: temp.example MX: timeout',
-		'failed    x...: it is too long, or no UTF-8'], 'the failures with their reasons');
+		'failed    x...: it is too long, or is not UTF-8'], 'the failures with their reasons');
 	like($result->{out}, qr/^done      8 in \d+ seconds?: 3 with a policy, 1 without, 4 failed\n\z/m,
 		'the summary');
-	is(($fake->notes)[0], 'held 4', 'several are in flight');
+	is(($fake->notes)[0], 'held 4', 'several are under way');
 	$result = $ctl->json('-s', $fake->path, 'warm', $list);
 	is($result->{status}, 75, '--json');
 	cmp_ok(delete $result->{json}{seconds}, '>=', 0, '--json: time');
@@ -406,7 +409,7 @@ sub warm
 		my @lines = $screen =~ /\r([^\r\n]*done, [^\r\n]*?)\e\[K/g;
 		ok(scalar(@lines), 'progress on a narrow one');
 		is(join('', grep { length > 39 } @lines), '', 'which fits, or else would wrap');
-		ok((grep { /, [1-9]\d* seconds? left/ } @lines), 'a list that is all in flight takes its time all the same');
+		ok((grep { /, [1-9]\d* seconds? left/ } @lines), 'a list that is all under way takes its time all the same');
 	}
 	my $directory = $ctl->directory;
 	one_line(ask($quick, 'warm', "$directory/nowhere"), 1, qr/nowhere: No such file/, 'no list');
@@ -478,7 +481,7 @@ sub reload
 		$peer->error($request, 'tlsad.conf:3: there is no setting x');
 	});
 	is(outcome(ask($fake, 'reload')), "0 changed  dane.enforce\nrestart  server.socketmap: "
-		. "taken over when tlsad is started again\n", 'what changed');
+		. "applied when tlsad is started again\n", 'what changed');
 	is(outcome(ask($fake, 'reload')), "0 nothing has changed\n", 'nothing');
 	one_line(ask($fake, 'reload'), 1, qr/tlsad\.conf:3: there is no setting x/, 'a bad file');
 	is_deeply($ctl->json('-s', $fake->path, 'reload')->{json}, $answers{0}, '--json');
@@ -573,7 +576,7 @@ sub silence
 sub impossible
 {
 	my $fake = Tlsad::FakeControl->start(sub { $_[0]->answer($_[1], { reply => 'OK dane' }) });
-	one_line(ask($fake, 'lookup', $_), 75, qr/no UTF-8, or as long as that/, 'a key')
+	one_line(ask($fake, 'lookup', $_), 75, qr/the request cannot be sent: an argument is too long or is not UTF-8/, 'a key')
 		for "\xff.example", 'x' x 20_000;
 	is(scalar($fake->requests), 0, 'it was not asked for');
 	is(outcome(ask($fake, 'lookup', "b\xc3\xbccher.example")), "0 dane\n", 'UTF-8');

@@ -17,7 +17,7 @@ use Tlsad::Daemon;
 use Tlsad::Lab;
 use Tlsad::Process;
 
-use constant PATIENCE => 20;		# [s] for what must come
+use constant TIMEOUT => 20;		# [s] for what must come
 use constant MANY => 100_000;		# entries of a large cache, some 6 MB as text
 # How much memory may grow between the first of them and the last. [kB]
 use constant GROWTH => 2048;
@@ -61,7 +61,7 @@ sub outcome
 sub wait_for
 {
 	my ($what, $condition) = @_;
-	my $end = Time::HiRes::time() + PATIENCE;
+	my $end = Time::HiRes::time() + TIMEOUT;
 	until ($condition->()) {
 		die "not in time: $what\n" if Time::HiRes::time() > $end;
 		Time::HiRes::sleep(0.02);
@@ -227,7 +227,7 @@ sub cache
 	is(ask('cache', 'show', 'full.dane.lab')->{status}, 1, 'it is gone');
 	is(ask('cache', 'show', 'no-mx.dane.lab')->{status}, 0, 'others are not');
 	is(outcome(ask('cache', 'flush', 'full.dane.lab')), "0 0 parts deleted\n", 'flush once more');
-	like(outcome(ask('cache', 'flush', '10.1')), qr/\A1 tlsactl: error: .*no destination\n\z/, 'flush what is none');
+	like(outcome(ask('cache', 'flush', '10.1')), qr/\A1 tlsactl: error: .*not a destination\n\z/, 'flush what is none');
 	is(outcome(ask('lookup', 'full.dane.lab')), "0 dane-only\n", 'the next one looks it up');
 	cmp_ok(ask_json('cache', 'flush', '--all')->{json}{flushed}, '>', 20, 'flush --all');
 	is(outcome(ask('cache', 'list')), '0 ', 'then nothing is there');
@@ -258,7 +258,7 @@ sub cache_export
 	is_deeply(\%lines, \%native, 'domains with an answer');
 	my $result = ask('cache', 'export', '-m', 'pinned');
 	like($result->{out}, qr/^full\.dane\.lab fingerprint match=$pin\|$pin$/m, 'of another map');
-	like(outcome(ask('cache', 'export', '--map', 'tlsa')), qr/\A1 tlsactl: error: .*policy, native or pinned\n\z/,
+	like(outcome(ask('cache', 'export', '--map', 'tlsa')), qr/\A1 tlsactl: error: .*policy, native, pinned\n\z/,
 		'of one that cannot be');
 	my $type = table_type();
 	SKIP: {
@@ -296,10 +296,10 @@ sub warm
 		$daemon->control, 'warm', '--parallel', PARALLEL, $silent]);
 	my $in_flight = sub { return ask_json('status')->{json}{lookups}{in_flight} };
 	wait_for('lookups', sub { $in_flight->() == PARALLEL });
-	pass('as many are in flight as were asked for');
+	pass('as many are under way as were asked for');
 	# Each of them takes seconds: one more would be on its way by now.
 	is($in_flight->(), PARALLEL, 'and no more') for 1 .. 3;
-	is($process->wait(6 * PATIENCE) >> 8, 75, 'all failed in the end');
+	is($process->wait(6 * TIMEOUT) >> 8, 75, 'all failed in the end');
 
 	my $script = Tlsad::Process::find_program('script');
 	SKIP: {
@@ -320,8 +320,8 @@ sub reload
 {
 	is(outcome(ask('reload')), "0 nothing has changed\n", 'nothing');
 	$daemon->write_config({ dane => { enforce => 'pinned' }, server => { workers => 1 } });
-	is(outcome(ask('reload')), "0 changed  dane.enforce\nrestart  server.workers: taken over when tlsad "
-		. "is started again\n", 'what was taken over, and what was not');
+	is(outcome(ask('reload')), "0 changed  dane.enforce\nrestart  server.workers: applied when tlsad "
+		. "is started again\n", 'what was applied, and what was not');
 	like(outcome(ask('lookup', 'full.dane.lab')), qr/\A0 fingerprint match=/, 'it is in force');
 	$daemon->write_config({ dane => { enforce => 'nonsense' } });
 	my $result = ask('--json', 'reload');

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# The frame of tlsactl: options before and behind the command, help for every
+# The frame of tlsactl: options before and after the command, help for every
 # command, what it says of a mistake, and what becomes of output that cannot be
 # written.
 
@@ -16,7 +16,7 @@ my @commands = $ctl->run('--help')->{out} =~ /^  ([a-z]+(?: [a-z]+)?)  +\S/mg;
 subtest('help' => \&help);
 subtest('versions' => \&versions);
 subtest('mistakes' => \&mistakes);
-subtest('options wherever they stand' => \&anywhere);
+subtest('options wherever they are' => \&anywhere);
 subtest('the configuration' => \&configuration);
 subtest('output' => \&output);
 done_testing();
@@ -85,7 +85,7 @@ sub anywhere
 		['check', '-c', $ctl->config_file, '--', 'a b']) {
 		my $result = $ctl->run(@$arguments);
 		is("$result->{status} $result->{out}", '2 ', "@$arguments");
-		like($result->{err}, qr/'a b' is no mail domain/, 'it was understood');
+		like($result->{err}, qr/'a b' is not a mail domain/, 'it was understood');
 	}
 }
 

@@ -387,7 +387,7 @@ sub directories
 	mkdir("$base/strange/parts.mdb");
 	($status, $log) = Tlsad::Daemon->run(config => { cache => { path => "$base/strange" } });
 	is($status, 1, 'a directory for a file: exit status');
-	one_line($log, qr/parts\.mdb is no file/, 'a directory for a file');
+	one_line($log, qr/parts\.mdb is not a file/, 'a directory for a file');
 }
 
 sub not_writable

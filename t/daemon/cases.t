@@ -55,7 +55,7 @@ for my $level (sort keys %levels) {
 		my $reason = $left_out->{$case->{key}};
 		skip("$case->{text}: $reason", 1) if defined $reason;
 		subtest(($level eq '' ? '' : "site_level $level: ") . $case->{text}
-			=> sub { judge($case, $observations{$case->{number}}) });
+			=> sub { check($case, $observations{$case->{number}}) });
 	} }
 	is($daemon->stop, 0, 'tlsad ends with status 0');
 }
@@ -179,7 +179,7 @@ sub fits
 	return 1;
 }
 
-sub judge
+sub check
 {
 	my ($case, $seen) = @_;
 	return fail('was asked') unless $seen;
@@ -191,15 +191,15 @@ sub judge
 		ok(fits($case->{reply}, $reply), "map $map$which")
 			or diag("wanted $case->{reply}, got $reply");
 	}
-	judge_explain($case, $seen->{explain}) if defined $seen->{explain};
+	check_explain($case, $seen->{explain}) if defined $seen->{explain};
 	SKIP: {
 		skip('postmap is not installed', 1) unless defined $postmap;
 		last SKIP if $case->{no_postmap};
-		judge_postmap($case, $seen->{postmap});
+		check_postmap($case, $seen->{postmap});
 	}
 }
 
-sub judge_explain
+sub check_explain
 {
 	my ($case, $reply) = @_;
 	my ($json) = $reply =~ /\AOK (\{.*\})\z/ or
@@ -230,7 +230,7 @@ sub lifetime
 	return (0, $case->{reply} =~ /^TEMP/ ? FAILURE_TTL : MAX_TTL);
 }
 
-sub judge_postmap
+sub check_postmap
 {
 	my ($case, $seen) = @_;
 	my $found = $case->{reply} =~ /^OK (.*)/ ? "$1\n" : '';

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # The control socket, as daemon/control/control.h has it: every verb, requests that are
-# none, many in flight, lists that nobody reads, and who may ask.
+# none, many under way, lists that nobody reads, and who may ask.
 
 use strict;
 use warnings;
@@ -17,7 +17,7 @@ use Tlsad::Lab;
 use Tlsad::Observe;
 use Tlsad::Process;
 
-use constant PATIENCE => 40;	# [s] for an answer that must come
+use constant TIMEOUT => 40;	# [s] for an answer that must come
 use constant REQUEST_LONGEST => 16384;
 
 my @missing = Tlsad::Lab::missing_programs();
@@ -30,7 +30,7 @@ subtest('lookup, explain, show' => \&lookups);
 subtest('status' => \&status);
 subtest('list, export, flush' => \&lists);
 subtest('what is no request' => \&bad_requests);
-subtest('many in flight' => \&many);
+subtest('many under way' => \&many);
 subtest('a list that nobody reads' => \&unread);
 subtest('no descriptors' => \&no_descriptors);
 subtest('reload' => \&reload);
@@ -59,7 +59,7 @@ my %unread_bytes;
 sub receive
 {
 	my ($socket) = @_;
-	my $end = Time::HiRes::time() + PATIENCE;
+	my $end = Time::HiRes::time() + TIMEOUT;
 	for (;;) {
 		if (($unread_bytes{$socket} // '') =~ /^(\d+):/
 			&& length($unread_bytes{$socket}) > length($1) + $1 + 1) {
@@ -170,7 +170,7 @@ sub lists
 	@export = ask($daemon, verb => 'export', map => 'pinned');
 	like((grep { $_->{entry}{key} eq 'full.dane.lab' } grep { $_->{entry} } @export)[0]{entry}{value},
 		qr/^fingerprint match=/, 'of another map');
-	like((ask($daemon, verb => 'export', map => 'explain'))[0]{error}, qr/policy, native or pinned/, 'not of every map');
+	like((ask($daemon, verb => 'export', map => 'explain'))[0]{error}, qr/one of policy, native, pinned$/, 'not of every map');
 
 	my ($answer) = ask($daemon, verb => 'flush', key => 'full.dane.lab');
 	cmp_ok($answer->{flushed}, '>=', 2, 'a destination is flushed with its hosts');
@@ -182,7 +182,7 @@ sub lists
 	is((ask($daemon, verb => 'list'))[0]{count}, 0, 'then the cache is empty');
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'and fills again');
 	like((ask($daemon, verb => 'flush'))[0]{error}, qr/'key'/, 'flush needs a key, or all');
-	like((ask($daemon, verb => 'flush', key => '10.1'))[0]{error}, qr/no destination/, 'a key that is one');
+	like((ask($daemon, verb => 'flush', key => '10.1'))[0]{error}, qr/not a destination/, 'a key that is one');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -295,7 +295,7 @@ sub no_descriptors
 	my $daemon = Tlsad::Daemon->start(lab => $lab);
 	# A start needs descriptors, and so does the resolver until it has looked at the root:
 	# libunbound ends the process when it cannot open its file.
-	$daemon->wait_log($_, PATIENCE) for qr/ serves on /, qr/DNSSEC validation works/;
+	$daemon->wait_log($_, TIMEOUT) for qr/ serves on /, qr/DNSSEC validation works/;
 	my ($limit) = qx($prlimit --pid @{[$daemon->pid]} --nofile --noheadings --raw --output SOFT) =~ /(\d+)/;
 	system($prlimit, '--pid', $daemon->pid, '--nofile=3:');
 	my $socket = connection($daemon);
@@ -316,11 +316,13 @@ sub reload
 	$daemon->write_config({ dane => { enforce => 'pinned' }, server => { workers => 3 } });
 	is_deeply((ask($daemon, verb => 'reload'))[0],
 		{ ok => JSON::PP::true, changed => ['dane.enforce'], restart => ['server.workers'] },
-		'what was taken over, and what needs a restart');
+		'what was applied, and what needs a restart');
 	like((ask($daemon, verb => 'lookup', key => 'full.dane.lab'))[0]{reply}, qr/^OK fingerprint/, 'it is in force');
 	$daemon->write_config({ dane => { enforce => 'nonsense' } });
 	like((ask($daemon, verb => 'reload'))[0]{error}, qr/enforce/, 'a broken file: what is wrong');
 	like((ask($daemon, verb => 'lookup', key => 'full.dane.lab'))[0]{reply}, qr/^OK fingerprint/, 'the old one stays');
+	$daemon->write_config({ dane => { enforce => "n\xf6nsense" } });
+	like((ask($daemon, verb => 'reload'))[0]{error}, qr/enforce.*n\\xF6nsense/i, 'also of bytes that are not UTF-8');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -336,6 +338,6 @@ sub socket_file
 	$off->stop;
 	my ($status, $log) = Tlsad::Daemon->run(lab => $lab,
 		config => { server => { control => 'unix:/nonexistent/control' } });
-	is($status, 1, 'a place that cannot be had: status');
+	is($status, 1, 'a socket that cannot be made: status');
 	like($log, qr{control unix:/nonexistent/control: }, 'and which');
 }

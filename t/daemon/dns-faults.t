@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # DNS servers that answer wrongly, late or not at all. Each such lookup ends as
 # TEMP, with the name, the type and the reason, within [resolver] timeout; and
-# hundreds of them in flight hold up nobody else.
+# hundreds of them under way hold up nobody else.
 
 use strict;
 use warnings;
@@ -54,15 +54,15 @@ push @faults, { name => 'late.faults.lab', behaviour => 'late', seconds => 60 };
 push @requests, { key => 'd.late.faults.lab', name => 'd.late.faults.lab', type => 'MX' };
 
 # Zones of their own: what a resolver learned of one server must not help it.
-use constant IN_FLIGHT => 100;
+use constant UNDER_WAY => 100;
 my @stuck = map { my $kind = $_;
-	map { "$kind$_.faults.lab" } 1 .. IN_FLIGHT } qw(silent dead);
+	map { "$kind$_.faults.lab" } 1 .. UNDER_WAY } qw(silent dead);
 push @faults, map { { name => $_, behaviour => /^(silent|dead)/ } } @stuck;
 
 my $lab = Tlsad::Lab->start(zones => { 'site.lab' => $site }, faults => \@faults);
 
 subtest('wrong answers' => \&wrong_answers);
-subtest('hundreds of destinations that do not answer' => \&in_flight);
+subtest('hundreds of destinations that do not answer' => \&many_under_way);
 done_testing();
 
 # Sends all at once, each over a connection of its own; the seconds until its
@@ -121,9 +121,9 @@ sub wrong_answers
 	is($daemon->stop, 0, 'and ends with status 0');
 }
 
-sub in_flight
+sub many_under_way
 {
-	# Long enough that the silent ones are in flight all through the test.
+	# Long enough that the silent ones are under way all through the test.
 	my $timeout = 15;
 	my $daemon = Tlsad::Daemon->start(lab => $lab,
 		config => { resolver => { timeout => "${timeout}s" } });
@@ -146,7 +146,7 @@ sub in_flight
 	cmp_ok($seconds, '<', $timeout / 2, 'healthy destinations do not wait');
 	my $pending = grep { !defined $_->{client}->receive_raw(1, 0.001) }
 		grep { $_->{key} =~ /^silent/ } @waiting;
-	cmp_ok($pending, '>', 0, "others were in flight ($pending of " . IN_FLIGHT . ')');
+	cmp_ok($pending, '>', 0, "others were under way ($pending of " . UNDER_WAY . ')');
 	$_->{client}->close for @waiting;
 
 	# Clients that gave up have not taken their lookups' ends along.

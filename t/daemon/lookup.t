@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Lookups in flight: equal ones are made once, each destination has its own time,
+# Lookups under way: equal ones are made once, each destination has its own time,
 # and servers that do not answer hold up nobody else.
 
 use strict;
@@ -198,7 +198,7 @@ sub silent_servers
 	my @early = grep { defined } map { $_->receive_raw(1000, 0.001) } @waiting;
 	# On a machine so slow that libunbound has given up meanwhile ($no_answer).
 	@early = grep { !/^\d+:TEMP / } @early if Time::HiRes::time() - $begin > GIVES_UP;
-	is("@early", '', 'all the silent ones are still in flight');
+	is("@early", '', 'all the silent ones are still under way');
 	is($daemon->stop($timeout + GRACE), 0, 'the daemon ends with status 0 all the same');
 }
 

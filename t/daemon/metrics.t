@@ -22,7 +22,7 @@ use Tlsad::Observe;
 use Tlsad::Process;
 
 use constant PROMPT => 30;		# [s] for what should take milliseconds
-# [s] daemon/lookup/probe.c: a look every 5 s, then 15 s of patience; and a loaded machine.
+# [s] daemon/lookup/probe.c: a look every 5 s, then it waits 15 s; and a loaded machine.
 use constant NOTICED => 90;
 use constant CROWD => 1000;
 use constant MOST => 16;		# BUDGET_METRICS_MAX of daemon/health/descriptor_budget.h

@@ -45,7 +45,7 @@ subtest('one line about a destination' => \&one_line);
 subtest('wait' => \&waiting);
 subtest('exceptions' => \&exceptions);
 subtest('monitor' => \&monitor);
-subtest('narrowing' => \&narrowing);
+subtest('submitters' => \&submitters);
 subtest('reloading' => \&reloading);
 subtest('requests that cannot be read' => \&unreadable);
 subtest('pieces and pipelines' => \&pieces);
@@ -334,7 +334,7 @@ sub waiting
 		. Tlsad::Policy::attributes('a@d10.bulk.lab'));
 	is($other->ask('a@d11.bulk.lab'), 'DUNNO', 'others go on');
 	like($slow->receive_action, qr/^DEFER_IF_PERMIT 4\.7\.5 silent\.lab .* not known: no answer yet$/,
-		'the patience ends');
+		'the waiting ends');
 	is($slow->receive_action, 'DUNNO', 'and the next request is answered');
 	# A lower bound holds on a slow machine, too.
 	cmp_ok(Time::HiRes::time() - $begin, '>', 0.9, 'not before');
@@ -385,7 +385,7 @@ sub monitor
 	finish($daemon);
 }
 
-sub narrowing
+sub submitters
 {
 	my $directory = Tlsad::Process::private_directory();
 	my $write = sub {
@@ -479,7 +479,7 @@ sub unreadable
 		'no equals sign' => [ "request\n\n", qr/no "=" in "request"/ ],
 		'no name' => [ "=x\n\n", qr/no name before the "="/ ],
 		'no attributes' => [ "\n", qr/no attributes/ ],
-		'another type' => [ "request=junk\n\n", qr/no request of type smtpd_access_policy/ ],
+		'another type' => [ "request=junk\n\n", qr/not a request of type smtpd_access_policy/ ],
 		'a doubled recipient' => [ "recipient=a\@b.c\nrecipient=a\@b.c\n\n", qr/recipient comes twice/ ],
 		'NUL' => [ "recipient=a\0\@b.c\n\n", qr/a NUL byte/ ],
 		'NUL without an end' => [ "\0", qr/a NUL byte/ ],
@@ -599,7 +599,7 @@ sub vanishing
 		}
 	}
 	served($daemon, 'while nobody waits for lookups');
-	# Nobody is at the other end when these lookups end, nor when the patience does.
+	# Nobody is at the other end when these lookups end, nor when the waiting does.
 	ok(ready($daemon, 3), 'the lookups end');
 	ok(wait_until(PROMPT, sub { descriptors($daemon) <= $before + 20 }), 'the connections are gone');
 	ok($daemon->alive, 'the daemon lives');
@@ -656,7 +656,7 @@ sub endpoints
 	my $stranger = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port,
 		LocalAddr => '127.0.0.9', Proto => 'tcp', Timeout => PROMPT);
 	is(sysread($stranger, my $byte, 1) // 'reset', 0, 'who may not connect gets nothing');
-	# A reset while a lookup is in flight, which only TCP has.
+	# A reset while a lookup is under way, which only TCP has.
 	my $reset = Tlsad::Policy->new("inet:127.0.0.1:$port", timeout => PROMPT);
 	$reset->send_raw(Tlsad::Policy::attributes('a@d19.bulk.lab'));
 	setsockopt($reset->socket, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0));
@@ -672,7 +672,7 @@ sub endpoints
 	my ($status, $log) = Tlsad::Daemon->run(config => { server => {
 		policy => 'unix:/nonexistent/policy' } });
 	ok(defined $status && $status == 1 && $log =~ m{\[server\] policy unix:/nonexistent/policy: },
-		'a place that cannot be had is an error') or diag($log);
+		'a socket that cannot be made is an error') or diag($log);
 	$daemon = start(server => { policy => undef });
 	is(map_reply($daemon, 'full.dane.lab'), 'OK dane-only',
 		'but the default one need not be possible');

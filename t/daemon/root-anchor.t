@@ -59,7 +59,7 @@ subtest('what the probe says' => \&probe);
 subtest('the state and the working copy' => \&state);
 subtest('a state that cannot be used' => \&damaged_state);
 subtest('a roll of the key' => \&roll);
-subtest('nobody answers at first' => \&patience);
+subtest('nobody answers at first' => \&nobody_answers);
 subtest('anchors of other zones than the root' => \&other_zones);
 done_testing();
 
@@ -247,7 +247,7 @@ sub roll
 	# Another anchor in the configuration counts at once.
 	my $changed = start_in(directory => $directory, config => { %$config,
 		resolver => { %roll_settings, trust_anchor => $root->anchor('third') } });
-	ok($changed->wait_log(qr/the trust anchor has changed: \Q$file\E starts anew/, PROMPT), 'another anchor: the log tells');
+	ok($changed->wait_log(qr/the trust anchor has changed: \Q$file\E is started again/, PROMPT), 'another anchor: the log tells');
 	like(said_since($changed), qr/do not fit the trust anchor/, 'the old state does not count');
 	$changed->stop;
 	$changed = start_in(directory => $directory, config => { %$config,
@@ -307,7 +307,7 @@ sub damaged_state
 		my $again = eval { Tlsad::Daemon->start(directory => $directory, config => $config) };
 		ok($again, "$what: is not fatal") or do { diag($@); next };
 		like(said($again), qr/works/, "$what: the configured anchor serves");
-		like($again->log_text, qr/\Q$directory\E\/cache\/root\.key (?:cannot be used|holds no key|starts anew)/,
+		like($again->log_text, qr/\Q$directory\E\/cache\/root\.key (?:cannot be used|holds no key|is started again)/,
 			"$what: a message");
 		validates($again, $what);
 		is($again->stop, 0, "$what: ends with status 0");
@@ -325,7 +325,7 @@ sub damaged_state
 	is($blocked->stop, 0, 'the daemon ends with status 0');
 }
 
-sub patience
+sub nobody_answers
 {
 	my $left = $published + PROBE_AGAIN + PROMPT - Time::HiRes::time();
 	ok($patient->wait_log(qr/DNSSEC validation works/, $left > 1 ? $left : 1),

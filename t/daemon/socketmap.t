@@ -529,7 +529,7 @@ sub endpoints
 	is(reply_over($_), 'OK dane-only', "$_") for @two;
 	is((stat("$directory/socketmap"))[2] & 07777, 0600, 'socket_mode');
 	is(reply_from('127.0.0.9', $port), $netstring->('OK dane-only'), '127.0.0.0/8 may, by default');
-	# A reset while a lookup is in flight, which only TCP has.
+	# A reset while a lookup is under way, which only TCP has.
 	my $reset = Tlsad::Socketmap->new($two[1], timeout => PROMPT);
 	$reset->send_raw($netstring->('policy slow.lab') . $good);
 	setsockopt($reset->socket, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0));

@@ -24,7 +24,7 @@ use constant PROMPT => 20;		# [s] for what should take milliseconds
 use constant DAY => 86400;
 # A directory that could not be written is tried again, and old files are looked for,
 # after a minute. [s]
-use constant PATIENCE => 60 + PROMPT;
+use constant TIMEOUT => 60 + PROMPT;
 use constant MANY => 40;		# anchors: their file takes several pages
 
 my @missing = Tlsad::PinnedCases::missing_programs();
@@ -364,7 +364,7 @@ sub recovers
 	return if skip_broken($broken);
 	my $daemon = $broken->{daemon};
 	for my $key (@{$broken->{keys}}) {
-		wait_until(PATIENCE, sub { ask($daemon, $key) =~ /^OK secure / });
+		wait_until(TIMEOUT, sub { ask($daemon, $key) =~ /^OK secure / });
 		if ($broken->{nearly}) { like(ask($daemon, $key), qr/^OK secure /, "pinned again: $key") }
 		else { is_right($daemon, $key, 'pinned again', %{$broken->{options}}) }
 	}
@@ -411,7 +411,7 @@ sub end_sweep
 	my ($directory, $daemon, $ours) = @{$sweep}{qw(directory daemon ours)};
 	is($cases->wrong($wanted{$sweep->{keys}[0]}, $sweep->{asked}, %{$sweep->{options}}), '',
 		'one was asked for');
-	ok(wait_until(PATIENCE, sub { !-e "$directory/" . $ours->('a') }), 'what is old goes');
+	ok(wait_until(TIMEOUT, sub { !-e "$directory/" . $ours->('a') }), 'what is old goes');
 	for my $name (sort keys %{$sweep->{made}}) {
 		# Over a day plus max_ttl (1 d) and serve_stale (1 h).
 		my $goes = grep { $name eq $ours->($_) } qw(a b);

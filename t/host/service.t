@@ -161,7 +161,7 @@ sub bad_manager
 		[ 'a datagram socket', [ socketmap => $unix->(Type => SOCK_DGRAM) ], {}, qr/does not listen/ ],
 		[ 'a connected socket', [ socketmap => $pair->() ], {}, qr/does not listen/ ],
 		[ 'a file', [ socketmap => $file ], {}, qr/does not listen/ ],
-		[ 'inet for tlsactl', [ control => $inet ], {}, qr/control: .*no unix socket/ ],
+		[ 'inet for tlsactl', [ control => $inet ], {}, qr/control: .*not a unix socket/ ],
 		[ 'two for metrics', [ metrics => $inet ], { LISTEN_FDNAMES => 'metrics:metrics' },
 			qr/metrics: .*there is one already/, $inet ],
 		[ 'fewer than promised', [ socketmap => $inet ], { LISTEN_FDS => 60 }, qr/descriptor \d+ is not open/ ],
@@ -184,7 +184,7 @@ sub bad_manager
 		{ LISTEN_PID => 'x', LISTEN_FDS => 1 }, { LISTEN_FDNAMES => '::' }) {
 		my $daemon = Tlsad::Daemon->start(lab => $lab, env => $env);
 		is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', "served with @{[%$env]}");
-		like($daemon->log_text, qr/WATCHDOG_USEC = \S+ in the environment is no time/, 'and a warning')
+		like($daemon->log_text, qr/WATCHDOG_USEC = \S+ in the environment is not a time/, 'and a warning')
 			if ($env->{WATCHDOG_USEC} // '') =~ /\D/;
 		is($daemon->stop, 0, 'it ends');
 	}
@@ -233,8 +233,8 @@ sub stuck
 		ok(defined $thread, "there is a thread with the name $name") or next;
 		my $held = hold($thread);
 		plan(skip_all => 'ptrace is not allowed here') unless $held;
-		my $text = $daemon->wait_log(qr/not fed any more/, PROMPT);
-		like($text // '', qr/error: \Q$words\E has been stuck for \d+ seconds: the watchdog is not fed/,
+		my $text = $daemon->wait_log(qr/no more keep-alives/, PROMPT);
+		like($text // '', qr/error: \Q$words\E has been stuck for \d+ seconds: systemd's watchdog gets no more keep-alives/,
 			"$words: the log tells");
 		is(($manager->wait(PROMPT, sub { ($_[0]{STATUS} // '') =~ /stuck/ }) // {})->{STATUS} =~ s/\d+/N/r,
 			"$words has been stuck for N seconds", 'the manager, too');

@@ -48,7 +48,8 @@ static void put_host(struct cache *cache)
 		.status = HOST_USABLE, .ttl = LIFE, .tlsa_count = 1, .tlsa = &tlsa};
 	struct part_times life = times();
 	char key[PART_KEY_MAX];
-	size_t size = 0, key_size = part_host_key(key, host_name, strlen(host_name), 25);
+	size_t size = 0,
+	       key_size = part_named_key(key, PART_HOST, host_name, strlen(host_name), 25);
 
 	snprintf(facts.base_domain, sizeof facts.base_domain, "%s", host_name);
 	uint8_t *bytes = part_encode_host(&facts, &life, key, key_size, &size);
@@ -69,7 +70,7 @@ static void put_domain(struct cache *cache, unsigned long number)
 
 	snprintf(host.name, sizeof host.name, "%s", host_name);
 	snprintf(name, sizeof name, "domain-%lu.example", number);
-	size_t key_size = part_mx_key(key, name, strlen(name));
+	size_t key_size = part_named_key(key, PART_MX, name, strlen(name), 0);
 	uint8_t *bytes = part_encode_mx(&set, &life, key, key_size, &size);
 	put(cache, key, key_size, bytes, size);
 }

@@ -15,7 +15,7 @@ use Test::More;
 use Tlsad::Process;
 
 # For what takes half a minute on an idle machine. [s]
-use constant PATIENCE => 600;
+use constant TIMEOUT => 600;
 # What ends with the first of its processes, with whatever it has mounted.
 my @CONFINED = qw(unshare --mount --pid --fork --kill-child --mount-proc);
 
@@ -47,7 +47,7 @@ my $root = "$directory/root";
 my $system = begin('debootstrap', @CONFINED, 'debootstrap', '--variant=minbase', $codename,
 	$root, $mirror);
 my $build = begin('build', 'sh', "$source/contrib/debian/build", "$directory/packages");
-my $status = $system->wait(PATIENCE);
+my $status = $system->wait(TIMEOUT);
 if (($status // 1) != 0) {
 	my $log = log_of('debootstrap');
 	cannot("no system could be made from $mirror") if $log =~ /Failed getting release file/;
@@ -137,7 +137,7 @@ sub in_root
 	my $name = $options{name} // 'run' . $runs++;
 	my $process = begin($name, @CONFINED, ($options{alone} ? '--net' : ()), "--root=$root",
 		'--wd=/', 'sh', '-c', $script);
-	my $ended = $process->wait(PATIENCE);
+	my $ended = $process->wait(TIMEOUT);
 	return (defined $ended ? $ended >> 8 || $ended : undef, log_of($name));
 }
 
@@ -165,7 +165,7 @@ sub prepare_root
 
 sub built
 {
-	is($build->wait(PATIENCE), 0, 'contrib/debian/build ends well');
+	is($build->wait(TIMEOUT), 0, 'contrib/debian/build ends well');
 	my ($changes) = glob("$directory/packages/tlsad_*.changes");
 	ok(defined $changes, 'there is one') or return;
 	my $complaints = qx(lintian --allow-root '$changes' 2>/dev/null);

@@ -27,7 +27,7 @@ use Tlsad::Daemon;
 use Tlsad::Process;
 use Zones;
 
-our @EXPORT_OK = qw(host bogus alias wait_for $NAME_SERVER $RESOLVER $SENDER $RECEIVER $PATIENCE
+our @EXPORT_OK = qw(host bogus alias wait_for $NAME_SERVER $RESOLVER $SENDER $RECEIVER $TIMEOUT
     $NOT_TRUSTED $NO_STARTTLS $NO_POLICY $NO_DNS_ANSWER);
 
 our $NAME_SERVER = '127.0.0.53';
@@ -37,7 +37,7 @@ our $RECEIVER    = '127.0.0.10';
 
 # All waiting is polling with an end, in seconds. A loaded machine or a sanitizer build stays far
 # below it.
-our $PATIENCE = 60;
+our $TIMEOUT = 60;
 
 # What Postfix's log gives as the reason.
 our $NOT_TRUSTED = qr/Server certificate not (?:trusted|verified)/;
@@ -178,7 +178,7 @@ sub publish
 sub wait_for
 {
 	my ($condition) = @_;
-	my $end = time + $PATIENCE;
+	my $end = time + $TIMEOUT;
 	while (1) {
 		my $result = $condition->();
 		return $result if $result;

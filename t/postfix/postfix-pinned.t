@@ -20,7 +20,7 @@ use Time::HiRes qw(sleep time);
 
 use Namespace;
 use PinnedCases;
-use Site qw($NAME_SERVER $NOT_TRUSTED $PATIENCE $RESOLVER host wait_for);
+use Site qw($NAME_SERVER $NOT_TRUSTED $TIMEOUT $RESOLVER host wait_for);
 use Tlsad::Certificates;
 use Tlsad::Daemon;
 
@@ -295,7 +295,7 @@ my $INTERVAL = 0.2;
 sub send_during
 {
 	my (@steps) = @_;
-	my $end = time + $PATIENCE;
+	my $end = time + $TIMEOUT;
 	my $done;
 	while (@steps || $done) {
 		my $next = time + $INTERVAL;
@@ -392,7 +392,7 @@ subtest 'the key changed too early: mail waits until the record is there' => sub
 	is_deeply($site->arrived->{ $message->{token} }, ['rolling TLS'], 'it arrived, with TLS');
 };
 
-is($tlsad{$_}->stop($PATIENCE), 0, "$_: tlsad ends cleanly when asked to") or diag($tlsad{$_}->log_text)
+is($tlsad{$_}->stop($TIMEOUT), 0, "$_: tlsad ends cleanly when asked to") or diag($tlsad{$_}->log_text)
     for sort keys %tlsad;
 is(join("\n", Tlsad::Daemon::sanitizer_reports()), '', 'no sanitizer report');
 $site->check_programs;

@@ -18,7 +18,7 @@ use JSON::PP ();
 use Test::More;
 
 use Namespace;
-use Site qw(host wait_for $PATIENCE $SENDER);
+use Site qw(host wait_for $TIMEOUT $SENDER);
 use Tlsad::Ctl;
 use Tlsad::Daemon;
 
@@ -94,7 +94,7 @@ subtest 'PREPEND' => \&announce;
 subtest 'an idle connection that tlsad has closed' => \&idle;
 subtest 'without tlsad' => \&without;
 
-is($tlsad->stop($PATIENCE), 0, 'tlsad ends cleanly when asked to') or diag($tlsad->log_text);
+is($tlsad->stop($TIMEOUT), 0, 'tlsad ends cleanly when asked to') or diag($tlsad->log_text);
 is(join("\n", Tlsad::Daemon::sanitizer_reports()), '', 'no sanitizer report');
 unlike($sender->log, qr/(?:fatal|panic): /, 'no fatal error in Postfix\'s log');
 $finished = Test::More->builder->is_passing;
@@ -119,7 +119,7 @@ sub reload
 	my $from = length $tlsad->log_text;
 	$tlsad->write_config(config(%sections));
 	$tlsad->reload;
-	ok($tlsad->wait_log(qr/configuration reloaded/, $PATIENCE, $from), 'tlsad has a new configuration');
+	ok($tlsad->wait_log(qr/configuration reloaded/, $TIMEOUT, $from), 'tlsad has a new configuration');
 	return;
 }
 
@@ -135,7 +135,7 @@ sub status
 sub converse
 {
 	my ($port) = @_;
-	my $socket = IO::Socket::INET->new(PeerAddr => $SENDER, PeerPort => $port, Timeout => $PATIENCE)
+	my $socket = IO::Socket::INET->new(PeerAddr => $SENDER, PeerPort => $port, Timeout => $TIMEOUT)
 	    or die "port $port: $!\n";
 	$socket->autoflush(1);
 	my $say = sub {

@@ -11,7 +11,7 @@ use lib "$FindBin::Bin/../lib", "$FindBin::Bin/../postfix";
 
 use Test::More;
 
-use Site qw(host bogus $NOT_TRUSTED $NO_STARTTLS $PATIENCE);
+use Site qw(host bogus $NOT_TRUSTED $NO_STARTTLS $TIMEOUT);
 use Tlsad::Daemon;
 
 Site::go_inside();
@@ -138,7 +138,7 @@ for my $case (@cases) {
 		    : $site->check_not_delivered($case, $stock);
 	} or diag("the log of $case->{about}:\n" . $site->log_of($case));
 }
-is($tlsad->stop($PATIENCE), 0, 'tlsad ends cleanly when asked to') or diag($tlsad->log_text);
+is($tlsad->stop($TIMEOUT), 0, 'tlsad ends cleanly when asked to') or diag($tlsad->log_text);
 is(join("\n", Tlsad::Daemon::sanitizer_reports()), '', 'no sanitizer report');
 $site->check_programs;
 

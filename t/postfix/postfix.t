@@ -16,7 +16,7 @@ use lib "$FindBin::Bin/../lib", "$FindBin::Bin/../postfix";
 use Test::More;
 
 use Cases;
-use Site qw($NO_POLICY $PATIENCE);
+use Site qw($NO_POLICY $TIMEOUT);
 use Tlsad::Daemon;
 
 Site::go_inside();
@@ -36,7 +36,7 @@ END {
 my $certificates = $site->certificates;
 $certificates->make('alpha', subject => 'alpha.receiver.example');
 $certificates->make('beta',  subject => 'beta.receiver.example');
-# The authority is sent along: RFC 7672 3.1.1 wants a trust anchor that is published by its digest
+# The authority is sent along: RFC 7672 3.1.2 wants a trust anchor that is published by its digest
 # in the server's chain.
 $certificates->make('authority', authority => 1);
 $certificates->make('issued', issuer => 'authority',
@@ -98,7 +98,7 @@ sub check
 
 sub stop_tlsad
 {
-	is($tlsad->stop($PATIENCE), 0, 'tlsad ends cleanly when asked to') or diag($tlsad->log_text);
+	is($tlsad->stop($TIMEOUT), 0, 'tlsad ends cleanly when asked to') or diag($tlsad->log_text);
 	return;
 }
 

@@ -36,7 +36,7 @@ static inline uint8_t *parts_mx(struct part *part, const struct mx_set *set,
 	const struct part_times *times, const char *domain)
 {
 	char key[PART_KEY_MAX];
-	size_t size = 0, key_size = part_mx_key(key, domain, strlen(domain));
+	size_t size = 0, key_size = part_named_key(key, PART_MX, domain, strlen(domain), 0);
 	uint8_t *bytes = part_encode_mx(set, times, key, key_size, &size);
 
 	if (bytes == NULL || !part_open(part, PART_MX, bytes, size))
@@ -48,7 +48,7 @@ static inline uint8_t *parts_host(struct part *part, const struct host_facts *fa
 	const struct part_times *times, const char *name, uint16_t port)
 {
 	char key[PART_KEY_MAX];
-	size_t size = 0, key_size = part_host_key(key, name, strlen(name), port);
+	size_t size = 0, key_size = part_named_key(key, PART_HOST, name, strlen(name), port);
 	uint8_t *bytes = part_encode_host(facts, times, key, key_size, &size);
 
 	if (bytes == NULL || !part_open(part, PART_HOST, bytes, size))

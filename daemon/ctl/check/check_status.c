@@ -154,7 +154,7 @@ void check_address_add_text(struct text *text, const struct server_check_address
 		text_add_format(text, "the server turns us away: %s", address->detail);
 		return;
 	case STARTTLS_NO_SMTP:
-		text_add_format(text, "what comes is no SMTP: %s", address->detail);
+		text_add_format(text, "what comes is not SMTP: %s", address->detail);
 		return;
 	case STARTTLS_NO_TLS:
 		text_add_format(text, "the TLS handshake fails: %s", address->detail);

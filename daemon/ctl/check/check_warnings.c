@@ -121,8 +121,8 @@ static void warn_of_lookups(struct check_warnings *warnings, const struct server
 				dns_type_name(question->type), question->detail);
 		if (question->type == DNS_TYPE_TLSA && question->original_ttl > TLSA_TTL_MAX)
 			add(warnings, CHECK_WARNING_LONG_TTL, host,
-				"the TTL of the TLSA records is %u s, over a day: a key that is "
-				"lost cannot be replaced for so long",
+				"the TTL of the TLSA records is %u s, over a day: a lost key "
+				"cannot be replaced until it has passed",
 				question->original_ttl);
 	}
 }
@@ -186,7 +186,7 @@ static void warn_of_record(
 	else if (absent && tlsa->rdata[0] == TLSA_DANE_TA)
 		add(warnings, CHECK_WARNING_TA_NOT_SENT, host,
 			"no certificate that the server sends is that of the record %s: it must "
-			"send its trust anchor too (RFC 7672 3.1.1), or the record is stale",
+			"send its trust anchor too (RFC 7672 3.1.2), or the record is stale",
 			record);
 	else if (absent && has_match(host))
 		add(warnings, CHECK_WARNING_RECORD_STALE, host,
@@ -342,12 +342,12 @@ static void warn_of_families(struct check_warnings *warnings, const struct serve
 
 static void warn_of_tls(struct check_warnings *warnings, const struct server_check_host *host)
 {
-	bool told_starttls = false, told_version = false;
+	bool starttls_reported = false, version_reported = false;
 
 	for (size_t i = 0; i < host->address_count; i++) {
 		const struct server_check_address *address = &host->addresses[i];
-		if (address->outcome == STARTTLS_NOT_OFFERED && !told_starttls) {
-			told_starttls = true;
+		if (address->outcome == STARTTLS_NOT_OFFERED && !starttls_reported) {
+			starttls_reported = true;
 			add(warnings, CHECK_WARNING_NO_STARTTLS, host,
 				"%s: STARTTLS is not offered: %s", address->text,
 				host->facts->status == HOST_NONE
@@ -355,8 +355,8 @@ static void warn_of_tls(struct check_warnings *warnings, const struct server_che
 					: "with its TLSA records senders do not deliver there");
 		}
 		if (address->outcome == STARTTLS_DONE && address->tls_number < TLS1_2_VERSION &&
-			!told_version) {
-			told_version = true;
+			!version_reported) {
+			version_reported = true;
 			add(warnings, CHECK_WARNING_OLD_TLS, host,
 				"%s: %s is deprecated (RFC 8996), and more and more senders refuse "
 				"it",

@@ -128,6 +128,10 @@ static void continue_check(struct server_check *check)
 		local_resolver_stop(check->local);
 }
 
+/*
+ * Ends what is under way. Hosts that are still looked up are not affected: when one is found it is
+ * connected to, and sets a deadline of its own.
+ */
 static void take_deadline(evutil_socket_t fd, short what, void *context)
 {
 	struct server_check *check = context;
@@ -139,6 +143,8 @@ static void take_deadline(evutil_socket_t fd, short what, void *context)
 			struct server_check_address *address = &check->hosts[i].addresses[j];
 			if (address->finished)
 				continue;
+			if (address->starttls != NULL)
+				check->connection_count--;
 			starttls_free(address->starttls);
 			address->starttls = NULL;
 			address->finished = address->started = true;
@@ -147,7 +153,7 @@ static void take_deadline(evutil_socket_t fd, short what, void *context)
 				"no time was left for this address");
 		}
 	}
-	local_resolver_stop(check->local);
+	continue_check(check);
 }
 
 /* --- hosts --------------------------------------------------------------------------------- */
@@ -203,7 +209,7 @@ static bool list_addresses(struct server_check_host *host)
 			(question->type != DNS_TYPE_AAAA || options->ipv4_only))
 			continue;
 		for (size_t j = 0; j < question->address_count; j++) {
-			add_address(host, host_lookup_print_address(question, j, text));
+			add_address(host, host_facts_print_address(question, j, text));
 		}
 	}
 	return true;

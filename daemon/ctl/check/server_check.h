@@ -1,10 +1,11 @@
 /*
  * server_check: looks a destination up as the daemon does, and connects to all of its mail servers.
  *
- * The lookups are those of common/dane/dane, with the timeout of [resolver]. Then all addresses of
- * all hosts are connected to at once, as far as there are descriptors, each with its own timeout,
- * and all together with three times that. What has no result by then is reported as timed out. What
- * the results mean is in check_status.h and check_warnings.h; check_print.h prints them.
+ * The lookups are those of common/dane (mx_lookup.h, host_lookup.h), with the timeout of
+ * [resolver]. Then all addresses of all hosts are connected to at once, as far as there are
+ * descriptors, each with its own timeout, and all together with three times that, counted from the
+ * host that was looked up last. What has no result by then is reported as timed out. What the
+ * results mean is in check_status.h and check_warnings.h; check_print.h prints them.
  */
 #ifndef TLSAD_CTL_CHECK_SERVER_CHECK_H
 #define TLSAD_CTL_CHECK_SERVER_CHECK_H

@@ -22,7 +22,7 @@ const char *doctor_dns_outcome(const struct exchange *exchange)
 		return "no route to it";
 	case EXCHANGE_FAILED:
 		return exchange->error != 0 ? strerror(exchange->error)
-					    : "what it sent is no answer";
+					    : "what it sent is not an answer";
 	default:
 		if (rcode != 0)
 			return rcode < sizeof rcodes / sizeof rcodes[0] ? rcodes[rcode]

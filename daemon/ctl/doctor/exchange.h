@@ -28,7 +28,7 @@ struct exchange {
 	char zone[256];
 	/* the result */
 	enum exchange_outcome outcome;
-	int error; /* errno, or 0: what came was no answer to the question */
+	int error; /* errno, or 0: what came was not an answer to the question */
 	struct question_answer answer;
 	/* while it runs */
 	struct exchange_run *run;

@@ -70,7 +70,8 @@ void doctor_add(struct doctor *doctor, enum doctor_check check, const char *obje
 	char words[DOCTOR_WORDS_SIZE];
 	va_list arguments;
 
-	if (doctor->count == DOCTOR_FINDINGS_MAX)
+	doctor->dropped = doctor->count == DOCTOR_FINDINGS_MAX;
+	if (doctor->dropped)
 		return;
 	struct doctor_finding *list =
 		realloc(doctor->list, (doctor->count + 1) * sizeof *doctor->list);
@@ -93,7 +94,7 @@ void doctor_remedy(struct doctor *doctor, const char *format, ...)
 	char words[DOCTOR_WORDS_SIZE];
 	va_list arguments;
 
-	if (doctor->count == 0)
+	if (doctor->count == 0 || doctor->dropped)
 		return;
 	struct doctor_finding *finding = &doctor->list[doctor->count - 1];
 	va_start(arguments, format);

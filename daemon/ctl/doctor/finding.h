@@ -56,6 +56,7 @@ struct doctor {
 	const struct conf *conf;
 	size_t count;
 	struct doctor_finding *list;
+	bool dropped; /* the last one: there are too many */
 	bool out_of_memory;
 };
 
@@ -63,7 +64,7 @@ struct doctor {
 void doctor_add(struct doctor *doctor, enum doctor_check check, const char *object,
 	enum doctor_state state, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Of the finding that was added last. */
+/* Of the finding that was added last; of one that was dropped it is dropped as well. */
 void doctor_remedy(struct doctor *doctor, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

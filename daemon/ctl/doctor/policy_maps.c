@@ -225,8 +225,8 @@ static void add_none(const struct examination *examination, const struct lookup_
 			"smtp_tls_policy_maps is empty: Postfix does not ask tlsad");
 	else if (other != NULL)
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
-			"no table of smtp_tls_policy_maps leads to tlsad: %s is none of [server] "
-			"socketmap",
+			"no table of smtp_tls_policy_maps leads to tlsad: %s is not one of "
+			"[server] socketmap",
 			other->word);
 	else
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,

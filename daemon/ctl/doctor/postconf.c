@@ -235,7 +235,7 @@ bool postconf_read(struct postconf *postconf, struct doctor *doctor, const char 
 		    postconf_value(postconf, NULL, POSTCONF_VERSION), &postconf->version)) {
 		doctor_add(doctor, DOCTOR_POSTFIX,
 			postconf_value(postconf, NULL, POSTCONF_CONFIG_DIRECTORY), DOCTOR_UNKNOWN,
-			"mail_version = %.100s is no version",
+			"mail_version = %.100s is not a version",
 			postconf_value(postconf, NULL, POSTCONF_VERSION));
 		doctor_remedy(doctor, "remove mail_version from main.cf");
 	}

@@ -100,7 +100,7 @@ static void examine_level(const struct examination *examination)
 			examination->native ? "dane" : "may");
 	} else if (level < 0) {
 		examination_add(examination, DOCTOR_SECURITY_LEVEL, POSTCONF_SECURITY_LEVEL,
-			DOCTOR_FAULT, "smtp_tls_security_level = %s is no level", name);
+			DOCTOR_FAULT, "smtp_tls_security_level = %s is not a level", name);
 		examination_set(examination, POSTCONF_SECURITY_LEVEL, "dane");
 	}
 	if (level < 0)
@@ -238,10 +238,11 @@ static void examine_tafile(const struct examination *examination)
 	bool chrooted = examination->client->chrooted;
 	struct access_path reached;
 	struct stat status;
+	int error = stat(directory, &status) != 0 ? errno : 0;
 
-	if (stat(directory, &status) != 0 || !S_ISDIR(status.st_mode)) {
-		add_tafile(examination, errno == EACCES ? DOCTOR_UNKNOWN : DOCTOR_FAULT,
-			"[dane] tafile_dir is no directory", directory);
+	if (error != 0 || !S_ISDIR(status.st_mode)) {
+		add_tafile(examination, error == EACCES ? DOCTOR_UNKNOWN : DOCTOR_FAULT,
+			"[dane] tafile_dir is not a directory", directory);
 		doctor_remedy(examination->doctor, "install -d -o tlsad -m 755 %s", directory);
 		return;
 	}

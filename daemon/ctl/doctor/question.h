@@ -11,7 +11,8 @@
 
 enum { QUESTION_SIZE = 512, QUESTION_UDP_SIZE = 1232 };
 
-/* `ZONE SOA` with EDNS and DO (RFC 6891, RFC 3225); the number of bytes, or 0: no such name. */
+/* `ZONE SOA` with EDNS (RFC 6891 6.1) and DO (RFC 3225 3). Returns its size [bytes], or 0 if `zone`
+ * is not a name. */
 size_t question_make(uint8_t bytes[QUESTION_SIZE], const char *zone, uint16_t id, bool recurse);
 
 struct question_answer {
@@ -22,6 +23,7 @@ struct question_answer {
 	bool found;         /* there is an SOA record */
 	bool edns;          /* an OPT record came back */
 	bool is_signed;     /* with an RRSIG for it */
+	/* of that RRSIG: serial numbers (RFC 4034 3.1.5), not to be compared as times */
 	uint32_t inception, expiration;
 };
 

@@ -85,7 +85,7 @@ static void examine_server(struct doctor *doctor, const struct doctor_dns *dns, 
 
 	if (exchange == NULL) {
 		doctor_add(doctor, DOCTOR_RESOLV_CONF, file, DOCTOR_UNKNOWN,
-			"nameserver %s is no address that can be asked from here", server);
+			"nameserver %s is not an address that can be asked from here", server);
 	} else if (!does_answer(exchange)) {
 		doctor_add(doctor, DOCTOR_RESOLV_CONF, file, others ? DOCTOR_WARNING : DOCTOR_FAULT,
 			"nameserver %s: %s", server, doctor_dns_outcome(exchange));

@@ -261,7 +261,7 @@ static void examine_state(struct doctor *doctor, const struct root_anchors *anch
 		return;
 	case ROOT_ANCHOR_STATE_OLD:
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_NOTE,
-			"the state is that of another trust anchor; tlsad starts it anew");
+			"the state is that of another trust anchor; tlsad will replace it");
 		return;
 	case ROOT_ANCHOR_STATE_DAMAGED:
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_WARNING,

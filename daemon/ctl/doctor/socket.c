@@ -172,7 +172,7 @@ static void examine_endpoint(
 	const char *path = ((const struct sockaddr_un *)&endpoint.address)->sun_path;
 	if (endpoint.address.ss_family == AF_UNIX && lstat(path, &status) == 0 &&
 		!S_ISSOCK(status.st_mode) && !S_ISLNK(status.st_mode)) {
-		doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_FAULT, "it is no socket");
+		doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_FAULT, "it is not a socket");
 		doctor_remedy(doctor, "%s %s; systemctl restart tlsad",
 			S_ISDIR(status.st_mode) ? "rmdir" : "rm", path);
 		return;

@@ -39,8 +39,8 @@ static bool may_change(const struct conf *conf, const char *key)
 	}
 	if (exception == NULL)
 		return true;
-	log_error("the exception for %s stands at %s:%u: change it there", key,
-		exception->place.file, exception->place.line);
+	log_error("the exception for %s is at %s:%u: change it there", key, exception->place.file,
+		exception->place.line);
 	return false;
 }
 
@@ -52,7 +52,7 @@ static bool check_rules(const struct ctl *ctl, const char *key)
 	struct ruling ruling;
 
 	if (conf == NULL || !conf_load_rules(conf, error)) {
-		log_error("the change is written, but tlsad will not take it over: %s", error);
+		log_error("the change is written, but tlsad will not apply it: %s", error);
 		conf_release(conf);
 		return false;
 	}
@@ -76,7 +76,7 @@ static bool reload(const struct ctl *ctl, int *status)
 		return true;
 	}
 	if (*status == EX_UNAVAILABLE) {
-		log_warning("the change is written, and no tlsad has taken it over: it does at its "
+		log_warning("the change is written, but tlsad does not run: it applies it at its "
 			    "next start");
 		*status = CTL_YES;
 	}
@@ -88,7 +88,7 @@ static int report(const struct ctl *ctl, json_t *object, const char *key, const 
 {
 	if (!ctl->json) {
 		printf("%s: %s%s\n", key, change_names[change],
-			reloaded ? "; tlsad has taken it over" : "");
+			reloaded ? "; tlsad has applied it" : "");
 		return CTL_YES;
 	}
 	json_object_set_new(object, "domain", json_string(key));

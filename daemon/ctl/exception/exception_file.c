@@ -62,7 +62,7 @@ static bool open_old(struct edit *edit, struct stat *status, char *error)
 		return complain(error, "cannot read it", edit->path);
 	if (S_ISREG(status->st_mode))
 		return true;
-	snprintf(error, RULES_ERROR_SIZE, "%.300s: it is no file", edit->path);
+	snprintf(error, RULES_ERROR_SIZE, "%.300s: it is not a file", edit->path);
 	return false;
 }
 
@@ -166,7 +166,8 @@ static enum exception_change change(struct edit *edit, char *error)
 	if (!open_new(edit, &status, error))
 		return EXCEPTION_FAILED;
 	copy_lines(edit);
-	if (edit->old != NULL && ferror(edit->old) != 0) {
+	/* Not at its end: an error, or out of memory. */
+	if (edit->old != NULL && !feof(edit->old)) {
 		complain(error, "cannot read it", edit->path);
 		return EXCEPTION_FAILED;
 	}

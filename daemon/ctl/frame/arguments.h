@@ -2,8 +2,7 @@
  * arguments: the options of a command, by table, with getopt_long(3).
  *
  * One row describes an option: its name, the values allowed, where the value is stored, and its
- * text in
- * --help. The options of struct ctl are understood everywhere.
+ * help. The options of struct ctl are understood everywhere.
  */
 #ifndef TLSAD_CTL_FRAME_ARGUMENTS_H
 #define TLSAD_CTL_FRAME_ARGUMENTS_H

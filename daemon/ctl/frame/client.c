@@ -99,7 +99,7 @@ static void complain_connect(const struct client *client, int error)
 	else if (error == ENOENT)
 		log_error("%s: there is no such socket: does tlsad run?", client->path);
 	else if (is_there && !S_ISSOCK(status.st_mode))
-		log_error("%s: that is no socket", client->path);
+		log_error("%s: that is not a socket", client->path);
 	else if (error == ECONNREFUSED)
 		log_error("%s: nobody listens there: does tlsad run?", client->path);
 	else if (error == EAGAIN || error == ETIMEDOUT)
@@ -367,7 +367,7 @@ static struct client *begin(
 	*id = client_send(client, request);
 	if (*id != 0)
 		return client;
-	log_error("what is no UTF-8, or as long as that, cannot be asked for");
+	log_error("the request cannot be sent: an argument is too long or is not UTF-8");
 	*status = refused;
 	client_close(client);
 	return NULL;

@@ -17,7 +17,7 @@
 
 enum {
 	CLIENT_CONNECT_TIMEOUT = 5, /* [s] */
-	/* The longest silence that is no error [s]; for lookups see client_lookup_timeout(). */
+	/* The longest silence that is not an error [s]; for lookups see client_lookup_timeout(). */
 	CLIENT_SILENCE_MAX = 30,
 	/* What a lookup may take beyond [resolver] timeout when the daemon is busy [s]. */
 	CLIENT_LOOKUP_EXTRA = 10,

@@ -129,7 +129,11 @@ static void add_outcome(struct text *text, const json_t *lookup)
 	if (client_string(lookup, "canonical_name")[0] != '\0')
 		text_add_format(text, ", an alias of %s", client_string(lookup, "canonical_name"));
 	json_array_foreach(addresses, i, address)
-		text_add_format(text, "%s%s", i == 0 ? ": " : ", ", json_string_value(address));
+	{
+		if (json_is_string(address))
+			text_add_format(
+				text, "%s%s", i == 0 ? ": " : ", ", json_string_value(address));
+	}
 }
 
 static void print_lookup(const struct terminal *terminal, const json_t *lookup)
@@ -330,6 +334,7 @@ int explanation_print(const struct ctl *ctl, const json_t *explanation)
 {
 	struct socketmap_reply reply;
 
+	/* The reply has the published form (socketmap_table(5)): it is read as Postfix reads it. */
 	if (!socketmap_reply_parse(&reply, client_string(explanation, "reply"))) {
 		log_error("tlsad answered without an explanation");
 		return EX_UNAVAILABLE;

@@ -3,7 +3,7 @@
  *
  * Colour and wrapping are for terminals alone: what goes into a pipe or a file has neither, so
  * that a line stays a line for grep(1). NO_COLOR (no-color.org) and TERM=dumb turn colour off.
- * Text is printable ASCII; a byte is a column.
+ * Text is printable UTF-8; a byte counts as a column, so a line with other letters may break early.
  */
 #ifndef TLSAD_CTL_FRAME_TERMINAL_H
 #define TLSAD_CTL_FRAME_TERMINAL_H

@@ -94,7 +94,7 @@ void host_facts_add_text(struct text *text, const struct host_facts *facts)
 	}
 }
 
-const char *host_lookup_print_address(
+const char *host_facts_print_address(
 	const struct host_question *question, size_t n, char text[INET6_ADDRSTRLEN])
 {
 	return inet_ntop(question->type == DNS_TYPE_A ? AF_INET : AF_INET6, question->addresses[n],
@@ -129,7 +129,7 @@ static json_t *lookup_json(const struct host_question *question)
 		json_t *addresses = json_array();
 		for (size_t i = 0; i < question->address_count; i++)
 			json_array_append_new(addresses,
-				json_string(host_lookup_print_address(question, i, address)));
+				json_string(host_facts_print_address(question, i, address)));
 		json_object_set_new(object, "addresses", addresses);
 	}
 	return object;

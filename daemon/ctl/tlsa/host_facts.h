@@ -1,12 +1,12 @@
 /*
- * host_facts: what a lookup of a host found (common/part/part.h), kept beyond the lookup, as text
+ * host_facts: what a lookup of a host found (common/part/facts.h), kept beyond the lookup, as text
  * and as JSON. No state, no I/O.
  */
 #ifndef TLSAD_CTL_TLSA_HOST_FACTS_H
 #define TLSAD_CTL_TLSA_HOST_FACTS_H
 
 #include "common/base/text.h"
-#include "common/part/part.h"
+#include "common/part/facts.h"
 
 #include <arpa/inet.h>
 #include <jansson.h>
@@ -29,10 +29,11 @@ uint32_t host_facts_tlsa_ttl(const struct host_facts *facts);
 void host_facts_add_text(struct text *text, const struct host_facts *facts);
 
 /* The n-th address of a lookup of type A or AAAA. */
-const char *host_lookup_print_address(
+const char *host_facts_print_address(
 	const struct host_question *question, size_t n, char text[INET6_ADDRSTRLEN]);
 
 json_t *host_facts_lookups_json(const struct host_facts *facts);
+
 /*
  * A record as tlsa_record_text() has it, with `digits` hexadecimal digits, at most
  * HOST_TLSA_DIGITS: those of a SHA-256 digest. Returns `text`.

@@ -24,7 +24,7 @@ bool host_name_parse(
 		return false;
 	}
 	if (result != DESTINATION_OK) {
-		log_error("'%.300s' is no host name", typed);
+		log_error("'%.300s' is not a host name", typed);
 		return false;
 	}
 	if (snprintf(NULL, 0, "_%u._%s.%s", port, protocol, destination.name) >

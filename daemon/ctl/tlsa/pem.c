@@ -112,8 +112,8 @@ static bool count_blocks(BIO *bio, struct contents *contents, char *error, size_
 	bool damaged = ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE;
 	ERR_clear_error();
 	if (damaged) {
-		snprintf(
-			error, error_size, "is damaged: a PEM block does not end, or is no base64");
+		snprintf(error, error_size,
+			"is damaged: a PEM block does not end, or is not base64");
 		return false;
 	}
 	if (contents->certificates + contents->private_keys + contents->public_keys +
@@ -122,10 +122,9 @@ static bool count_blocks(BIO *bio, struct contents *contents, char *error, size_
 		/* DER begins with a SEQUENCE of more than 127 octets. */
 		bool der = length > 2 && start[0] == 0x30 && ((unsigned char)start[1] & 0x80) != 0;
 		snprintf(error, error_size, "%s",
-			length == 0 ? "is empty"
-			: der ? "is not PEM but perhaps DER: convert it, as with openssl x509 "
-				"-inform DER"
-			      : "is not PEM: it has no line -----BEGIN ...-----");
+			der ? "is not PEM but perhaps DER: convert it, as with openssl x509 "
+			      "-inform DER"
+			    : "is not PEM: it has no line -----BEGIN ...-----");
 		return false;
 	}
 	return true;
@@ -158,6 +157,8 @@ bool pem_read_certificates(
 
 	*certificates = NULL;
 	if (bio == NULL || found == NULL) {
+		if (bio != NULL)
+			snprintf(error, error_size, "%.400s cannot be read: out of memory", file);
 		sk_X509_free(found);
 		BIO_free(bio);
 		return false;

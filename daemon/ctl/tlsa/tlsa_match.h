@@ -1,6 +1,6 @@
 /*
  * tlsa_match: matches a server's certificates against TLSA records, with OpenSSL's own DANE support
- * (SSL_CTX_dane_enable(3)) and no code of ours, as a mail client does by RFC 7672.
+ * (SSL_CTX_dane_enable(3)) and no code of ours, as a mail client does by RFC 7672 3.1 and 3.2.
  *
  * Dates and names do not count with DANE-EE (RFC 7671 5.1); with DANE-TA the names of RFC 7672
  * 3.2.2 do. A chain that a server sent and one from a file are matched by the same code.

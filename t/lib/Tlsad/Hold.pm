@@ -15,7 +15,7 @@ use Tlsad::Process ();
 
 our @EXPORT = qw(thread_named hold release);
 
-use constant PATIENCE => 30;		# [s]
+use constant TIMEOUT => 30;		# [s]
 use constant NOT_ALLOWED => 77;
 
 # A thread names itself when it begins to run.
@@ -23,7 +23,7 @@ sub thread_named
 {
 	my ($pid, $name) = @_;
 	my $found;
-	wait_until(PATIENCE, sub {
+	wait_until(TIMEOUT, sub {
 		for my $file (glob("/proc/$pid/task/*/comm")) {
 			open(my $handle, '<', $file) or next;
 			($found) = $file =~ m{/task/(\d+)/} if (<$handle> // '') eq "$name\n";
@@ -42,7 +42,7 @@ sub hold
 		command => [ Tlsad::Process::build_directory() . '/t/lab/hold-thread', $thread ]);
 	close($reader);
 	my $text = sub { open(my $handle, '<', $log) or return ''; local $/; <$handle> // '' };
-	wait_until(PATIENCE, sub { $text->() =~ /held/ || !$process->alive });
+	wait_until(TIMEOUT, sub { $text->() =~ /held/ || !$process->alive });
 	return { process => $process, pipe => $writer } if $text->() =~ /held/;
 	my $status = ($process->wait(1) // 0) >> 8;
 	die 'hold-thread: ' . $text->() . "\n" if $status != NOT_ALLOWED;
@@ -53,7 +53,7 @@ sub release
 {
 	my ($held) = @_;
 	close($held->{pipe});
-	$held->{process}->wait(PATIENCE);
+	$held->{process}->wait(TIMEOUT);
 }
 
 1;

@@ -11,9 +11,9 @@ package Tlsad::Stream;
 #       On a connection that stays open; when that breaks, once more on a new one
 #       (dict_sockmap_lookup() in Postfix's src/util/dict_sockmap.c). Who cannot connect
 #       has failed. Returns the reply, or why there is none.
-#   Tlsad::Stream->start(ENDPOINT, CLIENTS, PATIENCE)
+#   Tlsad::Stream->start(ENDPOINT, CLIENTS, TIMEOUT)
 #   $stream->all_answered
-#       True when each client has got an answer since the last call, within PATIENCE [s].
+#       True when each client has got an answer since the last call, within TIMEOUT [s].
 #   $stream->stop
 #       Ends them. Returns the requests that failed, a line each.
 #   $stream->answers                how many there were up to the last all_answered
@@ -57,9 +57,9 @@ sub _client
 
 sub start
 {
-	my ($class, $endpoint, $clients, $patience) = @_;
+	my ($class, $endpoint, $clients, $timeout) = @_;
 	my $directory = Tlsad::Process::private_directory();
-	my $self = bless { end => "$directory/end", patience => $patience,
+	my $self = bless { end => "$directory/end", timeout => $timeout,
 		files => [ map { "$directory/$_" } 1 .. $clients ], before => [ (0) x $clients ] }, $class;
 	for my $number (0 .. $clients - 1) {
 		my $file = $self->{files}[$number];
@@ -74,7 +74,7 @@ sub _counts { return map { -s "$_.answers" // 0 } @{$_[0]{files}} }
 sub all_answered
 {
 	my ($self) = @_;
-	my $all = wait_until($self->{patience}, sub {
+	my $all = wait_until($self->{timeout}, sub {
 		my @now = $self->_counts;
 		return !grep { $now[$_] <= $self->{before}[$_] } 0 .. $#now;
 	});
@@ -94,7 +94,7 @@ sub stop
 {
 	my ($self) = @_;
 	open(my $handle, '>', $self->{end}) or die "$self->{end}: $!\n";
-	my @hanging = grep { !defined $_->wait($self->{patience}) } @{$self->{processes}};
+	my @hanging = grep { !defined $_->wait($self->{timeout}) } @{$self->{processes}};
 	my @failures = map { my $name = $_;
 		open(my $file, '<', "$name.failures") or die "$name: $!\n"; <$file> } @{$self->{files}};
 	return (@failures, ("a client still waits\n") x @hanging);

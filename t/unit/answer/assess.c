@@ -91,14 +91,15 @@ static void store(size_t i)
 	times.refresh_at = PARTS_NOW + stored[i].refresh_at;
 	snprintf(host.name, sizeof host.name, "%s",
 		stored[i].host != NULL ? stored[i].host : "absent-mx.example.com");
-	size_t key_size = part_mx_key(key, stored[i].domain, strlen(stored[i].domain));
+	size_t key_size =
+		part_named_key(key, PART_MX, stored[i].domain, strlen(stored[i].domain), 0);
 	uint8_t *bytes = part_encode_mx(&set, &times, key, key_size, &size);
 	put(key, key_size, bytes, size);
 	if (stored[i].host == NULL)
 		return;
 	parts_host_facts(&facts, stored[i].status, stored[i].host, &tlsa,
 		stored[i].status == HOST_USABLE ? 1 : 0);
-	key_size = part_host_key(key, stored[i].host, strlen(stored[i].host), 25);
+	key_size = part_named_key(key, PART_HOST, stored[i].host, strlen(stored[i].host), 25);
 	bytes = part_encode_host(&facts, &times, key, key_size, &size);
 	put(key, key_size, bytes, size);
 }

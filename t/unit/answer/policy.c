@@ -97,6 +97,7 @@ static void test_lines(const struct conf *ruled, const struct conf *free_of_rule
 	is_string(reply, "DUNNO", "a reload has dropped the rule");
 	is_number((int64_t)deferrals_count(service.given_up), 0,
 		"nothing is deferred: the next line is not held back");
+	ok(!has_line(), "and there is nothing to tell");
 }
 
 static void test_monitor(const struct conf *monitored)

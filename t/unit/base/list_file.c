@@ -107,14 +107,15 @@ static void check_files(void)
 	list.may_be_absent = true;
 	ok(read_all(&list, lines, sizeof lines) && lines[0] == '\0', "one that may be absent");
 	list.name = scratch_directory;
-	ok(!list_file_open(&list) && strstr(error, "cannot read it: it is no file") != NULL,
+	ok(!list_file_open(&list) && strstr(error, "cannot read it: it is not a file") != NULL,
 		"a directory is not absent: %s", error);
-	ok(refused("/dev/zero", "/dev/zero: cannot read it: it is no file"), "a device: %s", error);
+	ok(refused("/dev/zero", "/dev/zero: cannot read it: it is not a file"), "a device: %s",
+		error);
 	if (mkfifo(scratch_path("pipe"), 0600) != 0)
 		bail_out("cannot make a pipe");
 	/* A test that waits here for a writer has failed. */
 	alarm(20);
-	ok(refused(scratch_path("pipe"), "pipe: cannot read it: it is no file"), "a pipe: %s",
+	ok(refused(scratch_path("pipe"), "pipe: cannot read it: it is not a file"), "a pipe: %s",
 		error);
 	alarm(0);
 	ok(symlink("list", scratch_path("link")) == 0, "a link");

@@ -49,7 +49,7 @@ static void put_mx(
 	struct part_times times = now_and_an_hour();
 	struct part part;
 	char key[PART_KEY_MAX];
-	size_t key_size = part_mx_key(key, domain, strlen(domain));
+	size_t key_size = part_named_key(key, PART_MX, domain, strlen(domain), 0);
 	uint8_t *bytes = parts_mx(&part, &set, &times, domain);
 
 	if (offset != PART_AT_CHECKSUM)
@@ -66,7 +66,7 @@ static void put_host(struct cache *cache)
 	struct part_times times = now_and_an_hour();
 	struct part part;
 	char key[PART_KEY_MAX];
-	size_t key_size = part_host_key(key, "mx.example.com", 14, 25);
+	size_t key_size = part_named_key(key, PART_HOST, "mx.example.com", 14, 25);
 	uint8_t *bytes = parts_host(&part, &facts, &times, "mx.example.com", 25);
 
 	cache_put(cache, key, key_size, bytes, part.size);
@@ -156,7 +156,7 @@ static void put_long_name(struct cache *cache, const char *domain, size_t name_s
 	struct part_times times = now_and_an_hour();
 	struct part part;
 	char key[PART_KEY_MAX];
-	size_t key_size = part_mx_key(key, domain, strlen(domain));
+	size_t key_size = part_named_key(key, PART_MX, domain, strlen(domain), 0);
 	size_t size = PART_HEADER_SIZE + 3 + name_size;
 	uint8_t *header = parts_mx(&part, &set, &times, domain), *bytes = malloc(size);
 

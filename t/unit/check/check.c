@@ -264,7 +264,7 @@ static void test_families(void)
 	add_address(host, "192.0.2.1", STARTTLS_DONE, STARTTLS_STAGE_DONE, true);
 	add_address(host, "2001:db8::1", STARTTLS_NO_CONNECTION, STARTTLS_STAGE_CONNECT, false);
 	add_address(host, "2001:db8::2", STARTTLS_TIMED_OUT, STARTTLS_STAGE_CONNECT, false);
-	expect("a family that fails is told once", "family-fails");
+	expect("a family that fails is reported once", "family-fails");
 	add_address(host, "2001:db8::3", STARTTLS_DONE, STARTTLS_STAGE_DONE, true);
 	expect("in part, address by address", "address-fails address-fails");
 	begin(MX_FOUND, DNS_SECURE);
@@ -276,7 +276,7 @@ static void test_families(void)
 	host = add_host(HOST_USABLE);
 	add_address(host, "192.0.2.1", STARTTLS_NOT_OFFERED, STARTTLS_STAGE_EHLO, false);
 	add_address(host, "192.0.2.2", STARTTLS_NOT_OFFERED, STARTTLS_STAGE_EHLO, false);
-	expect("no STARTTLS is told once", "no-starttls");
+	expect("no STARTTLS is reported once", "no-starttls");
 	begin(MX_FOUND, DNS_SECURE);
 	host = add_host(HOST_USABLE);
 	add_address(host, "192.0.2.1", STARTTLS_DONE, STARTTLS_STAGE_DONE, true)->tls_number =

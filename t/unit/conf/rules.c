@@ -123,7 +123,7 @@ static void test_rule_files(void)
 }
 
 /* Files are looked at when the rest is good. */
-static void test_narrowing_files(void)
+static void test_submitters_files(void)
 {
 	struct submitter person = {.sender = "A@example.org", .sender_size = 13};
 	char lines[1024];
@@ -156,6 +156,6 @@ int main(void)
 	test_bad_rules();
 	test_rules();
 	test_rule_files();
-	test_narrowing_files();
+	test_submitters_files();
 	return done_testing();
 }

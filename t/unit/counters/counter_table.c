@@ -1,12 +1,16 @@
 /*
- * counter_table: every row is whole, its labels cover what its owner counts, and no name, path or
- * word is there twice.
+ * counter_table: every counter has a row, every row is whole, its labels cover what its owner
+ * counts, and no name, path or word is there twice.
  */
 #include "daemon/counters/counter_table.h"
 
+#include "daemon/lookup/lookup.h"
+#include "daemon/server/serving_counters.h"
 #include "t/unit/tap.h"
 
 #include <ctype.h>
+
+enum { CELLS_MAX = 64 /* of a row; more would be a label that somebody else controls */ };
 
 static bool is_word(const char *word)
 {
@@ -70,8 +74,8 @@ static void rows_are_whole(void)
 		many(row->section < COUNTER_SECTIONS, "row %zu: section", i);
 		many(row->offset % sizeof(uint64_t) == 0 && row->size == cells * sizeof(uint64_t),
 			"row %zu: %zu cells for %zu bytes", i, cells, row->size);
-		many(row->kind == COUNTER_HISTOGRAM || cells <= COUNTER_CELLS_MAX,
-			"row %zu: %zu cells", i, cells);
+		many(row->kind == COUNTER_HISTOGRAM || cells <= CELLS_MAX, "row %zu: %zu cells", i,
+			cells);
 		many(row->status == NULL || is_path(row->status), "row %zu: status is a path", i);
 		many(row->total == NULL || is_path(row->total), "row %zu: total is a path", i);
 		many(row->total == NULL || cells > 1, "row %zu: a sum of one number", i);
@@ -197,8 +201,57 @@ static void cells_are_in_order(void)
 	}
 }
 
+/* Members that are no number of their own: another row is made from them. */
+static const struct {
+	enum counter_owner owner;
+	size_t offset, size;
+} not_rows[] = {
+	{COUNTER_OF_LOOKUP, offsetof(struct lookup_counters, deferred_since), sizeof(counter)},
+	{COUNTER_OF_LOOKUP, offsetof(struct lookup_counters, resolver), sizeof(struct probe_state)},
+	{COUNTER_OF_DNS, offsetof(struct dns_counters, failures_in_row), sizeof(counter)},
+};
+
+static bool has_row(enum counter_owner owner, size_t offset)
+{
+	for (size_t i = 0; i < counter_table_rows; i++) {
+		const struct counter_row *row = &counter_table[i];
+		if (row->owner == owner && offset >= row->offset &&
+			offset < row->offset + row->size)
+			return true;
+	}
+	for (size_t i = 0; i < sizeof not_rows / sizeof not_rows[0]; i++) {
+		if (not_rows[i].owner == owner && offset >= not_rows[i].offset &&
+			offset < not_rows[i].offset + not_rows[i].size)
+			return true;
+	}
+	return false;
+}
+
+/* Whoever adds a counter is told that it has no row. */
+static void counters_have_rows(void)
+{
+	static const struct {
+		enum counter_owner owner;
+		size_t size;
+		const char *name;
+	} owners[] = {
+		{COUNTER_OF_SERVING, sizeof(struct serving_counters), "serving_counters"},
+		{COUNTER_OF_LOOKUP, sizeof(struct lookup_counters), "lookup_counters"},
+		{COUNTER_OF_DNS, sizeof(struct dns_counters), "dns_counters"},
+	};
+
+	many_begin("every counter has a row");
+	for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++) {
+		for (size_t offset = 0; offset < owners[i].size; offset += sizeof(counter))
+			many(has_row(owners[i].owner, offset), "struct %s, offset %zu",
+				owners[i].name, offset);
+	}
+	many_end();
+}
+
 int main(void)
 {
+	counters_have_rows();
 	rows_are_whole();
 	metrics_are_named_well();
 	nothing_is_there_twice();

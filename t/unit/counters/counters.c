@@ -85,6 +85,22 @@ static void count(void)
 	figures.resolver_states[PROBE_CLOCK] = 1;
 }
 
+/* Each word of the table is in the line: no section of it is left out. */
+static void words_are_in(const char *line)
+{
+	char padded[LINE_SIZE + 1], word[64];
+
+	snprintf(padded, sizeof padded, " %s", line);
+	many_begin("the line has every word of the table");
+	for (size_t i = 0; i < counter_table_rows; i++) {
+		if (counter_table[i].log == NULL)
+			continue;
+		snprintf(word, sizeof word, " %s=", counter_table[i].log);
+		many(strstr(padded, word) != NULL, "%s", word);
+	}
+	many_end();
+}
+
 static void collect(void)
 {
 	counters_begin(&counters);
@@ -137,6 +153,7 @@ int main(void)
 
 	text_init(&text, line, sizeof line);
 	counters_print(&counters, &text);
+	words_are_in(line);
 	is_string(line,
 		"requests=111 hits=3 misses=30 invalid=0 lookups=12 joined=0 parts=0 failed=1 "
 		"entries=5 evicted=7 connections=5 refused=0 policy_requests=8 policy_unreadable=2",

@@ -12,6 +12,7 @@
 #include <ctype.h>
 #include <netdb.h>
 #include <regex.h>
+#include <stdlib.h>
 
 static const char *result_name(enum destination_result result)
 {
@@ -694,8 +695,15 @@ static void test_host_keys(void)
 {
 	for (size_t i = 0; i < sizeof host_keys / sizeof host_keys[0]; i++) {
 		struct destination destination;
-		enum destination_result result = destination_parse_host(
-			host_keys[i].key, strlen(host_keys[i].key), &destination);
+		size_t size = strlen(host_keys[i].key);
+		/* Without a byte after it: a sanitizer sees whoever reads that. */
+		char *key = malloc(size > 0 ? size : 1);
+
+		if (key == NULL)
+			abort();
+		memcpy(key, host_keys[i].key, size);
+		enum destination_result result = destination_parse_host(key, size, &destination);
+		free(key);
 		if (host_keys[i].name == NULL)
 			ok(result != DESTINATION_OK, "'%s' is no host", host_keys[i].key);
 		else

@@ -71,7 +71,7 @@ static void free_materials(void)
 	}
 }
 
-/* --- the two judges ------------------------------------------------------------------------ */
+/* --- the two checks ------------------------------------------------------------------------ */
 
 static SSL_CTX *context;
 
@@ -109,8 +109,8 @@ static enum tlsa_usability parse(const uint8_t *rdata, size_t size)
 	return usability;
 }
 
-/* A record of these parts, judged twice. */
-static enum tlsa_usability judge(const char *what, uint8_t usage, uint8_t selector,
+/* A record of these parts, checked twice. */
+static enum tlsa_usability check(const char *what, uint8_t usage, uint8_t selector,
 	uint8_t matching_type, const uint8_t *data, size_t size)
 {
 	uint8_t *rdata = malloc(size + 3);
@@ -189,12 +189,12 @@ static void test_every_head(void)
 	uint8_t data[130];
 
 	memset(data, 0xa5, sizeof data);
-	many_begin("every usage, selector, matching type and length, as OpenSSL judges it");
+	many_begin("every usage, selector, matching type and length, as OpenSSL sees it");
 	for (unsigned usage = 0; usage <= 5; usage++) {
 		for (unsigned selector = 0; selector <= 3; selector++) {
 			for (unsigned matching = 0; matching <= 4; matching++) {
 				for (size_t size = 0; size <= sizeof data; size++) {
-					enum tlsa_usability got = judge("any", (uint8_t)usage,
+					enum tlsa_usability got = check("any", (uint8_t)usage,
 						(uint8_t)selector, (uint8_t)matching, data, size);
 					bool expected = (usage == 2 || usage == 3) &&
 							selector <= 1 &&
@@ -208,10 +208,10 @@ static void test_every_head(void)
 		}
 	}
 	for (unsigned byte = 0; byte < 256; byte++) {
-		judge("any usage", (uint8_t)byte, 1, 1, data, 32);
-		judge("any selector", 3, (uint8_t)byte, 1, data, 32);
-		judge("any matching type", 3, 1, (uint8_t)byte, data, 32);
-		judge("any matching type", 2, 0, (uint8_t)byte, data, 64);
+		check("any usage", (uint8_t)byte, 1, 1, data, 32);
+		check("any selector", 3, (uint8_t)byte, 1, data, 32);
+		check("any matching type", 3, 1, (uint8_t)byte, data, 32);
+		check("any matching type", 2, 0, (uint8_t)byte, data, 64);
 	}
 	many_end();
 }
@@ -234,46 +234,46 @@ static void test_full(const struct material *material)
 		uint8_t usage = certificate_usages[u];
 		size_t certificate_size = (size_t)material->certificate_size;
 		size_t key_size = (size_t)material->key_size;
-		many(judge("a certificate", usage, 0, 0, material->certificate, certificate_size) ==
+		many(check("a certificate", usage, 0, 0, material->certificate, certificate_size) ==
 				TLSA_USABLE,
 			"%u 0 0: a certificate is usable", usage);
-		many(judge("a key", usage, 1, 0, material->key, key_size) == TLSA_USABLE,
+		many(check("a key", usage, 1, 0, material->key, key_size) == TLSA_USABLE,
 			"%u 1 0: a key is usable", usage);
-		many(judge("a key", usage, 0, 0, material->key, key_size) == TLSA_BAD_CERTIFICATE,
+		many(check("a key", usage, 0, 0, material->key, key_size) == TLSA_BAD_CERTIFICATE,
 			"%u 0 0: a key is no certificate", usage);
-		many(judge("a certificate", usage, 1, 0, material->certificate, certificate_size) ==
+		many(check("a certificate", usage, 1, 0, material->certificate, certificate_size) ==
 				TLSA_BAD_PUBLIC_KEY,
 			"%u 1 0: a certificate is no key", usage);
 		for (size_t more = 1; more <= 3; more++) {
 			memcpy(spoilt, material->certificate, certificate_size);
 			memset(spoilt + certificate_size, 0, more);
-			many(judge("longer", usage, 0, 0, spoilt, certificate_size + more) ==
+			many(check("longer", usage, 0, 0, spoilt, certificate_size + more) ==
 					TLSA_BAD_CERTIFICATE,
 				"%u 0 0: %zu octets behind the certificate", usage, more);
 			memcpy(spoilt, material->key, key_size);
 			memset(spoilt + key_size, 0, more);
-			many(judge("longer", usage, 1, 0, spoilt, key_size + more) ==
+			many(check("longer", usage, 1, 0, spoilt, key_size + more) ==
 					TLSA_BAD_PUBLIC_KEY,
 				"%u 1 0: %zu octets behind the key", usage, more);
 		}
 		for (size_t size = 1; size < certificate_size;
 			size += size < 16 || size + 16 > certificate_size ? 1 : 13)
-			many(judge("cut", usage, 0, 0, material->certificate, size) ==
+			many(check("cut", usage, 0, 0, material->certificate, size) ==
 					TLSA_BAD_CERTIFICATE,
 				"%u 0 0: a certificate cut after %zu octets", usage, size);
 		for (size_t size = 1; size < key_size; size++)
-			many(judge("cut", usage, 1, 0, material->key, size) == TLSA_BAD_PUBLIC_KEY,
+			many(check("cut", usage, 1, 0, material->key, size) == TLSA_BAD_PUBLIC_KEY,
 				"%u 1 0: a key cut after %zu octets", usage, size);
 	}
 	many_end();
 	/* Of spoilt data some is still usable: a digest's bit, a name's letter. Both must agree. */
-	many_begin(pair(material->name, "with one octet changed, as OpenSSL judges it"));
+	many_begin(pair(material->name, "with one octet changed, as OpenSSL sees it"));
 	unsigned usable = 0, unusable = 0;
 	for (size_t i = 0; i < (size_t)material->certificate_size;
 		i += i < 64 || material->certificate_size < 400 ? 1 : 7) {
 		memcpy(spoilt, material->certificate, (size_t)material->certificate_size);
 		spoilt[i] ^= (uint8_t)(1 << i % 8);
-		bool good = judge("spoilt", TLSA_DANE_EE, 0, 0, spoilt,
+		bool good = check("spoilt", TLSA_DANE_EE, 0, 0, spoilt,
 				    (size_t)material->certificate_size) == TLSA_USABLE;
 		usable += good;
 		unusable += !good;
@@ -282,7 +282,7 @@ static void test_full(const struct material *material)
 		for (unsigned bit = 0; bit<8; bit += material->key_size> 100 ? 3 : 1) {
 			memcpy(spoilt, material->key, (size_t)material->key_size);
 			spoilt[i] ^= (uint8_t)(1 << bit);
-			bool good = judge("spoilt", TLSA_DANE_TA, 1, 0, spoilt,
+			bool good = check("spoilt", TLSA_DANE_TA, 1, 0, spoilt,
 					    (size_t)material->key_size) == TLSA_USABLE;
 			usable += good;
 			unusable += !good;
@@ -311,9 +311,9 @@ static void test_unreadable_key(const struct material *material)
 	X509 *certificate = d2i_X509(NULL, &at, (long)size);
 	many_begin("a certificate whose key has an unknown algorithm");
 	many(certificate != NULL && at == spoilt + size, "can be parsed");
-	many(judge("unknown key", TLSA_DANE_EE, 0, 0, spoilt, size) == TLSA_BAD_CERTIFICATE,
+	many(check("unknown key", TLSA_DANE_EE, 0, 0, spoilt, size) == TLSA_BAD_CERTIFICATE,
 		"and is unusable");
-	many(judge("unknown key", TLSA_DANE_TA, 0, 0, spoilt, size) == TLSA_BAD_CERTIFICATE,
+	many(check("unknown key", TLSA_DANE_TA, 0, 0, spoilt, size) == TLSA_BAD_CERTIFICATE,
 		"and is unusable as a trust anchor");
 	many_end();
 	X509_free(certificate);
@@ -325,7 +325,7 @@ static void test_garbage(void)
 {
 	uint64_t state = 0x2545f4914f6cdd1d;
 
-	many_begin("garbage, as OpenSSL judges it");
+	many_begin("garbage, as OpenSSL sees it");
 	for (int round = 0; round < 2000; round++) {
 		uint8_t data[600];
 		size_t size = tap_random(&state) % sizeof data;
@@ -338,7 +338,7 @@ static void test_garbage(void)
 			data[2] = (uint8_t)((size - 4) >> 8);
 			data[3] = (uint8_t)(size - 4);
 		}
-		judge("garbage", (uint8_t)(2 + round % 2), (uint8_t)(round / 2 % 2), 0, data, size);
+		check("garbage", (uint8_t)(2 + round % 2), (uint8_t)(round / 2 % 2), 0, data, size);
 	}
 	many_end();
 }

@@ -1,5 +1,5 @@
 /*
- * arguments: what every kind of option takes and refuses, wherever it stands.
+ * arguments: what every kind of option takes and refuses, wherever it is.
  */
 #include "daemon/ctl/frame/arguments.h"
 
@@ -67,7 +67,7 @@ static const struct {
 	{{"name", "-t"}, EX_USAGE, NULL, {0}, false},
 	{{NULL}, EX_USAGE, NULL, {0}, false},
 	{{"name", "other"}, EX_USAGE, NULL, {0}, false},
-	/* Versions are told by the program, not by a command. */
+	/* Versions are printed by the program, not by a command. */
 	{{"-V", "name"}, EX_USAGE, NULL, {0}, false},
 };
 
@@ -137,7 +137,7 @@ static void test_operands(size_t row)
 
 int main(void)
 {
-	/* What it prints is no TAP, and none of this test's business. */
+	/* What it prints is not TAP, and none of this test's business. */
 	int standard = dup(STDOUT_FILENO), nowhere = open("/dev/null", O_WRONLY);
 
 	dup2(nowhere, STDERR_FILENO);

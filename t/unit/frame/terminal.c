@@ -1,6 +1,6 @@
 /*
  * terminal: rows by table, narrow, wide and without a width: nothing is lost, no line is longer
- * than the terminal but for a word that is, and what goes on stands under the text's beginning.
+ * than the terminal but for a word that is, and what goes on is under the text's beginning.
  */
 #include "daemon/ctl/frame/terminal.h"
 
@@ -64,7 +64,7 @@ static void test_files(void)
 	setenv("TERM", "xterm", 1);
 	terminal_open(&terminal, out);
 	ok(!terminal.colour && terminal.width == 0,
-		"what is no terminal has no colour and no width");
+		"what is not a terminal has no colour and no width");
 	fclose(out);
 	free(bytes);
 }

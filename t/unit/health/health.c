@@ -39,10 +39,10 @@ static const struct {
 	{HEARTBEAT_STUCK - 1, HEARTBEAT_STUCK - 1, PROBE_WORKS, true, "ok"},
 	/* Anchors of other zones alone: as it was configured. */
 	{0, 0, PROBE_NO_ANCHOR, true, "ok"},
-	{HEARTBEAT_STUCK, 0, PROBE_WORKS, true, "a serving thread is stuck for 10 seconds"},
-	{0, 3600, PROBE_WORKS, true, "the lookup thread is stuck for 3600 seconds"},
-	{20, 20, PROBE_NO_ROUTE, false, "a serving thread is stuck for 20 seconds"},
-	{0, 20, PROBE_NO_ROUTE, false, "the lookup thread is stuck for 20 seconds"},
+	{HEARTBEAT_STUCK, 0, PROBE_WORKS, true, "a serving thread has been stuck for 10 seconds"},
+	{0, 3600, PROBE_WORKS, true, "the lookup thread has been stuck for 3600 seconds"},
+	{20, 20, PROBE_NO_ROUTE, false, "a serving thread has been stuck for 20 seconds"},
+	{0, 20, PROBE_NO_ROUTE, false, "the lookup thread has been stuck for 20 seconds"},
 	{0, 0, PROBE_UNKNOWN, false, "the resolver has not answered yet"},
 	{0, 0, PROBE_NO_ROUTE, false,
 		"DNSSEC validation does not work: no answer from the root servers or the "

@@ -36,7 +36,7 @@ static uint8_t *encode(enum mx_status status, struct part_times times, size_t *s
 		.host_count = status == MX_FOUND ? 1 : 0,
 		.hosts = &host};
 	char key[PART_KEY_MAX];
-	size_t key_size = part_mx_key(key, domain, strlen(domain));
+	size_t key_size = part_named_key(key, PART_MX, domain, strlen(domain), 0);
 
 	return part_encode_mx(&set, &times, key, key_size, size);
 }
@@ -281,7 +281,7 @@ static void test_no_source(void)
 static void put(struct part_times times)
 {
 	char key[PART_KEY_MAX];
-	size_t size = 0, key_size = part_mx_key(key, domain, strlen(domain));
+	size_t size = 0, key_size = part_named_key(key, PART_MX, domain, strlen(domain), 0);
 	uint8_t *bytes = encode(MX_FOUND, times, &size);
 
 	cache_put(lookups.cache, key, key_size, bytes, size);
@@ -304,7 +304,7 @@ static void test_stale(void)
 	part_buffer_clear(&asker.part);
 }
 
-/* --- the end of patience ------------------------------------------------------------------- */
+/* --- a request is given up ----------------------------------------------------------------- */
 
 static void test_give_up(void)
 {

@@ -8,7 +8,7 @@
 #include <time.h>
 
 /* [s] A second and a tick: what the loop sleeps at most until the next beat. */
-enum { OLD = 2, PATIENCE = 30 };
+enum { OLD = 2, TIMEOUT = 30 };
 
 static bool turned;
 
@@ -24,7 +24,7 @@ static bool wait_for_age(
 {
 	struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
 
-	for (int i = 0; i < PATIENCE * 50; i++) {
+	for (int i = 0; i < TIMEOUT * 50; i++) {
 		if ((heartbeat_age(heartbeat) >= OLD) == old)
 			return true;
 		if (turning)

@@ -28,13 +28,13 @@ static void test_bounds(void)
 	for (size_t i = 0; i < HISTOGRAM_BOUNDS; i++) {
 		const struct histogram_bound *bound = &histogram_bounds[i];
 		double seconds = strtod(bound->text, NULL);
-		double off = seconds * 1e6 - (double)bound->most;
+		double off = seconds * 1e6 - (double)bound->max;
 
 		many(off < 0.001 && off > -0.001, "%s is %ju us", bound->text,
-			(uintmax_t)bound->most);
-		many(i == 0 || bound->most > bound[-1].most, "%s ascends", bound->text);
-		many(bucket_of(bound->most) == i, "%s belongs to its bucket", bound->text);
-		many(bucket_of(bound->most + 1) == i + 1, "more than %s does not", bound->text);
+			(uintmax_t)bound->max);
+		many(i == 0 || bound->max > bound[-1].max, "%s ascends", bound->text);
+		many(bucket_of(bound->max) == i, "%s belongs to its bucket", bound->text);
+		many(bucket_of(bound->max + 1) == i + 1, "more than %s does not", bound->text);
 	}
 	many(bucket_of(0) == 0, "0 is in the first");
 	many(bucket_of(UINT64_MAX / 4) == HISTOGRAM_BOUNDS, "what is longer than all");

@@ -5,7 +5,7 @@
  * kinds.
  *
  * Where a change of the layout is meant, PART_VERSION grows (common/part/part.h) and the bytes here
- * are written anew, from common/part/layout.h.
+ * are written again, from common/part/layout.h.
  */
 #include "common/part/layout.h"
 #include "common/part/part.h"

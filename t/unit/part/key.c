@@ -47,10 +47,10 @@ static void test_read_back(void)
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		const char *name = rows[i].name;
-		size_t size = part_mx_key(key, name, strlen(name));
+		size_t size = part_named_key(key, PART_MX, name, strlen(name), 0);
 		ok(part_key_read(&read, key, size) && says(&read, PART_MX, name, 0, NULL),
 			"%s: an MX set", name);
-		size = part_host_key(key, name, strlen(name), rows[i].port);
+		size = part_named_key(key, PART_HOST, name, strlen(name), rows[i].port);
 		ok(part_key_read(&read, key, size) &&
 				says(&read, PART_HOST, name, rows[i].port, NULL),
 			"%s: a host, port %u", name, rows[i].port);

@@ -280,7 +280,7 @@ static uint8_t *encode_sample_mx(char *key, size_t *key_size, size_t *size)
 	struct mx_set set = {.status = MX_FAILED, .host_count = 2, .hosts = hosts};
 
 	parts_fail(&set.failure, DNS_FAILURE_SERVFAIL, DNS_TYPE_MX, "example.com", "no answer");
-	*key_size = part_mx_key(key, "example.com", 11);
+	*key_size = part_named_key(key, PART_MX, "example.com", 11, 0);
 	return part_encode_mx(&set, &some_times, key, *key_size, size);
 }
 
@@ -292,7 +292,7 @@ static void test_cut(void)
 
 	cut_everywhere("an MX set cut after every byte", PART_MX, bytes, size, key, key_size);
 	free(bytes);
-	key_size = part_host_key(key, "mx.example.com", 14, 25);
+	key_size = part_named_key(key, PART_HOST, "mx.example.com", 14, 25);
 	for (int large = 0; large < 2; large++) {
 		make_facts(HOST_FAILED, large == 1);
 		facts.tlsa_count = large == 1 ? 20 : 1;
@@ -508,7 +508,7 @@ static void check_again(const uint8_t *bytes, size_t size, const char *key, size
 static void test_again(void)
 {
 	char key[PART_KEY_MAX];
-	size_t key_size = part_host_key(key, "mx.example.com", 14, 25);
+	size_t key_size = part_named_key(key, PART_HOST, "mx.example.com", 14, 25);
 	size_t size = 0, failed_size = 0;
 	struct part_failure failure, longest;
 
@@ -555,17 +555,17 @@ static void test_keys(void)
 	char longest[DNS_NAME_MAX + 1];
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		size_t size =
-			part_host_key(memory.key, rows[i].name, strlen(rows[i].name), rows[i].port);
+		size_t size = part_named_key(
+			memory.key, PART_HOST, rows[i].name, strlen(rows[i].name), rows[i].port);
 		ok(size == strlen(rows[i].expected) &&
 				memcmp(memory.key, rows[i].expected, size) == 0,
 			"key of %s port %u", rows[i].name, rows[i].port);
 	}
-	size_t size = part_mx_key(memory.key, "example.com", 11);
+	size_t size = part_named_key(memory.key, PART_MX, "example.com", 11, 0);
 	ok(size == 12 && memcmp(memory.key, "mexample.com", size) == 0, "key of an MX set");
 	fill(longest, DNS_NAME_MAX, 'a');
 	memset(&memory, 0x5a, sizeof memory);
-	size = part_host_key(memory.key, longest, DNS_NAME_MAX, 65535);
+	size = part_named_key(memory.key, PART_HOST, longest, DNS_NAME_MAX, 65535);
 	ok(size == PART_KEY_MAX && memory.guard[0] == 0x5a, "the longest key fits its memory");
 }
 

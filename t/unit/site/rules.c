@@ -383,7 +383,7 @@ static void check_file(void)
 			strstr(error, "No such file") != NULL,
 		"no file: %s", error);
 	many(!rules_read(rules, scratch_directory, false, rules_add_minimum, error) &&
-			strstr(error, "it is no file") != NULL,
+			strstr(error, "it is not a file") != NULL,
 		"a directory: %s", error);
 	many_end();
 	ok(rules_read(rules, scratch_path("none"), false, rules_add_minimum, error),

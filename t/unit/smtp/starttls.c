@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINES_MAX = 4, PATIENCE = 20 /* [s] that no test needs */ };
+enum { LINES_MAX = 4, TIMEOUT = 20 /* [s] that no test needs */ };
 
 static struct event_base *base;
 static SSL_CTX *tls;
@@ -152,7 +152,7 @@ static struct starttls_terms server_terms(void)
 		.address_size = sizeof server.address,
 		.server_name = "mx.example.com",
 		.helo = "client.example.com",
-		.timeout = PATIENCE,
+		.timeout = TIMEOUT,
 		.prepare = prepare,
 	};
 	memcpy(&terms.address, &server.address, sizeof server.address);

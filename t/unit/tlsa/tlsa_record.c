@@ -115,7 +115,7 @@ static void test_fits(void)
 	many_end();
 	ok(!tlsa_record_from_key((struct tlsa_parameters){3, 1, 1}, NULL, &(struct tlsa_record){0}),
 		"nothing is made of no key");
-	ok(ERR_peek_error() == 0, "no error of OpenSSL is left behind");
+	ok(ERR_peek_error() == 0, "no error of OpenSSL is left");
 	X509_free(one);
 	X509_free(other);
 }
