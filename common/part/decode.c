@@ -3,12 +3,10 @@
 
 static void read_header(struct part_header *header, const uint8_t *bytes)
 {
-	header->checksum = layout_get_u32(bytes + PART_AT_CHECKSUM);
 	header->stored_at = layout_get_u32(bytes + PART_AT_STORED_AT);
 	header->refresh_at = layout_get_u32(bytes + PART_AT_REFRESH_AT);
 	header->expires = layout_get_u32(bytes + PART_AT_EXPIRES);
 	header->stale_until = layout_get_u32(bytes + PART_AT_STALE_UNTIL);
-	header->version = bytes[PART_AT_VERSION];
 	header->kind = bytes[PART_AT_KIND];
 	header->status = bytes[PART_AT_STATUS];
 	header->security = bytes[PART_AT_SECURITY];

@@ -4,7 +4,7 @@
 
 /* --- to make ------------------------------------------------------------------------------- */
 
-static size_t put_port(char *at, uint16_t port)
+size_t part_key_put_port(char *at, uint16_t port)
 {
 	size_t digits = port > 9999 ? 5 : port > 999 ? 4 : port > 99 ? 3 : port > 9 ? 2 : 1;
 
@@ -12,19 +12,6 @@ static size_t put_port(char *at, uint16_t port)
 	for (size_t i = digits; i > 0; i--, port /= 10)
 		at[i] = (char)('0' + port % 10);
 	return 1 + digits;
-}
-
-size_t part_named_key(
-	char key[PART_KEY_MAX], enum part_kind kind, const char *name, size_t size, uint16_t port)
-{
-	const struct part_kind_format *format = part_kind_format(kind);
-	size_t used = 1 + size;
-
-	key[0] = (char)kind;
-	memcpy(key + 1, name, size);
-	if (format != NULL && format->key_has_port)
-		used += put_port(key + used, port);
-	return used;
 }
 
 size_t part_ta_key(char key[PART_TA_KEY_SIZE], const struct ta_digest *ta)

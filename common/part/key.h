@@ -16,6 +16,8 @@
 #include "common/part/facts.h"
 #include "common/part/kind.h"
 
+#include <string.h>
+
 enum {
 	/* Of an MX set or a host: a kind, a name, a colon and a port. */
 	PART_KEY_MAX = 1 + DNS_NAME_MAX + 6,
@@ -25,9 +27,25 @@ enum {
 
 /* --- to make; each returns the length of the key ------------------------------------------- */
 
-/* Of a kind with a name. The port counts if the kind has one. Without a TA: that comes behind. */
-size_t part_named_key(
-	char key[PART_KEY_MAX], enum part_kind kind, const char *name, size_t size, uint16_t port);
+/* `:` and the port. */
+size_t part_key_put_port(char *at, uint16_t port);
+
+/*
+ * Of a kind with a name. The port counts if the kind has one. Without a TA: that comes after it. In
+ * the header, as every request makes some of them and the kind is known where they are made.
+ */
+static inline size_t part_named_key(
+	char key[PART_KEY_MAX], enum part_kind kind, const char *name, size_t size, uint16_t port)
+{
+	const struct part_kind_format *format = part_kind_format(kind);
+	size_t used = 1 + size;
+
+	key[0] = (char)kind;
+	memcpy(key + 1, name, size);
+	if (format != NULL && format->key_has_port)
+		used += part_key_put_port(key + used, port);
+	return used;
+}
 
 size_t part_ta_key(char key[PART_TA_KEY_SIZE], const struct ta_digest *ta);
 size_t part_ta_attempt_key(char key[PART_TA_ATTEMPT_KEY_MAX], const char *name, size_t size,

@@ -25,7 +25,7 @@ static const char *const ta_attempt_statuses[] = {"failed"};
 #define STATUSES(names) .status_count = sizeof(names) / sizeof(names)[0], .status_names = (names)
 
 /* MX sets and hosts first: every request reads them. */
-static const struct part_kind_format formats[] = {
+const struct part_kind_format part_kind_formats[PART_KIND_COUNT] = {
 	{
 		.kind = PART_MX,
 		.name = "mx",
@@ -55,15 +55,6 @@ static const struct part_kind_format formats[] = {
 		STATUSES(ta_attempt_statuses),
 	},
 };
-
-const struct part_kind_format *part_kind_format(enum part_kind kind)
-{
-	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
-		if (formats[i].kind == kind)
-			return &formats[i];
-	}
-	return NULL;
-}
 
 const char *part_kind_name(enum part_kind kind)
 {

@@ -31,8 +31,19 @@ struct part_kind_format {
 	const char *const *status_names;
 };
 
-/* NULL for what is not in the enum. */
-const struct part_kind_format *part_kind_format(enum part_kind kind);
+enum { PART_KIND_COUNT = 4 };
+
+extern const struct part_kind_format part_kind_formats[PART_KIND_COUNT];
+
+/* NULL for what is not in the enum. In the header, as each part that is read needs it. */
+static inline const struct part_kind_format *part_kind_format(enum part_kind kind)
+{
+	for (size_t i = 0; i < PART_KIND_COUNT; i++) {
+		if (part_kind_formats[i].kind == kind)
+			return &part_kind_formats[i];
+	}
+	return NULL;
+}
 
 /* "mx", "host", "anchor", "attempt"; "unknown" for what is not in the enum. */
 const char *part_kind_name(enum part_kind kind);

@@ -39,17 +39,15 @@ enum part_flags {
 	PART_HAS_FAILURE = 4, /* a struct part_failure stands in it */
 };
 
-/* What the fixed beginning of every part says. */
+/* What the fixed beginning of every part says, without its checksum and its version. */
 struct part_header {
-	uint32_t checksum; /* of the key and all that follows */
 	uint32_t stored_at;
 	uint32_t refresh_at; /* from then on a request for it starts a refresh */
 	uint32_t expires;
 	uint32_t stale_until; /* with PART_STALE: when it ends for good */
-	uint8_t version;
-	uint8_t kind;     /* enum part_kind */
-	uint8_t status;   /* enum mx_status or enum host_status */
-	uint8_t security; /* enum dns_security of the MX answer */
+	uint8_t kind;         /* enum part_kind */
+	uint8_t status;       /* enum mx_status or enum host_status */
+	uint8_t security;     /* enum dns_security of the MX answer */
 	uint8_t flags;
 	uint8_t count; /* of the hosts of an MX set, of the questions of a host */
 };

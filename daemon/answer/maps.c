@@ -4,16 +4,18 @@
 
 #include <string.h>
 
+#define NAME(word) .name = (word), .name_size = sizeof(word) - 1
+
 /* The first is the default. The last two names are those of postfix-tlspol and
  * postfix-mta-sts-resolver. */
 const struct map maps[MAP_COUNT] = {
-	{.name = "policy", .form = MAP_CONFIGURED, .exported = true},
-	{.name = "native", .form = MAP_NATIVE, .exported = true},
-	{.name = "pinned", .form = MAP_PINNED, .exported = true},
-	{.name = "tlsa", .form = MAP_TLSA},
-	{.name = "explain", .form = MAP_EXPLAIN},
-	{.name = "QUERY", .form = MAP_CONFIGURED},
-	{.name = "postfix", .form = MAP_CONFIGURED},
+	{NAME("policy"), .form = MAP_CONFIGURED, .exported = true},
+	{NAME("native"), .form = MAP_NATIVE, .exported = true},
+	{NAME("pinned"), .form = MAP_PINNED, .exported = true},
+	{NAME("tlsa"), .form = MAP_TLSA},
+	{NAME("explain"), .form = MAP_EXPLAIN},
+	{NAME("QUERY"), .form = MAP_CONFIGURED},
+	{NAME("postfix"), .form = MAP_CONFIGURED},
 };
 
 const struct map *map_default(void)
@@ -23,11 +25,11 @@ const struct map *map_default(void)
 
 const struct map *map_find(const char *name, size_t size)
 {
-	/* What nearly everybody asks, as everybody writes it. */
-	static const char usual[] = "policy";
-
-	if (size == sizeof usual - 1 && memcmp(name, usual, size) == 0)
-		return map_default();
+	/* As it is in the table: so nearly everybody writes it. */
+	for (size_t i = 0; i < MAP_COUNT; i++) {
+		if (size == maps[i].name_size && memcmp(name, maps[i].name, size) == 0)
+			return &maps[i];
+	}
 	for (size_t i = 0; i < MAP_COUNT; i++) {
 		if (text_equal_nocase(name, size, maps[i].name))
 			return &maps[i];

@@ -18,6 +18,7 @@ enum map_form {
 
 struct map {
 	const char *name;
+	size_t name_size; /* without the NUL byte [bytes] */
 	enum map_form form;
 	bool exported; /* `tlsactl cache export` makes a table of it */
 };

@@ -185,7 +185,7 @@ sub check_daemon_page
 	my %tagged = map { $_ => 1 } $page =~ /^\.It Cm (\S+)/mg;
 	my ($maps) = read_file("$source/daemon/answer/maps.c") =~
 		/struct map maps\[.*?\] = \{\n(.*?)\n\};/s;
-	my @maps = ($maps // '') =~ /\{\.name = "([\w-]+)",/g;
+	my @maps = ($maps // '') =~ /\{NAME\("([\w-]+)"\),/g;
 	is(scalar(@maps), () = ($maps // '') =~ /^\t\{/mg, 'each row of the table of maps can be read');
 	cmp_ok(scalar(@maps), '>', 3, 'the table of maps can be read');
 	ok($tagged{$_}, "map $_") for @maps;

@@ -244,11 +244,11 @@ static void cut_everywhere(const char *group, enum part_kind kind, const uint8_t
 		many(!part_intact(piece, cut, key, key_size),
 			"cut after %zu bytes it is not intact", cut);
 		if (!part_open(&part, kind, piece, cut)) {
-			many(cut < sizeof part.header, "cut after %zu bytes it does not open", cut);
+			many(cut < PART_HEADER_SIZE, "cut after %zu bytes it does not open", cut);
 			free(piece);
 			continue;
 		}
-		many(cut >= sizeof part.header, "cut after %zu bytes it opens", cut);
+		many(cut >= PART_HEADER_SIZE, "cut after %zu bytes it opens", cut);
 		part_failure(&part, &failure);
 		many(memchr(failure.name, '\0', sizeof failure.name) != NULL &&
 				memchr(failure.detail, '\0', sizeof failure.detail) != NULL,
