@@ -643,7 +643,7 @@ sub several
 sub maps
 {
 	my $source = Tlsad::Process::source_directory();
-	my %form = Namespace::read_file("$source/daemon/answer/maps.c") =~ /^\t\{\.name = "([\w-]+)", \.form = MAP_(\w+)/mg;
+	my %form = Namespace::read_file("$source/daemon/answer/maps.c") =~ /^\t\{NAME\("([\w-]+)"\), \.form = MAP_(\w+)/mg;
 	cmp_ok(scalar(keys %form), '>', 3, 'the table of maps can be read');
 	for my $map (sort keys %form) {
 		my $table = "socketmap:unix:$directory/run/socketmap:$map";
