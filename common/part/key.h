@@ -1,6 +1,6 @@
 /*
  * key: the keys under which parts are kept, all that there are. The first octet is the kind (enum
- * part_kind), what is behind it names one part of that kind:
+ * part_kind), what follows names one part of that kind:
  *
  *   MX set       domain
  *   host         name ":" port in decimal
@@ -8,7 +8,7 @@
  *   TA attempt   name ":" port, as of a host, then the TA's 66 octets
  *
  * Names are lower case, A-labels, without a dot at the end, and no longer than DNS_NAME_MAX. A key
- * has no NUL byte behind it. Which of these a kind has is in common/part/kind.c. Pure.
+ * has no NUL byte after it. Which of these a kind has is in common/part/kind.c. Pure.
  */
 #ifndef TLSAD_PART_KEY_H
 #define TLSAD_PART_KEY_H
@@ -56,7 +56,7 @@ size_t part_ta_attempt_key(char key[PART_TA_ATTEMPT_KEY_MAX], const char *name, 
 /* What a key says. Members that the kind does not have are zero. */
 struct part_key {
 	enum part_kind kind;
-	const char *name; /* in the key, no NUL byte behind it */
+	const char *name; /* in the key, no NUL byte after it */
 	size_t name_size;
 	uint16_t port;
 	struct ta_digest ta;

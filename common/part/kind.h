@@ -23,7 +23,7 @@ enum part_kind {
 struct part_kind_format {
 	enum part_kind kind;
 	const char *name; /* in lists of the cache and in log lines */
-	/* What a key of the kind has behind the kind, in this order. */
+	/* What a key of the kind has after its first octet, in this order. */
 	bool key_has_name, key_has_port, key_has_ta;
 	bool has_security; /* the header says an enum dns_security */
 	/* Of the header's status: how many there are, and their names. */

@@ -81,40 +81,43 @@ static json_t *mx_object(const struct evidence *evidence, uint32_t now)
 	return object;
 }
 
-static json_t *address_array(const struct part_question *lookup)
+static json_t *address_array(const struct part_question *question)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < lookup->address_count; i++) {
+	for (size_t i = 0; i < question->address_count; i++) {
 		char address[INET6_ADDRSTRLEN];
-		if (inet_ntop(lookup->type == DNS_TYPE_A ? AF_INET : AF_INET6,
-			    lookup->addresses + i * lookup->address_size, address, sizeof address))
+		if (inet_ntop(question->type == DNS_TYPE_A ? AF_INET : AF_INET6,
+			    question->addresses + i * question->address_size, address,
+			    sizeof address))
 			json_array_append_new(array, json_string(address));
 	}
 	return array;
 }
 
-static json_t *lookup_object(struct part_cursor *cursor, uint32_t now)
+static json_t *question_object(struct part_cursor *cursor, uint32_t now)
 {
-	struct part_question lookup;
+	struct part_question question;
 	json_t *object = json_object();
 
-	part_next_question(cursor, &lookup);
-	json_object_set_new(object, "name", bytes_string(lookup.name));
-	json_object_set_new(object, "type", json_string(dns_type_name(lookup.type)));
-	json_object_set_new(object, "status", json_string(dns_outcome_name(lookup.outcome)));
-	json_object_set_new(object, "dnssec", json_string(dns_security_name(lookup.security)));
-	if (lookup.outcome == DNS_FAILED) {
+	part_next_question(cursor, &question);
+	json_object_set_new(object, "name", bytes_string(question.name));
+	json_object_set_new(object, "type", json_string(dns_type_name(question.type)));
+	json_object_set_new(object, "status", json_string(dns_outcome_name(question.outcome)));
+	json_object_set_new(object, "dnssec", json_string(dns_security_name(question.security)));
+	if (question.outcome == DNS_FAILED) {
 		json_object_set_new(
-			object, "failure", json_string(dns_failure_name(lookup.failure)));
-		json_object_set_new(object, "detail", bytes_string(lookup.detail));
+			object, "failure", json_string(dns_failure_name(question.failure)));
+		json_object_set_new(object, "detail", bytes_string(question.detail));
 	} else {
-		json_object_set_new(object, "ttl", json_integer(seconds_left(lookup.expires, now)));
+		json_object_set_new(
+			object, "ttl", json_integer(seconds_left(question.expires, now)));
 	}
-	if (lookup.canonical_name.size > 0)
-		json_object_set_new(object, "canonical_name", bytes_string(lookup.canonical_name));
-	if (lookup.address_count > 0)
-		json_object_set_new(object, "addresses", address_array(&lookup));
+	if (question.canonical_name.size > 0)
+		json_object_set_new(
+			object, "canonical_name", bytes_string(question.canonical_name));
+	if (question.address_count > 0)
+		json_object_set_new(object, "addresses", address_array(&question));
 	return object;
 }
 
@@ -208,7 +211,7 @@ static json_t *host_object(const struct explanation *explanation, size_t index)
 	if (base_domain.size > 0)
 		json_object_set_new(object, "base_domain", bytes_string(base_domain));
 	for (unsigned i = 0; i < host->part.header.count && !cursor.damaged; i++)
-		json_array_append_new(lookups, lookup_object(&cursor, now));
+		json_array_append_new(lookups, question_object(&cursor, now));
 	json_object_set_new(object, "lookups", lookups);
 	json_object_set_new(object, "tlsa", tlsa_array(explanation, &cursor));
 	return object;

@@ -6,8 +6,10 @@
 
 #define NAME(word) .name = (word), .name_size = sizeof(word) - 1
 
-/* The first is the default. The last two names are those of postfix-tlspol and
- * postfix-mta-sts-resolver. */
+/*
+ * The first is the default. The last two names are those of postfix-tlspol and
+ * postfix-mta-sts-resolver.
+ */
 const struct map maps[MAP_COUNT] = {
 	{NAME("policy"), .form = MAP_CONFIGURED, .exported = true},
 	{NAME("native"), .form = MAP_NATIVE, .exported = true},

@@ -218,13 +218,13 @@ static bool read_host(struct cache_reader *reader, const cache_place *place, uin
 	enum cache_depth depth, struct evidence *evidence, size_t index)
 {
 	struct part *part = &evidence->hosts[index].part;
-	size_t most = depth == CACHE_STATUS ? PART_HEADER_SIZE : SIZE_MAX;
+	size_t max = depth == CACHE_STATUS ? PART_HEADER_SIZE : SIZE_MAX;
 	struct wanted wanted;
 
 	want_host(&wanted, reader->cache, evidence, index);
 	hot_table_hash hash =
 		place != NULL ? *place : hot_table_find(wanted.copies, wanted.key, wanted.key_size);
-	return read_copy(&wanted, hash, now, most, &reader->host[index], part) ||
+	return read_copy(&wanted, hash, now, max, &reader->host[index], part) ||
 	       read_store(reader, &wanted, now, part);
 }
 

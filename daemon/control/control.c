@@ -27,8 +27,7 @@ static void resume_accepting(evutil_socket_t fd, short what, void *context)
 		event_add(control->accepting[i], NULL);
 }
 
-/* Paused, accepting leaves new connections in the listen queue without reporting them all the time.
- */
+/* Until it goes on, new connections stay in the listen queue, and no event reports them. */
 static void pause_accepting(struct control *control)
 {
 	static const struct timeval pause = {.tv_sec = CONTROL_PAUSE};

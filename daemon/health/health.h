@@ -2,8 +2,8 @@
  * health: is this daemon fit to answer? For /healthz and for `tlsactl status`.
  *
  * It is while every thread turns and the resolver works; a domain that cannot be looked up is that
- * domain's trouble. Runs in the main thread: whoever gets a reply
- * has seen that this one turns.
+ * domain's trouble. Runs in the main thread: whoever gets a reply has seen that
+ * this one turns.
  */
 #ifndef TLSAD_HEALTH_HEALTH_H
 #define TLSAD_HEALTH_HEALTH_H

@@ -245,7 +245,7 @@ static const struct stage stages[] = {
 
 enum { STAGE_COUNT = sizeof stages / sizeof stages[0] };
 
-/* From that one on, the first that applies; hosts always do. STAGE_COUNT behind the last. */
+/* From that one on, the first that applies; hosts always do. STAGE_COUNT after the last. */
 static size_t find_stage(const struct destination *destination, size_t stage)
 {
 	while (stage < STAGE_COUNT && !stages[stage].applies(destination))

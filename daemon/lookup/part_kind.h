@@ -15,8 +15,7 @@
 #include "common/part/part.h"
 #include "daemon/cache/lifetime.h"
 
-/* Which part of its kind: a name, lower case without a NUL inside, and a port if the kind has one.
- */
+/* Which part of its kind: a name, lower case, no NUL in it, and a port if the kind has one. */
 struct part_subject {
 	const char *name;
 	uint16_t port;

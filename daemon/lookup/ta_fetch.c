@@ -350,12 +350,12 @@ static void read_host(struct ta_fetch_server *server, const struct part *host)
 	snprintf(server->base_domain, sizeof server->base_domain, "%.*s", (int)base_domain.size,
 		(const char *)base_domain.bytes);
 	for (unsigned i = 0; i < host->header.count && !cursor.damaged; i++) {
-		size_t most = server->address_count + TA_FETCH_ADDRESSES_MAX / 2;
+		size_t max = server->address_count + TA_FETCH_ADDRESSES_MAX / 2;
 
 		part_next_question(&cursor, &question);
 		if (question.type != DNS_TYPE_A && question.type != DNS_TYPE_AAAA)
 			continue;
-		for (size_t j = 0; j < question.address_count && server->address_count < most &&
+		for (size_t j = 0; j < question.address_count && server->address_count < max &&
 				   server->address_count < TA_FETCH_ADDRESSES_MAX;
 			j++)
 			add_address(server, &question, j);

@@ -45,8 +45,10 @@ struct listeners *metrics_listen(const struct conf *conf, struct activation *act
 struct metrics *metrics_new(
 	const struct metrics_services *services, struct conf *conf, struct listeners *listeners);
 
-/* Accept no more, remove a unix socket's file and end. Before the event base and before everything
- * in `services`. */
+/*
+ * Accept no more, remove a unix socket's file and end. Before the event base and before everything
+ * in `services`.
+ */
 void metrics_free(struct metrics *metrics);
 
 void metrics_set_conf(struct metrics *metrics, struct conf *conf);

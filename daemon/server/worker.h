@@ -53,8 +53,8 @@ struct worker {
 	struct cache *cache;
 	struct conf *conf;
 	struct reply_context context; /* of both services */
-	struct deferrals
-		*given_up; /* of both services: a destination is logged once, whichever asks */
+	/* Of both services: a destination is logged once, whichever is asked. */
+	struct deferrals *given_up;
 	struct map_service maps;
 	struct policy_service policy;
 	struct log_limit unreadable; /* lines on policy requests that could not be read */

@@ -11,8 +11,10 @@
 
 enum { QUESTION_SIZE = 512, QUESTION_UDP_SIZE = 1232 };
 
-/* `ZONE SOA` with EDNS (RFC 6891 6.1) and DO (RFC 3225 3). Returns its size [bytes], or 0 if `zone`
- * is not a name. */
+/*
+ * `ZONE SOA` with EDNS (RFC 6891 6.1) and DO (RFC 3225 3). Returns its size [bytes], or 0 if `zone`
+ * is not a name.
+ */
 size_t question_make(uint8_t bytes[QUESTION_SIZE], const char *zone, uint16_t id, bool recurse);
 
 struct question_answer {
