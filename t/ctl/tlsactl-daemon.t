@@ -562,15 +562,22 @@ sub garbage
 
 sub silence
 {
-	my $list = $ctl->file('list', "a.example\nb.example\n");
-	my $silent = Tlsad::FakeControl->start(sub {
-		my ($peer, $request) = @_;
-		$peer->answer($request, { reply => 'OK dane' }) if $request->{key} eq 'b.example';
-	});
-	my $result = ask($silent, 'warm', $list);
+	my $silent = Tlsad::FakeControl->start(sub { });
+	my $result = ask($silent, 'warm', $ctl->file('list', "a.example\n"));
 	cmp_ok($result->{seconds}, '>=', LOOKUP_LIMIT - 1, 'a lookup is waited for');
 	cmp_ok($result->{seconds}, '<', LOOKUP_LIMIT + 5, 'not forever');
 	one_line($result, 69, qr/did not answer within @{[LOOKUP_LIMIT]} seconds/, 'a silent daemon');
+	# The reply that comes a second later keeps the connection from being the silent one.
+	my $forgetful = Tlsad::FakeControl->start(sub {
+		my ($peer, $request) = @_;
+		return if $request->{key} eq 'a.example';
+		sleep(1);
+		$peer->answer($request, { reply => 'OK dane' });
+	});
+	$result = ask($forgetful, 'warm', $ctl->file('list', "a.example\nb.example\n"));
+	is($result->{status}, 75, 'a daemon that has lost a request');
+	like($result->{out}, qr/^ *failed +a\.example: tlsad did not answer in time$/m, 'it is named');
+	like($result->{out}, qr/1 with a policy, 0 without, 1 failed$/m, 'the other one counts');
 }
 
 sub impossible

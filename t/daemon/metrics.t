@@ -218,6 +218,31 @@ sub status_sum
 	return ref($value) eq 'HASH' ? List::Util::sum0(values %$value) : $value;
 }
 
+# What `tlsactl status` says in each row of the table of counters.
+sub shown_by_status
+{
+	my ($status) = @_;
+	return { map { ($_ => status_sum($status, $_)) }
+		map { $_->{status} // () } Tlsad::Counters::rows() };
+}
+
+# The page and the status of one moment. Between two reads a second may pass, or a
+# probe may count a query: the page counts when the status before it and the status
+# after it are the same.
+sub page_and_status
+{
+	my ($http, $ctl) = @_;
+	my ($page, $status);
+	ok(wait_until(PROMPT, sub {
+		$status = $ctl->json('status')->{json};
+		$page = $http->page;
+		my $after = shown_by_status($ctl->json('status')->{json});
+		my $before = shown_by_status($status);
+		return !grep { $before->{$_} != $after->{$_} } keys %$before;
+	}), 'a page between two equal statuses');
+	return ($page, $status);
+}
+
 # Every row of the table of counters that both show: the same number.
 sub same_numbers
 {
@@ -250,8 +275,7 @@ sub adding_up_lookups
 	ok(wait_until(PROMPT, sub { $http->page->{tlsad_connections} == 0 }), 'its connections are gone');
 	my $ctl = Tlsad::Ctl->new(config => { server => {
 		control => 'unix:' . $daemon->directory . '/control' } });
-	my $status = $ctl->json('status')->{json};
-	my $page = $http->page;
+	my ($page, $status) = page_and_status($http, $ctl);
 	same_numbers($page, $status);
 	is(sum($page, qr/^tlsad_policy_requests_total/), 1, 'a request of a policy client');
 	is($page->{tlsad_policy_unreadable_requests_total}, 1, 'and one that could not be read');
