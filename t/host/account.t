@@ -10,6 +10,7 @@ use lib "$FindBin::Bin/../lib";
 use File::Copy ();
 use IO::Socket::INET;
 use IO::Socket::UNIX;
+use List::Util ();
 use Socket qw(SOCK_STREAM);
 use Test::More;
 use Tlsad::Confined;
@@ -82,8 +83,9 @@ sub status_of
 sub another_account
 {
 	# A port that only root may have.
-	my ($port) = grep { my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-		LocalPort => $_, Proto => 'tcp', Listen => 1); defined $socket } 700 .. 1000;
+	my $port = List::Util::first { my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
+		LocalPort => $_, Proto => 'tcp', Listen => 1); defined $socket }
+		List::Util::shuffle(700 .. 1000);
 	my $daemon = Tlsad::Daemon->start(options(own_cache => 1,
 		config => { server => { socketmap => "inet:127.0.0.1:$port" } }));
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', "it serves on port $port");
