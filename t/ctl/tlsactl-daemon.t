@@ -567,7 +567,7 @@ sub silence
 	cmp_ok($result->{seconds}, '>=', LOOKUP_LIMIT - 1, 'a lookup is waited for');
 	cmp_ok($result->{seconds}, '<', LOOKUP_LIMIT + 5, 'not forever');
 	one_line($result, 69, qr/did not answer within @{[LOOKUP_LIMIT]} seconds/, 'a silent daemon');
-	# The reply that comes a second later keeps the connection from being the silent one.
+	# A second after the requests the daemon still speaks: it is not silent, one request is lost.
 	my $forgetful = Tlsad::FakeControl->start(sub {
 		my ($peer, $request) = @_;
 		return if $request->{key} eq 'a.example';

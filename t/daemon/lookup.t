@@ -192,8 +192,7 @@ sub silent_servers
 			$slowest = $seconds if $seconds > $slowest;
 		}
 	}
-	cmp_ok($slowest, '<', $timeout / 2,
-		sprintf('the slowest took %.2f s', $slowest));
+	cmp_ok($slowest, '<', $timeout / 2, sprintf('the slowest took %.2f s', $slowest));
 	my @early = grep { defined } map { $_->receive_raw(1000, 0.001) } @waiting;
 	# On a machine so slow that libunbound has given up meanwhile ($no_answer).
 	@early = grep { !/^\d+:TEMP / } @early if Time::HiRes::time() - $begin > GIVES_UP;

@@ -16,12 +16,9 @@ my $source = Tlsad::Process::source_directory();
 my $copy = Tlsad::Process::private_directory() . '/tree';
 my @copied = ((map { "$source/$_" } qw(.clang-format contrib/lint contrib/floors t/unit/tap.h)),
 	glob("$source/common/base/*.[ch]"));
+# Debian 13 does not have version 14. Where formatting must be checked, the first step of
+# .ci/run, contrib/lint itself, fails without it.
 my $formatter = find_formatter();
-if (!defined $formatter && ($ENV{CI} // '') eq 'true') {
-	plan(tests => 1);
-	fail('clang-format 14 is installed (CI=true)');
-	exit 1;
-}
 # What it says without clang-format must not depend on how this test is run.
 delete @ENV{qw(CI CLANG_FORMAT)};
 
@@ -109,7 +106,7 @@ refused('a header beside the file in t/bench',
 	{ 't/bench/added.c' => qq(#include "beside.h"\n), 't/bench/beside.h' => "#define BESIDE 1\n" });
 
 SKIP: {
-	skip('clang-format 14 is not installed', 1) unless defined $formatter;
+	skip('clang-format 14 is not installed; Debian 12 has it, Debian 13 does not', 1) unless defined $formatter;
 	local $ENV{CLANG_FORMAT} = $formatter;
 	refused('a file that clang-format would change',
 		{ 'common/base/added.c' => "int right;\nint  wrong;\nint  wrong_too;\n",
