@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use File::Basename qw(dirname);
 use File::Copy ();
 use IO::Select;
 use IO::Socket::INET;
@@ -118,6 +119,7 @@ SKIP: {
 
 subtest('generate works once, and again when the tree is old' => \&check_generate);
 subtest('nothing outlives a test that is killed' => \&check_watcher);
+subtest('t/lab/serve, for trying by hand' => \&check_serve);
 
 my ($port, $faulty_port) = ($lab->port, $lab->faulty_port);
 $lab->stop;
@@ -310,6 +312,37 @@ sub check_generate
 	is(generate($directory), 0, 'a tree without a stamp');
 	ok(-s "$directory/stamp", 'is made again');
 	ok(!-e "$directory/zones.new" && !-e "$directory/zones.old", 'nothing half made');
+}
+
+sub check_serve
+{
+	my $build = Tlsad::Process::build_directory();
+	plan(skip_all => "$build/tlsad is missing: build it first") unless -x "$build/tlsad";
+	my $log = Tlsad::Process::private_directory() . '/serve.log';
+	my $serve = Tlsad::Process::spawn(command =>
+		[ $^X, "$FindBin::Bin/serve", $build ], log => $log);
+	wait_until(sub { contents($log) =~ /Ctrl-C/ });
+	my ($file) = contents($log) =~ m{/tlsad -v -c (\S+)$}m;
+	ok(defined $file, 'it prints how to start tlsad') or return diag(contents($log));
+	my $tlsad = Tlsad::Process::spawn(command => [ "$build/tlsad", '-c', $file ], log => $log);
+	wait_until(sub { -S dirname($file) . '/control' });
+	like(`$build/tlsactl -c $file lookup full.dane.lab 2>&1`, qr/^dane-only$/m,
+		'a tlsad with this configuration knows the names of the tree');
+	is($tlsad->stop(20), 0, 'tlsad ends');
+	is($serve->stop(20), 0, 'SIGTERM ends it');
+	ok(!-d dirname($file), 'nothing is left of its directory');
+	my $usage = Tlsad::Process::spawn(command => [ $^X, "$FindBin::Bin/serve", '/nowhere' ],
+		log => "$log.error");
+	is($usage->wait(20), 1 << 8, 'a directory without tlsad is an error');
+	like(contents("$log.error"), qr{^serve: /nowhere has no tlsad: }, 'which is named');
+}
+
+# Until the function returns true, or for 30 seconds.
+sub wait_until
+{
+	my ($function) = @_;
+	my $end = Time::HiRes::time() + 30;
+	Time::HiRes::sleep(0.05) while !$function->() && Time::HiRes::time() < $end;
 }
 
 sub check_watcher
