@@ -27,14 +27,16 @@ void configuration_warn(const struct conf *conf)
 		if (overruled++ < OVERRULED_NAMED_MAX)
 			log_warning(
 				"%s:%u: the exception %s = %s is less than the minimum %s = %s: "
-				"the minimum wins",
+				"the minimum wins; remove one of them",
 				exception->place.file, exception->place.line, exception->key,
 				tls_level_names[exception->level], ruling.minimum_key,
 				minimum_names[ruling.minimum]);
 	}
 	if (overruled > OVERRULED_NAMED_MAX)
 		log_warning(
-			"minimums win over %zu more exceptions", overruled - OVERRULED_NAMED_MAX);
+			"%zu more exceptions are less than their minimums: the minimums win; see "
+			"tlsactl exception list",
+			overruled - OVERRULED_NAMED_MAX);
 }
 
 struct conf *configuration_load(const struct options *options, char *error)
@@ -64,7 +66,7 @@ static void find_difference(
 static void log_difference(const json_t *changed, const json_t *restart)
 {
 	for (size_t i = 0; i < json_array_size(restart); i++)
-		log_warning("%s has changed; that takes effect at the next start",
+		log_warning("%s has changed; restart tlsad to apply it",
 			json_string_value(json_array_get(restart, i)));
 	log_notice("configuration reloaded: %zu settings changed",
 		json_array_size(changed) + json_array_size(restart));
@@ -101,7 +103,7 @@ bool configuration_reload(
 	if (message != NULL)
 		conf = load_beside(tlsad, changed, restart, error, error_size);
 	if (conf == NULL) {
-		log_error("the old configuration stays: %s", error);
+		log_error("reload failed, the old configuration stays in use: %s", error);
 		free(message);
 		return false;
 	}

@@ -63,7 +63,7 @@ static bool serve(struct tlsad *tlsad)
 		good = event_base_dispatch(tlsad->base) >= 0;
 	}
 	if (!good)
-		log_error("the main event loop failed");
+		log_error("the main event loop failed: tlsad stops");
 	/* Nothing is reloaded any more; a second one of the others ends the process at once. */
 	signal(SIGHUP, SIG_IGN);
 	signals_release(&tlsad->signals);

@@ -9,12 +9,13 @@
 static void usage(FILE *out)
 {
 	fputs("usage: tlsad [-c FILE] [-o SECTION.KEY=VALUE]... [-n] [-v] [-V] [-h]\n"
-	      "  -c FILE               configuration, default " TLSAD_CONFDIR "/tlsad.conf\n"
-	      "  -o SECTION.KEY=VALUE  override one setting; may be repeated\n"
-	      "  -n                    check the configuration and exit; with -v print it\n"
-	      "  -v                    log more\n"
-	      "  -V                    print the versions of tlsad and its libraries\n"
-	      "  -h                    print this\n"
+	      "  -c FILE               read the configuration from FILE; default " TLSAD_CONFDIR
+	      "/tlsad.conf\n"
+	      "  -o SECTION.KEY=VALUE  override one setting; may be given several times\n"
+	      "  -n                    check the configuration and exit; with -v, also print it\n"
+	      "  -v                    log every step of a lookup and every DNS answer\n"
+	      "  -V                    print the versions of tlsad and its libraries and exit\n"
+	      "  -h                    print this help and exit\n"
 	      "See tlsad(8) and tlsad.conf(5).\n",
 		out);
 }
@@ -39,8 +40,10 @@ bool options_read(int count, char **arguments, struct options *options, int *sta
 			break;
 		case 'o':
 			if (options->override_count == OPTIONS_OVERRIDES_MAX) {
-				fprintf(stderr, "tlsad: more than %d times -o\n",
-					OPTIONS_OVERRIDES_MAX);
+				fprintf(stderr,
+					"tlsad: -o %s: -o may be given at most %d times; put the "
+					"settings into the configuration file\n",
+					optarg, OPTIONS_OVERRIDES_MAX);
 				return false;
 			}
 			options->overrides[options->override_count++] = optarg;
@@ -65,6 +68,7 @@ bool options_read(int count, char **arguments, struct options *options, int *sta
 		}
 	}
 	if (optind < count) {
+		fprintf(stderr, "tlsad: unexpected argument '%s'\n", arguments[optind]);
 		usage(stderr);
 		return false;
 	}

@@ -113,7 +113,7 @@ static bool start_control(struct tlsad *tlsad, char *error)
 
 static bool start_threads(struct tlsad *tlsad, char *error)
 {
-	snprintf(error, START_ERROR_SIZE, "out of memory");
+	snprintf(error, START_ERROR_SIZE, "cannot start tlsad: out of memory");
 	tlsad->base = event_base_new();
 	if (tlsad->base == NULL)
 		return false;
@@ -137,7 +137,7 @@ static bool start_threads(struct tlsad *tlsad, char *error)
 	descriptor_budget_log(&tlsad->budget, tlsad->conf);
 	if (!start_metrics(tlsad, error) || !start_control(tlsad, error))
 		return false;
-	snprintf(error, START_ERROR_SIZE, "out of memory");
+	snprintf(error, START_ERROR_SIZE, "cannot start tlsad: out of memory");
 	return watchdog_new(
 		&tlsad->watchdog, tlsad->base, tlsad->lookup, tlsad->server, tlsad->status);
 }

@@ -41,7 +41,8 @@ void exception_log_note_end(struct exception *exception)
 	if (!exception_note_end(exception))
 		return;
 	describe(exception, words, sizeof words);
-	log_notice("exception %s: it has ended%s%s", words, colon(exception), exception->reason);
+	log_notice("exception %s: it has ended and can be removed%s%s", words, colon(exception),
+		exception->reason);
 }
 
 void exception_log_note_ends(const struct rules *rules)

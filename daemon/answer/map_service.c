@@ -150,9 +150,9 @@ static void refuse(
 
 	text_init(&words, service->context->words, sizeof service->context->words);
 	if (request->key == NULL) {
-		text_add(&words, "expected a map, a blank and a key");
+		text_add(&words, "a request is a map, a space and a key");
 	} else {
-		text_add(&words, "no such map; there are");
+		text_add(&words, "no such map; the maps are");
 		for (size_t i = 0; i < MAP_COUNT; i++)
 			text_add_format(&words, "%s %s", i > 0 ? "," : "", maps[i].name);
 	}
@@ -264,7 +264,7 @@ void map_log_cached(const struct map_service *service, const struct map_request 
 	snprintf(sent, sizeof sent, "%.*s",
 		request->key_size < LOGGED_KEY_MAX ? (int)request->key_size : LOGGED_KEY_MAX,
 		request->key != NULL ? request->key : "");
-	log_info("answered from the cache: key=\"%s\" map=%s reason=%s reply=\"%.*s\"",
+	log_info("replied from the cache: key=\"%s\" map=%s reason=%s reply=\"%.*s\"",
 		log_quotable(key, sizeof key, sent),
 		request->map != NULL ? request->map->name : "none", reason, LOGGED_VALUE_MAX,
 		loggable_reply(words, request, rendered));
@@ -291,8 +291,8 @@ static void log_temp(const struct map_request *request, const char *reason,
 
 	destination_print(&request->destination, key);
 	(deferral->quiet ? log_debug : log_warning)(
-		"cannot tell how %s must be reached: map=%s "
-		"reason=%s seconds=%.3f deferred=%u left_out=%u reply=\"%s\"%s%s%s",
+		"lookup of %s failed: map=%s reason=%s seconds=%.3f deferred=%u left_out=%u "
+		"reply=\"%s\"%s%s%s",
 		key, request->map->name, reason, seconds, deferral->seconds, deferral->left_out,
 		loggable_reply(words, request, rendered), would != NULL ? " would=\"" : "",
 		would != NULL ? would : "", would != NULL ? "\"" : "");

@@ -264,8 +264,8 @@ static void render(const struct policy_service *service, const struct policy_req
 	case POLICY_DEFER:
 		/* Temporary, so that Postfix goes on where another restriction rejects for good. */
 		text_add_format(out,
-			"DEFER_IF_PERMIT 4.7.5 %s must be reached with TLS level %s, and whether "
-			"it can be is not known: %s",
+			"DEFER_IF_PERMIT 4.7.5 %s must be reached with TLS level %s, but it is not "
+			"known yet whether it offers that: %s",
 			request->destination.name, minimum_names[result->minimum], result->why);
 		return;
 	case POLICY_PREPEND:
@@ -300,7 +300,7 @@ static void finish(struct policy_service *service, const struct policy_request *
 		text_init(&would, words, sizeof words);
 		render(service, request, result, &would);
 		counter_add(&counters->monitored, 1);
-		log_info("monitor: a recipient at %s would have been answered \"%.700s\"",
+		log_info("monitor: the reply for a recipient at %s would have been \"%.700s\"",
 			request->destination.name, words);
 		decide_dunno(result);
 	}
@@ -340,13 +340,13 @@ void policy_finish(struct policy_service *service, const struct policy_request *
 	const char *reason = reason_name(assessment.verdict.reason);
 	if (assessment.verdict.level == VERDICT_TEMP)
 		(found->deferral.quiet ? log_debug : log_warning)(
-			"cannot tell what %s offers: reason=%s seconds=%.3f deferred=%u "
+			"policy: lookup of %s failed: reason=%s seconds=%.3f deferred=%u "
 			"left_out=%u action=\"%.600s\"",
 			key, reason, seconds, found->deferral.seconds, found->deferral.left_out,
 			out->bytes);
 	else
-		log_info("looked up %s for a recipient: reason=%s seconds=%.3f action=\"%.200s\"",
-			key, reason, seconds, out->bytes);
+		log_info("policy: looked up %s: reason=%s seconds=%.3f action=\"%.200s\"", key,
+			reason, seconds, out->bytes);
 }
 
 void policy_give_up(struct policy_service *service, const struct policy_request *request,
@@ -371,6 +371,6 @@ void policy_give_up(struct policy_service *service, const struct policy_request 
 	if (service->given_up != NULL)
 		note = deferral_note(service->given_up, key, clock_steady());
 	(note.quiet ? log_debug : log_warning)(
-		"cannot tell what %s offers: %s: deferred=%u left_out=%u", key, why, note.seconds,
+		"policy: no result for %s: %s: deferred=%u left_out=%u", key, why, note.seconds,
 		note.left_out);
 }

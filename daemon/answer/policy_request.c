@@ -57,7 +57,7 @@ static bool take_line(
 	const char *equals = memchr(line, '=', size);
 
 	if (equals == NULL || equals == line) {
-		text_add(why, equals == NULL ? "no \"=\" in " : "no name before the \"=\" in ");
+		text_add(why, equals == NULL ? "no \"=\" in " : "no name before \"=\" in ");
 		show(why, line, size);
 		return false;
 	}
@@ -66,12 +66,12 @@ static bool take_line(
 		return true;
 	struct policy_value *value = &attributes->values[attribute];
 	if (value->bytes != NULL) {
-		text_add_format(why, "%s comes twice", known[attribute].name);
+		text_add_format(why, "the attribute %s occurs twice", known[attribute].name);
 		return false;
 	}
 	*value = (struct policy_value){equals + 1, size - (size_t)(equals + 1 - line)};
 	if (attribute == POLICY_REQUEST_TYPE && !is(*value, "smtpd_access_policy")) {
-		text_add(why, "it is not a request of type smtpd_access_policy, but ");
+		text_add(why, "the request is not of type smtpd_access_policy: ");
 		show(why, line, size);
 		return false;
 	}
@@ -107,7 +107,8 @@ static enum policy_parsed parse(const char *bytes, size_t size,
 			return POLICY_BAD;
 		}
 		if (at + length > POLICY_REQUEST_MAX) {
-			text_add_format(why, "it is longer than %d bytes", POLICY_REQUEST_MAX);
+			text_add_format(
+				why, "the request is longer than %d bytes", POLICY_REQUEST_MAX);
 			return POLICY_BAD;
 		}
 		if (end == NULL)
@@ -117,11 +118,12 @@ static enum policy_parsed parse(const char *bytes, size_t size,
 			*used = at;
 			if (lines > 0)
 				return has_nul(bytes, at, why) ? POLICY_BAD : POLICY_WHOLE;
-			text_add(why, "it has no attributes");
+			text_add(why, "the request has no attributes");
 			return POLICY_BAD;
 		}
 		if (lines == POLICY_LINES_MAX) {
-			text_add_format(why, "more than %d lines", POLICY_LINES_MAX);
+			text_add_format(
+				why, "the request has more than %d lines", POLICY_LINES_MAX);
 			return POLICY_BAD;
 		}
 		if (!take_line(attributes, line, length, why))

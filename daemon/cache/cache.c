@@ -306,7 +306,8 @@ bool cache_read_next(struct cache_reader *reader, struct cache_position *positio
 static void note_result(struct cache *cache, bool good)
 {
 	if (!good && !cache->complained) {
-		log_error("cannot write to the cache: %s; going on without storing",
+		log_error("cannot write to the cache: %s; until this works, results are not stored "
+			  "and every request needs a lookup; check the disk of [cache] path",
 			store_trouble(cache->store));
 		cache->complained = true;
 	} else if (good && cache->complained && store_disk_has_room(cache->store)) {

@@ -26,20 +26,21 @@ static bool own_directory(struct store *store, const char *directory, char *erro
 	char path[4096];
 
 	if (mkdir(directory, 0750) != 0 && errno != EEXIST) {
-		snprintf(error, STORE_ERROR_SIZE, "cannot make the directory %.200s: %s", directory,
+		snprintf(error, STORE_ERROR_SIZE,
+			"[cache] path: cannot create the directory %.200s: %s", directory,
 			strerror(errno));
 		return false;
 	}
 	snprintf(path, sizeof path, "%s/lock", directory);
 	store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (store->lock < 0) {
-		snprintf(error, STORE_ERROR_SIZE, "cannot write in %.200s: %s", directory,
-			strerror(errno));
+		snprintf(error, STORE_ERROR_SIZE, "[cache] path: cannot write in %.200s: %s",
+			directory, strerror(errno));
 		return false;
 	}
 	if (flock(store->lock, LOCK_EX | LOCK_NB) != 0) {
 		snprintf(error, STORE_ERROR_SIZE,
-			"%.200s is in use by another tlsad; stop it or set another [cache] path",
+			"[cache] path: %.200s is in use by another tlsad; stop it or set another path",
 			directory);
 		return false;
 	}
@@ -90,7 +91,8 @@ static bool make_readers_file(const char *path, char *error)
 	if (fd >= 0)
 		close(fd);
 	if (code != 0)
-		snprintf(error, STORE_ERROR_SIZE, "cannot write %.200s: %s", name, strerror(code));
+		snprintf(error, STORE_ERROR_SIZE, "[cache] path: cannot write %.200s: %s", name,
+			strerror(code));
 	return code == 0;
 }
 
@@ -125,12 +127,12 @@ static bool open_store(struct store *store, const struct store_settings *setting
 		return false;
 	int code = store_open_env(&store->env, path, settings->max_size, 0);
 	if (code != 0) {
-		snprintf(error, STORE_ERROR_SIZE, "cannot open %.200s: %s", path,
+		snprintf(error, STORE_ERROR_SIZE, "[cache] path: cannot open %.200s: %s", path,
 			mdb_strerror(code));
 		return false;
 	}
 	if (!open_trees(store, settings->format)) {
-		snprintf(error, STORE_ERROR_SIZE, "cannot write %.200s: %.100s", path,
+		snprintf(error, STORE_ERROR_SIZE, "[cache] path: cannot write %.200s: %.100s", path,
 			store->trouble);
 		return false;
 	}
@@ -164,7 +166,9 @@ void store_close(struct store *store)
 		return;
 	if (store->env != NULL) {
 		if (store->txn != NULL && mdb_txn_commit(store->txn) != 0)
-			log_warning("the last changes of the cache could not be written");
+			log_warning("the last changes of the cache %s could not be written; they "
+				    "are looked up again when needed",
+				store->path);
 		int code = mdb_env_sync(store->env, 1);
 		mdb_env_close(store->env);
 		if (code == 0)
@@ -360,7 +364,8 @@ bool store_commit(struct store *store)
 	bool good = store_commit_pending(store);
 	/* Once, it may just have been too much for one commit. */
 	if ((store->full > 1 || store_is_scarce(store)) && store_make_room(store))
-		log_debug("the cache is full: entries that expire first are gone, %ju so far",
+		log_debug("the cache is full: the entries that expire first were deleted, %ju so "
+			  "far; see [cache] max_size",
 			(uintmax_t)store->evicted);
 	if (good && store->puts > 0)
 		store->full = 0;

@@ -252,8 +252,8 @@ static bool set_aside(const char *path, const char *why, char *error)
 	/* One is kept, for who wants to look; more would fill the disk. */
 	beside(aside, path, ".set-aside");
 	if (rename(path, aside) != 0) {
-		snprintf(error, STORE_ERROR_SIZE, "%.150s %s and cannot be renamed: %s", path, why,
-			strerror(errno));
+		snprintf(error, STORE_ERROR_SIZE, "%.150s %s and cannot be renamed: %s; remove it",
+			path, why, strerror(errno));
 		return false;
 	}
 	log_warning(
@@ -264,8 +264,8 @@ static bool set_aside(const char *path, const char *why, char *error)
 static bool discard(const char *path, const char *why, char *error)
 {
 	if (unlink(path) != 0) {
-		snprintf(error, STORE_ERROR_SIZE, "%.150s %s and cannot be removed: %s", path, why,
-			strerror(errno));
+		snprintf(error, STORE_ERROR_SIZE, "%.150s %s and cannot be removed: %s; remove it",
+			path, why, strerror(errno));
 		return false;
 	}
 	log_warning("the cache %s %s: removed, starting with an empty one", path, why);
@@ -286,7 +286,7 @@ static bool rebuild(const char *path, const struct store_settings *settings, cha
 	case FILE_OTHER_FORMAT:
 		return set_aside(path, "was written by another version", error);
 	case FILE_NO_ROOM:
-		return discard(path, "does not fit the disk or [cache] max_size", error);
+		return discard(path, "does not fit on the disk or into [cache] max_size", error);
 	default:
 		return set_aside(path, "is damaged", error);
 	}
@@ -300,7 +300,8 @@ bool store_prepare_file(
 	if (lstat(path, &status) != 0)
 		return true;
 	if (!S_ISREG(status.st_mode)) {
-		snprintf(error, STORE_ERROR_SIZE, "%.200s is not a file; remove it", path);
+		snprintf(error, STORE_ERROR_SIZE,
+			"[cache] path: %.200s is not a regular file; remove it", path);
 		return false;
 	}
 	if (break_seal(path, settings->format) && (uint64_t)status.st_size <= settings->max_size)

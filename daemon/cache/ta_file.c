@@ -277,8 +277,8 @@ static bool provide(
 static void note_result(struct ta_files *ta_files, bool good)
 {
 	if (!good && !ta_files->complained)
-		log_error("cannot write trust anchors to [dane] tafile_dir = %s: %s; replies that "
-			  "need them are given as with enforce = native",
+		log_error("cannot write trust anchors to [dane] tafile_dir = %s: %s; until this "
+			  "works, replies that need them are those of the map native",
 			ta_files->directory, strerror(errno));
 	else if (good && ta_files->complained)
 		log_notice("trust anchors can be written to %s again", ta_files->directory);

@@ -134,7 +134,7 @@ static void start(struct control_connection *connection, json_t *id, const struc
 	struct control_stream *stream = calloc(1, sizeof *stream);
 
 	if (stream == NULL) {
-		control_send_error(connection, id, "out of memory");
+		control_send_error(connection, id, "tlsad is out of memory");
 		return;
 	}
 	stream->id = id != NULL ? json_incref(id) : NULL;

@@ -98,7 +98,7 @@ static void look_up(struct control_connection *connection, json_t *id, bool expl
 			return;
 		wait_free(control, wait);
 	}
-	control_send_error(connection, id, "out of memory");
+	control_send_error(connection, id, "tlsad is out of memory");
 }
 
 static enum map_state ask_map(struct control_connection *connection, json_t *id,
@@ -122,11 +122,11 @@ static const char *need_string(
 	struct control_connection *connection, json_t *id, json_t *request, const char *name)
 {
 	const char *string = json_string_value(json_object_get(request, name));
-	char words[64];
+	char words[128];
 
 	if (string != NULL)
 		return string;
-	snprintf(words, sizeof words, "'%s' is missing or not a string", name);
+	snprintf(words, sizeof words, "the request's member '%s' is missing or not a string", name);
 	control_send_error(connection, id, words);
 	return NULL;
 }
@@ -188,6 +188,7 @@ static void do_flush(struct control_connection *connection, json_t *id, json_t *
 {
 	struct control *control = connection->control;
 	struct flush_request flush = {.message = {.kind = MESSAGE_FLUSH}};
+	char words[300];
 
 	flush.all = json_is_true(json_object_get(request, "all"));
 	if (!flush.all) {
@@ -195,7 +196,9 @@ static void do_flush(struct control_connection *connection, json_t *id, json_t *
 		if (key == NULL)
 			return;
 		if (destination_parse(key, strlen(key), &flush.destination) != DESTINATION_OK) {
-			control_send_error(connection, id, "that is not a destination");
+			snprintf(words, sizeof words,
+				"'%.200s' is not a destination; use a domain or [HOST]:PORT", key);
+			control_send_error(connection, id, words);
 			return;
 		}
 	}
@@ -205,7 +208,7 @@ static void do_flush(struct control_connection *connection, json_t *id, json_t *
 		free(message);
 		if (wait != NULL)
 			wait_free(control, wait);
-		control_send_error(connection, id, "out of memory");
+		control_send_error(connection, id, "tlsad is out of memory");
 		return;
 	}
 	*message = flush;
@@ -286,7 +289,7 @@ static void run_request(struct control_connection *connection, json_t *request)
 		}
 	}
 	text_init(&text, words, sizeof words);
-	text_add(&text, "no such verb; there are");
+	text_add(&text, "no such verb; the verbs are");
 	for (size_t i = 0; i < VERB_COUNT; i++)
 		text_add_format(&text, "%s %s", i > 0 ? "," : "", verbs[i].name);
 	control_send_error(connection, id, words);
@@ -299,6 +302,6 @@ void control_run_payload(struct control_connection *connection, const char *payl
 	if (json_is_object(request))
 		run_request(connection, request);
 	else
-		control_send_error(connection, NULL, "that is not a JSON object");
+		control_send_error(connection, NULL, "the request is not a JSON object");
 	json_decref(request);
 }

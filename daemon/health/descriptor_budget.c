@@ -32,8 +32,7 @@ void descriptor_budget_divide(
 void descriptor_budget_log(const struct descriptor_budget *budget, const struct conf *conf)
 {
 	if (budget->connections < conf->server.max_connections)
-		log_notice(
-			"this process may open %u files: [server] max_connections = %u comes down "
-			"to %u; see LimitNOFILE in systemd.exec(5), or ulimit -n",
+		log_notice("this process may open only %u files: [server] max_connections = %u is "
+			   "reduced to %u; raise LimitNOFILE= (systemd.exec(5)) or ulimit -n",
 			budget->limit, conf->server.max_connections, budget->connections);
 }

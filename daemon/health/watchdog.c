@@ -46,10 +46,11 @@ static void look(evutil_socket_t fd, short what, void *context)
 		notify_alive();
 	if (stuck != NULL && !watchdog->stuck) {
 		snprintf(words, sizeof words, "%s has been stuck for %u seconds", stuck, age);
-		log_error("%s: systemd's watchdog gets no more keep-alives", words);
+		log_error("%s: systemd's watchdog gets no more keep-alives and may restart tlsad",
+			words);
 		notify_status(words);
 	} else if (stuck == NULL && watchdog->stuck) {
-		log_notice("all threads run again: systemd's watchdog gets its keep-alives");
+		log_notice("all threads run again: systemd's watchdog gets keep-alives again");
 		notify_status(watchdog->status);
 	}
 	watchdog->stuck = stuck != NULL;

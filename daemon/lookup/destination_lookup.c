@@ -334,7 +334,7 @@ static bool count_result(struct destination_lookups *lookups, const char *key,
 	if (verdict.level == VERDICT_TEMP)
 		return true;
 	if (deferral_end(lookups->deferrals, key, clock_steady(), &note)) {
-		log_info("%s has an answer again: reason=%s deferred=%u left_out=%u", key,
+		log_info("lookups of %s succeed again: reason=%s deferred=%u left_out=%u", key,
 			reason_name(verdict.reason), note.seconds, note.left_out);
 		note_deferred(lookups);
 	}

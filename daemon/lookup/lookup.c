@@ -41,7 +41,8 @@ static void notice_clock(struct lookup *lookup)
 	cache_notice_clock(lookup->cache);
 	if (!cache_correct_clock(lookup->cache, &seconds))
 		return;
-	log_warning("the clock was set back by %u seconds: what was looked up before is forgotten",
+	log_warning("the clock was set back by %u seconds: entries that had expired were deleted "
+		    "from the cache",
 		seconds);
 	/* libunbound keeps expiries of its own by the wall clock, and they have no beginning. */
 	dns_forget(lookup->resolver.dns);
@@ -127,7 +128,7 @@ static void *run(void *context)
 
 	pthread_setname_np(pthread_self(), "tlsad-lookups");
 	if (event_base_dispatch(lookup->base) < 0)
-		log_error("the lookup thread's event loop failed");
+		log_error("the event loop of the lookup thread failed; restart tlsad");
 	/* A transaction of LMDB ends in the thread that began it. */
 	cache_stop_writing(lookup->cache);
 	return NULL;
@@ -193,7 +194,9 @@ struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct ta_fi
 			return lookup;
 		}
 		cache_stop_writing(cache);
-		snprintf(error, error_size, "cannot start the lookup thread");
+		snprintf(error, error_size,
+			"cannot start the lookup thread; raise TasksMax= "
+			"(systemd.resource-control(5)) or ulimit -u");
 	}
 	lookup_stop(lookup);
 	return NULL;

@@ -37,8 +37,8 @@ static void say_clock(const char *detail)
 
 	gmtime_r(&now, &utc);
 	strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", &utc);
-	log_error("DNSSEC validation does not work: the root's signatures are out of their time; "
-		  "is this machine's clock right? It says %s (%s)",
+	log_error("DNSSEC validation does not work: the root's signatures are expired or not yet "
+		  "valid; check this machine's clock, which says %s (%s)",
 		date, detail);
 }
 
@@ -50,7 +50,7 @@ static void say(enum probe_result result, const char *detail)
 		return;
 	case PROBE_NO_ROUTE:
 		log_error("DNSSEC validation does not work: no answer from the root servers or the "
-			  "configured resolvers; is port 53 open, UDP and TCP? (%s)",
+			  "configured resolvers; check that port 53 is open for UDP and TCP (%s)",
 			detail);
 		return;
 	case PROBE_STRIPPED:
@@ -62,13 +62,13 @@ static void say(enum probe_result result, const char *detail)
 		say_clock(detail);
 		return;
 	case PROBE_NO_MATCH:
-		log_error("DNSSEC validation does not work: the root's keys do not fit the trust "
-			  "anchor, or answers are forged (%s)",
+		log_error("DNSSEC validation does not work: the root's keys do not match the trust "
+			  "anchor, or answers are forged; run tlsactl doctor (%s)",
 			detail);
 		return;
 	default:
 		log_error("DNSSEC validation does not work: no trust anchor covers the root, so no "
-			  "answer is ever secure");
+			  "answer is ever secure; check [resolver] trust_anchor");
 	}
 }
 
@@ -86,8 +86,8 @@ static void settle(struct probe *probe, const struct dns_answer *answer)
 	struct timeval next = {.tv_sec = wanted ? INTERVAL : INTERVAL_TROUBLED};
 
 	if (result != probe->last && result == PROBE_NO_ANCHOR && wanted)
-		log_warning("DNSSEC validation starts from other zones alone: no trust anchor "
-			    "covers the root");
+		log_warning("DNSSEC validation works only below the trust anchors of other zones: "
+			    "no trust anchor covers the root; see [resolver] trust_anchor");
 	else if (result != probe->last)
 		say(result, answer->detail);
 	probe->last = result;

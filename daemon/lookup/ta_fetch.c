@@ -264,7 +264,8 @@ static void attempt_has_ended(void *context, const struct starttls_result *resul
 	/* The other addresses of a host that answers have the same certificate. */
 	if (result->outcome == STARTTLS_DONE) {
 		if (!all_found(server))
-			log_info("%s:%u does not send the trust anchor that its TLSA records name",
+			log_info("%s:%u does not send the trust anchor that its TLSA records name "
+				 "(RFC 7671 5.2.2); trying again when the records expire",
 				server->name, server->port);
 		conclude(server);
 	} else {
@@ -295,7 +296,8 @@ static void try_next_address(struct ta_fetch_server *server)
 		if (server->attempt != NULL)
 			return;
 	}
-	log_info("cannot learn the trust anchor of %s:%u: no address of it could be asked",
+	log_info("cannot learn the trust anchor of %s:%u: STARTTLS failed at all addresses tried; "
+		 "tlsad -v logs why",
 		server->name, server->port);
 	conclude(server);
 }

@@ -85,7 +85,8 @@ static void show_metrics(struct metrics *metrics, struct evhttp_request *request
 	metrics_page(&counters, &text);
 	/* Half a page would be taken for a whole one. */
 	if (text.cut)
-		send_line(request, HTTP_INTERNAL, "the page is too long");
+		send_line(request, HTTP_INTERNAL,
+			"the page is larger than tlsad's buffer: report this fault of tlsad");
 	else
 		send_page(request, HTTP_OK, EXPOSITION_CONTENT_TYPE, metrics->page);
 }
@@ -132,10 +133,10 @@ static void take_request(struct evhttp_request *request, void *context)
 			return;
 		}
 		evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
-		send_line(request, HTTP_BADMETHOD, "only GET and HEAD");
+		send_line(request, HTTP_BADMETHOD, "only the methods GET and HEAD are allowed");
 		return;
 	}
-	send_line(request, HTTP_NOTFOUND, "there are /metrics and /healthz");
+	send_line(request, HTTP_NOTFOUND, "no such page; the pages are /metrics and /healthz");
 }
 
 /* --- connections --------------------------------------------------------------------------- */

@@ -30,5 +30,6 @@ void access_log_refusal(const struct sockaddr_storage *peer, socklen_t size)
 		return;
 	getnameinfo(
 		(const struct sockaddr *)peer, size, host, sizeof host, NULL, 0, NI_NUMERICHOST);
-	log_warning("connection from %s refused: it is in no network of [server] allow", host);
+	log_warning("connection from %s refused: add its network to [server] allow if it may ask",
+		host);
 }

@@ -55,7 +55,8 @@ static bool read_sockets(
 		if (flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0) {
 			snprintf(error, error_size,
 				"LISTEN_FDS = %lu in the environment, but descriptor %d is not "
-				"open: whoever started tlsad has not handed its sockets over",
+				"open: the program that started tlsad did not pass its sockets; "
+				"unset LISTEN_FDS there, or let systemd start tlsad",
 				count, fd);
 			return false;
 		}
@@ -106,8 +107,9 @@ void activation_close(struct activation *activation)
 	for (size_t i = 0; i < activation->count; i++) {
 		if (activation->sockets[i].fd < 0)
 			continue;
-		log_warning("a socket with the name '%s' was handed over, and no endpoint has that "
-			    "name: it is closed; see FileDescriptorName= in systemd.socket(5)",
+		log_warning("the service manager passed a socket with the name '%s', but no "
+			    "setting of [server] has that name: it is closed; correct "
+			    "FileDescriptorName= (systemd.socket(5))",
 			activation->sockets[i].name);
 		close(activation->sockets[i].fd);
 		activation->sockets[i].fd = -1;

@@ -24,8 +24,8 @@ static const char *find_fault(
 	int fd, const struct listeners_settings *settings, struct endpoint *endpoint)
 {
 	if (option_of(fd, SO_TYPE) != SOCK_STREAM || option_of(fd, SO_ACCEPTCONN) != 1)
-		return "it does not listen for connections; ListenStream= and Accept=no make one "
-		       "that does";
+		return "it does not listen for connections; use ListenStream= and Accept=no "
+		       "(systemd.socket(5))";
 	endpoint->size = sizeof endpoint->address;
 	if (getsockname(fd, (struct sockaddr *)&endpoint->address, &endpoint->size) != 0)
 		return "it has no address";
@@ -33,8 +33,10 @@ static const char *find_fault(
 	if (family == AF_UNIX)
 		return NULL;
 	if (settings->unix_only)
-		return "it is not a unix socket; who may ask is a matter of permissions";
-	return family == AF_INET || family == AF_INET6 ? NULL : "it is neither unix nor inet";
+		return "it is not a unix socket, whose file permissions control access; use a path "
+		       "in ListenStream= (systemd.socket(5))";
+	return family == AF_INET || family == AF_INET6 ? NULL
+						       : "it is neither a unix nor an inet socket";
 }
 
 static bool inherit_one(struct listeners *listeners, int fd,
@@ -46,12 +48,12 @@ static bool inherit_one(struct listeners *listeners, int fd,
 
 	listeners->sockets[listeners->count++] = fd;
 	if (fault == NULL && settings->count_max != 0 && listeners->count > settings->count_max)
-		fault = "there is one already, and no more are taken";
+		fault = "only one socket may have this name";
 	if (fault == NULL && (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
 		fault = strerror(errno);
 	if (fault != NULL)
 		snprintf(error, error_size,
-			"[server] %s: the socket that was handed over as descriptor %d: %s",
+			"[server] %s: cannot use the service manager's socket, descriptor %d: %s",
 			settings->name, fd, fault);
 	return fault == NULL;
 }
@@ -87,11 +89,11 @@ static void log_inherited(
 		same += is_configured(settings, printed);
 	}
 	if (same == listeners->count && same == settings->count)
-		log_info("[server] %s: the sockets were handed over by the service manager: %s",
+		log_info("[server] %s: using the sockets of the service manager: %s",
 			settings->name, words);
 	else
-		log_notice("[server] %s: the sockets were handed over by the service manager, and "
-			   "the setting does not count: %s",
+		log_notice("[server] %s: using the sockets of the service manager instead of the "
+			   "setting: %s",
 			settings->name, words);
 }
 
@@ -164,7 +166,7 @@ struct listeners *listeners_open(const struct listeners_settings *settings,
 		return listeners;
 	close_all(listeners);
 	if (is_optional(settings)) {
-		log_warning("%s; going on without, %s", error, settings->without);
+		log_warning("%s; tlsad runs without this socket: %s", error, settings->without);
 		return listeners;
 	}
 	free(listeners);

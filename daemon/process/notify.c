@@ -68,7 +68,7 @@ void notify_reloading(void)
 
 void notify_stopping(void)
 {
-	tell("STOPPING=1\nSTATUS=answering requests that wait for a lookup");
+	tell("STOPPING=1\nSTATUS=stopping; replying to requests that wait for a lookup");
 }
 
 void notify_status(const char *status)
@@ -95,8 +95,8 @@ uint64_t notify_watchdog(void)
 	uintmax_t interval = strtoumax(text, &end, 10);
 	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && interval > 0)
 		return interval;
-	log_warning("WATCHDOG_USEC = %.40s in the environment is not a time: systemd's "
-		    "watchdog gets no keep-alives",
+	log_warning("WATCHDOG_USEC = %.40s in the environment is not a number of microseconds: "
+		    "systemd's watchdog gets no keep-alives",
 		text);
 	return 0;
 }

@@ -63,8 +63,7 @@ static bool check_root(const struct conf *conf, char *error, size_t error_size)
 			(!paths[i].needed && access(paths[i].path, F_OK) != 0))
 			continue;
 		snprintf(error, error_size,
-			"%s = %.150s is not below [server] chroot = %.150s: move it there, or a "
-			"copy of it",
+			"%s = %.150s is not below [server] chroot = %.150s: move or copy it there",
 			paths[i].name, paths[i].path, conf->server.chroot);
 		return false;
 	}
@@ -83,13 +82,15 @@ static bool look_up(
 	const struct passwd *entry = getpwnam(name);
 	if (entry == NULL) {
 		snprintf(error, error_size, "[server] user = %.60s: %s", name,
-			errno == 0 ? "there is no such account; make it, as with useradd --system"
+			errno == 0 ? "there is no such account; create it, for example with "
+				     "useradd --system"
 				   : strerror(errno));
 		return false;
 	}
 	if (entry->pw_uid == 0) {
 		snprintf(error, error_size,
-			"[server] user = %.60s is root; name an account with fewer rights", name);
+			"[server] user = %.60s is root; set an account without root's rights",
+			name);
 		return false;
 	}
 	account->user = entry->pw_uid;
@@ -122,7 +123,7 @@ bool privileges_find(
 	}
 	if (!account->change && conf->server.chroot[0] != '\0') {
 		snprintf(error, error_size,
-			"[server] chroot = %.150s: only root can change its root directory; start "
+			"[server] chroot = %.150s: only root can change the root directory; start "
 			"tlsad as root",
 			conf->server.chroot);
 		return false;
@@ -144,7 +145,7 @@ bool privileges_make_directory(const struct privileges *account, const char *pat
 	bool good =
 		fd >= 0 && fchmod(fd, mode) == 0 && fchown(fd, account->user, account->group) == 0;
 	if (!good)
-		fail(error, error_size, "cannot make the directory", path);
+		fail(error, error_size, "cannot create the directory", path);
 	if (fd >= 0)
 		close(fd);
 	return good;
@@ -202,17 +203,17 @@ static bool link_to_itself(const char *path, char *error, size_t error_size)
 		*slash = '\0';
 		if (mkdir(inside, DIRECTORY_MODE) != 0 && errno != EEXIST)
 			return fail(error, error_size,
-				"[server] chroot: cannot make in there the directory", inside);
+				"[server] chroot: cannot create inside it the directory", inside);
 		*slash = '/';
 	}
 	if (symlink("/", inside) != 0 && errno != EEXIST)
 		return fail(error, error_size,
-			"[server] chroot: cannot make in there the symbolic link", inside);
+			"[server] chroot: cannot create inside it the symbolic link", inside);
 	if (stat(path, &there) != 0 || stat("/", &root) != 0 || there.st_ino != root.st_ino ||
 		there.st_dev != root.st_dev) {
 		snprintf(error, error_size,
-			"[server] chroot = %.200s: in there, that path is something else; remove "
-			"it, and tlsad makes it a link to /",
+			"[server] chroot = %.200s: inside it, the same path exists and is not a "
+			"link to /; remove it there, then tlsad creates the link",
 			path);
 		return false;
 	}
@@ -225,8 +226,9 @@ static bool change_root(const struct privileges *account, const struct conf *con
 	const char *path = conf->server.chroot;
 
 	if (!is_below(file, path))
-		log_notice("a reload will not find %s: it is not below [server] chroot = %s", file,
-			path);
+		log_notice("a reload will not find %s: it is not below [server] chroot = %s; "
+			   "restart tlsad to apply changes",
+			file, path);
 	/* Loaded now: later they could not be found. */
 	tzset();
 	log_connect();
@@ -282,18 +284,20 @@ bool privileges_drop(const struct privileges *account, const struct conf *conf, 
 		return true;
 	/* Groups are looked up outside, in /etc/group. */
 	if (initgroups(account->name, account->group) != 0)
-		return fail(error, error_size, "cannot take the groups of", account->name);
+		return fail(error, error_size, "[server] user: cannot set the groups of",
+			account->name);
 	if (conf->server.chroot[0] != '\0' && !change_root(account, conf, file, error, error_size))
 		return false;
 	if (setresgid(account->group, account->group, account->group) != 0 ||
 		setresuid(account->user, account->user, account->user) != 0)
-		return fail(error, error_size, "cannot become", account->name);
+		return fail(error, error_size, "[server] user: cannot become", account->name);
 	/* No program that is run from here can get more either. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return fail(error, error_size, "cannot give up privileges for", account->name);
+		return fail(error, error_size,
+			"[server] user: cannot set no_new_privs (prctl(2)) for", account->name);
 	if (has_other_ids(account) || has_capabilities() || can_come_back()) {
 		snprintf(error, error_size,
-			"[server] user = %.60s: root's rights cannot be given up here; start tlsad "
+			"[server] user = %.60s: cannot drop root's rights permanently; start tlsad "
 			"as that account",
 			account->name);
 		return false;

@@ -101,7 +101,7 @@ static void print_peer(int fd, char words[PEER_SIZE])
 	struct ucred process;
 	socklen_t process_size = sizeof process;
 
-	snprintf(words, PEER_SIZE, "a client that has gone");
+	snprintf(words, PEER_SIZE, "a client that has disconnected");
 	if (getpeername(fd, (struct sockaddr *)&peer, &size) != 0)
 		return;
 	if (peer.ss_family != AF_UNIX) {
@@ -110,7 +110,7 @@ static void print_peer(int fd, char words[PEER_SIZE])
 			snprintf(words, PEER_SIZE, "%s port %s", host, port);
 		return;
 	}
-	snprintf(words, PEER_SIZE, "a process of this host");
+	snprintf(words, PEER_SIZE, "a process on this host");
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &process, &process_size) == 0)
 		snprintf(words, PEER_SIZE, "process %d of uid %u", (int)process.pid,
 			(unsigned)process.uid);
@@ -133,8 +133,9 @@ static void log_unreadable(struct connection *connection, const char *bytes, siz
 	print_peer(connection->fd, peer);
 	if (left_out > 0)
 		snprintf(more, sizeof more, " (and %u more that were not logged)", left_out);
-	log_warning("policy request from %s cannot be read, its connection is closed: %s%s", peer,
-		words, more);
+	log_warning("policy request from %s cannot be read, its connection is closed: %s%s; only "
+		    "smtpd(8) should connect to [server] policy",
+		peer, words, more);
 }
 
 const struct protocol protocol_policy = {

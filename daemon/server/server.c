@@ -39,7 +39,7 @@ static bool listen_all(struct server *server, struct activation *activation,
 			.mode = (mode_t)server->conf->server.socket_mode,
 			.owner = owner,
 			.optional = CONF_DEFAULT_POLICY,
-			.without = "smtpd cannot ask"},
+			.without = "smtpd(8) cannot send policy requests"},
 	};
 
 	for (int service = 0; service < SERVICE_COUNT; service++) {
@@ -114,7 +114,10 @@ bool server_start(struct server *server, struct cache *cache, struct ta_files *t
 	}
 	for (; workers->running < workers->count; workers->running++) {
 		if (!worker_start(workers->list[workers->running])) {
-			snprintf(error, error_size, "cannot start a serving thread");
+			snprintf(error, error_size,
+				"cannot start a serving thread; raise TasksMax= "
+				"(systemd.resource-control(5)) or ulimit -u, or set [server] "
+				"workers to fewer threads");
 			return false;
 		}
 	}

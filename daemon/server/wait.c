@@ -13,7 +13,7 @@ static void end_limited(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	if (wait->connection != NULL)
-		connection_resume(wait, NULL, "no answer yet");
+		connection_resume(wait, NULL, "the lookup is still running");
 	wait->connection = NULL;
 }
 

@@ -28,7 +28,7 @@ static void give_up_overdue(struct worker *worker, uint32_t now)
 		if ((int64_t)now - (int64_t)(wait->since / 1000000) <= seconds_max)
 			break;
 		if (wait->connection != NULL)
-			connection_resume(wait, NULL, "no answer from the lookup thread in time");
+			connection_resume(wait, NULL, "no result from the lookup thread in time");
 		wait->connection = NULL;
 	}
 }
@@ -115,7 +115,7 @@ static void *run(void *context)
 
 	pthread_setname_np(pthread_self(), "tlsad-serving");
 	if (event_base_dispatch(worker->base) < 0)
-		log_error("a serving thread's event loop failed");
+		log_error("the event loop of a serving thread failed; restart tlsad");
 	return NULL;
 }
 

@@ -20,7 +20,7 @@ static void end_waits(struct worker *worker)
 	for (wait = TAILQ_FIRST(&worker->waits); wait != NULL; wait = next) {
 		next = TAILQ_NEXT(wait, link);
 		if (wait->connection != NULL)
-			connection_resume(wait, NULL, "tlsad is stopping; ask again");
+			connection_resume(wait, NULL, "tlsad is stopping; try again");
 		wait->connection = NULL;
 	}
 }

@@ -102,7 +102,7 @@ sub lookup
 		[[], 'servfail.lab', qr/\A75 tlsactl: error: TEMP: servfail\.lab MX: servfail: [ -~]+\n\z/],
 		[['--map', 'pinned'], 'servfail.lab', qr/\A75 tlsactl: error: TEMP: servfail\.lab MX: /],
 		[['--map', 'tlsa'], 'mx-tlsa-servfail.dane.lab', qr/\A75 tlsactl: error: TEMP: _25\._tcp\.mx-tlsa-servfail\.dane\.lab TLSA: /],
-		[['--map', 'no-such'], 'full.dane.lab', qr/\A1 tlsactl: error: PERM: no such map; there are policy, native, pinned, /],
+		[['--map', 'no-such'], 'full.dane.lab', qr/\A1 tlsactl: error: PERM: no such map; the maps are policy, native, pinned, /],
 		[['--map', ''], 'full.dane.lab', qr/\A1 tlsactl: error: PERM: /],
 		[['--map', 'policy x'], 'full.dane.lab', qr/\A1 tlsactl: error: PERM: /],
 	);

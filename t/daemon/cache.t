@@ -375,7 +375,7 @@ sub directories
 
 	($status, $log) = Tlsad::Daemon->run(config => { cache => { path => "$base/no/such" } });
 	is($status, 1, 'parent missing: exit status');
-	one_line($log, qr/cannot make the directory \Q$base\E\/no\/such: No such file/, 'parent missing');
+	one_line($log, qr/cannot create the directory \Q$base\E\/no\/such: No such file/, 'parent missing');
 
 	write_file("$base/file", "not a directory\n");
 	($status, $log) = Tlsad::Daemon->run(config => { cache => { path => "$base/file" } });
@@ -387,7 +387,7 @@ sub directories
 	mkdir("$base/strange/parts.mdb");
 	($status, $log) = Tlsad::Daemon->run(config => { cache => { path => "$base/strange" } });
 	is($status, 1, 'a directory for a file: exit status');
-	one_line($log, qr/parts\.mdb is not a file/, 'a directory for a file');
+	one_line($log, qr/parts\.mdb is not a regular file/, 'a directory for a file');
 }
 
 sub not_writable
@@ -408,7 +408,7 @@ sub not_writable
 	($status, $log) = Tlsad::Daemon->run(%options,
 		config => { cache => { path => "$directory/cache/new" } });
 	is($status, 1, 'exit status');
-	one_line($log, qr/cannot make the directory.*Permission denied/, 'not to be made');
+	one_line($log, qr/cannot create the directory.*Permission denied/, 'not to be made');
 	# The same one as its owner wants it: the wrapper itself is not what fails.
 	chmod(0777, "$directory/cache");
 	my $daemon = Tlsad::Daemon->start(%options);
@@ -448,7 +448,7 @@ sub full_disk
 		return scalar(@wrong);
 	};
 	# The file has pages to spare, and how far they go depends on how many parts share a commit.
-	my ($wrong, $told) = (0, qr/cannot write to the cache: No space left on device; going on without/);
+	my ($wrong, $told) = (0, qr/cannot write to the cache: No space left on device; until this works/);
 	for (1 .. 25) {
 		$wrong += $ask->(100);
 		last if $daemon->wait_log($told, 0.3);

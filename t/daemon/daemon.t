@@ -74,8 +74,8 @@ my @bad_settings = (
 	[ 'policy', 'senders', 'file:senders', qr/whole path/ ],
 	[ 'policy', 'clients', '192.0.2.0/33', qr/expected a network/ ],
 	[ 'server', 'control', 'inet:127.0.0.1:1', qr/unix:PATH/ ],
-	[ 'server', 'user', 'no-such-account', qr/no such account; make it/ ],
-	[ 'server', 'user', 'root', qr/is root; name an account with fewer rights/ ],
+	[ 'server', 'user', 'no-such-account', qr/no such account; create it/ ],
+	[ 'server', 'user', 'root', qr/is root; set an account without root's rights/ ],
 	[ 'server', 'chroot', 'var/lib/tlsad', qr/from \/ on/ ],
 	[ 'server', 'chroot', '/var/lib/tlsad', qr/chroot without user/ ],
 	[ 'server', 'pid_file', 'tlsad.pid', qr/from \/ on/ ],
@@ -453,18 +453,18 @@ sub reloading
 	is($kept->request('policy', $partial), 'NOTFOUND ', 'on old connections, too');
 
 	$reload->("[server]\nworkers = 2\nidle_timeout = x\n",
-		qr/old configuration stays: \Q@{[$daemon->config_file]}\E:3: .*idle_timeout/, 'a broken file');
+		qr/old configuration stays in use: \Q@{[$daemon->config_file]}\E:3: .*idle_timeout/, 'a broken file');
 	is($policy->($partial), 'NOTFOUND ', 'the old configuration stays');
 	unlink($daemon->config_file);
 	my $from = length($daemon->log_text);
 	$daemon->reload;
-	ok($daemon->wait_log(qr/old configuration stays: .*No such file/, PROMPT, $from), 'no file: the log tells');
+	ok($daemon->wait_log(qr/old configuration stays in use: .*No such file/, PROMPT, $from), 'no file: the log tells');
 	is($policy->($partial), 'NOTFOUND ', 'the old configuration stays');
 
 	my $text = $reload->($with->(server => { workers => 5 }, cache => { max_size => '2G' },
 		dane => { site_level => 'secure' }), qr/configuration reloaded/, 'what needs a restart');
-	like($text, qr/server\.workers has changed; that takes effect at the next start/, 'workers is named');
-	like($text, qr/cache\.max_size has changed; that takes effect/, 'max_size, too');
+	like($text, qr/server\.workers has changed; restart tlsad to apply it/, 'workers is named');
+	like($text, qr/cache\.max_size has changed; restart tlsad/, 'max_size, too');
 	unlike($text, qr/site_level/, 'what has not changed is not');
 
 	$reload->($with->(server => { allow => '192.0.2.0/24' }), qr/configuration reloaded/, 'allow');

@@ -90,7 +90,7 @@ sub cached_answers
 		my @lines = split(/\n/, substr($daemon->log_text, $from));
 		is(scalar(@lines), 1, "$map " . substr($logged_key, 0, 20) . ': one line');
 		my ($sentence, $values) = @{read_line($lines[0] // '') // []};
-		is($sentence, 'answered from the cache:', 'of its kind');
+		is($sentence, 'replied from the cache:', 'of its kind');
 		like(delete $values->{reply}, ref $reply ? $reply : qr/\A\Q$reply\E\z/, 'the answer');
 		is_deeply($values, { key => $logged_key, map => $logged_map, reason => $reason },
 			'key, map and reason');
@@ -98,7 +98,7 @@ sub cached_answers
 	my $from = length($daemon->log_text);
 	my $ctl = Tlsad::Ctl->new(config => { server => { control => 'unix:' . $daemon->control } });
 	is($ctl->run('cache', 'export', '--map', 'native')->{status}, 0, 'tlsactl cache export');
-	like(substr($daemon->log_text, $from), qr/^tlsad: answered from the cache: key="full\.dane\.lab" map=native /m,
+	like(substr($daemon->log_text, $from), qr/^tlsad: replied from the cache: key="full\.dane\.lab" map=native /m,
 		'the replies in it');
 	$daemon->write_config({ log => { answers => 'no' } });
 	$daemon->reload;
@@ -126,7 +126,7 @@ sub temp_answers
 	is("@{[keys %replies]}", 'TEMP', 'all answers are TEMP');
 	my @lines = lines($daemon, qr/d\.1\.faults\.lab/);
 	is(scalar(@lines), 1, 'one line for all of them');
-	like($lines[0], qr/^tlsad: warning: cannot tell how d\.1\.faults\.lab must be reached: /, 'a warning');
+	like($lines[0], qr/^tlsad: warning: lookup of d\.1\.faults\.lab failed: /, 'a warning');
 	my ($sentence, $values) = @{read_line($lines[0])};
 	like($values->{reply}, qr/^TEMP d\.1\.faults\.lab MX: /, 'that says what could not be had');
 	is($values->{left_out}, 0, 'nothing was left out before it');
@@ -152,7 +152,7 @@ sub steps
 	my $from = length($daemon->log_text);
 	$daemon->request('policy', 'd.3.faults.lab');
 	ok(wait_until(PROMPT, sub { $daemon->request('policy', 'd.3.faults.lab');
-		substr($daemon->log_text, $from) =~ /debug: cannot tell how .* left_out=[1-9]/ }),
+		substr($daemon->log_text, $from) =~ /debug: lookup of .* failed: .* left_out=[1-9]/ }),
 		'TEMP answers that have no line otherwise');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
@@ -187,7 +187,7 @@ sub levels
 	ok($daemon->wait_log(qr/validation works/, PROMPT), 'the probe has spoken');
 	my $log = $daemon->log_text;
 	like($log, qr/^<6>looked up full/m, 'an answer: info');
-	like($log, qr/^<4>warning: cannot tell how bogus-mx/m, 'TEMP: warning');
+	like($log, qr/^<4>warning: lookup of bogus-mx/m, 'TEMP: warning');
 	like($log, qr/^<5>DNSSEC validation works/m, 'a change of state: notice');
 	like($log, qr/^<7>debug: asked /m, 'a step: debug');
 	is($daemon->stop, 0, 'the daemon ends with status 0');

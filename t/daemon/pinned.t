@@ -577,12 +577,12 @@ sub reloading
 	is($client->request('policy', $ta), $ta_reply, 'the files stay');
 	my $other = new_directory('reload-other');
 	$reload->({ enforce => 'pinned', tafile_dir => $other },
-		qr/dane\.tafile_dir has changed; that takes effect at the next start/);
+		qr/dane\.tafile_dir has changed; restart tlsad to apply it/);
 	is($client->request('policy', $ta), $ta_reply, 'their directory is that of the start');
 	$becomes->('policy', $key, $pinned, 'sha256 again');
 	$daemon->write_config({ dane => { enforce => 'pinned', tafile_dir => $directory } });
 
-	$reload->({ enforce => 'nonsense' }, qr/old configuration stays: .*enforce/);
+	$reload->({ enforce => 'nonsense' }, qr/old configuration stays in use: .*enforce/);
 	is($client->request('policy', $key), $pinned, 'a broken file changes nothing');
 	$reload->({ tafile_dir => $directory });
 	$becomes->('policy', $key, 'OK dane-only', 'back again');

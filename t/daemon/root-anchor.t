@@ -93,9 +93,9 @@ sub probe
 	like(said($daemon), $works, 'with a DNSKEY as anchor: works');
 	$daemon->stop;
 
-	my $no_match = qr/\A\S+ error: DNSSEC validation does not work: the root's keys do not fit the trust anchor/;
+	my $no_match = qr/\A\S+ error: DNSSEC validation does not work: the root's keys do not match the trust anchor/;
 	my $stripped = qr/\A\S+ error: DNSSEC validation does not work: signatures are stripped on the way; set \[resolver\] forward/;
-	my $clock = qr/\A\S+ error: DNSSEC validation does not work: .*out of their time; is this machine's clock right\? It says \d{4}-\d\d-\d\d/;
+	my $clock = qr/\A\S+ error: DNSSEC validation does not work: .*expired or not yet valid; check this machine's clock, which says \d{4}-\d\d-\d\d/;
 	my $root = Tlsad::Root->new;
 	my $try = sub {
 		my ($what, $pattern, $anchor, %publish) = @_;
@@ -150,7 +150,7 @@ sub other_zones
 	Time::HiRes::sleep($left) if $left > 0;
 	my @said = $daemon->log_text =~ /^(.*DNSSEC validation .*)$/mg;
 	is(scalar(@said), 1, 'the probe says one thing');
-	like($said[0], qr/\A\S+ warning: DNSSEC validation starts from other zones alone/, 'which is no error');
+	like($said[0], qr/\A\S+ warning: DNSSEC validation works only below the trust anchors of other zones/, 'which is no error');
 	my @asked = $daemon->log_text =~ /\basked \.? ?NS: /g;
 	is(scalar(@asked), 1, 'and does not ask again as if there were trouble');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
@@ -233,14 +233,14 @@ sub roll
 	is($restarted->stop, 0, 'stop');
 	# Without the state it could not.
 	my $fresh = Tlsad::Daemon->start(config => $config);
-	like(said($fresh), qr/do not fit the trust anchor/, 'without the state it does not');
+	like(said($fresh), qr/do not match the trust anchor/, 'without the state it does not');
 	like($fresh->client(timeout => 2 * PROMPT)->request('policy', 'ok.mail'), qr/^TEMP /, 'which is never NOTFOUND');
 	$fresh->stop;
 
 	# A key that was not there for long enough is not trusted.
 	$root->publish(keys => ['third'], signers => ['third']);
 	my $hijack = start_in(directory => $directory, config => $config);
-	like(said_since($hijack), qr/do not fit the trust anchor/, 'a key from nowhere is not trusted');
+	like(said_since($hijack), qr/do not match the trust anchor/, 'a key from nowhere is not trusted');
 	$hijack->stop;
 	$root->publish(keys => ['second']);
 
@@ -248,7 +248,7 @@ sub roll
 	my $changed = start_in(directory => $directory, config => { %$config,
 		resolver => { %roll_settings, trust_anchor => $root->anchor('third') } });
 	ok($changed->wait_log(qr/the trust anchor has changed: \Q$file\E is started again/, PROMPT), 'another anchor: the log tells');
-	like(said_since($changed), qr/do not fit the trust anchor/, 'the old state does not count');
+	like(said_since($changed), qr/do not match the trust anchor/, 'the old state does not count');
 	$changed->stop;
 	$changed = start_in(directory => $directory, config => { %$config,
 		resolver => { %roll_settings, trust_anchor => $root->anchor('second') } });

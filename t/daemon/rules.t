@@ -274,7 +274,7 @@ sub until_its_date
 	is(() = $daemon->log_text =~ /used for/g, 2, 'logged once a day');
 	$set_clock->('+3d');
 	is($daemon->request('policy', 'none.site.lab'), 'NOTFOUND ', 'when it has ended') for 1 .. 3;
-	is(() = $daemon->log_text =~ /exception none\.site\.lab = encrypt until $until: it has ended: until they/g,
+	is(() = $daemon->log_text =~ /exception none\.site\.lab = encrypt until $until: it has ended and can be removed: until they/g,
 		1, 'its end is logged once');
 	is(explanation($daemon, 'none.site.lab')->{exception}{state}, 'ended', 'explain: ended');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
@@ -326,7 +326,7 @@ sub reloading
 		like($result->{err}, qr/\Q$words\E/, 'tlsactl says it');
 		my @lines = split(/\n/, substr($daemon->log_text, $before));
 		is(scalar @lines, 1, 'one line in the log');
-		like($lines[0], qr/the old configuration stays: .*\Q$words\E/, 'which says it too');
+		like($lines[0], qr/the old configuration stays in use: .*\Q$words\E/, 'which says it too');
 		is($daemon->request('policy', 'none.site.lab'), 'OK encrypt', 'the old minimum stays');
 		is($daemon->request('policy', 'plain.site-plain.lab'), 'OK encrypt', 'and the old exception');
 		my ($status, $log) = Tlsad::Daemon->run(lab => $lab, config => $files, args => ['-n']);
@@ -384,7 +384,7 @@ sub monitor
 	is(explanation($daemon, 'partial.site.lab')->{would}, 'OK may', 'and what that would be');
 	unlike($daemon->log_text, qr/used for/, 'which is no use of it');
 	is($daemon->request('policy', 'bogus-mx.dane.lab'), 'NOTFOUND ', 'a failure does not hold up mail');
-	like($daemon->log_text, qr/cannot tell how bogus-mx\.dane\.lab .* reply="NOTFOUND " would="TEMP bogus-mx/,
+	like($daemon->log_text, qr/lookup of bogus-mx\.dane\.lab failed: .* reply="NOTFOUND " would="TEMP bogus-mx/,
 		'the log has it');
 	like($daemon->request('tlsa', 'u.site.lab'), qr/^OK 3 1 1 /, 'tlsa is no policy');
 	my $ctl = Tlsad::Ctl->new(config => { server => { control => 'unix:' . $daemon->directory . '/control' } });

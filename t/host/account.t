@@ -328,12 +328,12 @@ sub bad_chroot
 	my ($first) = $trap =~ m{^/([^/]+)/};
 	symlink($other, "$trap/$first") or die;
 	my $before = join(' ', glob("$other/*"));
-	refused('a link to elsewhere', qr/chroot: cannot make in there the/, env => \%blind, directory => $trap,
+	refused('a link to elsewhere', qr/chroot: cannot create inside it the/, env => \%blind, directory => $trap,
 		own_cache => 1, config => { server => { chroot => $trap } });
 	is(join(' ', glob("$other/*")), $before, 'root makes nothing there');
 	my $taken = open_directory();
 	system('mkdir', '-p', "$taken$taken") == 0 or die;
-	refused('another directory in its place', qr/in there, that path is something else/, env => \%blind,
+	refused('another directory in its place', qr/the same path exists and is not a link/, env => \%blind,
 		directory => $taken, own_cache => 1, config => { server => { chroot => $taken } });
 	# A configuration outside is served, and the log tells what will not work.
 	my $inside = open_directory();
@@ -345,7 +345,7 @@ sub bad_chroot
 		'a configuration outside: the log tells');
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'it serves');
 	$daemon->reload;
-	ok(defined $daemon->wait_log(qr/old configuration stays: .*No such file/, PROMPT), 'and a reload fails');
+	ok(defined $daemon->wait_log(qr/old configuration stays in use: .*No such file/, PROMPT), 'and a reload fails');
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'without harm');
 	is($daemon->stop, 0, 'it ends');
 }

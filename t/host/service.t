@@ -118,11 +118,11 @@ sub handed_over
 	print {$http} "GET /metrics HTTP/1.0\r\n\r\n";
 	like(join('', <$http>), qr/^tlsad_requests_total/m, 'metrics can be had, though the setting is empty');
 	my $log = $daemon->log_text;
-	like($log, qr/socketmap: the sockets were handed over .* does not count: unix:\Q$first\E, inet:127/,
+	like($log, qr/socketmap: using the sockets of the service manager instead of the setting: unix:\Q$first\E, inet:127/,
 		'the log tells that the setting does not count');
-	like($log, qr/control: the sockets were handed over by the service manager: unix:\Q$control\E$/m,
+	like($log, qr/control: using the sockets of the service manager: unix:\Q$control\E$/m,
 		'and which sockets are as the setting has them');
-	like($log, qr/warning: .*'nonsense'.* no endpoint has that name/, 'a socket that nobody takes is named');
+	like($log, qr/warning: .*'nonsense'.* no setting of \[server\] has that name/, 'a socket that nobody takes is named');
 	is($daemon->stop, 0, 'it ends');
 	ok(!(grep { !-S } $first, $control, $metrics, $policy), 'and leaves sockets that are not its own');
 	# Somebody connects while nobody is there, and is answered by the next one.
@@ -163,7 +163,7 @@ sub bad_manager
 		[ 'a file', [ socketmap => $file ], {}, qr/does not listen/ ],
 		[ 'inet for tlsactl', [ control => $inet ], {}, qr/control: .*not a unix socket/ ],
 		[ 'two for metrics', [ metrics => $inet ], { LISTEN_FDNAMES => 'metrics:metrics' },
-			qr/metrics: .*there is one already/, $inet ],
+			qr/metrics: .*only one socket may have this name/, $inet ],
 		[ 'fewer than promised', [ socketmap => $inet ], { LISTEN_FDS => 60 }, qr/descriptor \d+ is not open/ ],
 		map { [ "LISTEN_FDS = $_", [ socketmap => $inet ], { LISTEN_FDS => $_ }, qr/LISTEN_FDS = .*expected a number/ ] }
 			'x', '-1', '1x', '65', '99999999999999999999', "\e[31m",
@@ -184,7 +184,7 @@ sub bad_manager
 		{ LISTEN_PID => 'x', LISTEN_FDS => 1 }, { LISTEN_FDNAMES => '::' }) {
 		my $daemon = Tlsad::Daemon->start(lab => $lab, env => $env);
 		is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', "served with @{[%$env]}");
-		like($daemon->log_text, qr/WATCHDOG_USEC = \S+ in the environment is not a time/, 'and a warning')
+		like($daemon->log_text, qr/WATCHDOG_USEC = \S+ in the environment is not a number of microseconds/, 'and a warning')
 			if ($env->{WATCHDOG_USEC} // '') =~ /\D/;
 		is($daemon->stop, 0, 'it ends');
 	}

@@ -169,7 +169,7 @@ sub work
 	like($output, qr/BEGIN CERTIFICATE|BEGIN PUBLIC KEY/, 'where Postfix can read them');
 	like(ask('policy', 'bogus-mx.dane.lab'), qr/^TEMP /, 'a failure');
 	my ($line) = grep { /bogus-mx/ } split(/\n/, journal('--priority', 'warning'));
-	like($line // '', qr/^warning: cannot tell how bogus-mx\.dane\.lab must be reached: .*reason=/,
+	like($line // '', qr/^warning: lookup of bogus-mx\.dane\.lab failed: .*reason=/,
 		'is a warning in the journal, without the sign of its level');
 	for my $command ([ 'cache', 'list' ], [ 'cache', 'flush', 'full.dane.lab' ], [ 'lookup', 'full.dane.lab' ],
 		[ 'explain', 'full.dane.lab' ], [ 'reload' ]) {

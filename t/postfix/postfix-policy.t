@@ -206,7 +206,7 @@ sub minimum
 {
 	like(recipient(2501, 'lacking'), qr/\A554 5\.7\.10 <someone\@\Q$domain{lacking}\E>: Recipient address rejected: \Q$domain{lacking}\E must be reached with TLS level dane, but offers no TLSA records \(no-tlsa\)\z/,
 		'the sender is told what is lacking');
-	like(recipient(2501, 'unknown'), qr/\A450 4\.7\.5 .*\Q$domain{unknown}\E must be reached with TLS level authenticated, and whether it can be is not known: \Q$domain{unknown}\E MX: bogus/,
+	like(recipient(2501, 'unknown'), qr/\A450 4\.7\.5 .*\Q$domain{unknown}\E must be reached with TLS level authenticated, but it is not known yet whether it offers that: \Q$domain{unknown}\E MX: bogus/,
 		'or that it is not known yet');
 	like(recipient(2501, $_), qr/\A250 /, "$_ is taken") for qw(full none);
 	# One recipient that is rejected does not hold up the others.

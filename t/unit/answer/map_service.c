@@ -144,11 +144,12 @@ static void test_payloads(void)
 		enum map_state state;
 		const char *reply; /* its beginning; NULL: there is none yet */
 	} cases[] = {
-		{"policy", MAP_REPLIED, "PERM expected a map, a blank and a key"},
-		{"", MAP_REPLIED, "PERM expected a map, a blank and a key"},
+		{"policy", MAP_REPLIED, "PERM a request is a map, a space and a key"},
+		{"", MAP_REPLIED, "PERM a request is a map, a space and a key"},
 		{" example.com", MAP_REPLIED,
-			"PERM no such map; there are policy, native, pinned,"},
-		{"polic example.com", MAP_REPLIED, "PERM no such map; there are policy, native,"},
+			"PERM no such map; the maps are policy, native, pinned,"},
+		{"polic example.com", MAP_REPLIED,
+			"PERM no such map; the maps are policy, native,"},
 		{"policy .example.com", MAP_REPLIED, "NOTFOUND "},
 		{"PoLiCy [192.0.2.1]", MAP_REPLIED, "NOTFOUND "},
 		{"native localhost", MAP_REPLIED, "NOTFOUND "},

@@ -1079,10 +1079,11 @@ static void test_refusals(void)
 	snprintf(path, sizeof path, "%s", scratch_path("odd"));
 	mkdir(path, 0700);
 	mkdir(file_of(path), 0700);
-	expect_refusal("a directory for the file", path, "is not a file; remove it");
+	expect_refusal("a directory for the file", path, "is not a regular file; remove it");
 	scratch_remove(file_of(path));
 	if (symlink("/nonexistent/x", file_of(path)) == 0)
-		expect_refusal("a symbolic link for the file", path, "is not a file; remove it");
+		expect_refusal(
+			"a symbolic link for the file", path, "is not a regular file; remove it");
 
 	if (geteuid() != 0) {
 		snprintf(path, sizeof path, "%s", scratch_path("locked"));
