@@ -72,7 +72,10 @@ static void log_difference(const json_t *changed, const json_t *restart)
 		json_array_size(changed) + json_array_size(restart));
 }
 
-/* A new configuration, in which what cannot change is as it was. NULL, and `error` tells why. */
+/*
+ * The new configuration, with the old values of settings that need a restart. NULL with the reason
+ * in `error`.
+ */
 static struct conf *load_beside(
 	struct tlsad *tlsad, json_t *changed, json_t *restart, char *error, size_t error_size)
 {

@@ -4,7 +4,7 @@
 
 static const struct verdict no_destination = {VERDICT_NOTFOUND, REASON_NOT_A_DESTINATION};
 
-/* NULL where there are no rules for it. */
+/* NULL if no rule applies. */
 static const struct ruling *find_ruling(
 	const struct assess_question *question, const struct conf *conf, struct ruling *ruling)
 {
@@ -56,7 +56,7 @@ void assess_cache(struct assessment *assessment, const struct assess_question *q
 	evidence->destination = question->destination;
 	enum cache_result cached =
 		cache_read(reader, question->place, question->now, depth, evidence);
-	/* The words of a failure are not in the header. */
+	/* The text of a failure is not in a part's header. */
 	if (question->depth == ASSESS_FAILURES && cached != CACHE_MISS &&
 		evidence_has_failure(evidence)) {
 		cache_read_end(reader);

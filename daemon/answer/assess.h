@@ -1,10 +1,10 @@
 /*
- * assess: what a destination comes to, from the site's rules and the cache. The one engine under
- * all protocols: socketmap, policy delegation, the control socket and explain each turn an
- * assessment into their own form.
+ * assess: decides about a destination from the site's rules and the cache. All protocols use it:
+ * socketmap, policy delegation, the control socket and explain each turn an assessment into their
+ * own form.
  *
- * Nothing is looked up here. A miss is handed to the lookup thread by the caller, who comes again
- * with what it has found. Runs in the thread that owns the cache reader.
+ * Nothing is looked up here. After a miss the caller asks the lookup thread, and calls
+ * assess_result() with its result. Runs in the thread that owns the cache reader.
  */
 #ifndef TLSAD_ANSWER_ASSESS_H
 #define TLSAD_ANSWER_ASSESS_H
@@ -14,17 +14,17 @@
 #include "daemon/cache/cache.h"
 
 enum assess_state {
-	ASSESS_NO_DESTINATION, /* nothing that DNS is asked about */
+	ASSESS_NO_DESTINATION, /* the key has no name for DNS: an address, a parent domain, ... */
 	ASSESS_EXCEPTION,      /* an exception decides; the cache was not read */
 	ASSESS_HIT,
-	ASSESS_REFRESH, /* a hit, and some part of it should be looked up again */
+	ASSESS_REFRESH, /* a hit, but at least one part should be looked up again */
 	ASSESS_MISS,    /* some part is missing: no evidence, no verdict */
 };
 
 /* How much of the cached parts is read. */
 enum assess_depth {
-	ASSESS_STATUS,   /* of the hosts the status is enough */
-	ASSESS_FAILURES, /* the same, and everything where some lookup failed */
+	ASSESS_STATUS,   /* only the status of each host */
+	ASSESS_FAILURES, /* the status, but everything if a lookup failed */
 	ASSESS_WHOLE,
 };
 
@@ -34,15 +34,15 @@ struct assess_question {
 	cache_place place;                     /* of cache_prefetch() */
 	const struct rules_hint *hint;         /* of rules_look_ahead(), or NULL */
 	bool ruled;                            /* the site's rules apply */
-	bool thorough; /* evidence is wanted even where an exception decides */
+	bool thorough;                         /* read the cache even if an exception decides */
 	enum assess_depth depth;
 	uint32_t now; /* [s] wall clock */
 };
 
-/* Valid until assess_end(); of assess_result() as long as the result. */
+/* Valid until assess_end(); after assess_result(), as long as the lookup's result exists. */
 struct assessment {
 	enum assess_state state;
-	bool cached;                     /* the evidence is what the cache has */
+	bool cached;                     /* the evidence is from the cache */
 	const struct ruling *ruling;     /* NULL: no rule can apply */
 	const struct evidence *evidence; /* NULL: there is none */
 	struct decide_facts facts;       /* with evidence */
@@ -51,23 +51,26 @@ struct assessment {
 	struct evidence own_evidence;
 };
 
-/* The rules alone, for a caller that needs them to know whether and how deep to read the cache. */
+/* Apply only the rules: the caller needs them to know whether and how deep to read the cache. */
 void assess_rules(struct assessment *assessment, const struct assess_question *question,
 	const struct conf *conf);
 
-/* The cache, after assess_rules(). assess_end() must follow. */
+/* Read the cache, after assess_rules(). assess_end() must follow. */
 void assess_cache(struct assessment *assessment, const struct assess_question *question,
 	struct cache_reader *reader);
 
-/* Both. assess_end() must follow. */
+/* assess_rules(), then assess_cache() if needed. assess_end() must follow. */
 void assess(struct assessment *assessment, const struct assess_question *question,
 	const struct conf *conf, struct cache_reader *reader);
 
-/* With what a lookup has found, which stays the caller's. Rules may have changed meanwhile. */
+/*
+ * Assess a lookup's result, which stays the caller's. The rules are applied again, since a reload
+ * may have changed them during the lookup.
+ */
 void assess_result(struct assessment *assessment, const struct assess_question *question,
 	const struct conf *conf, const struct evidence *evidence);
 
-/* The bytes that the evidence points to may go. */
+/* Release the bytes in the cache that the evidence points to. */
 void assess_end(struct cache_reader *reader);
 
 #endif

@@ -3,7 +3,9 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-/* [s] What ended longer ago is not logged: it is a line that nobody has removed. */
+/*
+ * [s] An exception that ended longer ago is not logged at a start: only its line was not removed.
+ */
 enum { END_AGE_MAX = 24 * 60 * 60 };
 
 /* `example.org = may until 2026-12-31` */

@@ -13,14 +13,13 @@ enum {
 	DATA_SHOWN_MAX = 64,
 	/* TLSA records of one host that are shown; there are seldom more than a few. */
 	TLSA_SHOWN_MAX = 32,
-	/* Characters of a reply that are shown; one with a thousand digests is as long as it may
-	   be. */
+	/* Characters of a reply that are shown: one with a thousand digests is much longer. */
 	REPLY_SHOWN_MAX = 4096,
 };
 
 static json_t *bytes_string(struct part_bytes bytes)
 {
-	/* Names and details are printable ASCII by the time they are parts. */
+	/* Names and details were made printable ASCII before they were stored. */
 	return json_stringn((const char *)bytes.bytes, bytes.size);
 }
 
@@ -121,7 +120,9 @@ static json_t *question_object(struct part_cursor *cursor, uint32_t now)
 	return object;
 }
 
-/* What a usable record gives to a pinned reply. */
+/*
+ * The digest or the trust anchor that a usable record adds to a pinned reply, or why it adds none.
+ */
 static void set_pin(
 	json_t *object, const struct explanation *explanation, const struct part_tlsa *tlsa)
 {
@@ -297,7 +298,7 @@ static json_t *exception_object(const struct explanation *explanation)
 	return object;
 }
 
-/* The reason is that of the reply: an exception, where it is one. */
+/* `reason` is that of the reply: `exception` if an exception decides. */
 static void set_rules(json_t *object, const struct explanation *explanation)
 {
 	enum reason reason = explanation->verdict.reason;
@@ -348,7 +349,7 @@ static json_t *make_object(const struct explanation *explanation, size_t hosts)
 	return object;
 }
 
-/* Its size as text, without the text; 0 when it is none. */
+/* Size as compact text; 0 on failure. */
 static size_t size_of(const json_t *object)
 {
 	return json_dumpb(object, NULL, 0, JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -372,7 +373,7 @@ json_t *explain_object(const struct explanation *explanation, size_t limit)
 
 /* --- from an assessment -------------------------------------------------------------------- */
 
-/* Has some server shown the trust anchor of a record that has only its digest? */
+/* Was the trust anchor learned of which the record has only a digest? */
 static bool ta_known(void *reader, const struct tlsa_record *record)
 {
 	struct pin_settings settings = {.tas = true, .learn = true};

@@ -1,6 +1,6 @@
 /*
- * explain: how a reply comes about, as a JSON object: every part with its DNSSEC status, the time
- * it has left and its reason, and the rule that decided. The members are listed in tlsad(8).
+ * explain: why a reply is as it is, as a JSON object: every part with its DNSSEC status, its
+ * remaining lifetime and its reason, and the rule that decided. tlsad(8) lists the members.
  */
 #ifndef TLSAD_ANSWER_EXPLAIN_H
 #define TLSAD_ANSWER_EXPLAIN_H
@@ -10,19 +10,19 @@
 #include <jansson.h>
 
 struct explanation {
-	const char *key; /* as it was asked */
+	const char *key; /* as in the request */
 	size_t key_size;
 	enum destination_result parsed;
 	const struct evidence *evidence; /* with DESTINATION_OK */
 	struct verdict verdict;
-	const struct ruling *ruling;    /* the site's own rules for it, or NULL */
-	bool monitored;                 /* nothing is enforced: Postfix gets NOTFOUND */
-	struct reply reply;             /* what Postfix gets, or would get but for that */
-	struct reply native;            /* what it gets with enforce = native */
-	struct reply pinned;            /* and with enforce = pinned */
-	const char *not_pinned;         /* why these are the same where there is DANE, or empty */
+	const struct ruling *ruling;    /* the site's rules that apply, or NULL */
+	bool monitored;                 /* [dane] mode = monitor: Postfix gets NOTFOUND */
+	struct reply reply;             /* the reply to Postfix, or without monitor mode */
+	struct reply native;            /* the reply with [dane] enforce = native */
+	struct reply pinned;            /* the reply with [dane] enforce = pinned */
+	const char *not_pinned;         /* why these two are equal despite DANE, or empty */
 	const struct pin_settings *pin; /* with DESTINATION_OK, like the next two */
-	/* Is the trust anchor known of which this record has a digest? */
+	/* Is the trust anchor known whose digest the record has? */
 	bool (*ta_known)(void *context, const struct tlsa_record *record);
 	void *context;
 	bool cached;
@@ -30,15 +30,15 @@ struct explanation {
 };
 
 /*
- * An object that is at most `limit` bytes long as compact text: where it would be longer, hosts are
- * left out. NULL: no room, or no memory.
+ * An object of at most `limit` bytes as compact text: hosts are left out to make it fit. NULL if it
+ * does not fit, or when out of memory.
  */
 json_t *explain_object(const struct explanation *explanation, size_t limit);
 
 /*
- * The same from an assessment, whose question asked for all there is; `finding` is as for
- * reply_make_pinned(). When `*missing` is set and the assessment is from the cache there is no
- * object: the lookup thread has to make something first.
+ * The same from an assessment of depth ASSESS_WHOLE; `finding` is as for reply_make_pinned(). If
+ * `*missing` is set and the assessment is from the cache, the result is NULL: the lookup thread
+ * must first make the file of trust anchors.
  */
 json_t *explain_assessment(struct reply_context *context, const char *key, size_t key_size,
 	enum destination_result parsed, const struct assessment *assessment,

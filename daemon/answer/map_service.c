@@ -10,9 +10,9 @@
 #include <stdlib.h>
 
 enum {
-	LOGGED_REPLY_SIZE = 601, /* of a TEMP reply, which says what is wrong */
+	LOGGED_REPLY_SIZE = 601, /* of a TEMP reply: its text says what failed */
 	LOGGED_VALUE_MAX = 60,   /* of others: pinned ones are long, and explain shows them */
-	LOGGED_KEY_MAX = 200,    /* as it came */
+	LOGGED_KEY_MAX = 200,    /* of the key as received */
 };
 
 static bool is_pinned(const struct reply_context *context, enum map_form form)
@@ -56,7 +56,10 @@ void map_request_read(const struct map_service *service, const struct map *map, 
 
 /* --- from a request to a result ------------------------------------------------------------ */
 
-/* Nothing is sent to a parent domain (`.example.com`) nor, through TLS, to a socket. */
+/*
+ * Rules apply to destinations that mail can be sent to with TLS: not to a parent domain
+ * (`.example.com`), which Postfix only asks about, nor to a unix socket.
+ */
 static bool is_ruled(const struct map_request *request)
 {
 	if (request->map->form == MAP_TLSA)
@@ -85,7 +88,7 @@ static struct assess_question question_of(
 	};
 }
 
-/* Is nothing enforced here? */
+/* Does [dane] mode = monitor apply to replies of this map? */
 static bool is_monitored(const struct map_service *service, const struct map *map)
 {
 	const struct conf *conf = service->context->conf;
@@ -100,7 +103,7 @@ static void count_reply(
 	counter_add(&service->counters->replies[index][kind], 1);
 }
 
-/* The reply is made: in monitor mode the client gets NOTFOUND instead. Counted here, once. */
+/* In monitor mode, replace the reply by NOTFOUND. Each reply is counted here, once. */
 static void settle(
 	const struct map_service *service, const struct map *map, struct map_result *result)
 {
@@ -123,7 +126,7 @@ static struct reply make_explanation(struct map_service *service, const struct m
 	return (struct reply){.kind = REPLY_OK, .content = REPLY_TEXT};
 }
 
-/* From result->assessment. False when the lookup thread has to make something first. */
+/* From result->assessment. False if the lookup thread must first make the file of trust anchors. */
 static bool make_reply(struct map_service *service, const struct map_request *request,
 	const struct ta_file_finding *finding, struct map_result *result)
 {
@@ -142,7 +145,7 @@ static bool make_reply(struct map_service *service, const struct map_request *re
 	return !missing;
 }
 
-/* PERM for what names no map or no key. */
+/* PERM for an unknown map or a request without a key. */
 static void refuse(
 	struct map_service *service, const struct map_request *request, struct map_result *result)
 {
@@ -160,7 +163,7 @@ static void refuse(
 	settle(service, NULL, result);
 }
 
-/* What is noted of an exception: each use once a day, and its end. */
+/* Log the first use of an exception in a day, and its end. */
 static void note_exception(const struct map_service *service, const struct map_request *request,
 	const struct assessment *assessment)
 {
@@ -223,7 +226,6 @@ void map_take(struct map_service *service, const struct map_request *request,
 	struct assess_question question = question_of(service, request);
 
 	begin_result(result);
-	/* The rules once more: a reload may have come in between. */
 	assess_result(&result->assessment, &question, service->context->conf, evidence);
 	make_reply(service, request, finding, result);
 	settle(service, request->map, result);
@@ -240,7 +242,7 @@ void map_end(struct map_service *service, struct map_result *result)
 
 /* --- the log ------------------------------------------------------------------------------- */
 
-/* An explanation is long and was asked for by somebody who reads it. */
+/* An explanation is long, and the client that requested it shows it. */
 static const char *loggable_reply(
 	char out[LOGGED_REPLY_SIZE], const struct map_request *request, const char *rendered)
 {
@@ -270,7 +272,7 @@ void map_log_cached(const struct map_service *service, const struct map_request 
 		loggable_reply(words, request, rendered));
 }
 
-/* What the reply would have been where nothing is enforced, else NULL. */
+/* In monitor mode, what the reply would have been; otherwise NULL. */
 static const char *loggable_would(char out[LOGGED_REPLY_SIZE], const struct map_result *result)
 {
 	char bytes[LOGGED_REPLY_SIZE];
@@ -343,7 +345,7 @@ enum map_state map_reply(
 	return state;
 }
 
-/* What was given up lately has been looked up. */
+/* A destination whose requests were given up before now has a result. */
 static void end_given_up(const struct map_service *service, const struct map_request *request)
 {
 	struct deferral_note note;

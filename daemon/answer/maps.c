@@ -7,8 +7,8 @@
 #define NAME(word) .name = (word), .name_size = sizeof(word) - 1
 
 /*
- * The first is the default. The last two names are those of postfix-tlspol and
- * postfix-mta-sts-resolver.
+ * The first one is the default. postfix-tlspol calls its map QUERY, postfix-mta-sts-resolver calls
+ * it postfix: with these names tlsad can replace them without a change of main.cf.
  */
 const struct map maps[MAP_COUNT] = {
 	{NAME("policy"), .form = MAP_CONFIGURED, .exported = true},
@@ -27,7 +27,7 @@ const struct map *map_default(void)
 
 const struct map *map_find(const char *name, size_t size)
 {
-	/* As it is in the table: so nearly everybody writes it. */
+	/* Exact case first: nearly all clients use it, and memcmp() is faster. */
 	for (size_t i = 0; i < MAP_COUNT; i++) {
 		if (size == maps[i].name_size && memcmp(name, maps[i].name, size) == 0)
 			return &maps[i];

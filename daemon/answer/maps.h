@@ -1,6 +1,6 @@
 /*
- * maps: the maps that socketmap clients may ask, in one table. socketmap, the control socket, the
- * doctor and the test of tlsad(8) all read it: a new map is a row.
+ * maps: the table of maps that socketmap clients may use. socketmap, the control socket, tlsactl
+ * doctor and the test of tlsad(8) read it: to add a map, add a row.
  */
 #ifndef TLSAD_ANSWER_MAPS_H
 #define TLSAD_ANSWER_MAPS_H
@@ -9,34 +9,34 @@
 #include <stddef.h>
 
 enum map_form {
-	MAP_CONFIGURED, /* native or pinned, as [dane] enforce says */
+	MAP_CONFIGURED, /* native or pinned, by [dane] enforce */
 	MAP_NATIVE,     /* Postfix looks up the TLSA records itself */
-	MAP_PINNED,     /* the reply carries what the TLSA records say */
-	MAP_TLSA,       /* the TLSA records of a host, whatever the site's rules are */
-	MAP_EXPLAIN,    /* how the reply comes about, as JSON */
+	MAP_PINNED,     /* the reply contains the data of the TLSA records */
+	MAP_TLSA,       /* the TLSA records of a host; the site's rules do not apply */
+	MAP_EXPLAIN,    /* why the reply is as it is, as JSON */
 };
 
 struct map {
 	const char *name;
 	size_t name_size; /* without the NUL byte [bytes] */
 	enum map_form form;
-	bool exported; /* `tlsactl cache export` makes a table of it */
+	bool exported; /* `tlsactl cache export` can write it */
 };
 
 enum { MAP_COUNT = 7 };
 
 extern const struct map maps[MAP_COUNT];
 
-/* What is meant where no map is named: "policy". */
+/* The map of requests that name none: "policy". */
 const struct map *map_default(void);
 
-/* Without regard to case; NULL when there is no such map. */
+/* Find a map without regard to case; NULL if there is no such map. */
 const struct map *map_find(const char *name, size_t size);
 
-/* The first map of the form, which every form has. */
+/* The first map of the form; every form has at least one. */
 const struct map *map_of_form(enum map_form form);
 
-/* May smtp_tls_policy_maps name it? */
+/* Are its replies TLS policies, for smtp_tls_policy_maps? */
 bool map_is_policy_table(const struct map *map);
 
 #endif

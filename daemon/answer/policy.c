@@ -10,13 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FAILURE_WORDS_MAX = 300 }; /* [bytes]: they end in an SMTP reply */
+/* [bytes] The text becomes part of an SMTP reply of at most 512 bytes (RFC 5321 4.5.3.1.5). */
+enum { FAILURE_WORDS_MAX = 300 };
 
-/* What is replied, before it is text. Nothing in it points into a request or into the cache. */
+/* A reply before it is rendered. Nothing in it points into a request or into the cache. */
 struct policy_result {
 	enum policy_action action;
-	enum minimum_level minimum;      /* with LACKING and DEFER: what the site demands */
-	struct verdict verdict;          /* with LACKING: what there is; with PREPEND: its reason */
+	enum minimum_level minimum;      /* with LACKING and DEFER: the site's minimum */
+	struct verdict verdict;          /* with LACKING and PREPEND: what the destination offers */
 	const char *level;               /* with PREPEND */
 	char why[FAILURE_WORDS_MAX + 1]; /* with DEFER */
 };
@@ -35,12 +36,15 @@ const char *policy_action_name(enum policy_action action)
 
 /* --- the request --------------------------------------------------------------------------- */
 
-/* False where there is nothing that mail could be sent to. */
+/* False if it is neither a mail domain nor an address literal. */
 static bool read_domain(struct policy_value domain, struct policy_request *request)
 {
 	struct destination *destination = &request->destination;
 
-	/* A host in brackets, or a port, belongs to a transport and is in no address. */
+	/*
+	 * destination_parse() also accepts next hops of transport(5): `[host]` and ports do not
+	 * occur in a recipient's domain.
+	 */
 	request->is_address = domain.size > 0 && domain.bytes[0] == '[';
 	if (domain.size == 0 ||
 		(!request->is_address && memchr(domain.bytes, ':', domain.size) != NULL))
@@ -51,7 +55,7 @@ static bool read_domain(struct policy_value domain, struct policy_request *reque
 	case DESTINATION_ADDRESS:
 		if (!request->is_address || domain.bytes[domain.size - 1] != ']')
 			return false;
-		/* inet_pton(3) took what is inside, so it is short and harmless. */
+		/* inet_pton(3) has accepted the text inside, so it fits and is printable. */
 		memcpy(destination->name, domain.bytes, domain.size);
 		destination->name[domain.size] = '\0';
 		destination->name_length = (uint8_t)domain.size;
@@ -100,14 +104,14 @@ static struct assess_question question_of(const struct policy_request *request, 
 		.destination = &request->destination,
 		.place = request->place,
 		.ruled = true,
-		/* What is known is said even where an exception decides. */
+		/* The announced level needs the evidence even if an exception decides. */
 		.thorough = true,
 		.depth = held ? ASSESS_FAILURES : ASSESS_STATUS,
 		.now = clock_wall(),
 	};
 }
 
-/* What the destination may fall short of; MINIMUM_NONE when it cannot. */
+/* The minimum that the destination must reach; MINIMUM_NONE if any destination reaches it. */
 static enum minimum_level find_demand(
 	const struct policy_request *request, const struct ruling *ruling)
 {
@@ -115,14 +119,14 @@ static enum minimum_level find_demand(
 
 	if (ruling == NULL || !request->held || minimum_reached(ruling->minimum, nothing))
 		return MINIMUM_NONE;
-	/* An exception that no minimum overrules is what the site wants all the same. */
+	/* An exception that the minimum does not overrule replaces the minimum. */
 	bool excepted =
 		ruling->exception != NULL &&
 		exception_effect(ruling->minimum, ruling->exception->level) != EXCEPTION_OVERRULED;
 	return excepted ? MINIMUM_NONE : ruling->minimum;
 }
 
-/* Nothing is said to Postfix. */
+/* Postfix continues with its next restriction. */
 static void decide_dunno(struct policy_result *result)
 {
 	result->action = POLICY_DUNNO;
@@ -156,14 +160,14 @@ static void decide_failure(struct policy_result *result, enum minimum_level mini
 	render_failure(&why, &failure);
 }
 
-/* Mail to these comes back by itself: Postfix finds no host to send it to. */
+/* Postfix returns mail to these by itself: there is no host to send it to. */
 static bool leads_nowhere(struct verdict verdict)
 {
 	return verdict.reason == REASON_NULL_MX || verdict.reason == REASON_NO_HOST ||
 	       verdict.reason == REASON_NXDOMAIN;
 }
 
-/* The level that the map native replies. */
+/* Announce the level that the map native replies. */
 static void decide_announcement(const struct policy_service *service, struct policy_result *result,
 	const struct assessment *assessment)
 {
@@ -198,7 +202,7 @@ static void decide_from(const struct policy_service *service, const struct polic
 		decide_dunno(result);
 }
 
-/* With the cache; ASSESS_MISS when it has not everything. */
+/* Decide from the cache; ASSESS_MISS if a part is missing there. */
 static enum assess_state decide_from_cache(const struct policy_service *service,
 	const struct policy_request *request, enum minimum_level minimum,
 	struct assessment *assessment, struct policy_result *result)
@@ -214,7 +218,7 @@ static enum assess_state decide_from_cache(const struct policy_service *service,
 	return assessment->state;
 }
 
-/* What can be decided at once; of POLICY_LOOKUP there is no result yet. */
+/* Decide without a lookup if possible; with POLICY_LOOKUP there is no result yet. */
 static enum policy_state decide_at_once(const struct policy_service *service,
 	const struct policy_request *request, struct policy_result *result)
 {
@@ -228,7 +232,7 @@ static enum policy_state decide_at_once(const struct policy_service *service,
 	assess_rules(&assessment, &question, conf);
 	enum minimum_level minimum = find_demand(request, assessment.ruling);
 	bool held = minimum != MINIMUM_NONE;
-	/* An address has no records, whatever DNS says. */
+	/* An address literal has no name, thus no MX and TLSA records. */
 	if (request->is_address && held)
 		decide_lacking(result, minimum, assessment.verdict);
 	if (request->is_address || (!held && !conf->policy.warm && !conf->policy.announce))
@@ -262,7 +266,10 @@ static void render(const struct policy_service *service, const struct policy_req
 		render_lacking(service, request, result, out);
 		return;
 	case POLICY_DEFER:
-		/* Temporary, so that Postfix goes on where another restriction rejects for good. */
+		/*
+		 * DEFER_IF_PERMIT, not DEFER: a later restriction may still reject the recipient
+		 * permanently.
+		 */
 		text_add_format(out,
 			"DEFER_IF_PERMIT 4.7.5 %s must be reached with TLS level %s, but it is not "
 			"known yet whether it offers that: %s",
@@ -270,8 +277,8 @@ static void render(const struct policy_service *service, const struct policy_req
 		return;
 	case POLICY_PREPEND:
 		/*
-		 * All of it is a name of DNS or a word from a table: nobody else's bytes get into
-		 * a header.
+		 * Every value is a valid DNS name or comes from a table, so a sender cannot inject
+		 * text into the header.
 		 */
 		text_add_format(out, "PREPEND %s: destination=%s level=%s reason=%s",
 			service->context->conf->policy.announce_header, request->destination.name,
@@ -285,8 +292,9 @@ static void render(const struct policy_service *service, const struct policy_req
 }
 
 /*
- * Counted and rendered here, once. In monitor mode no mail is held back, and the log tells what
- * would have been replied: so an administrator sees beforehand whose mail would not be taken.
+ * Each reply is counted and rendered here, once. In monitor mode no mail is refused; the log says
+ * what the reply would have been, so that the administrator sees beforehand which mail would be
+ * refused.
  */
 static void finish(struct policy_service *service, const struct policy_request *request,
 	struct policy_result *result, struct text *out)
@@ -330,7 +338,6 @@ void policy_finish(struct policy_service *service, const struct policy_request *
 	struct policy_result result;
 	struct deferral_note note;
 
-	/* The rules once more: a reload may have come in between. */
 	assess_result(&assessment, &question, service->context->conf, &found->evidence);
 	enum minimum_level minimum = find_demand(request, assessment.ruling);
 	decide_from(service, request, minimum, &assessment, &result);
@@ -360,7 +367,7 @@ void policy_give_up(struct policy_service *service, const struct policy_request 
 
 	assess_rules(&assessment, &question, service->context->conf);
 	enum minimum_level minimum = find_demand(request, assessment.ruling);
-	/* A reload may have dropped the rule meanwhile: then nothing is deferred. */
+	/* A reload may have removed the minimum during the lookup: then nothing is deferred. */
 	if (minimum == MINIMUM_NONE) {
 		decide_dunno(&result);
 		finish(service, request, &result, out);

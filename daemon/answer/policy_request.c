@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-enum { SHOWN_MAX = 60 }; /* of a line that is wrong [bytes] */
+enum { SHOWN_MAX = 60 }; /* [bytes] of an invalid line that are shown */
 
 #define NAME(string) string, sizeof string - 1
 #define LENGTH(string) UINT64_C(1) << (sizeof string - 1)
 
-/* Of 32 attributes most have another length than those that count. */
+/* Lengths of the known names: most of Postfix's 32 attributes are passed over by length alone. */
 static const uint64_t lengths = LENGTH("request") | LENGTH("protocol_state") | LENGTH("recipient") |
 				LENGTH("sender") | LENGTH("sasl_username") |
 				LENGTH("client_address");
@@ -30,7 +30,7 @@ static bool is(struct policy_value value, const char *word)
 	       memcmp(value.bytes, word, value.size) == 0;
 }
 
-/* One of the attributes above, or POLICY_ATTRIBUTES for any other. */
+/* POLICY_ATTRIBUTES for an attribute that is not used here. */
 static enum policy_attribute find_attribute(const char *name, size_t size)
 {
 	if (size >= 64 || (lengths >> size & 1) == 0)
@@ -50,7 +50,7 @@ static void show(struct text *why, const char *bytes, size_t size)
 	text_add(why, size <= SHOWN_MAX ? "\"" : "...\"");
 }
 
-/* One line with its attribute, or words on what is wrong with it. */
+/* Read one line. False with the error in `why`. */
 static bool take_line(
 	struct policy_attributes *attributes, const char *line, size_t size, struct text *why)
 {
@@ -78,7 +78,7 @@ static bool take_line(
 	return true;
 }
 
-/* Postfix sends none, and it would end the words of whoever takes values for strings. */
+/* Postfix never sends a NUL byte, and it would cut values short where they are used as strings. */
 static bool has_nul(const char *bytes, size_t size, struct text *why)
 {
 	const char *nul = size > 0 ? memchr(bytes, '\0', size) : NULL;
@@ -90,7 +90,7 @@ static bool has_nul(const char *bytes, size_t size, struct text *why)
 	return true;
 }
 
-/* The end of the request, or of what has come of it, in lines that are within the limits. */
+/* Read lines up to the empty one, or as far as the bytes go, and check the limits. */
 static enum policy_parsed parse(const char *bytes, size_t size,
 	struct policy_attributes *attributes, size_t *used, struct text *why)
 {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whatever a policy lists, its reply fits. */
+/* The longest possible policy fits in a reply. */
 _Static_assert(sizeof "OK fingerprint match=" + 3 * PIN_OCTETS_MAX <= RENDER_REPLY_MAX,
 	"three characters for each octet of a digest");
 _Static_assert(sizeof "OK secure match= tafile=" + TA_FILE_PATH_SIZE +
@@ -43,7 +43,7 @@ struct reply reply_make_native(
 
 /* --- TLSA data ----------------------------------------------------------------------------- */
 
-/* The path of the file of trust anchors, or NULL and in pins->obstacle why there is none. */
+/* The path of the file of trust anchors; NULL with the reason in pins->obstacle. */
 static const char *find_ta_file(struct reply_context *context, const struct assessment *assessment,
 	const struct ta_file_finding *known, bool *missing)
 {
@@ -54,7 +54,7 @@ static const char *find_ta_file(struct reply_context *context, const struct asse
 	pins->obstacle = PIN_NOT_YET;
 	if (context->ta_files == NULL || !ta_file_key(&key, pins, assessment->evidence))
 		return NULL;
-	/* Unless the configuration has changed since, that is for the same trust anchors. */
+	/* The keys differ if the configuration changed during the lookup. */
 	if (known != NULL && memcmp(&known->key, &key, sizeof key) == 0)
 		finding = *known;
 	else
@@ -87,7 +87,7 @@ static bool make_secure(struct reply_context *context, const struct assessment *
 	return true;
 }
 
-/* A minimum may ask for as much as a strict site does. */
+/* A minimum may require as much as a strict site level. */
 static struct pin_settings settings_for(
 	const struct reply_context *context, const struct assessment *assessment)
 {
@@ -140,7 +140,7 @@ struct reply reply_make_tlsa(struct reply_context *context, const struct assessm
 		return reply_notfound();
 	if (assessment->verdict.level == VERDICT_TEMP)
 		return reply_temp_of(evidence);
-	/* Records that cannot be used are none to whoever wants to use them. */
+	/* For a client, records that it cannot use are the same as no records. */
 	if (evidence->host_count == 0 || evidence->hosts[0].part.header.status != HOST_USABLE)
 		return reply_notfound();
 	bool whole = render_measure_tlsa(&evidence->hosts[0].part, &count, &size);

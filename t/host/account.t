@@ -341,7 +341,7 @@ sub bad_chroot
 		cache => { path => "$inside/cache" }, resolver => { trust_anchor => "$inside/anchor.ds" } });
 	File::Copy::copy($lab->trust_anchor, "$inside/anchor.ds");
 	my $daemon = Tlsad::Daemon->start(%options);
-	like($daemon->log_text, qr/a reload will not find \S+tlsad\.conf: it is not below \[server\] chroot/,
+	ok($daemon->wait_log(qr/a reload will not find \S+tlsad\.conf: it is not below \[server\] chroot/, PROMPT),
 		'a configuration outside: the log tells');
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'it serves');
 	$daemon->reload;
