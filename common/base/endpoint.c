@@ -21,7 +21,8 @@ static bool parse_unix(struct endpoint *endpoint, const char *path, char *error,
 		return false;
 	}
 	if (strlen(path) >= sizeof address->sun_path) {
-		snprintf(error, error_size, "the path is longer than %zu bytes",
+		snprintf(error, error_size,
+			"the path is longer than %zu bytes; choose a shorter one",
 			sizeof address->sun_path - 1);
 		return false;
 	}
@@ -135,7 +136,8 @@ static bool take_over(const struct endpoint *endpoint, char *error, size_t error
 	if (lstat(path, &status) != 0)
 		return true;
 	if (!S_ISSOCK(status.st_mode)) {
-		snprintf(error, error_size, "%s exists and is no socket; remove it", path);
+		snprintf(error, error_size,
+			"%s exists and is not a socket; remove it or choose another path", path);
 		return false;
 	}
 	int trouble = try_to_connect(endpoint);
@@ -147,14 +149,15 @@ static bool take_over(const struct endpoint *endpoint, char *error, size_t error
 	/* A socket of another account may be alive, whatever the directory lets us do to it. */
 	if (trouble != ECONNREFUSED && trouble != ENOENT) {
 		snprintf(error, error_size,
-			"there is a socket %s already, and whether somebody listens on it cannot "
-			"be told: %s; remove it or choose another path",
+			"cannot find out whether a process listens on the socket %s: %s; remove "
+			"it or choose another path",
 			path, strerror(trouble));
 		return false;
 	}
 	if (unlink(path) != 0) {
-		snprintf(error, error_size, "cannot remove the old socket %s: %s", path,
-			strerror(errno));
+		snprintf(error, error_size,
+			"cannot remove the old socket %s: %s; remove it or choose another path",
+			path, strerror(errno));
 		return false;
 	}
 	return true;
@@ -199,7 +202,7 @@ int endpoint_listen(const struct endpoint *endpoint, mode_t mode, char *error, s
 		return endpoint_listen(&ipv4, mode, error, error_size);
 	}
 	if (fd < 0) {
-		snprintf(error, error_size, "socket: %s", strerror(errno));
+		snprintf(error, error_size, "cannot create a socket: %s", strerror(errno));
 		return -1;
 	}
 	if (family != AF_UNIX)
@@ -214,7 +217,7 @@ int endpoint_listen(const struct endpoint *endpoint, mode_t mode, char *error, s
 			errno == EADDRINUSE ? "the port is in use; stop the other process or "
 					      "choose another port"
 			: family == AF_UNIX && (errno == ENOENT || errno == EACCES)
-				? "its directory must exist and be writable: "
+				? "the directory of the socket must exist and be writable: "
 				: "",
 			errno == EADDRINUSE ? "" : strerror(errno));
 		close(fd);
@@ -239,7 +242,8 @@ bool network_parse(struct network *network, const char *text, char *error, size_
 	char *end;
 
 	memset(network, 0, sizeof *network);
-	snprintf(error, error_size, "expected a network like 192.0.2.0/24 or 2001:db8::/32");
+	snprintf(error, error_size,
+		"expected a network or an address, such as 192.0.2.0/24 or 2001:db8::1");
 	if (length >= sizeof address)
 		return false;
 	memcpy(address, text, length);

@@ -16,7 +16,7 @@ static int name_shown(const struct list_file *list)
 static bool refuse_file(struct list_file *list, const char *words)
 {
 	if (!list->failed)
-		snprintf(list->error, list->error_size, "%.*s: cannot read it: %s",
+		snprintf(list->error, list->error_size, "%.*s: cannot read the file: %s",
 			(int)(list->error_size / 2 - 8), list->name, words);
 	list->failed = true;
 	return false;
@@ -41,7 +41,7 @@ static bool open_stream(struct list_file *list)
 	if (fd < 0 || fstat(fd, &status) != 0) {
 		refuse_file(list, strerror(errno));
 	} else if (!S_ISREG(status.st_mode)) {
-		refuse_file(list, "it is not a file");
+		refuse_file(list, "it is not a regular file");
 	} else {
 		list->stream = fdopen(fd, "r");
 		if (list->stream != NULL)
@@ -80,7 +80,7 @@ static bool read_line(struct list_file *list)
 	list->line++;
 	for (; byte != EOF && byte != '\n'; byte = getc_unlocked(list->stream)) {
 		if (byte == '\0')
-			list_file_refuse(list, "there is a NUL byte in the line");
+			list_file_refuse(list, "the line contains a NUL byte; remove it");
 		else if (size == list->line_max)
 			list_file_refuse(list, list->too_long);
 		if (list->failed)

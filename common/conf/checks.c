@@ -23,7 +23,7 @@ bool check_control(const char *entry, char *error, size_t error_size)
 		return false;
 	if (endpoint.address.ss_family == AF_UNIX)
 		return true;
-	snprintf(error, error_size, "write unix:PATH; who may ask is a matter of permissions");
+	snprintf(error, error_size, "write unix:PATH; file permissions decide who may connect");
 	return false;
 }
 
@@ -70,7 +70,7 @@ bool check_absolute(const char *entry, char *error, size_t error_size)
 {
 	if (entry[0] == '\0' || entry[0] == '/')
 		return true;
-	snprintf(error, error_size, "write the whole path, from / on");
+	snprintf(error, error_size, "write the absolute path, beginning with /");
 	return false;
 }
 
@@ -79,14 +79,15 @@ bool check_directory(const char *entry, char *error, size_t error_size)
 {
 	const char *words = NULL;
 
+	_Static_assert(CONF_DIRECTORY_MAX == 200, "the message says so");
 	if (entry[0] != '\0' && entry[0] != '/')
-		words = "write the whole path, from / on";
+		words = "write the absolute path, beginning with /";
 	if (strlen(entry) > CONF_DIRECTORY_MAX)
-		words = "the path is too long";
+		words = "the path is longer than 200 bytes; choose a shorter one";
 	for (const char *at = entry; *at != '\0'; at++) {
 		if (*at <= ' ' || *at >= 0x7f || strchr(",{}:=", *at) != NULL)
-			words = "in an answer Postfix could not read a path with blanks, commas, "
-				"colons, braces or '='";
+			words = "Postfix cannot read a reply with this path; use printable ASCII "
+				"without blanks, commas, colons, braces and '='";
 	}
 	if (words != NULL)
 		snprintf(error, error_size, "%s", words);

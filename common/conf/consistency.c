@@ -29,7 +29,7 @@ static bool names_loopback(const char *key, const struct conf_list *servers, cha
 			(strncmp(address, "::1", 3) == 0 && strchr("@#", address[3]) != NULL))
 			return !refuse(error,
 				"[resolver] %s = %.100s is an address of this host: set "
-				"query_localhost = yes",
+				"query_localhost = yes to allow it",
 				key, entry);
 	}
 	return false;
@@ -40,11 +40,11 @@ static bool check_tafiles(const struct conf *conf, char *error)
 	if (conf->dane.tafile_dir[0] != '\0')
 		return true;
 	if (conf->dane.tafile_prefix[0] != '\0')
-		return refuse(error, "[dane] tafile_prefix without tafile_dir: name the "
-				     "directory that tlsad writes to as well");
+		return refuse(error, "[dane] tafile_prefix without tafile_dir: set "
+				     "tafile_dir to the directory that tlsad writes to");
 	if (conf->dane.learn_trust_anchors)
 		return refuse(error, "[dane] learn_trust_anchors = yes without tafile_dir: "
-				     "there is no place to write trust anchors to");
+				     "set tafile_dir to a directory for trust anchors");
 	return true;
 }
 
@@ -53,15 +53,17 @@ bool consistency_check(const struct conf *conf, char error[CONF_ERROR_SIZE])
 	size_t with_tls = 0;
 
 	if (conf->cache.min_ttl > conf->cache.max_ttl)
-		return refuse(error, "[cache] min_ttl is larger than max_ttl");
+		return refuse(
+			error, "[cache] min_ttl is larger than max_ttl; lower it or raise max_ttl");
 	if (conf->sts.enable)
 		return refuse(error, "[sts] enable = yes: this version does not have MTA-STS "
-				     "yet; write no, or remove the line");
+				     "yet; write no or remove the line");
 	if (conf->server.socketmap.count == 0)
-		return refuse(error, "[server] socketmap is empty: nobody could ask");
+		return refuse(error, "[server] socketmap is empty: Postfix could not connect; "
+				     "name an endpoint");
 	if (conf->server.chroot[0] != '\0' && conf->server.user[0] == '\0')
 		return refuse(error, "[server] chroot without user: root can leave any chroot; "
-				     "name an account");
+				     "set user to an account");
 	if (!check_tafiles(conf, error))
 		return false;
 	if (conf->cache.path[0] == '\0')
@@ -73,6 +75,7 @@ bool consistency_check(const struct conf *conf, char error[CONF_ERROR_SIZE])
 	for (size_t i = 0; i < conf->resolver.forward.count; i++)
 		with_tls += strchr(conf->resolver.forward.entries[i], '#') != NULL;
 	if (with_tls != 0 && with_tls != conf->resolver.forward.count)
-		return refuse(error, "[resolver] forward: give all of them a #TLS-NAME, or none");
+		return refuse(error, "[resolver] forward: some resolvers have a #TLS-NAME and some "
+				     "do not; give one to all of them or to none");
 	return true;
 }

@@ -78,7 +78,7 @@ static bool complain_unknown(struct loading *loading, const char *section, const
 		return complain(
 			loading, "there is no section [%.60s]; did you mean [%s]?", section, near);
 	return complain(loading,
-		"'%.60s' stands in section [%.60s], which does not exist; see tlsad.conf(5)", key,
+		"'%.60s' is in section [%.60s], which does not exist; see tlsad.conf(5)", key,
 		section);
 }
 
@@ -120,11 +120,12 @@ static bool take_setting(
 
 	if (again && !setting_is_list(setting))
 		return complain(loading,
-			"[%s] %s: a line that begins with a blank goes on with the line before, "
-			"and this setting has one line",
+			"[%s] %s: a line that begins with a blank continues the line before, but "
+			"this setting has only one line; remove the blank",
 			setting->section, setting->key);
 	if (*was_set && !again && setting->type != VALUE_REPEATED)
-		return complain(loading, "[%s] %s is set twice", setting->section, setting->key);
+		return complain(loading, "[%s] %s is set twice; remove one of the lines",
+			setting->section, setting->key);
 	*was_set = true;
 	return value_parse(setting, loading->conf, value, words) || complain(loading, "%s", words);
 }
@@ -137,7 +138,8 @@ static bool take_value(struct loading *loading, const char *section, const char 
 	const struct setting *setting = setting_find(section, key);
 
 	if (rules != NULL && again)
-		return complain(loading, "[%s]: a rule has one line, which begins with its domain",
+		return complain(loading,
+			"[%s]: a rule is one line that begins with its domain; remove the blank before it",
 			section);
 	if (rules != NULL)
 		return take_rule(loading, rules, key, value);
@@ -183,11 +185,11 @@ static bool load_file(struct loading *loading, const char *file, bool file_must_
 	if (loading->stream == NULL) {
 		if (errno == ENOENT && !file_must_exist)
 			return true;
-		return complain(loading, "cannot read it: %s", strerror(errno));
+		return complain(loading, "cannot read the file: %s", strerror(errno));
 	}
 	int bad_line = ini_parse_stream(read_line, loading, take_line, loading);
 	if (ferror(loading->stream)) {
-		complain(loading, "cannot read it: %s", strerror(errno));
+		complain(loading, "cannot read the file: %s", strerror(errno));
 	} else if (bad_line > 0 && (!loading->failed || (unsigned)bad_line < loading->line)) {
 		/* inih reads on after a line that it cannot read, and reports it at the end. */
 		loading->failed = false;

@@ -75,108 +75,112 @@ static const char *const log_target_choices[] = {
 
 const struct setting conf_settings[] = {
 	SETTING_LIST(server, socketmap, "unix:" TLSAD_RUNDIR "/socketmap", check_endpoint, RESTART,
-		"where Postfix asks: unix:PATH or inet:HOST:PORT, or several"),
+		"Endpoints for Postfix's requests: unix:PATH or inet:HOST:PORT, or several"),
 	SETTING_LIST(server, policy, CONF_DEFAULT_POLICY, check_endpoint, RESTART,
-		"where Postfix's smtpd asks about recipients, like socketmap; empty is nowhere"),
+		"Endpoints for Postfix's policy requests (smtpd), written like socketmap; "
+		"empty: none"),
 	SETTING_TEXT(server, control, "unix:" TLSAD_RUNDIR "/control", check_control, RESTART,
-		"where tlsactl asks: unix:PATH, mode 0600; empty is nowhere"),
+		"Endpoint for tlsactl: unix:PATH, created with mode 0600; empty: none"),
 	SETTING_TEXT(server, metrics, "", check_metrics, RESTART,
-		"where Prometheus asks for /metrics and others for /healthz, over HTTP: "
-		"unix:PATH or inet:HOST:PORT; empty is nowhere"),
+		"Endpoint for Prometheus (/metrics) and health checks (/healthz) over HTTP: "
+		"unix:PATH or inet:HOST:PORT; empty: none"),
 	SETTING_LIST(server, allow, "127.0.0.0/8, ::1/128", check_network, RELOAD,
-		"networks that may connect to inet endpoints"),
+		"Networks that may connect to inet endpoints"),
 	SETTING_WORKERS(server, workers, "auto", 1, 64, RESTART,
-		"serving threads; auto is one a processor, at most 8"),
-	SETTING_OCTAL(server, socket_mode, "0666", 0, 0777, RESTART, "mode of the unix sockets"),
+		"Number of worker threads; auto is one for each processor, at most 8"),
+	SETTING_OCTAL(server, socket_mode, "0666", 0, 0777, RESTART, "Mode of the unix sockets"),
 	SETTING_NUMBER(server, max_connections, "16384", 1, 1000000, RELOAD,
-		"beyond it the connection that is idle for longest gives way"),
+		"Maximum connections; the longest idle one is closed first"),
 	SETTING_DURATION(server, idle_timeout, "2m", 1, DAY, RELOAD,
-		"a connection without a request for so long is closed"),
+		"A connection without a request for this time is closed"),
 	SETTING_TEXT(server, user, "", NULL, RESTART,
-		"account to change to when started as root; empty is none"),
+		"Account to change to after start as root; empty: none"),
 	SETTING_TEXT(server, chroot, "", check_absolute, RESTART,
-		"directory that is the root from then on; empty is none"),
+		"chroot here after start; everything tlsad needs must be below it; empty: none"),
 	SETTING_TEXT(server, pid_file, "", check_absolute, RESTART,
-		"file for the process's number; empty is none"),
+		"File to write the process ID to; empty: none"),
 
 	SETTING_TEXT(resolver, trust_anchor, TLSAD_CONFDIR "/root.key", NULL, RESTART,
-		"DNSSEC trust anchors, DS or DNSKEY records; when the file is absent the "
-		"keys of IANA's root that are built in"),
+		"File of DNSSEC trust anchors, DS or DNSKEY records; if it does not exist, "
+		"IANA's built-in root keys are used"),
 	SETTING_LIST(resolver, forward, "", NULL, RESTART,
-		"ADDRESS[@PORT][#TLS-NAME]: ask these resolvers instead of the root, over TLS where "
-		"a name is given; their answers are validated here all the same"),
+		"ADDRESS[@PORT][#TLS-NAME]: query these resolvers instead of the root, over "
+		"TLS if a name is given; tlsad validates their answers itself"),
 	SETTING_REPEATED(resolver, stub, "", check_stub, RESTART,
-		"ZONE ADDRESS[@PORT]: name servers of a private zone; may be repeated"),
+		"ZONE ADDRESS[@PORT]: name server of a private zone; may be repeated"),
 	SETTING_BOOLEAN(resolver, query_localhost, "no", RESTART,
-		"allow name servers on loopback addresses"),
-	SETTING_TEXT(resolver, options, "", NULL, RESTART, "a file of further libunbound options"),
+		"Allow name servers on loopback addresses"),
+	SETTING_TEXT(resolver, options, "", NULL, RESTART, "File of additional libunbound options"),
 	SETTING_DURATION(resolver, timeout, "20s", 1, 90, RELOAD,
-		"time for one destination; Postfix itself waits for 100 s"),
+		"Time limit for one destination; Postfix itself waits for 100 s"),
 
 	SETTING_CHOICE(dane, enforce, "native", enforce_choices, RELOAD,
-		"native: Postfix looks up the TLSA records itself; pinned: the answer carries "
-		"what they say"),
+		"native: Postfix looks up the TLSA records itself; pinned: the reply contains "
+		"their data"),
 	SETTING_CHOICE(dane, site_level, "dane", tls_level_names, RELOAD,
-		"Postfix's own smtp_tls_security_level; no answer weakens it"),
+		"Postfix's own smtp_tls_security_level; no reply weakens it"),
 	SETTING_CHOICE(dane, fingerprint_digest, "sha256", digest_choices, RELOAD,
 		"sha256 or sha512; must equal Postfix's smtp_tls_fingerprint_digest"),
 	SETTING_TEXT(dane, tafile_dir, "", check_directory, RESTART,
-		"directory where pinned trust anchors are written for Postfix to read; empty is "
+		"Directory where tlsad writes pinned trust anchors for Postfix to read; empty: "
 		"none"),
 	SETTING_TEXT(dane, tafile_prefix, "", check_directory, RESTART,
-		"the same directory as Postfix sees it, where that is in a chroot"),
+		"The same directory as Postfix sees it, if it is in a chroot"),
 	SETTING_BOOLEAN(dane, learn_trust_anchors, "no", RELOAD,
-		"fetch from the mail server a trust anchor of which DNS has only a digest"),
+		"Fetch a trust anchor from the mail server if DNS has only its digest"),
 	SETTING_CHOICE(dane, mode, "enforce", mode_choices, RELOAD,
-		"monitor: Postfix is told nothing, and the log tells what it would have been told"),
+		"monitor: Postfix gets no policy, and the log shows the reply that it would "
+		"have got"),
 	SETTING_TEXT(dane, minimums_file, "", NULL, RELOAD,
-		"a file with more of section minimum, DOMAIN LEVEL a line; empty is none"),
-	SETTING_TEXT(dane, exceptions_file, "", NULL, RELOAD,
-		"a file with more of section exception, for tlsactl exception to edit; empty is "
+		"File with more rules for section minimum, one DOMAIN LEVEL per line; empty: "
 		"none"),
+	SETTING_TEXT(dane, exceptions_file, "", NULL, RELOAD,
+		"File with more rules for section exception, edited by tlsactl exception; "
+		"empty: none"),
 
 	SETTING_BOOLEAN(policy, warm, "yes", RELOAD,
-		"look a recipient's domain up while its mail is still coming in"),
+		"Look up a recipient's domain while its mail is still coming in"),
 	SETTING_BOOLEAN(policy, announce, "no", RELOAD,
-		"tell in a header field what is known of each recipient's domain"),
+		"Add a header field that says what is known of each recipient's domain"),
 	SETTING_TEXT(policy, announce_header, "X-TLS-Destination", action_check_header, RELOAD,
-		"the name of that header field"),
+		"Name of that header field"),
 	SETTING_TEXT(policy, lacking,
 		"REJECT 5.7.10 {destination} must be reached with TLS level {required}, but offers "
 		"{offered} ({reason})",
 		action_check, RELOAD,
-		"an action of access(5) for a destination that offers less than its minimum"),
+		"Action of access(5) for a destination that offers less than its minimum"),
 	SETTING_DURATION(policy, wait, "8s", 1, 90, RELOAD,
-		"time to find out whether it does, then DEFER_IF_PERMIT"),
+		"Time limit for finding that out, then DEFER_IF_PERMIT"),
 	SETTING_LIST(policy, senders, "", check_sender, RELOAD,
-		"only these are held to minimums at RCPT: user@example.org, example.org, "
-		".example.org, file:PATH; none of the three is everybody"),
+		"Apply minimums at RCPT only to these senders; one match among senders, "
+		"sasl_usernames and clients suffices; all three empty: everybody; ADDRESS, "
+		"DOMAIN, .DOMAIN, file:PATH"),
 	SETTING_LIST(policy, sasl_usernames, "", check_sasl_username, RELOAD,
-		"or these: names of SASL logins, file:PATH"),
+		"The same for SASL login names: NAME, file:PATH"),
 	SETTING_LIST(policy, clients, "", check_client, RELOAD,
-		"or these: addresses, networks, file:PATH"),
+		"The same for clients: addresses, networks, file:PATH"),
 
 	SETTING_BOOLEAN(sts, enable, "no", RELOAD,
-		"MTA-STS where DANE does not apply; this version has none of it yet"),
+		"MTA-STS where DANE does not apply; not yet in this version"),
 
 	SETTING_TEXT(cache, path, TLSAD_CACHEDIR, NULL, RESTART,
-		"directory of the cache and of the root key's state"),
+		"Directory of the cache and of the root key's state"),
 	SETTING_SIZE(cache, max_size, "1G", 1 << 20, UINT64_C(1) << 44, RESTART,
-		"the cache never grows beyond it"),
+		"Maximum size of the cache file; the entries that expire first make room for "
+		"new ones"),
+	SETTING_DURATION(cache, min_ttl, "30s", 0, DAY, RELOAD, "Minimum time to keep a result"),
 	SETTING_DURATION(
-		cache, min_ttl, "30s", 0, DAY, RELOAD, "what is looked up lives at least so long"),
-	SETTING_DURATION(cache, max_ttl, "1d", 1, 30 * DAY, RELOAD, "and at most so long"),
+		cache, max_ttl, "1d", 1, 30 * DAY, RELOAD, "Maximum time to keep a result"),
 	SETTING_DURATION(cache, failure_ttl, "30s", 1, DAY, RELOAD,
-		"a failed lookup is not tried again for so long"),
+		"Time before a failed lookup is tried again"),
 	SETTING_NUMBER(cache, prefetch, "10", 0, 50, RELOAD,
-		"refresh what is asked for in the last percent of its life; 0 is off"),
+		"Refresh entries requested in the last N % of their lifetime; 0: off"),
 	SETTING_DURATION(cache, serve_stale, "1h", 0, 30 * DAY, RELOAD,
-		"a DANE answer may outlive a failed refresh by so long"),
+		"Time that an expired DANE entry is still used while refreshing it fails"),
 
 	SETTING_CHOICE(log, target, "auto", log_target_choices, RESTART,
 		"auto (standard error, with levels for systemd's journal), stderr, syslog"),
-	SETTING_BOOLEAN(
-		log, answers, "no", RELOAD, "answers from the cache have a line in the log, too"),
+	SETTING_BOOLEAN(log, answers, "no", RELOAD, "Log replies from the cache as well"),
 };
 
 const size_t conf_setting_count = sizeof conf_settings / sizeof conf_settings[0];

@@ -139,7 +139,7 @@ static bool set_choice(
 		}
 	}
 	text_init(&text, words, sizeof words);
-	text_add(&text, count > 1 ? "expected one of" : "this version has only");
+	text_add(&text, count > 1 ? "expected one of" : "this version supports only");
 	for (size_t i = 0; i < count; i++)
 		text_add_format(&text, "%s %s", i > 0 ? "," : "", setting->choices[i]);
 	return refuse(setting, value, words, error);
@@ -169,7 +169,7 @@ static bool add_entry(const struct setting *setting, struct conf *conf, const ch
 	char what[256];
 
 	if (list->count == CONF_LIST_MAX) {
-		snprintf(what, sizeof what, "more than %d entries", CONF_LIST_MAX);
+		snprintf(what, sizeof what, "the list has more than %d entries", CONF_LIST_MAX);
 		return refuse(setting, entry, what, error);
 	}
 	char *copy = strndup(entry, size);

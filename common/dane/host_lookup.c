@@ -138,7 +138,7 @@ static void ask(
 	slot->result.type = type;
 	copy(slot->result.name, sizeof slot->result.name, name);
 	if (lookup->over) {
-		fail_slot(slot, DNS_FAILURE_TIMEOUT, "no time was left to ask");
+		fail_slot(slot, DNS_FAILURE_TIMEOUT, "no time was left for this query");
 		return;
 	}
 	slot->query = dns_query_start(

@@ -9,13 +9,13 @@
 static const char *const usability_texts[TLSA_USABILITY_COUNT] = {
 	[TLSA_USABLE] = "usable",
 	[TLSA_SHORT] = "shorter than four octets",
-	[TLSA_PKIX_USAGE] = "usage 0 and 1 are not for SMTP (RFC 7672 3.1.3)",
+	[TLSA_PKIX_USAGE] = "usages 0 and 1 are not for SMTP (RFC 7672 3.1.3)",
 	[TLSA_UNKNOWN_USAGE] = "unknown certificate usage",
 	[TLSA_UNKNOWN_SELECTOR] = "unknown selector",
 	[TLSA_UNKNOWN_MATCHING] = "unknown matching type",
 	[TLSA_WRONG_DIGEST_LENGTH] = "digest of the wrong length for its matching type",
-	[TLSA_BAD_CERTIFICATE] = "no certificate with a readable key",
-	[TLSA_BAD_PUBLIC_KEY] = "no readable public key",
+	[TLSA_BAD_CERTIFICATE] = "not a certificate with a readable key",
+	[TLSA_BAD_PUBLIC_KEY] = "not a readable public key",
 };
 
 const char *tlsa_usability_text(enum tlsa_usability usability)

@@ -74,7 +74,7 @@ static void read_answer(const struct dns_query *query, struct dns_answer *answer
 			query->packet_size);
 		if (query->dns->distrust && !query->probing && answer->security != DNS_SECURE)
 			dns_answer_fail(answer, DNS_FAILURE_LOCAL, DNS_UNKNOWN,
-				"no trust anchor covers the root any more");
+				"no trust anchor covers the root zone any longer");
 	}
 }
 
@@ -165,7 +165,9 @@ static struct ub_ctx *get_view(struct dns *dns, enum dns_view view)
 		/* A fresh one is tried again each time. */
 		if (dns->views[view] == NULL && view != DNS_VIEW_FRESH) {
 			dns->crippled = true;
-			log_warning("records are not refreshed before they expire: %s", error);
+			log_warning("cannot create the second resolver, so records are not "
+				    "refreshed before they expire until tlsad restarts: %s",
+				error);
 		}
 	}
 	return dns->views[view] != NULL ? dns->views[view] : dns->views[DNS_VIEW_FIRST];
@@ -262,7 +264,8 @@ void dns_forget(struct dns *dns)
 			fresh = dns_view_new(
 				dns->base, &dns->settings, dns->messages, error, sizeof error);
 			if (fresh == NULL) {
-				log_error("the resolver's cache cannot be emptied: %s", error);
+				log_error("cannot empty the resolver's cache, restart tlsad: %s",
+					error);
 				return;
 			}
 		}

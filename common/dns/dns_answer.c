@@ -293,18 +293,19 @@ void dns_answer_parse(struct dns_answer *answer, const char *name, uint16_t type
 	answer->ttl = UINT32_MAX;
 	if (packet_size > NS_MAXMSG || !read_packet(answer, name, type, &message)) {
 		dns_answer_fail(answer, DNS_FAILURE_MALFORMED, security,
-			"an answer that cannot be read, or an alias chain too long");
+			"the answer cannot be parsed, or its alias chain loops or is too long");
 		return;
 	}
 	/* What does not fit in 64 KB libunbound cuts off, like any resolver: that is no NODATA. */
 	if (ns_msg_getflag(message, ns_f_tc)) {
-		dns_answer_fail(answer, DNS_FAILURE_MALFORMED, security,
-			"an answer that is larger than 64 KB");
+		dns_answer_fail(
+			answer, DNS_FAILURE_MALFORMED, security, "the answer is larger than 64 KB");
 		return;
 	}
 	int rcode = ns_msg_getflag(message, ns_f_rcode);
 	if (rcode != ns_r_noerror && rcode != ns_r_nxdomain)
-		dns_answer_fail(answer, DNS_FAILURE_SERVFAIL, security, "the resolver gave up");
+		dns_answer_fail(
+			answer, DNS_FAILURE_SERVFAIL, security, "the resolver returned an error");
 }
 
 void dns_answer_clear(struct dns_answer *answer)

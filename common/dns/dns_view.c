@@ -165,7 +165,7 @@ static bool message_wanted(void)
 	if (!log_limit_allows(&limit, clock_steady(), &left_out))
 		return false;
 	if (left_out > 0)
-		log_warning("libunbound: %u more messages", left_out);
+		log_warning("libunbound: %u more messages were not logged", left_out);
 	return true;
 }
 
@@ -224,9 +224,9 @@ static bool take_settings_in(
 	if (code != 0)
 		snprintf(error, error_size, "libunbound cannot start with these settings: %s%s",
 			ub_strerror(code),
-			tls ? "; perhaps it was built without TLS, as that of Debian 12 is, or the "
-			      "package ca-certificates is missing: without TLS, forward to a "
-			      "resolver on this host"
+			tls ? "; its build may lack TLS, as in Debian 12, or the package "
+			      "ca-certificates may be missing: without TLS, forward to a resolver "
+			      "on this host"
 			    : "");
 	return code == 0;
 }
@@ -237,7 +237,8 @@ struct ub_ctx *dns_view_new(struct event_base *base, const struct dns_settings *
 	struct ub_ctx *view = ub_ctx_create_event(base);
 
 	if (view == NULL) {
-		snprintf(error, error_size, "libunbound cannot run on this libevent");
+		snprintf(error, error_size,
+			"libunbound cannot use this version of libevent, or is out of memory");
 		return NULL;
 	}
 	ub_ctx_debugout(view, messages);

@@ -169,15 +169,18 @@ static bool sort_seed(struct root_anchors *anchors, const char *seed, const char
 		size_t length = strcspn(line, "\n");
 		if (!sort_line(anchors, line, length, &root)) {
 			snprintf(error, error_size,
-				"%.200s:%u: expected one DS or DNSKEY record a line, its owner "
-				"first",
-				file, number);
+				"%.200s:%u: expected one DS or DNSKEY record per line that begins "
+				"with its owner name, at most %d for zones below the root",
+				file, number, OTHERS_MAX);
 			return false;
 		}
 		line += length + (line[length] == '\n');
 	}
 	if (root.used == 0 && anchors->other_count == 0) {
-		snprintf(error, error_size, "%.200s holds no trust anchor", file);
+		snprintf(error, error_size,
+			"%.200s contains no trust anchor; add DS or DNSKEY records, or remove the file to "
+			"use the built-in root keys",
+			file);
 		return false;
 	}
 	return true;
@@ -233,7 +236,8 @@ static void load_state(struct root_anchors *anchors)
 	if (strncmp(state, MARK, strlen(MARK)) == 0 && strlen(state) > length &&
 		strncmp(state + strlen(MARK), anchors->seed_digest, strlen(anchors->seed_digest)) !=
 			0) {
-		log_notice("the trust anchor has changed: %s is started again", anchors->state);
+		log_notice("the trust anchor has changed: discarding the old state in %s",
+			anchors->state);
 		anchors->found = ROOT_ANCHOR_STATE_OLD;
 	} else if (!make_mark(anchors, learned, mark) || strncmp(state, mark, strlen(mark)) != 0 ||
 		   !holds_key(learned)) {
@@ -346,33 +350,37 @@ static bool prepare(
 	char *seed = read_file(seed_file);
 
 	if (seed == NULL && errno != ENOENT) {
-		snprintf(error, error_size, "cannot read the trust anchor %.200s: %s", seed_file,
-			strerror(errno));
+		snprintf(error, error_size, "cannot read the trust anchor file %.200s: %s",
+			seed_file, strerror(errno));
 		return false;
 	}
 	bool sorted =
 		sort_seed(anchors, seed != NULL ? seed : built_in, seed_file, error, error_size);
 	if (seed == NULL)
-		log_info("there is no %s: the built-in root keys are the trust anchor", seed_file);
+		log_info("%s does not exist: using the built-in root keys as trust anchor",
+			seed_file);
 	free(seed);
 	if (!sorted)
 		return false;
 	if (anchors->root_seed[0] == '\0')
 		return true;
 	if (!make_digest(anchors->root_seed, anchors->seed_digest)) {
-		snprintf(error, error_size, "OpenSSL has no SHA-256");
+		snprintf(error, error_size, "OpenSSL cannot compute SHA-256");
 		return false;
 	}
 	load_state(anchors);
 	if (!make_directory(anchors)) {
-		snprintf(error, error_size, "no directory for the trust anchor's working copy: %s",
+		snprintf(error, error_size,
+			"cannot create a directory for the trust anchor's working copy in the runtime "
+			"directory, /dev/shm, /run or /tmp: %s",
 			strerror(errno));
 		return false;
 	}
 	snprintf(anchors->working, sizeof anchors->working, "%.4000s/" WORKING_FILE,
 		anchors->directory);
 	if (!write_working(anchors)) {
-		snprintf(error, error_size, "cannot write %.200s: %s", anchors->working,
+		snprintf(error, error_size,
+			"cannot write the trust anchor's working copy %.200s: %s", anchors->working,
 			strerror(errno));
 		return false;
 	}

@@ -50,7 +50,7 @@ static bool check_places(const char *action, char *error, size_t error_size)
 		if (begin[0] == '{' && begin[shown] == '}')
 			shown++;
 		snprintf(error, error_size,
-			"there is no place %.*s; there are {destination}, {required}, {offered}, "
+			"unknown placeholder %.*s; use {destination}, {required}, {offered} or "
 			"{reason}",
 			shown < WORD_SIZE ? shown : WORD_SIZE, begin);
 		return false;
@@ -91,10 +91,11 @@ static bool check_word(const char *action, char *error, size_t error_size)
 	if (size == 0)
 		snprintf(error, error_size, "expected an action of access(5), such as REJECT");
 	else if (near != NULL)
-		snprintf(error, error_size, "%s is no action of access(5); did you mean %s?", word,
-			near);
+		snprintf(error, error_size, "%s is not an action of access(5); did you mean %s?",
+			word, near);
 	else
-		snprintf(error, error_size, "%s is no action of access(5)", word);
+		snprintf(error, error_size,
+			"%s is not an action of access(5); write one such as REJECT", word);
 	return false;
 }
 
@@ -102,12 +103,12 @@ bool action_check(const char *action, char *error, size_t error_size)
 {
 	for (const char *at = action; *at != '\0'; at++) {
 		if ((*at < ' ' && *at != '\t') || *at > '~') {
-			snprintf(error, error_size, "only printable ASCII can be answered");
+			snprintf(error, error_size, "the action must be printable ASCII");
 			return false;
 		}
 	}
 	if (strlen(action) > ACTION_MAX) {
-		snprintf(error, error_size, "it is longer than %d bytes", ACTION_MAX);
+		snprintf(error, error_size, "the action is longer than %d bytes", ACTION_MAX);
 		return false;
 	}
 	return check_word(action, error, error_size) && check_places(action, error, error_size);
@@ -142,12 +143,12 @@ bool action_check_header(const char *name, char *error, size_t error_size)
 	for (size_t i = 0; i < length; i++) {
 		if (name[i] <= ' ' || name[i] >= 0x7f || name[i] == ':') {
 			snprintf(error, error_size,
-				"a header's name has printable ASCII, no blanks and no colon");
+				"a header field name is printable ASCII without blanks and colons");
 			return false;
 		}
 	}
 	if (length > 0 && length <= ACTION_HEADER_MAX)
 		return true;
-	snprintf(error, error_size, "a header's name has 1 to %d bytes", ACTION_HEADER_MAX);
+	snprintf(error, error_size, "a header field name has 1 to %d bytes", ACTION_HEADER_MAX);
 	return false;
 }

@@ -112,10 +112,10 @@ bool exception_check_reason(const char *reason, char error[EXCEPTION_ERROR_SIZE]
 	const char *words = NULL;
 
 	if (strlen(reason) > EXCEPTION_REASON_MAX)
-		words = "the reason is longer than 500 bytes";
+		words = "the reason is longer than 500 bytes; shorten it";
 	/* It goes to terminals and into logs, a line each. */
 	else if (!text_is_showable(reason))
-		words = "the reason is not UTF-8, or has a control character in it";
+		words = "the reason is not UTF-8 or contains a control character";
 	if (words != NULL)
 		snprintf(error, EXCEPTION_ERROR_SIZE, "%s", words);
 	return words == NULL;
@@ -131,7 +131,7 @@ static bool refuse_level(const char *word, size_t size, char error[EXCEPTION_ERR
 	struct text text;
 
 	text_init(&text, error, EXCEPTION_ERROR_SIZE);
-	text_add_format(&text, "'%.*s' is no level of an exception; there are",
+	text_add_format(&text, "'%.*s' is not a level for an exception; use one of",
 		(int)(size < 60 ? size : 60), word);
 	for (size_t i = 0; i < LEVEL_COUNT; i++)
 		text_add_format(&text, "%s %s", i > 0 ? "," : "", tls_level_names[levels[i]]);
@@ -158,8 +158,7 @@ bool exception_parse(
 		size = strcspn(word, ends);
 		if (!exception_parse_date(word, size, &terms->until)) {
 			snprintf(error, EXCEPTION_ERROR_SIZE,
-				"'%.*s' is no date; write 2026-12-31 or 2026-12-31T18:00Z, which "
-				"is UTC",
+				"'%.*s' is not a date; write 2026-12-31 or 2026-12-31T18:00Z (UTC)",
 				(int)(size < 60 ? size : 60), word);
 			return false;
 		}

@@ -151,9 +151,9 @@ const char *minimum_offer(struct verdict verdict)
 	case REASON_DANE_PARTIAL:
 		return "DANE for some hosts only";
 	case REASON_DANE_INSECURE_MX:
-		return "DANE behind MX records that are not signed";
+		return "DANE, but with MX records that are not signed";
 	case REASON_DANE_UNUSABLE:
-		return "TLSA records that cannot be used";
+		return "only unusable TLSA records";
 	case REASON_STS_ENFORCE:
 		return "MTA-STS";
 	case REASON_NO_TLSA:
@@ -165,8 +165,8 @@ const char *minimum_offer(struct verdict verdict)
 	case REASON_NXDOMAIN:
 		return "no mail server";
 	case REASON_NOT_A_DESTINATION:
-		return "no name that DNS could vouch for";
+		return "no name that DNSSEC can protect";
 	default:
-		return "nothing that is known";
+		return "nothing that tlsad knows of";
 	}
 }

@@ -26,8 +26,8 @@ bool rules_key(const char *key, char normal[RULES_KEY_SIZE], char error[RULES_ER
 			return true;
 	}
 	snprintf(error, RULES_ERROR_SIZE,
-		"'%.100s' is no domain name; write example.org, .example.org for all names below "
-		"it, or * for all",
+		"'%.100s' is not a domain name; write example.org, .example.org for all names "
+		"below it, or * for all destinations",
 		key);
 	return false;
 }
@@ -42,8 +42,8 @@ static enum second check_second(const char *what, const char *key, struct rule_p
 		return SECOND_TAKEN;
 	if (first.line == 0)
 		return SECOND_PASSED_OVER;
-	snprintf(error, RULES_ERROR_SIZE, "%.100s has %s already, at %.200s:%u", key, what,
-		first.file, first.line);
+	snprintf(error, RULES_ERROR_SIZE, "%.100s already has %s, at %.200s:%u; remove one of them",
+		key, what, first.file, first.line);
 	return SECOND_REFUSED;
 }
 
@@ -68,7 +68,7 @@ bool rules_add_minimum(struct rules *rules, struct rule_place place, const char 
 		return false;
 	if (!find_minimum_name(value, &level)) {
 		snprintf(error, RULES_ERROR_SIZE,
-			"'%.60s' is no minimum level; there are none, encrypted, authenticated, "
+			"'%.60s' is not a minimum level; write none, encrypted, authenticated or "
 			"dane",
 			value);
 		return false;
@@ -99,8 +99,9 @@ bool rules_add_exception(struct rules *rules, struct rule_place place, const cha
 		return false;
 	if (strcmp(normal, "*") == 0) {
 		snprintf(error, RULES_ERROR_SIZE,
-			"an exception for * would leave nothing; [dane] mode = monitor answers "
-			"nobody, and [dane] site_level is for all others");
+			"an exception for * would apply to every destination; to return no policy "
+			"at all set [dane] mode = monitor, for the level of other destinations set "
+			"[dane] site_level");
 		return false;
 	}
 	struct rule_slot *slot = rules_need_slot(rules, normal, error);

@@ -28,7 +28,7 @@ bool rules_split_line(char *line, char **key, char **value)
 	return true;
 }
 
-_Static_assert(RULES_LINE_MAX == 2000, "the complaint says so");
+_Static_assert(RULES_LINE_MAX == 2000, "the message says so");
 
 bool rules_read(struct rules *rules, const char *file, bool must_exist, rules_adder *add,
 	char error[RULES_ERROR_SIZE])

@@ -18,6 +18,8 @@ enum {
 	NETWORK_KEY_SIZE = 17, /* the length of the prefix, then the address */
 };
 
+_Static_assert(ENTRY_MAX == 2048, "the message says so");
+
 static const char file_tag[] = "file:";
 
 /* --- a set of byte strings ----------------------------------------------------------------- */
@@ -157,7 +159,8 @@ static size_t make_key(
 	size_t size = strlen(entry);
 
 	if (size == 0 || size >= ENTRY_MAX) {
-		snprintf(error, SUBMITTERS_ERROR_SIZE, "an entry has 1 to %d bytes", ENTRY_MAX - 1);
+		snprintf(error, SUBMITTERS_ERROR_SIZE, "an entry must have 1 to %d bytes",
+			ENTRY_MAX - 1);
 		return 0;
 	}
 	switch (list) {
@@ -165,7 +168,7 @@ static size_t make_key(
 		size = fold_sender(entry, key);
 		if (size == 0)
 			snprintf(error, SUBMITTERS_ERROR_SIZE,
-				"'%.100s' is no sender; write user@example.org, example.org, or "
+				"'%.100s' is not a sender; write user@example.org, example.org, or "
 				".example.org for all names below it",
 				entry);
 		return size;
@@ -189,7 +192,7 @@ bool submitters_check(
 		return make_key(list, entry, key, error) > 0;
 	if (entry[sizeof file_tag - 1] == '/')
 		return true;
-	snprintf(error, SUBMITTERS_ERROR_SIZE, "write file: and the whole path, from / on");
+	snprintf(error, SUBMITTERS_ERROR_SIZE, "write file: and an absolute path");
 	return false;
 }
 
@@ -216,7 +219,7 @@ static bool add_file(struct submitters *submitters, enum submitters_list which, 
 	struct list_file list = {
 		.name = file,
 		.line_max = ENTRY_MAX,
-		.too_long = "the line is too long",
+		.too_long = "the line is longer than 2048 bytes",
 		.error = error,
 		.error_size = SUBMITTERS_ERROR_SIZE,
 	};
@@ -226,7 +229,7 @@ static bool add_file(struct submitters *submitters, enum submitters_list which, 
 		return false;
 	while ((line = list_file_next(&list)) != NULL) {
 		if (line[strcspn(line, " \t\r")] != '\0')
-			list_file_refuse(&list, "one entry a line, without blanks");
+			list_file_refuse(&list, "write one entry per line, without blanks");
 		else if (!add_entry(submitters, which, line, words))
 			list_file_refuse(&list, words);
 	}

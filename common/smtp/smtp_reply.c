@@ -109,8 +109,8 @@ size_t smtp_reply_feed(struct smtp_reply *reply, const char *bytes, size_t size)
 void smtp_reply_explain(const struct smtp_reply *reply, struct text *text)
 {
 	static const char *const problems[SMTP_REPLY_STATE_COUNT] = {
-		[SMTP_REPLY_MALFORMED] = "no SMTP reply",
-		[SMTP_REPLY_TOO_LONG] = "an SMTP reply that is too long",
+		[SMTP_REPLY_MALFORMED] = "not an SMTP reply",
+		[SMTP_REPLY_TOO_LONG] = "the SMTP reply is too long",
 	};
 	size_t size = reply->line_size < QUOTED_MAX ? reply->line_size : QUOTED_MAX;
 

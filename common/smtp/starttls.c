@@ -178,11 +178,11 @@ static void fail_closed(struct starttls *starttls, int error)
 	const char *words = stages[starttls->stage].words;
 
 	if (error == 0)
-		fail(starttls, STARTTLS_CLOSED, "the server hung up %s", words);
+		fail(starttls, STARTTLS_CLOSED, "the server closed the connection %s", words);
 	else if (error == ETIMEDOUT)
 		fail(starttls, STARTTLS_TIMED_OUT, "%s %s", strerror(error), words);
 	else
-		fail(starttls, STARTTLS_CLOSED, "the server hung up %s: %s", words,
+		fail(starttls, STARTTLS_CLOSED, "the server closed the connection %s: %s", words,
 			strerror(error));
 }
 
@@ -205,7 +205,7 @@ static void wait_for(struct starttls *starttls, short what)
 	if (event_assign(starttls->ready, starttls->terms.base, starttls->socket.fd, what, on_ready,
 		    starttls) != 0 ||
 		event_add(starttls->ready, NULL) != 0)
-		fail(starttls, STARTTLS_LOCAL, "the event loop does not take the socket");
+		fail(starttls, STARTTLS_LOCAL, "cannot add the socket to the event loop");
 }
 
 /* --- TLS ----------------------------------------------------------------------------------- */
@@ -219,7 +219,8 @@ static void fail_handshake(struct starttls *starttls)
 
 	ERR_clear_error();
 	if (starttls->socket.exhausted)
-		fail(starttls, STARTTLS_NO_TLS, "the server's handshake is longer than %d bytes",
+		fail(starttls, STARTTLS_NO_TLS,
+			"the server sent more than %d bytes in the handshake",
 			STARTTLS_HANDSHAKE_MAX);
 	else if (starttls->socket.closed || starttls->socket.error != 0)
 		fail_closed(starttls, starttls->socket.error);
@@ -229,7 +230,7 @@ static void fail_handshake(struct starttls *starttls)
 			X509_verify_cert_error_string(verified));
 	else
 		fail(starttls, STARTTLS_NO_TLS, "%s",
-			reason != NULL ? reason : "OpenSSL gives no reason");
+			reason != NULL ? reason : "OpenSSL reports no reason");
 }
 
 static void go_on_with_handshake(struct starttls *starttls)
@@ -276,7 +277,7 @@ static void start_handshake(struct starttls *starttls)
 	if (prepared)
 		go_on_with_handshake(starttls);
 	else
-		fail(starttls, STARTTLS_LOCAL, "TLS could not be prepared");
+		fail(starttls, STARTTLS_LOCAL, "cannot prepare the TLS connection");
 }
 
 /* --- SMTP ---------------------------------------------------------------------------------- */
@@ -334,7 +335,7 @@ static void fail_unasked(struct starttls *starttls, const char *bytes, size_t si
 		return;
 	}
 	text_init(&detail, starttls->result.detail, sizeof starttls->result.detail);
-	text_add_format(&detail, "more came with the %s than was asked for: \"",
+	text_add_format(&detail, "unexpected data after the %s: \"",
 		stage == STARTTLS_STAGE_GREETING ? "greeting"
 		: stage == STARTTLS_STAGE_EHLO   ? "reply to EHLO"
 						 : "reply to STARTTLS");
@@ -379,7 +380,7 @@ static void take_reply(struct starttls *starttls, const char *rest, size_t rest_
 				: STARTTLS_TURNED_AWAY,
 			"%s", reply->words_bytes);
 	else if (reply->code >= 300)
-		fail(starttls, STARTTLS_NO_SMTP, "an unexpected reply: %s", reply->words_bytes);
+		fail(starttls, STARTTLS_NO_SMTP, "unexpected reply: %s", reply->words_bytes);
 	else if (rest_size > 0)
 		fail_unasked(starttls, rest, rest_size);
 	else

@@ -3,21 +3,21 @@
 #include <string.h>
 
 static const char *const obstacle_texts[PIN_OBSTACLE_COUNT] = {
-	[PIN_CLEAR] = "nothing is in the way",
-	[PIN_NO_DANE] = "there is no DANE",
+	[PIN_CLEAR] = "nothing prevents it",
+	[PIN_NO_DANE] = "the destination has no DANE",
 	[PIN_INSECURE_MX] =
 		("the MX records are not signed, and [dane] site_level or a minimum asks for more"),
 	[PIN_NOT_ALL_HOSTS] = "not every host has usable TLSA records",
-	[PIN_MIXED_USAGES] = "DANE-EE and DANE-TA records cannot be put into one answer",
-	[PIN_OTHER_DIGEST] = "its digest is not the one of [dane] fingerprint_digest",
-	[PIN_NO_DIRECTORY] = "trust anchors can only be handed on with [dane] tafile_dir",
-	[PIN_ONLY_DIGEST] = ("only a digest of the trust anchor is in DNS, and [dane] "
+	[PIN_MIXED_USAGES] = "DANE-EE and DANE-TA records cannot be combined in one reply",
+	[PIN_OTHER_DIGEST] = "its digest algorithm is not that of [dane] fingerprint_digest",
+	[PIN_NO_DIRECTORY] = "trust anchors can be passed to Postfix only with [dane] tafile_dir",
+	[PIN_ONLY_DIGEST] = ("DNS has only a digest of the trust anchor, and [dane] "
 			     "learn_trust_anchors is off"),
-	[PIN_TOO_MANY] = "there are more records than fit into a reply",
-	[PIN_DAMAGED] = "what the cache has of it is damaged",
-	[PIN_TA_UNKNOWN] = "no server of it has shown the trust anchor that the digest names",
-	[PIN_NOT_YET] = "its trust anchors were not known in time; the next request tries again",
-	[PIN_NOT_WRITTEN] = "the file of trust anchors could not be written",
+	[PIN_TOO_MANY] = "there are more records than fit in a reply",
+	[PIN_DAMAGED] = "its cache entry is damaged",
+	[PIN_TA_UNKNOWN] = "none of its servers sent the trust anchor that the digest names",
+	[PIN_NOT_YET] = "its trust anchors were not fetched in time; the next request tries again",
+	[PIN_NOT_WRITTEN] = "the file of trust anchors could not be written to [dane] tafile_dir",
 };
 
 const char *pin_obstacle_text(enum pin_obstacle obstacle)

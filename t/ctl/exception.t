@@ -165,7 +165,7 @@ sub refused
 		[ 64, qr/LEVEL is missing/, 'add', 'example.org' ],
 		[ 64, qr/'x' is one argument too many/, 'add', 'example.org', 'may', 'x' ],
 		[ 64, qr/'fingerprint' is not a level of an exception; there are none, may,/, 'add', 'example.org', 'fingerprint' ],
-		[ 64, qr/'org' is no domain name/, 'add', 'org', 'may' ],
+		[ 64, qr/'org' is not a domain name/, 'add', 'org', 'may' ],
 		[ 64, qr/there is no exception for \*/, 'add', '*', 'may' ],
 		[ 64, qr/--until never: expected a date/, 'add', 'example.org', 'may', '--until', 'never' ],
 		[ 64, qr/--until 2001-01-01: that is over/, 'add', 'example.org', 'may', '--until', '2001-01-01' ],
@@ -195,7 +195,7 @@ sub refused
 	write_file($file, "example.org maybe\n");
 	$result = $ctl->run('exception', 'list');
 	is($result->{status}, 78, 'a broken file cannot be listed');
-	like($result->{err}, qr/\Q$file\E:1: 'maybe' is no level/, 'it says where');
+	like($result->{err}, qr/\Q$file\E:1: 'maybe' is not a level/, 'it says where');
 	unlink($file);
 }
 

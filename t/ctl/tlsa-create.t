@@ -307,7 +307,7 @@ sub live
 	like($result->{out}, qr/TLSA 3 1 1 $record{leaf}$/, 'a banner of 100 KB');
 
 	my %faults = ('no-starttls' => qr/does not offer STARTTLS/,
-		'close-after-ehlo' => qr/hung up before the reply to EHLO/,
+		'close-after-ehlo' => qr/closed the connection before the reply to EHLO/,
 		'turn-away' => qr/554/, silent => qr/timed out/);
 	for my $fault (sort keys %faults) {
 		my $bad = Tlsad::MailHost->start(cert => $chain, key => $key, fault => $fault);

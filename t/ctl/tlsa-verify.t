@@ -105,7 +105,7 @@ my @rows = (
 	['one of two kinds of record', ['both.site.lab', '--cert', $chain], 0, 'matches +2 1 1',
 		'absent +3 1 1'],
 	['usage 1 alone', ['pkix.site.lab', '--cert', $now], 1, 'none that can be used',
-		'unusable +1 1 1 .*usage 0 and 1 are not for SMTP'],
+		'unusable +1 1 1 .*usages 0 and 1 are not for SMTP'],
 	['usage 1 beside others', ['mixed.site.lab', '--cert', $next], 0, 'unusable +1 1 1',
 		'matches +3 1 1',
 		'unusable +3 1 1 00: digest of the wrong length'],

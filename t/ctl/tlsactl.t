@@ -91,7 +91,7 @@ sub anywhere
 
 sub configuration
 {
-	for my $row (['/nowhere/tlsad.conf', qr/No such file/], [$ctl->directory, qr/cannot read it/]) {
+	for my $row (['/nowhere/tlsad.conf', qr/No such file/], [$ctl->directory, qr/cannot read the file/]) {
 		my $result = $ctl->run('check', '-c', $row->[0], 'a.example');
 		is("$result->{status} $result->{out}", '75 ', "-c $row->[0]: status");
 		like($result->{err}, qr/\Atlsactl: error: \Q$row->[0]\E: [^\n]+\n\z/, 'one line');

@@ -70,8 +70,8 @@ my @bad_settings = (
 	[ 'policy', 'lacking', 'REJECT {domain}', qr/no place \{domain\}; there are \{destination\}/ ],
 	[ 'policy', 'announce_header', 'X-TLS: y', qr/header/ ],
 	[ 'policy', 'wait', '0', qr/from 1 to 90/ ],
-	[ 'policy', 'senders', 'a@@', qr/is no sender/ ],
-	[ 'policy', 'senders', 'file:senders', qr/whole path/ ],
+	[ 'policy', 'senders', 'a@@', qr/is not a sender/ ],
+	[ 'policy', 'senders', 'file:senders', qr/absolute path/ ],
 	[ 'policy', 'clients', '192.0.2.0/33', qr/expected a network/ ],
 	[ 'server', 'control', 'inet:127.0.0.1:1', qr/unix:PATH/ ],
 	[ 'server', 'user', 'no-such-account', qr/no such account; create it/ ],
@@ -297,7 +297,7 @@ sub bad_files
 		my ($status, $text) = run('-c', $file, '-n');
 		is($status, 1, "$file: status");
 		like($text, $one_line, "$file: one line");
-		like($text, qr/\Q$file\E: cannot read it: (?:No such file|Is a directory)/, "$file: why");
+		like($text, qr/\Q$file\E: cannot read the file: (?:No such file|Is a directory)/, "$file: why");
 	}
 	# What is found out only at the start.
 	write_file("$directory/garbage", "this is no key\n");
@@ -343,7 +343,7 @@ sub taken_endpoints
 	$try->("unix:$directory/first inet:127.0.0.1:$port", qr/the port is in use/, 'the second of two');
 	ok(!-e "$directory/first", 'the first has gone again');
 	$try->('inet:192.0.2.1:8642', qr/Cannot assign/, 'an address of another machine');
-	$try->("unix:$directory/no/such", qr/directory must exist/, 'no directory for the socket');
+	$try->("unix:$directory/no/such", qr/must exist and be writable/, 'no directory for the socket');
 
 	my $daemon = Tlsad::Daemon->start(lab => $lab);
 	my ($path) = $daemon->endpoint =~ /^unix:(.*)/;
@@ -353,7 +353,7 @@ sub taken_endpoints
 	ok(!-e $path, 'its socket is removed');
 
 	write_file($path, "precious\n");
-	$try->("unix:$path", qr/exists and is no socket; remove it/, 'no socket at all');
+	$try->("unix:$path", qr/exists and is not a socket; remove it/, 'not a socket');
 	is(read_file($path), "precious\n", 'which is left alone');
 	unlink($path);
 

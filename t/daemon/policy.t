@@ -146,7 +146,7 @@ sub acts_on
 sub recipients
 {
 	my $daemon = start(minimum => { '*' => 'authenticated' });
-	my $address = 'no name that DNS could vouch for';
+	my $address = 'no name that DNSSEC can protect';
 	my @rows = (
 		[ 'a@d1.bulk.lab', undef ],
 		[ 'a@D1.BULK.lab.', undef ],
@@ -256,7 +256,7 @@ sub minimums
 	my $n7 = sprintf($lacking, 'n7.bulk.lab', 'authenticated', 'no TLSA records', 'no-tlsa');
 	is(ask($daemon, 'a@n7.bulk.lab'), $n7, 'n7.bulk.lab, looked up for this request');
 	is(ask($daemon, 'a@n7.bulk.lab'), $n7, 'and from the cache');
-	like(ask($daemon, 'a@unusable.bulk.lab'), qr/^REJECT .*TLSA records that cannot be used/,
+	like(ask($daemon, 'a@unusable.bulk.lab'), qr/^REJECT .*only unusable TLSA records/,
 		'records that cannot be used');
 	like(ask($daemon, 'a@no-mx-tlsa.plain.lab'), qr/^REJECT 5\.7\.10 no-mx-tlsa\.plain\.lab /,
 		'not signed');
@@ -424,7 +424,7 @@ sub submitters
 	$write->('senders', "usher\@court.example\nno one\n");
 	$from = length($daemon->log_text);
 	$daemon->reload;
-	ok($daemon->wait_log(qr/old configuration stays in use: .*\/senders:2: one entry a line/, PROMPT, $from),
+	ok($daemon->wait_log(qr/old configuration stays in use: .*\/senders:2: write one entry per line/, PROMPT, $from),
 		'a broken file is reported with its line') or diag($daemon->log_text);
 	like(ask($daemon, $to, sender => 'usher@court.example'), qr/^REJECT/, 'the old list stays');
 	finish($daemon);
@@ -434,7 +434,7 @@ sub submitters
 	finish($daemon);
 	my ($status, $log) = Tlsad::Daemon->run(config => {
 		policy => { clients => "file:$directory/missing" } });
-	ok(defined $status && $status == 1 && $log =~ /\[policy\] clients: .*missing: cannot read it/,
+	ok(defined $status && $status == 1 && $log =~ /\[policy\] clients: .*missing: cannot read the file/,
 		'a missing file is an error') or diag($log);
 }
 

@@ -247,7 +247,7 @@ sub roll
 	# Another anchor in the configuration counts at once.
 	my $changed = start_in(directory => $directory, config => { %$config,
 		resolver => { %roll_settings, trust_anchor => $root->anchor('third') } });
-	ok($changed->wait_log(qr/the trust anchor has changed: \Q$file\E is started again/, PROMPT), 'another anchor: the log tells');
+	ok($changed->wait_log(qr/the trust anchor has changed: discarding the old state in \Q$file\E/, PROMPT), 'another anchor: the log tells');
 	like(said_since($changed), qr/do not match the trust anchor/, 'the old state does not count');
 	$changed->stop;
 	$changed = start_in(directory => $directory, config => { %$config,
@@ -307,7 +307,7 @@ sub damaged_state
 		my $again = eval { Tlsad::Daemon->start(directory => $directory, config => $config) };
 		ok($again, "$what: is not fatal") or do { diag($@); next };
 		like(said($again), qr/works/, "$what: the configured anchor serves");
-		like($again->log_text, qr/\Q$directory\E\/cache\/root\.key (?:cannot be used|holds no key|is started again)/,
+		like($again->log_text, qr/old state in \Q$directory\E\/cache\/root\.key|\Q$directory\E\/cache\/root\.key cannot be used/,
 			"$what: a message");
 		validates($again, $what);
 		is($again->stop, 0, "$what: ends with status 0");

@@ -310,11 +310,11 @@ sub reloading
 	is($ctl->json('reload')->{json}{changed}[0], undef, 'nothing has changed');
 
 	my %broken = (
-		"$minimums:2: 'daen' is no minimum level" => sub { write_file($minimums, "none.site.lab dane\nx.example daen\n") },
-		"$minimums: cannot read it: No such file" => sub { unlink($minimums) or die "$!\n" },
-		"$exceptions:3: plain.site-plain.lab has an exception already, at $exceptions:1" => sub {
+		"$minimums:2: 'daen' is not a minimum level" => sub { write_file($minimums, "none.site.lab dane\nx.example daen\n") },
+		"$minimums: cannot read the file: No such file" => sub { unlink($minimums) or die "$!\n" },
+		"$exceptions:3: plain.site-plain.lab already has an exception, at $exceptions:1" => sub {
 			write_file($exceptions, "plain.site-plain.lab may\n\nPLAIN.site-plain.lab none\n") },
-		"'never' is no date" => sub { write_file($exceptions, "plain.site-plain.lab may until never\n") },
+		"'never' is not a date" => sub { write_file($exceptions, "plain.site-plain.lab may until never\n") },
 	);
 	for my $words (sort keys %broken) {
 		write_file($minimums, "none.site.lab dane\n");

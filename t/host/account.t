@@ -207,7 +207,7 @@ sub others
 	};
 	$try->('one that lives', 0777, sub { $listen->($_[0], 0666) }, qr/another process listens/);
 	$try->('one that may not be asked', 0777, sub { $listen->($_[0], 0600) },
-		qr/there is a socket .*cannot be told: Permission denied/);
+		qr/cannot find out whether a process listens on the socket .*: Permission denied/);
 	$try->('a dead one that may not be removed', 01777, sub { $listen->($_[0], 0666)->close; 0 },
 		qr/cannot remove the old socket .*not permitted/);
 }

@@ -37,7 +37,7 @@ $certificates->make('expired', issuer => 'root', names => ['mx.example.com'], ke
 my %proper = (cert => $certificates->chain('mx.chain', qw(mx intermediate)),
 	key => $certificates->path('mx', 'key'));
 my %fingerprints;
-my $hung_up = qr/\Athe server hung up in the TLS handshake/;
+my $hung_up = qr/\Athe server closed the connection in the TLS handshake/;
 
 # outcome, stage, and the detail: whole, or a pattern. `slow` has a timeout of its own.
 my @faults = (
@@ -48,11 +48,11 @@ my @faults = (
 	{ fault => 'turn-away', outcome => 'turned-away', stage => 'greeting', quits => 1,
 		detail => '554 5.7.1 mailhost.example does not like you 5.7.1 go \x07 away' },
 	{ fault => 'close-at-connect', outcome => 'closed', stage => 'greeting',
-		detail => 'the server hung up before the greeting' },
+		detail => 'the server closed the connection before the greeting' },
 	{ fault => 'close-at-connect', tls_only => 1, outcome => 'closed', stage => 'handshake',
 		detail => $hung_up },
 	{ fault => 'close-after-ehlo', outcome => 'closed', stage => 'ehlo',
-		detail => 'the server hung up before the reply to EHLO' },
+		detail => 'the server closed the connection before the reply to EHLO' },
 	{ fault => 'close-in-handshake', outcome => 'closed', stage => 'handshake',
 		detail => $hung_up },
 	{ fault => 'close-in-handshake', tls_only => 1, outcome => 'closed', stage => 'handshake',
@@ -70,20 +70,20 @@ my @faults = (
 	{ fault => 'long-banner', outcome => 'done', stage => 'done', detail => '',
 		certificates => [qw(mx intermediate)], quits => 1 },
 	{ fault => 'endless-banner', outcome => 'no-smtp', stage => 'greeting',
-		detail => qr/\Aan SMTP reply that is too long \(over 262144 bytes\): "220/ },
+		detail => qr/\Athe SMTP reply is too long \(over 262144 bytes\): "220/ },
 	{ fault => 'garbage', outcome => 'no-smtp', stage => 'greeting',
-		detail => qr/\Ano SMTP reply: "\\x[89a-f][0-9a-f][ -~]+"\z/ },
+		detail => qr/\Anot an SMTP reply: "\\x[89a-f][0-9a-f][ -~]+"\z/ },
 	{ fault => 'inject', outcome => 'no-smtp', stage => 'starttls',
-		detail => 'more came with the reply to STARTTLS than was asked for: '
+		detail => 'unexpected data after the reply to STARTTLS: '
 			. '"250 2.0.0 injected\x0d\x0a"' },
 	{ fault => 'endless-handshake', outcome => 'no-tls', stage => 'handshake',
 		detail => 'excessive message size' },
 	# Where the caller has no limit, there is one all the same.
 	{ fault => 'endless-handshake', options => ['--longest-chain', 1 << 30],
 		outcome => 'no-tls', stage => 'handshake',
-		detail => 'the server\'s handshake is longer than 1048576 bytes' },
+		detail => 'the server sent more than 1048576 bytes in the handshake' },
 	{ fault => 'hello-requests', outcome => 'no-tls', stage => 'handshake',
-		detail => 'the server\'s handshake is longer than 1048576 bytes' },
+		detail => 'the server sent more than 1048576 bytes in the handshake' },
 	{ fault => 'many-certs', outcome => 'done', stage => 'done', detail => '', quits => 1,
 		certificates => [ 'mx', ('intermediate') x 99 ] },
 	{ fault => 'many-certs', options => ['--longest-chain', 10_000], outcome => 'no-tls',

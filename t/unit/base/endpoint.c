@@ -323,19 +323,19 @@ static void test_refused_paths(void)
 
 	snprintf(path, sizeof path, "%s", scratch_path("file"));
 	scratch_write_text(path, "precious");
-	refuse_path("a file", path, "is no socket; remove it");
+	refuse_path("a file", path, "is not a socket; remove it");
 	snprintf(path, sizeof path, "%s", scratch_path("directory"));
 	mkdir(path, 0700);
-	refuse_path("a directory", path, "is no socket; remove it");
+	refuse_path("a directory", path, "is not a socket; remove it");
 	snprintf(path, sizeof path, "%s", scratch_path("link"));
 	if (symlink("/nonexistent/target", path) != 0)
 		bail_out("no symbolic links");
-	refuse_path("a symbolic link", path, "is no socket; remove it");
+	refuse_path("a symbolic link", path, "is not a socket; remove it");
 	snprintf(path, sizeof path, "%s", scratch_path("fifo"));
 	mkfifo(path, 0600);
-	refuse_path("a pipe", path, "is no socket; remove it");
+	refuse_path("a pipe", path, "is not a socket; remove it");
 	snprintf(path, sizeof path, "%s", scratch_path("missing/socket"));
-	refuse_path("a path in a missing directory", path, "directory must exist");
+	refuse_path("a path in a missing directory", path, "must exist and be writable");
 	snprintf(path, sizeof path, "%s", scratch_path("file/socket"));
 	refuse_path("a path below a file", path, "Not a directory");
 }

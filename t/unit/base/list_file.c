@@ -59,9 +59,9 @@ static const struct {
 	{BYTES("1234567890123"), "", "list:1: it is too long"},
 	{BYTES("a\n#234567890123\nb\n"), "1:a|", "list:2: it is too long"},
 	{BYTES("            x\n"), "", "list:1: it is too long"},
-	{BYTES("a\nb\0c\nd\n"), "1:a|", "list:2: there is a NUL byte in the line"},
-	{BYTES("a\n\0"), "1:a|", "list:2: there is a NUL byte in the line"},
-	{BYTES("#\0\n"), "", "list:1: there is a NUL byte in the line"},
+	{BYTES("a\nb\0c\nd\n"), "1:a|", "list:2: the line contains a NUL byte; remove it"},
+	{BYTES("a\n\0"), "1:a|", "list:2: the line contains a NUL byte; remove it"},
+	{BYTES("#\0\n"), "", "list:1: the line contains a NUL byte; remove it"},
 	{BYTES("a\n\nwrong\nb\n"), "1:a|3:wrong|", "list:3: it is wrong"},
 	{BYTES("wrong\nb\0\n"), "1:wrong|", "list:1: it is wrong"},
 };
@@ -103,20 +103,22 @@ static void check_files(void)
 	struct list_file list = list_of(scratch_path("none"));
 	char lines[256], name[400];
 
-	ok(refused(scratch_path("none"), "none: cannot read it: No such file"), "none: %s", error);
+	ok(refused(scratch_path("none"), "none: cannot read the file: No such file"), "none: %s",
+		error);
 	list.may_be_absent = true;
 	ok(read_all(&list, lines, sizeof lines) && lines[0] == '\0', "one that may be absent");
 	list.name = scratch_directory;
-	ok(!list_file_open(&list) && strstr(error, "cannot read it: it is not a file") != NULL,
+	ok(!list_file_open(&list) &&
+			strstr(error, "cannot read the file: it is not a regular file") != NULL,
 		"a directory is not absent: %s", error);
-	ok(refused("/dev/zero", "/dev/zero: cannot read it: it is not a file"), "a device: %s",
-		error);
+	ok(refused("/dev/zero", "/dev/zero: cannot read the file: it is not a regular file"),
+		"a device: %s", error);
 	if (mkfifo(scratch_path("pipe"), 0600) != 0)
 		bail_out("cannot make a pipe");
 	/* A test that waits here for a writer has failed. */
 	alarm(20);
-	ok(refused(scratch_path("pipe"), "pipe: cannot read it: it is not a file"), "a pipe: %s",
-		error);
+	ok(refused(scratch_path("pipe"), "pipe: cannot read the file: it is not a regular file"),
+		"a pipe: %s", error);
 	alarm(0);
 	ok(symlink("list", scratch_path("link")) == 0, "a link");
 	scratch_write_text(scratch_path("list"), "one\n");
@@ -124,7 +126,7 @@ static void check_files(void)
 	ok(read_all(&list, lines, sizeof lines) && strcmp(lines, "1:one|") == 0, "is followed");
 	memset(name, 'x', sizeof name - 1);
 	name[sizeof name - 1] = '\0';
-	ok(refused(name, "x: cannot read it: "), "a long name leaves room: %s", error);
+	ok(refused(name, "x: cannot read the file: "), "a long name leaves room: %s", error);
 }
 
 int main(void)

@@ -9,13 +9,14 @@
 static const struct {
 	const char *lines, *words;
 } bad_rules[] = {
-	{"[minimum]\n\nexample.org = daen\n", ":3: [minimum] 'daen' is no minimum level"},
-	{"[minimum]\norg = dane\n", ":2: [minimum] 'org' is no domain name"},
+	{"[minimum]\n\nexample.org = daen\n", ":3: [minimum] 'daen' is not a minimum level"},
+	{"[minimum]\norg = dane\n", ":2: [minimum] 'org' is not a domain name"},
 	{"[minimum]\nexample.org = dane\nEXAMPLE.org = none\n",
-		":3: [minimum] example.org has a minimum already, at "},
+		":3: [minimum] example.org already has a minimum, at "},
 	{"[exception]\n* = may\n", ":2: [exception] an exception for *"},
-	{"[exception]\nexample.org = may until never ; x\n", ":2: [exception] 'never' is no date"},
-	{"[exception]\nexample.org = may ; x\n  y = z\n", ":3: [exception]: a rule has one line"},
+	{"[exception]\nexample.org = may until never ; x\n",
+		":2: [exception] 'never' is not a date"},
+	{"[exception]\nexample.org = may ; x\n  y = z\n", ":3: [exception]: a rule is one line"},
 	{"[exceptions]\nexample.org = may\n", "did you mean [exception]?"},
 	{"[minimums]\nexample.org = may\n", "did you mean [minimum]?"},
 };
@@ -90,13 +91,13 @@ static void test_rule_files(void)
 		scratch_path("minimums"), scratch_path("exceptions"));
 	struct conf *conf = load(lines);
 	ok(!conf_load_rules(conf, error) &&
-			strstr(error, "minimums: cannot read it: No such") != NULL,
+			strstr(error, "minimums: cannot read the file: No such") != NULL,
 		"a file of minimums must be there: %s", error);
 	conf_release(conf);
 	scratch_write_text(scratch_path("minimums"), "example.net dane\nexample.org none\n");
 	conf = load(lines);
 	ok(!conf_load_rules(conf, error) &&
-			strstr(error, "minimums:2: example.org has a minimum already") != NULL &&
+			strstr(error, "minimums:2: example.org already has a minimum") != NULL &&
 			strstr(error, "tlsad.conf:5") != NULL,
 		"twice in two files: %s", error);
 	conf_release(conf);
@@ -117,7 +118,7 @@ static void test_rule_files(void)
 	scratch_write_text(scratch_path("exceptions"), "\n\nexample.com maybe\n");
 	conf = load(lines);
 	ok(!conf_load_rules(conf, error) &&
-			strstr(error, "exceptions:3: 'maybe' is no level") != NULL,
+			strstr(error, "exceptions:3: 'maybe' is not a level") != NULL,
 		"a broken one: %s", error);
 	conf_release(conf);
 }
@@ -133,12 +134,13 @@ static void test_submitters_files(void)
 	struct conf *conf = load(lines);
 	ok(conf != NULL && !conf_load_rules(conf, error) &&
 			strstr(error, "[policy] senders: ") != NULL &&
-			strstr(error, "senders: cannot read it: No such") != NULL,
+			strstr(error, "senders: cannot read the file: No such") != NULL,
 		"a file of senders must be there: %s", error);
 	conf_release(conf);
 	scratch_write_text(scratch_path("senders"), "# ours\n\na@example.org\nno one\n");
 	conf = load(lines);
-	ok(!conf_load_rules(conf, error) && strstr(error, "senders:4: one entry a line") != NULL,
+	ok(!conf_load_rules(conf, error) &&
+			strstr(error, "senders:4: write one entry per line") != NULL,
 		"a broken one: %s", error);
 	conf_release(conf);
 	scratch_write_text(scratch_path("senders"), "# ours\n\na@example.org\n");

@@ -108,7 +108,7 @@ static void test_defaults(void)
 		"a file that was asked for must exist: %s", error);
 	mkdir(scratch_path("directory"), 0700);
 	ok(conf_load(scratch_path("directory"), true, NULL, 0, error) == NULL &&
-			strstr(error, "cannot read it") != NULL,
+			strstr(error, "cannot read the file") != NULL,
 		"a directory is no file: %s", error);
 	conf = load("");
 	ok(conf != NULL, "an empty file has the defaults");

@@ -156,20 +156,20 @@ static const struct {
 	const char *words;
 } refused[] = {
 	{"a record over several lines", "; one\n. IN DNSKEY 257 3 8 (\n AwEAAa== )\n", 2,
-		"one DS or DNSKEY record a line"},
+		"one DS or DNSKEY record per line"},
 	{"a line that goes on with the one before", KEY_ONE "\n" KEY_TWO "\n  IN DS 1 8 2 AA\n", 3,
-		"its owner first"},
-	{"a line that begins with a tab", "\tIN DS 1 8 2 AA\n", 1, "its owner first"},
+		"begins with its owner name"},
+	{"a line that begins with a tab", "\tIN DS 1 8 2 AA\n", 1, "begins with its owner name"},
 	{"a bracket in another zone's record", OTHER "\n\na. IN DS 1 8 2 ( AA )\n", 3,
-		"one DS or DNSKEY record a line"},
-	{"words", KEY_ONE "\nnothing of the kind\n", 2, "one DS or DNSKEY record a line"},
+		"one DS or DNSKEY record per line"},
+	{"words", KEY_ONE "\nnothing of the kind\n", 2, "one DS or DNSKEY record per line"},
 	{"a directive of zone files", "$TTL 3600\n" KEY_ONE "\n", 1,
-		"one DS or DNSKEY record a line"},
-	{"another type", ". IN NS a.root-servers.net.\n", 1, "one DS or DNSKEY record a line"},
-	{"a record without its data", ". IN DS 1 8 2\n", 1, "one DS or DNSKEY record a line"},
-	{"a record without numbers", ". IN DS key\n", 1, "one DS or DNSKEY record a line"},
-	{"an empty file", "", 0, "holds no trust anchor"},
-	{"only comments", "; nothing\n;\n\n  \n", 0, "holds no trust anchor"},
+		"one DS or DNSKEY record per line"},
+	{"another type", ". IN NS a.root-servers.net.\n", 1, "one DS or DNSKEY record per line"},
+	{"a record without its data", ". IN DS 1 8 2\n", 1, "one DS or DNSKEY record per line"},
+	{"a record without numbers", ". IN DS key\n", 1, "one DS or DNSKEY record per line"},
+	{"an empty file", "", 0, "contains no trust anchor"},
+	{"only comments", "; nothing\n;\n\n  \n", 0, "contains no trust anchor"},
 };
 
 static void test_refused(void)
@@ -212,7 +212,8 @@ static int open_as_nobody(void)
 	if (setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0)
 		return 99;
 	struct root_anchors *anchors = root_anchor_open(seed, state, error, sizeof error);
-	bool told = anchors == NULL && strstr(error, "cannot read the trust anchor") == error &&
+	bool told = anchors == NULL &&
+		    strstr(error, "cannot read the trust anchor file") == error &&
 		    strstr(error, seed) != NULL && strstr(error, "Permission denied") != NULL;
 	root_anchor_close(anchors);
 	return told ? 0 : 1;
@@ -223,7 +224,7 @@ static void test_unreadable(void)
 	unlink(seed);
 	mkdir(seed, 0700);
 	struct root_anchors *anchors = open_anchors();
-	ok(anchors == NULL && strstr(error, "cannot read the trust anchor") == error &&
+	ok(anchors == NULL && strstr(error, "cannot read the trust anchor file") == error &&
 			strstr(error, seed) != NULL,
 		"a directory is no anchor, and the built-in keys do not hide that: %s", error);
 	root_anchor_close(anchors);

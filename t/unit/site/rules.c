@@ -262,31 +262,31 @@ static const struct {
 	rules_adder *add;
 	const char *key, *value, *words;
 } refused[] = {
-	{rules_add_minimum, "", "dane", "'' is no domain name"},
-	{rules_add_minimum, ".", "dane", "'.' is no domain name"},
-	{rules_add_minimum, "..example.org", "dane", "is no domain name"},
-	{rules_add_minimum, "org", "dane", "'org' is no domain name"},
-	{rules_add_minimum, "exa mple.org", "dane", "is no domain name"},
-	{rules_add_minimum, "-example.org", "dane", "is no domain name"},
-	{rules_add_minimum, "*.example.org", "dane", "is no domain name"},
-	{rules_add_minimum, "192.0.2.1", "dane", "is no domain name"},
-	{rules_add_minimum, "[mx.example.org]", "dane", "is no domain name"},
-	{rules_add_minimum, "example.org:25", "dane", "is no domain name"},
-	{rules_add_minimum, "user@example.org", "dane", "is no domain name"},
+	{rules_add_minimum, "", "dane", "'' is not a domain name"},
+	{rules_add_minimum, ".", "dane", "'.' is not a domain name"},
+	{rules_add_minimum, "..example.org", "dane", "is not a domain name"},
+	{rules_add_minimum, "org", "dane", "'org' is not a domain name"},
+	{rules_add_minimum, "exa mple.org", "dane", "is not a domain name"},
+	{rules_add_minimum, "-example.org", "dane", "is not a domain name"},
+	{rules_add_minimum, "*.example.org", "dane", "is not a domain name"},
+	{rules_add_minimum, "192.0.2.1", "dane", "is not a domain name"},
+	{rules_add_minimum, "[mx.example.org]", "dane", "is not a domain name"},
+	{rules_add_minimum, "example.org:25", "dane", "is not a domain name"},
+	{rules_add_minimum, "user@example.org", "dane", "is not a domain name"},
 	{rules_add_minimum,
 		"b\xfc"
 		"cher.example",
-		"dane", "is no domain name"},
-	{rules_add_minimum, "example.org", "", "'' is no minimum level"},
+		"dane", "is not a domain name"},
+	{rules_add_minimum, "example.org", "", "'' is not a minimum level"},
 	{rules_add_minimum, "example.org", "dane-only",
-		"there are none, encrypted, authenticated, dane"},
+		"write none, encrypted, authenticated or dane"},
 	{rules_add_exception, "*", "may", "mode = monitor"},
-	{rules_add_exception, "example.org", "maybe", "'maybe' is no level"},
-	{rules_add_exception, "org", "may", "is no domain name"},
+	{rules_add_exception, "example.org", "maybe", "'maybe' is not a level"},
+	{rules_add_exception, "org", "may", "is not a domain name"},
 	{rules_add_minimum, "Twice.example", "dane",
-		"twice.example has a minimum already, at rules:1"},
+		"twice.example already has a minimum, at rules:1"},
 	{rules_add_exception, "TWICE.example", "may",
-		"twice.example has an exception already, at rules:2"},
+		"twice.example already has an exception, at rules:2"},
 };
 
 static void check_refused(void)
@@ -334,11 +334,12 @@ static void check_file(void)
 		size_t size;
 		const char *words;
 	} bad[] = {
-		{"example.org dane\nexample.net\n", 29, "rules:2: '' is no minimum level"},
+		{"example.org dane\nexample.net\n", 29, "rules:2: '' is not a minimum level"},
 		{"example.org dane\nexample.org dane\n", 34,
-			":2: example.org has a minimum already"},
-		{"example.org dane\0\nx.example dane\n", 33, "rules:1: there is a NUL byte"},
-		{"\0", 1, "rules:1: there is a NUL byte"},
+			":2: example.org already has a minimum"},
+		{"example.org dane\0\nx.example dane\n", 33,
+			"rules:1: the line contains a NUL byte"},
+		{"\0", 1, "rules:1: the line contains a NUL byte"},
 	};
 	struct rules *rules;
 	char error[RULES_ERROR_SIZE] = "";
@@ -383,7 +384,7 @@ static void check_file(void)
 			strstr(error, "No such file") != NULL,
 		"no file: %s", error);
 	many(!rules_read(rules, scratch_directory, false, rules_add_minimum, error) &&
-			strstr(error, "it is not a file") != NULL,
+			strstr(error, "it is not a regular file") != NULL,
 		"a directory: %s", error);
 	many_end();
 	ok(rules_read(rules, scratch_path("none"), false, rules_add_minimum, error),

@@ -158,18 +158,18 @@ static void test_mistakes(void)
 		const char *entry, *words;
 	} rows[] = {
 		{SUBMITTERS_SENDERS, "", "1 to"},
-		{SUBMITTERS_SENDERS, "@example.org", "is no sender"},
-		{SUBMITTERS_SENDERS, "a@", "is no sender"},
-		{SUBMITTERS_SENDERS, "a@b..c", "is no sender"},
-		{SUBMITTERS_SENDERS, ".", "is no sender"},
-		{SUBMITTERS_SENDERS, "..example.org", "is no sender"},
-		{SUBMITTERS_SENDERS, "-x.example", "is no sender"},
+		{SUBMITTERS_SENDERS, "@example.org", "is not a sender"},
+		{SUBMITTERS_SENDERS, "a@", "is not a sender"},
+		{SUBMITTERS_SENDERS, "a@b..c", "is not a sender"},
+		{SUBMITTERS_SENDERS, ".", "is not a sender"},
+		{SUBMITTERS_SENDERS, "..example.org", "is not a sender"},
+		{SUBMITTERS_SENDERS, "-x.example", "is not a sender"},
 		{SUBMITTERS_CLIENTS, "192.0.2", "expected a network"},
 		{SUBMITTERS_CLIENTS, "192.0.2.0/33", "expected a network"},
 		{SUBMITTERS_CLIENTS, "host.example.org", "expected a network"},
 		{SUBMITTERS_SASL_USERNAMES, "", "1 to"},
-		{SUBMITTERS_SENDERS, "file:senders", "whole path"},
-		{SUBMITTERS_SASL_USERNAMES, "file:", "whole path"},
+		{SUBMITTERS_SENDERS, "file:senders", "absolute path"},
+		{SUBMITTERS_SASL_USERNAMES, "file:", "absolute path"},
 	};
 
 	many_begin("no entries");
@@ -209,13 +209,15 @@ static void test_files(void)
 		"those of the file");
 	ok(!has(submitters, "", "bob", "") && !has(submitters, "", ";bob", ""), "not a comment");
 	add_file(submitters, SUBMITTERS_SENDERS, "a@example.org\n\nb@\n",
-		"list:3: 'b@' is no sender");
-	add_file(submitters, SUBMITTERS_CLIENTS, "192.0.2.1 OK\n", "list:1: one entry a line");
+		"list:3: 'b@' is not a sender");
+	add_file(submitters, SUBMITTERS_CLIENTS, "192.0.2.1 OK\n",
+		"list:1: write one entry per line");
 	memset(text, 'x', sizeof text - 1);
 	text[sizeof text - 1] = '\0';
-	add_file(submitters, SUBMITTERS_SASL_USERNAMES, text, "list:1: the line is too long");
+	add_file(submitters, SUBMITTERS_SASL_USERNAMES, text,
+		"list:1: the line is longer than 2048 bytes");
 	ok(!submitters_add(submitters, SUBMITTERS_SENDERS, "file:/nonexistent/x", error) &&
-			strstr(error, "/nonexistent/x: cannot read it: No such") != NULL,
+			strstr(error, "/nonexistent/x: cannot read the file: No such") != NULL,
 		"none: %s", error);
 	if (mkfifo(scratch_path("pipe"), 0600) != 0)
 		bail_out("cannot make a pipe");
@@ -223,16 +225,16 @@ static void test_files(void)
 	/* A test that waits here for a writer has failed. */
 	alarm(20);
 	ok(!submitters_add(submitters, SUBMITTERS_SENDERS, text, error) &&
-			strstr(error, "pipe: cannot read it") != NULL,
+			strstr(error, "pipe: cannot read the file") != NULL,
 		"a pipe: %s", error);
 	alarm(0);
 	scratch_write(scratch_path("list"), "alice\nbob\0", 10);
 	snprintf(text, sizeof text, "file:%s", scratch_path("list"));
 	ok(!submitters_add(submitters, SUBMITTERS_SASL_USERNAMES, text, error) &&
-			strstr(error, "list:2: there is a NUL byte") != NULL,
+			strstr(error, "list:2: the line contains a NUL byte") != NULL,
 		"a NUL byte in the last line: %s", error);
 	ok(!submitters_add(submitters, SUBMITTERS_SENDERS, "file:/", error) &&
-			strstr(error, "/: cannot read it") != NULL,
+			strstr(error, "/: cannot read the file") != NULL,
 		"a directory: %s", error);
 	submitters_free(submitters);
 }

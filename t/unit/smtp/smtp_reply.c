@@ -204,10 +204,10 @@ static void test_explanations(void)
 	struct smtp_reply reply;
 
 	feed(&reply, "SSH-2.0-OpenSSH_9.2\r\n", 21, 0, 21);
-	is_string(explain(&reply), "no SMTP reply: \"SSH-2.0-OpenSSH_9.2\\x0d\"",
+	is_string(explain(&reply), "not an SMTP reply: \"SSH-2.0-OpenSSH_9.2\\x0d\"",
 		"another protocol is shown");
 	feed(&reply, "\x16\x03\x01", 3, 0, 3);
-	is_string(explain(&reply), "no SMTP reply: \"\\x16\\x03\\x01\"", "bytes are escaped");
+	is_string(explain(&reply), "not an SMTP reply: \"\\x16\\x03\\x01\"", "bytes are escaped");
 	feed(&reply, "220 fine\r\n", 10, 0, 10);
 	is_string(explain(&reply), "", "there is nothing to say about a good reply");
 }

@@ -328,7 +328,7 @@ static void test_words(void)
 	add_host("mx2.example.com", "mx2.example.com", &mixed);
 	pin_collect(&settings, &evidence, full, &pins);
 	is_string(words_of(explain),
-		"mx2.example.com, TLSA 3 1 2: its digest is not the one of [dane] "
+		"mx2.example.com, TLSA 3 1 2: its digest algorithm is not that of [dane] "
 		"fingerprint_digest",
 		"what is in the way, and where");
 	end();
