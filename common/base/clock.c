@@ -13,8 +13,7 @@ static uint32_t seconds(clockid_t id)
 {
 	struct timespec now;
 	clock_gettime(id, &now);
-	/* A clock before 1970 is as good as one at its beginning: signatures are invalid at both.
-	 */
+	/* A clock before 1970 is treated as 1970: DNSSEC signatures are invalid at both times. */
 	return now.tv_sec > 0 ? (uint32_t)now.tv_sec : 0;
 }
 

@@ -1,8 +1,9 @@
 /*
- * counter: a number that one thread counts up, or sets, and any thread reads, without a lock.
+ * counter: a number that one thread increments or sets and any thread reads, without a lock.
  *
- * Each counter has one writer, so neither needs a locked instruction; a reader sees every value
- * that the counter had, late by a moment at most.
+ * Each counter has exactly one writing thread, so neither writer nor reader needs a locked
+ * instruction; a reader sees a value that is at most a moment old. Counters of several threads are
+ * summed by the reader.
  */
 #ifndef TLSAD_BASE_COUNTER_H
 #define TLSAD_BASE_COUNTER_H
@@ -12,20 +13,20 @@
 
 typedef _Atomic uint64_t counter;
 
-/* By the writer. Negative numbers wrap, so a gauge can go down: counter_add(gauge, -1). */
+/* For the writer. Negative numbers wrap, so a gauge can go down: counter_add(gauge, -1). */
 static inline void counter_add(counter *number, uint64_t by)
 {
 	atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + by,
 		memory_order_relaxed);
 }
 
-/* By the writer: a gauge that is not counted, or one that begins again. */
+/* For the writer: a gauge that is measured instead of counted, or a counter that is reset. */
 static inline void counter_set(counter *number, uint64_t value)
 {
 	atomic_store_explicit(number, value, memory_order_relaxed);
 }
 
-/* By any thread. */
+/* For any thread. */
 static inline uint64_t counter_read(const counter *number)
 {
 	return atomic_load_explicit(number, memory_order_relaxed);

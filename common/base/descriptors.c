@@ -11,7 +11,7 @@ void descriptors_raise(void)
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
 		return;
 	limit.rlim_cur = limit.rlim_max;
-	/* Without it there are fewer. */
+	/* On failure the soft limit stays as it is. */
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 

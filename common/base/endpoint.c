@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Connections that the kernel holds until they are accepted; capped by net.core.somaxconn. */
+/* Connections that wait in the kernel to be accepted; net.core.somaxconn limits it further. */
 enum { LISTEN_BACKLOG = 4096 };
 
 static bool parse_unix(struct endpoint *endpoint, const char *path, char *error, size_t error_size)
@@ -55,7 +55,7 @@ static bool parse_inet(struct endpoint *endpoint, const char *text, char *error,
 	snprintf(host, sizeof host, "%.*s", (int)length, text);
 	if (strcmp(host, "localhost") == 0)
 		strcpy(host, "127.0.0.1");
-	/* Every address is one socket: IPv6's, which takes IPv4 as well. */
+	/* One socket serves every address: the IPv6 wildcard, which accepts IPv4 as well. */
 	if (strcmp(host, "*") == 0)
 		strcpy(host, "::");
 	unsigned long port = strtoul(colon + 1, NULL, 10);
@@ -93,7 +93,7 @@ void endpoint_print(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_SIZ
 	char host[INET6_ADDRSTRLEN] = "?";
 
 	if (family == AF_UNIX) {
-		/* An abstract one has a NUL byte in front, where people write an "@". */
+		/* An abstract socket's name begins with a NUL byte, written as "@" (unix(7)). */
 		snprintf(text, ENDPOINT_TEXT_SIZE, "unix:%s%.*s",
 			local->sun_path[0] == '\0' ? "@" : "", (int)sizeof local->sun_path - 1,
 			local->sun_path + (local->sun_path[0] == '\0'));
@@ -111,7 +111,10 @@ void endpoint_print(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_SIZ
 	}
 }
 
-/* 0 when somebody does, ECONNREFUSED or ENOENT when nobody does, else why it cannot be told. */
+/*
+ * Does a process listen on this unix socket? 0 if it does, ECONNREFUSED or ENOENT if it does not,
+ * another errno if that is unknown.
+ */
 static int try_to_connect(const struct endpoint *endpoint)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -123,12 +126,12 @@ static int try_to_connect(const struct endpoint *endpoint)
 			 ? 0
 			 : errno;
 	close(fd);
-	/* Its backlog is full, so it is alive. */
+	/* EAGAIN: its backlog is full, so a process listens. */
 	return result == EAGAIN ? 0 : result;
 }
 
-/* Make way for a socket, but only where a dead socket is in the way. */
-static bool take_over(const struct endpoint *endpoint, char *error, size_t error_size)
+/* Remove an old socket at the endpoint's path, but only if no process listens on it. */
+static bool remove_old_socket(const struct endpoint *endpoint, char *error, size_t error_size)
 {
 	const char *path = endpoint_path(endpoint);
 	struct stat status;
@@ -140,18 +143,21 @@ static bool take_over(const struct endpoint *endpoint, char *error, size_t error
 			"%s exists and is not a socket; remove it or choose another path", path);
 		return false;
 	}
-	int trouble = try_to_connect(endpoint);
-	if (trouble == 0) {
+	int status_of_listener = try_to_connect(endpoint);
+	if (status_of_listener == 0) {
 		snprintf(error, error_size,
 			"another process listens on %s; stop it or choose another path", path);
 		return false;
 	}
-	/* A socket of another account may be alive, whatever the directory lets us do to it. */
-	if (trouble != ECONNREFUSED && trouble != ENOENT) {
+	/*
+	 * On any other error, such as EACCES for a socket of another account, a process may listen:
+	 * do not remove its socket, even if the directory's permissions allow it.
+	 */
+	if (status_of_listener != ECONNREFUSED && status_of_listener != ENOENT) {
 		snprintf(error, error_size,
 			"cannot find out whether a process listens on the socket %s: %s; remove "
 			"it or choose another path",
-			path, strerror(trouble));
+			path, strerror(status_of_listener));
 		return false;
 	}
 	if (unlink(path) != 0) {
@@ -163,7 +169,7 @@ static bool take_over(const struct endpoint *endpoint, char *error, size_t error
 	return true;
 }
 
-/* The mode is set before anybody can connect: umask for the moment of bind(2). */
+/* The umask during bind(2) sets the mode before anybody can connect; chmod(2) would be later. */
 static int bind_unix(int fd, const struct endpoint *endpoint, mode_t mode)
 {
 	mode_t before = umask((mode_t)(~mode & 0777));
@@ -193,11 +199,11 @@ int endpoint_listen(const struct endpoint *endpoint, mode_t mode, char *error, s
 	int family = endpoint->address.ss_family;
 	int on = 1, off = 0;
 
-	if (family == AF_UNIX && !take_over(endpoint, error, error_size))
+	if (family == AF_UNIX && !remove_old_socket(endpoint, error, error_size))
 		return -1;
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 && errno == EAFNOSUPPORT && is_any(endpoint)) {
-		/* A host without IPv6: every address of IPv4 then. */
+		/* This host has no IPv6: use the IPv4 wildcard. */
 		struct endpoint ipv4 = any_of_ipv4(endpoint);
 		return endpoint_listen(&ipv4, mode, error, error_size);
 	}

@@ -1,8 +1,9 @@
 /*
- * hash: where a short text leads to in a table.
+ * hash: the hash of a short byte string, for a place in a table.
  *
- * Eight bytes at a step. Not for what must not be found out or forged; with a seed that nobody
- * outside knows, nobody outside can choose texts that crowd together.
+ * Reads eight bytes at a time. Not a cryptographic hash: it neither hides nor authenticates its
+ * input. With a secret seed, nobody outside can choose strings that collide. The values depend on
+ * the byte order and must not leave the machine. Pure.
  */
 #ifndef TLSAD_BASE_HASH_H
 #define TLSAD_BASE_HASH_H
@@ -31,7 +32,7 @@ static inline uint64_t hash_bytes(uint64_t seed, const char *bytes, size_t size)
 		memcpy(&word, bytes, sizeof word);
 		hash = hash_mix(hash, word);
 	}
-	/* The last eight, some of them perhaps for a second time. */
+	/* The last eight bytes, some of which may already have been used. */
 	memcpy(&word, last, sizeof word);
 	return hash_mix(hash_mix(hash, word), seed);
 }

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 enum {
-	PLACES_MIN = 16, /* with entries of 4 bytes or more these fill cache lines */
+	PLACES_MIN = 16, /* a whole cache line even with entries of 4 bytes */
 	CACHE_LINE = 64,
 	LARGE_PAGE = 2 * 1024 * 1024,
 };
@@ -38,7 +38,7 @@ static hash_tag tag_at(const struct hash_set *set, size_t place)
 	return *(const hash_tag *)hash_set_at(set, place);
 }
 
-/* The first free place from where the tag leads to. */
+/* The first free place at or after the place that the tag gives. */
 static size_t find_free(const struct hash_set *set, hash_tag tag)
 {
 	size_t place = tag & set->mask;
@@ -49,8 +49,8 @@ static size_t find_free(const struct hash_set *set, hash_tag tag)
 }
 
 /*
- * Zero and aligned to cache lines. A large table is spread over so many pages that to find the page
- * would take longer than to find the entry, so large pages are asked for.
+ * Zeroed memory, aligned to cache lines. In a large table nearly every access to a 4 KB page would
+ * miss the TLB, so huge pages are requested.
  */
 static void *allocate_table(size_t size)
 {
@@ -81,7 +81,7 @@ static bool move_to_table(struct hash_set *set, size_t places)
 	return true;
 }
 
-/* Two thirds of the places. */
+/* At most two thirds of the places may be used: with more, probing takes too long. */
 static bool fits(size_t count, size_t places)
 {
 	return count <= places / 3 * 2;
@@ -123,8 +123,8 @@ void *hash_set_add_hashed(struct hash_set *set, uint64_t hash)
 }
 
 /*
- * A free place ends a search, so entries behind it move into it where their search begins at it or
- * before it.
+ * A search ends at a free place. So that no entry after the gap becomes unreachable, each entry
+ * whose search begins at or before the gap moves into it, which leaves the next gap.
  */
 static void fill_gap(struct hash_set *set, size_t gap)
 {

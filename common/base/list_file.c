@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A long name leaves room for what is wrong. */
+/* How much of the file's name to show, so that a long one leaves room for the reason. */
 static int name_shown(const struct list_file *list)
 {
 	return (int)(list->error_size * 5 / 16);
@@ -32,7 +32,7 @@ void list_file_refuse(struct list_file *list, const char *words)
 
 static bool open_stream(struct list_file *list)
 {
-	/* Of a pipe nobody might ever open the other end. */
+	/* Without O_NONBLOCK, open(2) of a pipe waits for a writer. */
 	int fd = open(list->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat status;
 
@@ -69,7 +69,7 @@ bool list_file_open(struct list_file *list)
 	return false;
 }
 
-/* One line without its end, whatever it holds; false at the end of the file or after an error. */
+/* Read one line without its end; false at the end of the file or after an error. */
 static bool read_line(struct list_file *list)
 {
 	size_t size = 0;

@@ -11,7 +11,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-/* One row a level: what journald and syslog(3) call it, and the word for people. */
+/* For each level: the priority of syslog(3) and journald, and the prefix for readers. */
 static const struct {
 	int priority;
 	const char *word;
@@ -32,7 +32,7 @@ void log_open(const char *program, enum log_target target, enum log_level level)
 {
 	program_name = program;
 	log_target = target;
-	/* sd-daemon(3): systemd names the stream it connected our standard error to. */
+	/* systemd sets it if it connected our standard error to the journal (systemd.exec(5)). */
 	journal_levels = target == LOG_TARGET_AUTO && getenv("JOURNAL_STREAM") != NULL;
 	if (target == LOG_TARGET_SYSLOG)
 		openlog(program, LOG_PID, LOG_MAIL);
@@ -79,7 +79,7 @@ static void log_line(enum log_level level, const char *format, va_list arguments
 		text_add(&text, levels[level].word);
 		text_add_escaped(&text, message, (size_t)length);
 		line[text.used++] = '\n';
-		/* A log that cannot be written is nothing to log about. */
+		/* There is no other place to report a failure to. */
 		ssize_t ignored = write(STDERR_FILENO, line, text.used);
 		(void)ignored;
 	}

@@ -1,6 +1,9 @@
 #include "common/base/log_limit.h"
 
-/* Another thread may have read the clock later and begun a span after `now`: it is not over. */
+/*
+ * Another thread may have read the clock later and begun a span after `now`: the difference is then
+ * negative, and that span is not over.
+ */
 static bool span_is_over(const struct log_limit *limit, uint32_t began, uint32_t now)
 {
 	return (int32_t)(now - began) >= (int32_t)limit->seconds;

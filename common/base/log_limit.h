@@ -1,10 +1,11 @@
 /*
- * log_limit: at most so many log lines of one kind in so many seconds, and how many were left out.
+ * log_limit: limits the log lines of one kind to a number in a span of seconds, and counts the
+ * lines that were left out.
  *
- * What goes wrong for every request must not fill the disk. A span of time begins with the first
- * line that is asked for when no span runs; in it `lines` are allowed and all others are left out.
- * The first line of a later span is always allowed, and is given the number of those left out
- * before it: its caller logs that number, in the line or in one of its own, or drops it. If no line
+ * A fault that occurs at every request must not fill the disk. A span of time begins with the first
+ * line that a caller wants to log while no span is running; in a span `lines` are allowed and
+ * further lines are left out. The first line of a later span is always allowed, and its caller gets
+ * the number of lines left out before it, to log it in that line or in a separate one. If no line
  * follows, the number is never reported.
  *
  *	static struct log_limit limit = LOG_LIMIT(10, 1);
@@ -13,8 +14,8 @@
  *	if (log_limit_allows(&limit, clock_steady(), &left_out))
  *		log_warning(...);
  *
- * Any thread may ask, without a lock; a limit in a worker's own memory is that worker's alone.
- * Pure: the caller says what time it is.
+ * Any thread may use a limit, without a lock; one in a worker's own memory limits only that worker.
+ * Reads no clock: the caller passes the time.
  */
 #ifndef TLSAD_BASE_LOG_LIMIT_H
 #define TLSAD_BASE_LOG_LIMIT_H
@@ -24,13 +25,12 @@
 #include <stdint.h>
 
 struct log_limit {
-	uint32_t lines;   /* allowed in one span, 1 or more */
-	uint32_t seconds; /* length of a span [s], 1 or more */
-	_Atomic uint64_t
-		state; /* when the span began [s] << 32 | lines that were asked for in it */
+	uint32_t lines;         /* allowed in one span, 1 or more */
+	uint32_t seconds;       /* length of a span [s], 1 or more */
+	_Atomic uint64_t state; /* when the span began [s] << 32 | lines wanted in it */
 };
 
-/* Of a limit in memory: `limit = (struct log_limit)LOG_LIMIT(10, 1)`, before anybody asks. */
+/* For a limit in allocated memory: `limit = (struct log_limit)LOG_LIMIT(10, 1)` before use. */
 #define LOG_LIMIT(count, length)                                                                   \
 	{                                                                                          \
 		.lines = (count), .seconds = (length)                                              \

@@ -69,7 +69,7 @@ static void add_hex_byte(struct text *text, const char *digits, unsigned char by
 void text_add_escaped(struct text *text, const void *bytes, size_t size)
 {
 	const unsigned char *at = bytes;
-	size_t plain = 0; /* bytes before `i` that are still to be added, as they are */
+	size_t plain = 0; /* printable bytes before `i` that are not added yet */
 
 	for (size_t i = 0; i < size; i++) {
 		if (at[i] >= 0x20 && at[i] < 0x7f && at[i] != '\\') {
@@ -116,24 +116,24 @@ void text_add_fingerprint(struct text *text, const void *bytes, size_t size)
 		*out++ = digits[at[i] & 15];
 		*out++ = ':';
 	}
-	/* In the place of the last colon. */
+	/* The NUL byte replaces the last colon. */
 	*--out = '\0';
 	text->used += 3 * size - 1;
 }
 
-/* The bytes of the character that stands here, 0 when it is none (RFC 3629 4). */
+/* The length of the UTF-8 character at `at`, 0 if the bytes are not one (RFC 3629 4). */
 static size_t utf8_size(const unsigned char *at)
 {
 	size_t size = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
 
 	if (at[0] > 0xf4)
 		return 0;
-	/* A NUL byte is no such byte either, so none behind the end is looked at. */
+	/* A NUL byte fails this test too, so nothing is read after the end of the string. */
 	for (size_t i = 1; i < size; i++) {
 		if ((at[i] & 0xc0) != 0x80)
 			return 0;
 	}
-	/* Written longer than need be, half of a surrogate pair, or beyond U+10FFFF. */
+	/* An overlong form, half of a surrogate pair, or a character above U+10FFFF. */
 	if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
 		(at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
 		return 0;
@@ -163,7 +163,7 @@ bool text_equal_nocase(const char *one, size_t one_size, const char *other)
 	return other[one_size] == '\0';
 }
 
-/* Levenshtein's edit distance; words longer than the row are no likely slip of the finger. */
+/* Levenshtein's edit distance; words longer than the row are too long to be a typing error. */
 static size_t edit_distance(const char *one, const char *other)
 {
 	enum { WORD_MAX = 63 };
@@ -193,7 +193,7 @@ static size_t edit_distance(const char *one, const char *other)
 const char *text_nearest(const char *word, const char *const *candidates, size_t count)
 {
 	const char *best = NULL;
-	/* A third of the letters wrong is still a slip; more is another word. */
+	/* If more than a third of the letters are wrong, it is another word. */
 	size_t limit = strlen(word) / 3 + 1;
 	for (size_t i = 0; i < count; i++) {
 		size_t distance = edit_distance(word, candidates[i]);
