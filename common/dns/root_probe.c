@@ -11,9 +11,9 @@ static const struct {
 		"no answer from the root servers or the configured resolvers"},
 	[PROBE_STRIPPED] = {"stripped", "signatures are stripped on the way"},
 	[PROBE_CLOCK] = {"clock",
-		"the root's signatures are out of their time: is the clock right?"},
+		"the root's signatures have expired or are not valid yet: check the clock"},
 	[PROBE_NO_MATCH] = {"no-match",
-		"the root's keys do not fit the trust anchor, or answers are forged"},
+		"the root's keys do not match the trust anchor, or answers are forged"},
 	[PROBE_NO_ANCHOR] = {"no-anchor", "no trust anchor covers the root"},
 };
 

@@ -11,7 +11,7 @@ enum probe_result {
 	PROBE_WORKS,
 	PROBE_NO_ROUTE,  /* no answer at all */
 	PROBE_STRIPPED,  /* answers come without their signatures */
-	PROBE_CLOCK,     /* signatures are out of their time */
+	PROBE_CLOCK,     /* signatures that have expired or are not valid yet */
 	PROBE_NO_MATCH,  /* the trust anchor does not fit the root's keys, or forged answers */
 	PROBE_NO_ANCHOR, /* nothing vouches for the root */
 	PROBE_RESULT_COUNT,

@@ -492,7 +492,7 @@ sub anchors
 	my $iana = Namespace::read_file(Tlsad::Process::source_directory() . '/conf/root.key');
 	my $etc = postfix();
 	my $ours = $root->anchor('first');
-	my $mismatch = ['fault', 'validation', qr/the root's keys do not fit the trust anchor/, qr/\[resolver\] trust_anchor/];
+	my $mismatch = ['fault', 'validation', qr/the root's keys do not match the trust anchor/, qr/\[resolver\] trust_anchor/];
 	my $check = sub {
 		my ($what, $text, @expected) = @_;
 		complains($what, ['-c', anchor_file($text), '--postfix', $etc], @expected);
@@ -605,7 +605,7 @@ sub clock
 	my $faketime = Tlsad::Process::find_program('faketime');
 	my $etc = postfix();
 	my $note = ['note', 'trust-anchor', qr/a private root/];
-	# Signatures that are out of their time look the same from here as a clock that is.
+	# A wrong clock and signatures with wrong dates look the same from here.
 	for my $row ([-60, -30, qr/is \d+ days after the root's signatures, .*: the clock is fast by that or more/],
 		[30, 60, qr/is \d+ days before the root's signatures, .*: the clock is slow by that or more/]) {
 		my $other = Tlsad::Root->new;
@@ -613,7 +613,7 @@ sub clock
 		complains("signed $row->[0] days away", ['-c', config(resolver => $other->resolver_settings('first'),
 			cache => { path => "$directory/nocache" }), '--postfix', $etc], $note,
 			['fault', 'clock', $row->[2], qr/timedatectl set-ntp true/],
-			['fault', 'validation', qr/the root's signatures are out of their time/, qr/see clock/]);
+			['fault', 'validation', qr/the root's signatures have expired or are not valid yet/, qr/see clock/]);
 	}
 	SKIP: {
 		skip('faketime is not installed', 2) unless defined $faketime;

@@ -272,12 +272,12 @@ static void examine_validation(struct doctor *doctor, const struct doctor_dns *d
 			"[resolver] forward = a resolver that passes DNSSEC on");
 		return;
 	case PROBE_CLOCK:
-		add_invalid(
-			doctor, dns, "the root's signatures are out of their time", "see clock");
+		add_invalid(doctor, dns, "the root's signatures have expired or are not valid yet",
+			"see clock");
 		return;
 	case PROBE_NO_MATCH:
 		add_invalid(doctor, dns,
-			"the root's keys do not fit the trust anchor, or answers are forged",
+			"the root's keys do not match the trust anchor, or answers are forged",
 			"[resolver] trust_anchor = a file with the keys of this root");
 		return;
 	default:

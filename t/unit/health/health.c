@@ -50,8 +50,8 @@ static const struct {
 	{0, 0, PROBE_NO_ANCHOR, false,
 		"DNSSEC validation does not work: no trust anchor covers the root"},
 	{0, 0, PROBE_CLOCK, false,
-		"DNSSEC validation does not work: the root's signatures are out of their time: is "
-		"the clock right?"},
+		"DNSSEC validation does not work: the root's signatures have expired or are "
+		"not valid yet: check the clock"},
 };
 
 int main(void)
