@@ -1,27 +1,26 @@
-# tlsactl.bash - completion of tlsactl's commands and options for bash
+# tlsactl.bash - bash completion of tlsactl's commands and options
 #
 #   . contrib/tlsactl.bash
 #   install -m 644 contrib/tlsactl.bash /usr/share/bash-completion/completions/tlsactl
 #
-# It knows no command itself: what there is it asks "tlsactl --help" and
-# "tlsactl COMMAND --help".
+# The commands and options come from "tlsactl --help" and "tlsactl COMMAND --help".
 
-# The commands, one a line; some have two words.
+# Prints the commands, one per line; some have two words.
 _tlsactl_commands()
 {
 	"$1" --help 2>/dev/null |
 		sed -n '/^commands:/,/^$/s/^  \([a-z][a-z-]*\( [a-z][a-z-]*\)\{0,1\}\)  .*/\1/p'
 }
 
-# $1: tlsactl, $2: the command, or nothing. The rows of its options.
+# $1: tlsactl, $2: the command, or empty. Prints the lines of its options.
 _tlsactl_options()
 {
-	# The command's words are words here as well.
+	# A command of two words becomes two arguments.
 	# shellcheck disable=SC2086
 	"$1" $2 --help 2>/dev/null | sed -n 's/^  \(-.*\)/\1/p'
 }
 
-# The words so far that are neither options nor their values.
+# Prints the words before the cursor that are neither options nor values of options.
 _tlsactl_operands()
 {
 	local word value=
@@ -55,7 +54,7 @@ _tlsactl()
 		return
 		;;
 	esac
-	# An option with a choice: "--starttls smtp|none".
+	# An option with fixed values: "--starttls smtp|none".
 	if [[ $previous == --* ]]; then
 		choices=$(_tlsactl_options "$program" "$command" |
 			sed -n "s/.*$previous \([a-z]*|[a-z|]*\) .*/\1/p")
@@ -68,7 +67,7 @@ _tlsactl()
 		mapfile -t COMPREPLY < <(compgen -W "$(_tlsactl_options "$program" "$command" |
 			grep -o -- '--[a-z0-9-]*')" -- "$current")
 	elif [[ -z $command ]]; then
-		# The first word of a command, or the second after it.
+		# Offer the first word of a command, or the second one.
 		mapfile -t COMPREPLY < <(printf '%s\n' "${commands[@]}" |
 			sed -n "s/^${operands[*]:+${operands[*]} }\([a-z-]*\).*/\1/p" |
 			sort -u | grep -- "^$current")
