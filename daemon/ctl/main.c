@@ -23,17 +23,47 @@ static void print_versions(void)
 	printf("libevent %s\n", event_get_version());
 	printf("libidn2 %s\n", idn2_check_version(NULL));
 	printf("jansson %s\n", jansson_version_str());
-	/* It cannot be asked; this is what tlsactl was built with. */
+	/* inih has no function for its version: this is the one that tlsactl was built with. */
 	printf("inih %s\n", INIH_VERSION);
 }
 
 static void print_help(FILE *out)
 {
 	fputs("usage: tlsactl [-c FILE] [-s SOCKET] [--json] COMMAND ...\n\ncommands:\n", out);
-	command_list(out);
+	command_list(out, NULL);
 	fputs("\noptions:\n", out);
 	arguments_list_global(out);
-	fputs("\n\"tlsactl COMMAND --help\" tells of one. See tlsactl(8).\n", out);
+	fputs("\n\"tlsactl COMMAND --help\" shows the options of one command. See tlsactl(8).\n",
+		out);
+}
+
+static void print_group_help(const char *group)
+{
+	printf("usage: tlsactl %s COMMAND ...\n\ncommands:\n", group);
+	command_list(stdout, group);
+	puts("\noptions:");
+	arguments_list_global(stdout);
+	printf("\n\"tlsactl %s COMMAND --help\" shows the options of one command. See tlsactl(8).\n",
+		group);
+}
+
+/*
+ * "cache --help", "--help cache" and "help cache" name a group, not a command. Returns the exit
+ * status, or -1 if the words are something else.
+ */
+static int run_group_help(const struct ctl *ctl, int count, char **arguments)
+{
+	struct ctl after = *ctl;
+
+	if (!command_is_group(arguments[0]) || (count > 1 && arguments[1][0] != '-'))
+		return -1;
+	int first = arguments_parse_global(&after, count, arguments);
+	if (first < 0)
+		return EX_USAGE;
+	if (first < count || !after.help)
+		return -1;
+	print_group_help(arguments[0]);
+	return EXIT_SUCCESS;
 }
 
 static int run(int count, char **arguments)
@@ -48,10 +78,17 @@ static int run(int count, char **arguments)
 		print_versions();
 		return EXIT_SUCCESS;
 	}
+	if (first < count && strcmp(arguments[first], "help") == 0) {
+		ctl.help = true;
+		first++;
+	}
 	if (first == count) {
 		print_help(ctl.help ? stdout : stderr);
 		return ctl.help ? EXIT_SUCCESS : EX_USAGE;
 	}
+	int status = run_group_help(&ctl, count - first, arguments + first);
+	if (status >= 0)
+		return status;
 	const struct command *command = command_find(count - first, arguments + first, &words);
 	if (command == NULL) {
 		fputs("usage: tlsactl [-c FILE] [-s SOCKET] [--json] COMMAND ...\n", stderr);
@@ -63,13 +100,13 @@ static int run(int count, char **arguments)
 
 int main(int count, char **arguments)
 {
-	/* Errors of standard output are reported below; a peer that hangs up must not end tlsactl.
+	/* A reader or a peer that closes its end must not kill tlsactl: writing reports the error.
 	 */
 	signal(SIGPIPE, SIG_IGN);
 	log_open("tlsactl", LOG_TARGET_STDERR, LOG_LEVEL_WARNING);
 	int status = run(count, arguments);
 	if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-		/* A reader that has gone, as head(1) does, needs no message. */
+		/* A reader that closed the pipe, as head(1) does, needs no message. */
 		if (errno != EPIPE)
 			log_error("cannot write to standard output: %s", strerror(errno));
 		status = EX_IOERR;

@@ -43,6 +43,8 @@ is(offered(''), join(' ', sort keys %commands), 'every command');
 is(offered('tl'), 'tlsa', 'a command');
 is(offered('--json', '-c', 'check', 'tl'), 'tlsa', 'after options');
 is(offered('tlsa', ''), 'create verify', 'its second word');
+is(offered('exception', ''), 'add list remove', 'also of the longest name');
+is(offered('cache', '--h'), '--help', 'an option of a group of commands');
 is(offered('tlsa', 'v'), 'verify', 'and what that begins with');
 is(offered('check', 'a'), '', 'no destinations');
 is(offered('--j'), '--json', 'an option');

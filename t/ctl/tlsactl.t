@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# The frame of tlsactl: options before and after the command, help for every
-# command, what it says of a mistake, and what becomes of output that cannot be
-# written.
+# What all commands of tlsactl share: options before and after the command, help
+# for every command and every group of commands, the messages after mistakes, and
+# output that cannot be written.
 
 use strict;
 use warnings;
@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
 use Tlsad::Ctl;
+use Tlsad::Process;
 
 my $ctl = Tlsad::Ctl->new;
 my @commands = $ctl->run('--help')->{out} =~ /^  ([a-z]+(?: [a-z]+)?)  +\S/mg;
@@ -26,16 +27,39 @@ sub help
 	my $result = $ctl->run('--help');
 	is("$result->{status} $result->{err}", '0 ', 'tlsactl --help');
 	cmp_ok(scalar(@commands), '>=', 3, 'it lists the commands');
-	is($ctl->run('-h')->{out}, $result->{out}, '-h is the same');
+	is(join(',', sort @commands), join(',', sort(command_rows())), 'all rows of the table of commands');
+	is($ctl->run($_)->{out}, $result->{out}, "$_ is the same") for '-h', 'help';
 	for my $command (@commands) {
 		my @words = split(/ /, $command);
-		for my $arguments ([@words, '--help'], ['--help', @words], [@words, 'x', '-h']) {
+		for my $arguments ([@words, '--help'], ['--help', @words], ['help', @words], [@words, 'x', '-h']) {
 			$result = $ctl->run(@$arguments);
 			is("$result->{status} $result->{err}", '0 ', "@$arguments: status");
 			like($result->{out}, qr/\Ausage: tlsactl \Q$command\E /, "@$arguments: usage");
 			like($result->{out}, qr/^  --json  /m, "@$arguments: options");
 		}
 	}
+	my %groups = map { /^(\S+) / ? ($1 => 1) : () } @commands;
+	cmp_ok(scalar(keys %groups), '>=', 3, 'there are groups of commands');
+	for my $group (sort keys %groups) {
+		my @own = grep { /^\Q$group\E / } @commands;
+		for my $arguments ([$group, '--help'], [$group, '-h'], ['--help', $group], ['help', $group],
+			['-s', '/nowhere', $group, '--json', '--help']) {
+			$result = $ctl->run(@$arguments);
+			is("$result->{status} $result->{err}", '0 ', "@$arguments: status");
+			like($result->{out}, qr/\Ausage: tlsactl \Q$group\E COMMAND /, "@$arguments: usage");
+			is(join(',', $result->{out} =~ /^  (\Q$group\E \S+)  +\S/mg), join(',', @own),
+				"@$arguments: its commands");
+			is(scalar(() = $result->{out} =~ /^  [a-z]/mg), scalar(@own), "@$arguments: and no others");
+		}
+	}
+}
+
+# The names in the table of commands in the source.
+sub command_rows
+{
+	my ($table) = Tlsad::Ctl::slurp(Tlsad::Process::source_directory() . '/daemon/ctl/frame/command.c')
+		=~ /^const struct command commands\[\] = \{\n(.*?)^\};/ms;
+	return ($table // '') =~ /^\t\{"([^"]+)",/mg;
 }
 
 sub versions
@@ -55,7 +79,10 @@ sub mistakes
 		[['chekc', 'a.example'], qr/no command 'chekc'; did you mean 'check'\?/],
 		[['tlsa', 'creat', 'a.example'], qr/no command 'tlsa creat'; did you mean 'tlsa create'\?/],
 		[['tsla', 'create', 'a.example'], qr/no command 'tsla'; did you mean 'tlsa create'\?/],
-		[['tlsa'], qr/'tlsa' has more than one command/],
+		[['tlsa'], qr/'tlsa' is not a command alone; add one of: create, verify; see tlsactl tlsa --help/],
+		[['tlsa', '--hlep'], qr/no option '--hlep'; did you mean '--help'\?/],
+		[['tlsa', 'x', '--help'], qr/no command 'tlsa x'; see tlsactl tlsa --help/],
+		[['help', 'chekc'], qr/no command 'chekc'; did you mean 'check'\?/],
 		[['frobnicate'], qr/no command 'frobnicate'; see tlsactl --help/],
 		[['', 'x'], qr/no command ''/],
 		[["\e[31mred\n"], qr/no command '\\x1b\[31mred\\x0a'/],
@@ -111,5 +138,5 @@ sub output
 	}
 	my $said = $ctl->directory . '/said';
 	system("$command 2>$said | true");
-	is(-s $said, 0, 'who reads no further hears nothing');
+	is(-s $said, 0, 'a reader that closes the pipe early gets no message');
 }

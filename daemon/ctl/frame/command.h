@@ -44,12 +44,16 @@ extern const struct command commands[];
 extern const size_t command_count;
 
 /*
- * The command that the first words name; `*words` is how many these are. NULL if there is none:
- * that is logged, with a similar name where there is one.
+ * The command that the first words name; `*words` is the number of these words. NULL, and an error
+ * is logged, if there is no such command; the error suggests a similar name if there is one.
  */
 const struct command *command_find(int count, char **arguments, int *words);
 
-void command_list(FILE *out);
+/* Is it the first word of commands that have two, as "cache"? */
+bool command_is_group(const char *word);
+
+/* A line for each command, or for each of one group. */
+void command_list(FILE *out, const char *group);
 
 int cache_export_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
 int cache_flush_run(struct ctl *ctl, const struct command *command, int count, char **arguments);
