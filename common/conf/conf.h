@@ -30,6 +30,7 @@ enum {
 
 enum conf_enforce { ENFORCE_NATIVE, ENFORCE_PINNED };
 enum conf_mode { MODE_ENFORCE, MODE_MONITOR };
+extern const char *const conf_mode_names[]; /* NULL-terminated */
 enum conf_digest { DIGEST_SHA256, DIGEST_SHA512 };
 
 /* Strings of one setting; the entries point into memory that the struct conf owns. */

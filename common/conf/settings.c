@@ -13,7 +13,7 @@ enum change { RESTART, RELOAD };
 
 static const char *const enforce_choices[] = {
 	[ENFORCE_NATIVE] = "native", [ENFORCE_PINNED] = "pinned", NULL};
-static const char *const mode_choices[] = {
+const char *const conf_mode_names[] = {
 	[MODE_ENFORCE] = "enforce", [MODE_MONITOR] = "monitor", NULL};
 static const char *const digest_choices[] = {
 	[DIGEST_SHA256] = "sha256", [DIGEST_SHA512] = "sha512", NULL};
@@ -128,7 +128,7 @@ const struct setting conf_settings[] = {
 		"The same directory as Postfix sees it, if it is in a chroot"),
 	SETTING_BOOLEAN(dane, learn_trust_anchors, "no", RELOAD,
 		"Fetch a trust anchor from the mail server if DNS has only its digest"),
-	SETTING_CHOICE(dane, mode, "enforce", mode_choices, RELOAD,
+	SETTING_CHOICE(dane, mode, "enforce", conf_mode_names, RELOAD,
 		"monitor: Postfix gets no policy, and the log shows the reply that it would "
 		"have got"),
 	SETTING_TEXT(dane, minimums_file, "", NULL, RELOAD,

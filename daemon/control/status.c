@@ -130,8 +130,7 @@ static json_t *make_status(const struct control *control)
 	json_object_set_new(status, "health", json_string(counters.health));
 	add_section(status, &counters, COUNTER_CONNECTIONS);
 	add_section(status, &counters, COUNTER_REQUESTS);
-	json_object_set_new(status, "mode",
-		json_string(conf->dane.mode == MODE_MONITOR ? "monitor" : "enforce"));
+	json_object_set_new(status, "mode", json_string(conf_mode_names[conf->dane.mode]));
 	add_section(status, &counters, COUNTER_MONITOR);
 	add_section(status, &counters, COUNTER_RULES);
 	add_section(status, &counters, COUNTER_POLICY);

@@ -222,21 +222,119 @@ END
 		'--json: a temporary failure');
 }
 
+# All that a daemon sends, and a member that this tlsactl does not know.
+sub full_status
+{
+	return { version => '1.0', pid => 4711, uptime => 7300, started => 1795575600,
+		versions => { libunbound => '1.17.1', openssl => '3.0.11' }, endpoints => ['a', 'b'],
+		healthy => JSON::PP::true, health => 'ok', workers => 2, connections => 3, accepted => 10,
+		refused => 1, requests => 8, hits => 6, misses => 2, invalid => 1,
+		replies => { ok => 5, notfound => 2, temp => 1, perm => 0 }, mode => 'enforce',
+		would => { ok => 0, notfound => 0, temp => 0, perm => 0 },
+		rules => { minimums => 4, exceptions => 1 },
+		policy => { requests => 3, hits => 3, misses => 0, unreadable => 2, monitored => 0,
+			replies => { dunno => 3, prepend => 0, lacking => 0, defer => 0 } },
+		lookups => { requests => 9, joined => 1, parts => 12, failures => 2, in_flight => 0,
+			reasons => { 'dane-full' => 5 } },
+		deferred => { destinations => 0, longest => 0 },
+		resolver => { state => 'works', text => 'the root zone is secure' },
+		dns => { secure => 40, bogus => 1 },
+		cache => { path => '/var/cache/tlsad', entries => 30, size => 18800000, max_size => 1 << 30,
+			evicted => 0 },
+		new => { thing => 7, other => { deep => 'x' } } };
+}
+
+# tlsactl status of a daemon whose status has these members changed.
+sub ask_status
+{
+	my ($change, @options) = @_;
+	my $object = { %{full_status()}, %$change };
+	delete @$object{grep { !defined $object->{$_} } keys %$object};
+	my $fake = Tlsad::FakeControl->start(sub { $_[0]->answer($_[1], { status => $object }) });
+	return ask($fake, @options, 'status');
+}
+
 sub status
 {
-	my $fake = Tlsad::FakeControl->start(sub {
-		my ($peer, $request) = @_;
-		$peer->answer($request, { status => { version => '1.0', uptime => 7300, requests => 7,
-			cache => { entries => 3, max_size => 1 << 30 }, endpoints => ['a', 'b'] } });
-	});
-	my $result = ask($fake, 'status');
+	my $result = ask_status({});
 	is("$result->{status} $result->{err}", '0 ', 'status');
-	like($result->{out}, qr/^version +1\.0$/m, 'a string');
-	like($result->{out}, qr/^uptime +2 hours$/m, 'a duration');
-	like($result->{out}, qr/^endpoints +a, b$/m, 'a list');
-	like($result->{out}, qr/^cache\n  entries +3\n/m, 'an object');
-	$result = $ctl->json('-s', $fake->path, 'status');
-	is($result->{json}{cache}{entries}, 3, '--json');
+	is($result->{out}, <<'END', 'the text');
+healthy        yes
+DNSSEC         works: the root zone is secure
+deferred       no destination
+mode           enforce
+running        for 2 hours, since 2026-11-25 03:00 UTC
+version        1.0, process 4711
+libraries      libunbound 1.17.1, openssl 3.0.11
+endpoints      a, b
+
+socketmap requests (smtp_tls_policy_maps)
+  requests     8
+  replies      2 NOTFOUND, 5 OK, 0 PERM, 1 TEMP
+  cache        6 answered from the cache, 2 had to wait for a lookup (75 % from the cache)
+  invalid      1 with a key that is not a mail destination
+
+policy requests (check_policy_service)
+  requests     3
+  actions      0 defer, 3 dunno, 0 lacking, 0 prepend
+  cache        3 answered from the cache, 0 had to wait for a lookup (100 % from the cache)
+  unreadable   2; their connections were closed
+
+connections
+  open         3 now, of socketmap and policy clients together
+  accepted     10
+  refused      1 from addresses that [server] allow does not contain
+  workers      2 serving threads
+
+lookups
+  results      5 dane-full
+  requests     9, of which 1 joined an equal lookup that was running
+  running      0 now
+  MX and hosts 12 looked up, of which 2 failed
+  DNS queries  1 bogus, 40 secure
+
+cache
+  size         17.9 MiB of 1 GiB (1.8 %)
+  entries      30 MX sets, hosts and trust anchors
+  evicted      0 entries deleted before they expired, to make room
+  directory    /var/cache/tlsad
+
+rules of this site
+  minimums     4
+  exceptions   1
+
+other
+  new.other.deep x
+  new.thing    7
+END
+	$result = ask_status({}, '--json');
+	is_deeply(JSON::PP->new->decode($result->{out}), full_status(), '--json: the exact numbers');
+
+	my $monitor = ask_status({ mode => 'monitor', would => { ok => 6 },
+		policy => { monitored => 1 }, deferred => { destinations => 2, longest => 7300 } })->{out};
+	like($monitor, qr/^mode +monitor: nothing is enforced; Postfix gets NOTFOUND for every destination$/m,
+		'monitor mode');
+	like($monitor, qr/^  monitor mode replies that would have been given: 6 OK$/m, 'its "would" in words');
+	like($monitor, qr/^  monitor mode 1 got dunno instead of another action$/m, 'and of the policy service');
+	like($monitor, qr/^deferred +2 destinations whose last reply was TEMP, the longest for 2 hours; /m,
+		'deferred destinations');
+	like(ask_status({ would => { temp => 1 } })->{out}, qr/^  monitor mode .*: 1 TEMP$/m,
+		'the counts stay after monitor mode has ended');
+
+	my @rows = (['stripped', 'DNSSEC validation does not work', qr/^what to do +run "tlsactl doctor" as root/m],
+		['unknown', 'not yet', qr/^what to do +right after a start wait .* run "tlsactl doctor" as root/m],
+		['works', 'a thread is stuck', qr/^what to do +systemctl restart tlsad; /m]);
+	for (@rows) {
+		my ($state, $health, $remedy) = @$_;
+		my $bad = ask_status({ healthy => JSON::PP::false, health => $health,
+			resolver => { state => $state, text => 'x' } });
+		is($bad->{status}, 0, "$state: the status is known");
+		like($bad->{out}, qr/\Ahealthy +NO: \Q$health\E\nwhat to do /, "$state: why, in the first line");
+		like($bad->{out}, $remedy, "$state: what to do");
+	}
+	my %missing = map { ($_ => undef) } keys %{full_status()};
+	is(outcome(ask_status({ %missing, version => '0.9' })), "0 version        0.9, process 0\n",
+		'members that are missing');
 }
 
 my @entries;

@@ -180,9 +180,13 @@ sub status
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'Postfix asks');
 	my $result = ask('status');
 	is("$result->{status} $result->{err}", '0 ', 'status');
-	like($result->{out}, qr/^$_$/m, $_) for 'version +\d\S+', "pid +@{[$daemon->pid]}", 'uptime +\d+ \w+',
-		'  libunbound \d\S+', 'requests +1', '  state +works', '  entries +\d+', '  max size +\d+',
+	like($result->{out}, qr/^$_$/m, $_) for "version +\\d\\S+, process @{[$daemon->pid]}",
+		'running +for \d+ \w+, since \d{4}-\d\d-\d\d \d\d:\d\d UTC',
+		'libraries +libunbound \d\S+, .*jansson .*', '  requests +1', '  replies +.*\b1 OK\b.*',
+		'DNSSEC +works: .*', '  entries +\d+ .*', '  size +\d+(?:\.\d)? [KM]iB of \d+(?:\.\d)? [MG]iB .*',
 		'endpoints +' . quotemeta($daemon->endpoint);
+	like($result->{out}, qr/\Ahealthy +yes\n/, 'it begins with what matters most');
+	unlike($result->{out}, qr/^other$|monitor mode/m, 'each member has its row; no monitor mode, no row of it');
 	my $json = ask_json('status')->{json};
 	is_deeply([sort keys %$json], [qw(accepted cache connections deferred dns endpoints health healthy
 		hits invalid lookups misses mode pid policy refused replies requests resolver rules started uptime
