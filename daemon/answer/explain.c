@@ -291,6 +291,10 @@ static json_t *exception_object(const struct explanation *explanation)
 		forever ? json_null() : json_string(exception_print_date(exception->until, date)));
 	json_object_set_new(object, "why", json_string(exception->reason));
 	json_object_set_new(object, "state", json_string(exception_state(ruling)));
+	json_object_set_new(object, "in_force",
+		json_boolean(
+			ruling->exception != NULL &&
+			exception_effect(ruling->minimum, exception->level) == EXCEPTION_HOLDS));
 	if (exception_reply(ruling, &reply))
 		json_object_set_new(object, "instead_of",
 			json_string(reason_name(explanation->verdict.reason)));

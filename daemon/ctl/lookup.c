@@ -1,11 +1,18 @@
 /*
- * lookup: what Postfix would get.
+ * lookup: the reply that Postfix would get. Standard output has the value alone, as with
+ * "postmap -q", so that scripts can use it; why there is no value is on standard error.
  */
 #include "common/base/log.h"
+#include "common/base/text.h"
+#include "daemon/answer/maps.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"
 #include "daemon/ctl/frame/json_output.h"
 #include "daemon/ctl/frame/socketmap_reply.h"
+
+#include <string.h>
+
+enum { KEY_SHOWN_MAX = 300 };
 
 static void print_json(const char *key, const char *map, const struct socketmap_reply *reply)
 {
@@ -21,20 +28,43 @@ static void print_json(const char *key, const char *map, const struct socketmap_
 	json_output_print_new(object);
 }
 
+/* Not an error: Postfix gets this reply for most destinations. */
+static void print_not_found(const char *key, const char *map)
+{
+	const struct map *found = map_find(map, strlen(map));
+	char shown[4 * KEY_SHOWN_MAX + 1];
+	struct text text;
+
+	text_init(&text, shown, sizeof shown);
+	text_add_escaped(&text, key, strnlen(key, KEY_SHOWN_MAX));
+	if (found != NULL && map_is_policy_table(found))
+		fprintf(stderr,
+			"NOTFOUND: tlsad has no policy for %s, so Postfix uses its "
+			"smtp_tls_security_level; \"tlsactl explain %s\" shows why\n",
+			shown, shown);
+	else
+		fprintf(stderr, "NOTFOUND: the map %.32s has no value for %s\n",
+			found != NULL ? found->name : "", shown);
+}
+
 static int report(const struct ctl *ctl, const char *key, const char *map, const char *line)
 {
 	struct socketmap_reply reply;
 
 	/* The reply has the published form (socketmap_table(5)): it is read as Postfix reads it. */
 	if (!socketmap_reply_parse(&reply, line)) {
-		log_error("tlsad answered '%.100s', which is not a reply", line);
+		log_error("tlsad sent '%.100s', which is not a socketmap reply; do tlsad and "
+			  "tlsactl have the same version?",
+			line);
 		return EX_UNAVAILABLE;
 	}
 	if (ctl->json)
 		print_json(key, map, &reply);
 	else if (reply.exit_status == CTL_YES)
 		puts(reply.text);
-	else if (reply.text[0] != '\0')
+	else if (strcmp(reply.status, "NOTFOUND") == 0)
+		print_not_found(key, map);
+	else
 		log_error("%s: %s", reply.status, reply.text);
 	return reply.exit_status;
 }
@@ -43,7 +73,7 @@ int lookup_run(struct ctl *ctl, const struct command *command, int count, char *
 {
 	const char *map = "policy", *key = NULL;
 	const struct argument table[] = {
-		{"map", 'm', ARGUMENT_TEXT, "NAME", "ask this map, default policy", &map, 0, 0,
+		{"map", 'm', ARGUMENT_TEXT, "NAME", "the map to ask, default policy", &map, 0, 0,
 			NULL},
 	};
 	struct response response;

@@ -55,6 +55,7 @@ END
 subtest('no daemon' => \&no_daemon);
 subtest('lookup' => \&lookup);
 subtest('explain' => \&explain_command);
+subtest('explain: the reason of a failure' => \&explain_failure);
 subtest('status' => \&status);
 subtest('cache list' => \&cache_list);
 subtest('cache show' => \&cache_show);
@@ -150,16 +151,21 @@ sub lookup
 		$peer->answer($request, { reply => $reply });
 	});
 	is(outcome(ask($fake, 'lookup', 'found.example')), "0 dane-only\n", 'found');
-	is(outcome(ask($fake, 'lookup', 'none.example')), '1 ', 'not found');
+	my $none = ask($fake, 'lookup', 'none.example');
+	is("$none->{status} $none->{out}", '1 ', 'NOTFOUND: status, and no value for scripts');
+	is($none->{err}, 'NOTFOUND: tlsad has no policy for none.example, so Postfix uses its '
+		. "smtp_tls_security_level; \"tlsactl explain none.example\" shows why\n", 'and in words');
+	is(outcome(ask($fake, 'lookup', '-m', 'tlsa', 'none.example')),
+		"1 NOTFOUND: the map tlsa has no value for none.example\n", 'of a map without policies');
 	one_line(ask($fake, 'lookup', 'temp.example'), 75, qr/TEMP: mx\.temp\.example TLSA: bogus/, 'TEMP');
 	one_line(ask($fake, 'lookup', 'late.example'), 75, qr/TIMEOUT: too late/, 'TIMEOUT');
 	one_line(ask($fake, 'lookup', 'perm.example'), 1, qr/PERM: there is no such map/, 'PERM');
-	one_line(ask($fake, 'lookup', 'strange.example'), 69, qr/'what', which is not a reply/, 'no reply');
+	one_line(ask($fake, 'lookup', 'strange.example'), 69, qr/'what', which is not a socketmap reply/, 'no reply');
 	one_line(ask($fake, 'lookup', 'error.example'), 75, qr/what is \\x1b\[31mthat\?/, 'an error');
 	is(length(ask($fake, 'lookup', 'long.example')->{out}), 18 + 96000 + 1, 'a long one');
 	is(outcome(ask($fake, 'lookup', '--map', 'pinned', 'found.example')), "0 dane-only\n", '--map');
 	is_deeply([map { $_->{map} } ($fake->requests)[0, -1]], ['policy', 'pinned'],
-		'the map is asked for');
+		'the request names the map');
 	for (['found.example', 0, 'OK', 'dane-only', undef], ['none.example', 1, 'NOTFOUND', undef, undef],
 		['temp.example', 75, 'TEMP', undef, 'mx.temp.example TLSA: bogus: no signatures']) {
 		my ($key, $status, $word, $value, $detail) = @$_;
@@ -191,24 +197,24 @@ sub explain_command
 dane-only    example.com
 
 secure        60m  MX    example.com: 2 hosts
-  usable      50m  host  mx1.example.com:25, preference 10; expired, in use until 2026-11-25 03:00 UTC since refreshing it failed
+  usable      50m  host  mx1.example.com:25, preference 10; expired entry still used, until 2026-11-25 03:00 UTC at the latest: refreshing it failed
     secure    50m  A     mx1.example.com: 192.0.2.1, 192.0.2.2
-    secure     5m  AAAA  mx1.example.com: there are none
+    secure     5m  AAAA  mx1.example.com: no records of this type
     secure    50m  TLSA  _25._tcp.mx1.example.com
-      usable             3 1 1 ABCD
-      unusable             1 1 1 EF01: certificate usage 1 is not for mail
+      usable             3 1 1 abcd
+      unusable             1 1 1 ef01: certificate usage 1 is not for mail
   failed      30s  host  mx2.example.com:25, preference 20
     bogus          A     mx2.example.com: bogus: no signatures
 
 rule         dane-full: every MX host has usable TLSA records
 policy       OK dane-only
-native       OK dane-only
+native       the same as policy
 pinned       OK fingerprint match=AB:CD
-cached       all of it was there; the first of its parts expires in 50 minutes, ...
+cached       yes, all of it; the first entry expires in 50 minutes, ...
 END
 	$result = ask($fake, 'explain', 'none.example');
 	is($result->{status}, 1, 'not found');
-	like($result->{out}, qr/\ANOTFOUND     example\.com\n\nrule/, 'it is no tree then');
+	like($result->{out}, qr/\ANOTFOUND     example\.com\n\nrule/, 'without a tree then');
 	$result = ask($fake, 'explain', 'temp.example');
 	is("$result->{status} $result->{err}", '75 ', 'a temporary failure');
 	like($result->{out}, qr/\ATEMP  /, 'said in the first line');
@@ -242,6 +248,54 @@ sub full_status
 		cache => { path => '/var/cache/tlsad', entries => 30, size => 18800000, max_size => 1 << 30,
 			evicted => 0 },
 		new => { thing => 7, other => { deep => 'x' } } };
+}
+
+# An explanation with these members changed, as text.
+sub explain_text
+{
+	my (%change) = @_;
+	my $fake = Tlsad::FakeControl->start(sub {
+		$_[0]->answer($_[1], { explanation => { %$explanation, %change } }) });
+	return ask($fake, 'explain', 'example.com')->{out};
+}
+
+# The reason of a failure is printed once, wherever the reply has it from.
+sub explain_failure
+{
+	my $mx_reason = 'example.com MX: bogus: no signatures';
+	my %failed = (mx => { name => 'example.com', status => 'failed', dnssec => 'bogus', ttl => 30,
+		failure => $mx_reason }, hosts => []);
+	my %all = map { ($_ => "TEMP $mx_reason") } qw(reply native pinned);
+	my $text = explain_text(%failed, %all);
+	is(scalar(() = $text =~ /no signatures/g), 1, 'MX: the reason is printed once');
+	like($text, qr/^bogus         30s  MX    example\.com$/m, 'MX: the tree has the name');
+	like($text, qr/^policy       TEMP \Q$mx_reason\E\nnative       the same as policy\n/m, 'MX: policy has it');
+	like($text, qr/^pinned       the same as policy$/m, 'MX: and pinned refers to it');
+	$text = explain_text(%failed, %all, reply => 'OK may');
+	like($text, qr/^bogus         30s  MX    \Q$mx_reason\E$/m, 'an exception: the tree has it');
+	like($text, qr/^native       TEMP .*\npinned       the same as native$/m, 'an exception: pinned is as native');
+	$text = explain_text(%failed, %all, reply => 'NOTFOUND ', monitor => JSON::PP::true, would => $all{reply});
+	is(scalar(() = $text =~ /no signatures/g), 1, 'monitor mode: once');
+	like($text, qr/^policy       NOTFOUND\nmonitor      nothing is enforced; without monitor mode the reply would be TEMP /m,
+		'monitor mode: in words');
+	like($text, qr/^native       the same as monitor$/m, 'monitor mode: native is what it would be');
+	$text = explain_text(reply => 'TEMP mx2.example.com A: bogus: no signatures');
+	is(scalar(() = $text =~ /no signatures/g), 1, 'a host: once');
+	like($text, qr/^    bogus          A     mx2\.example\.com: bogus$/m, 'a host: the tree has the kind of failure');
+
+	my %exception = (domain => 'example.com', level => 'may', state => 'whatever it says', why => 'x');
+	my $script = Tlsad::Process::find_program('script');
+	SKIP: {
+		skip('script(1) is not installed', 2) unless defined $script;
+		for ([JSON::PP::true, qr/\e\[33mexception\e\[0m/], [JSON::PP::false, qr/^exception /m]) {
+			my ($in_force, $expected) = @$_;
+			my $fake = Tlsad::FakeControl->start(sub { $_[0]->answer($_[1], { explanation =>
+				{ %$explanation, exception => { %exception, in_force => $in_force } } }) });
+			my $command = join(' ', Tlsad::Ctl::binary(), '-s', $fake->path, '-c', $ctl->config_file);
+			like(qx(TERM=xterm $script -qec '$command explain example.com' /dev/null </dev/null), $expected,
+				'the colour of an exception: in_force ' . ($in_force ? 'true' : 'false'));
+		}
+	}
 }
 
 # tlsactl status of a daemon whose status has these members changed.

@@ -29,6 +29,7 @@ my $lab = Tlsad::Lab->start;
 my $ctl = Tlsad::Ctl->new;
 my $sanitized = qx(ldd @{[Tlsad::Ctl::binary()]}) =~ /lib[atu]san|libubsan/;
 my $digest = qr/[0-9A-F]{64}/;
+my $lower = qr/[0-9a-f]{64}/;
 my $pin = qr/[0-9A-F]{2}(?::[0-9A-F]{2}){31}/;
 
 my $daemon = Tlsad::Daemon->start(lab => $lab);
@@ -79,6 +80,7 @@ sub default_socket
 
 sub lookup
 {
+	my $no_policy = qr/\A1 NOTFOUND: tlsad has no policy for \S+, so Postfix [ -~]+\n\z/;
 	my @rows = (
 		[[], 'full.dane.lab', qr/\A0 dane-only\n\z/],
 		[[], 'FULL.dane.lab.', qr/\A0 dane-only\n\z/],
@@ -91,12 +93,12 @@ sub lookup
 		[['--map', 'postfix'], 'full.dane.lab', qr/\A0 dane-only\n\z/],
 		[['--map', 'tlsa'], 'mx1.dane.lab', qr/\A0 3 1 1 $digest\n\z/],
 		[['--map', 'explain'], 'full.dane.lab', qr/\A0 \{"destination":"full\.dane\.lab",.*\}\n\z/],
-		[[], 'no-tlsa.dane.lab', qr/\A1 \z/],
-		[[], 'missing.dane.lab', qr/\A1 \z/],
-		[[], '.dane.lab', qr/\A1 \z/],
-		[[], '10.1', qr/\A1 \z/],
-		[['--map', 'pinned'], 'no-tlsa.dane.lab', qr/\A1 \z/],
-		[['--map', 'tlsa'], 'mx-none.dane.lab', qr/\A1 \z/],
+		[[], 'no-tlsa.dane.lab', $no_policy],
+		[[], 'missing.dane.lab', $no_policy],
+		[[], '.dane.lab', $no_policy],
+		[[], '10.1', $no_policy],
+		[['--map', 'pinned'], 'no-tlsa.dane.lab', $no_policy],
+		[['--map', 'tlsa'], 'mx-none.dane.lab', qr/\A1 NOTFOUND: the map tlsa has no value for mx-none\.dane\.lab\n\z/],
 		[['--map', 'explain'], '10.1', qr/\A0 \{.*"not-a-destination".*\}\n\z/],
 		[[], 'bogus-mx.dane.lab', qr/\A75 tlsactl: error: TEMP: bogus-mx\.dane\.lab MX: bogus: [ -~]+\n\z/],
 		[[], 'servfail.lab', qr/\A75 tlsactl: error: TEMP: servfail\.lab MX: servfail: [ -~]+\n\z/],
@@ -124,43 +126,44 @@ sub explain_command
 			qr/    secure +\d+m  A     mx1\.dane\.lab: 192\.0\.2\.1/,
 			qr/    secure +\d+m  AAAA  mx1\.dane\.lab: 2001:db8::1/,
 			qr/    secure +\d+m  TLSA  _25\._tcp\.mx1\.dane\.lab/,
-			qr/      usable +3 1 1 $digest/, qr/  usable +\d+m  host  mx2\.dane\.lab:25, preference 20/,
-			qr/rule +dane-full: every host .*/, qr/policy +OK dane-only/, qr/native +OK dane-only/,
-			qr/pinned +OK fingerprint match=$pin\|$pin/, qr/cached +all of it was there; .* UTC/],
+			qr/      usable +3 1 1 $lower/, qr/  usable +\d+m  host  mx2\.dane\.lab:25, preference 20/,
+			qr/rule +dane-full: every host .*/, qr/policy +OK dane-only/, qr/native +the same as policy/,
+			qr/pinned +OK fingerprint match=$pin\|$pin/, qr/cached +yes, all of it; .* UTC/],
 		['partial-none.dane.lab', 0, qr/dane +partial-none\.dane\.lab/,
 			qr/  none +\d+m  host  mx-none\.dane\.lab:25, preference 20/,
-			qr/    secure +\d+m  TLSA  _25\._tcp\.mx-none\.dane\.lab: there is no such name/,
-			qr/rule +dane-partial: .*/, qr/pinned +OK dane/, qr/not pinned +not every host has .*/],
+			qr/    secure +\d+m  TLSA  _25\._tcp\.mx-none\.dane\.lab: the name does not exist/,
+			qr/rule +dane-partial: .*/, qr/pinned +the same as policy/, qr/not pinned +not every host has .*/],
 		['to-dane.plain.lab', 0, qr/dane +to-dane\.plain\.lab/,
 			qr/insecure +\d+m  MX +to-dane\.plain\.lab: 1 host/, qr/  usable .*/,
-			qr/rule +dane-insecure-mx: .*/, qr/native +OK dane/, qr/pinned +OK fingerprint .*/],
+			qr/rule +dane-insecure-mx: .*/, qr/native +the same as policy/, qr/pinned +OK fingerprint .*/],
 		['no-tlsa-plain.dane.lab', 1, qr/NOTFOUND +no-tlsa-plain\.dane\.lab/, qr/  none .*/,
 			qr/    insecure +\d+m  A .*/, qr/rule +no-tlsa: .*/, qr/policy +NOTFOUND/],
 		['bogus-mx.dane.lab', 75, qr/TEMP +bogus-mx\.dane\.lab/,
-			qr/bogus +\d+s  MX +bogus-mx\.dane\.lab MX: bogus: .*/, qr/rule +bogus: .*/,
-			qr/policy +TEMP .*/, qr/native +TEMP .*/, qr/pinned +TEMP .*/],
+			qr/bogus +\d+s  MX +bogus-mx\.dane\.lab/, qr/rule +bogus: .*/,
+			qr/policy +TEMP bogus-mx\.dane\.lab MX: bogus: .*/, qr/native +the same as policy/,
+			qr/pinned +the same as policy/],
 		['a-bogus.dane.lab', 0, qr/dane-only .*/, qr/    bogus +A     mx-a-bogus\.dane\.lab: bogus: .*/,
 			qr/    secure +\d+m  AAAA .*/, qr/rule +dane-full: .*/],
 		['tlsa-servfail.dane.lab', 75, qr/TEMP .*/, qr/secure +\d+m  MX .*/,
 			qr/  failed +\d+s  host  mx-tlsa-servfail\.dane\.lab:25, preference 10/,
-			qr/    failed +TLSA  _25\._tcp\.mx-tlsa-servfail\.dane\.lab: servfail: .*/,
-			qr/rule +lookup-failed: .*/],
+			qr/    failed +TLSA  _25\._tcp\.mx-tlsa-servfail\.dane\.lab: servfail/,
+			qr/rule +lookup-failed: .*/, qr/policy +TEMP .*: servfail: .*/],
 		['unusable.dane.lab', 0, qr/dane +unusable\.dane\.lab/, qr/  unusable .*host .*/,
 			qr/      unusable .*: .*/, qr/rule +dane-unusable: .*/, qr/pinned +OK encrypt/],
 		['cname-end.dane.lab', 0, qr/dane-only .*/,
 			qr/    secure .* A     mx-cname-end\.dane\.lab, an alias of mx1\.dane\.lab: 192\.0\.2\.1/,
 			qr/    secure .* TLSA  _25\._tcp\.mx1\.dane\.lab/],
 		['tlsa-2-1-1.dane.lab', 0, qr/dane-only .*/,
-			qr/      usable +2 1 1 $digest; trust anchor unknown; not pinned: .*/,
-			qr/pinned +OK dane-only/, qr/not pinned +mx-tlsa-2-1-1\.dane\.lab, TLSA 2 1 1: .*/],
+			qr/      usable +2 1 1 $lower; trust anchor unknown; not pinned: .*/,
+			qr/pinned +the same as policy/, qr/not pinned +mx-tlsa-2-1-1\.dane\.lab, TLSA 2 1 1: .*/],
 		['no-mx.dane.lab', 0, qr/dane-only .*/,
-			qr/secure .* MX +no-mx\.dane\.lab: none, it is its own host \(RFC 5321 5\.1\)/, qr/  usable .*/,
-			qr/cached +not all of it was there; the first of its parts expires in \d+ minutes, .* UTC/],
+			qr/secure .* MX +no-mx\.dane\.lab: no MX records; the domain is its own host \(RFC 5321 5\.1\)/, qr/  usable .*/,
+			qr/cached +not all of it, tlsad looked up the rest; the first entry expires in \d+ minutes, .* UTC/],
 		['[mx1.dane.lab]', 0, qr/dane-only +\[mx1\.dane\.lab\]/, qr/  usable .* host  mx1\.dane\.lab:25/,
-			qr/rule .*/, qr/cached +all of it was there; .*/],
-		['null-mx.dane.lab', 1, qr/NOTFOUND .*/, qr/secure +\d+m  MX +null-mx\.dane\.lab: it takes no mail .*/],
-		['missing.dane.lab', 1, qr/NOTFOUND .*/, qr/secure +\d+m  MX .*: there is no such domain/],
-		['10.1', 1, qr/NOTFOUND +10\.1/, qr/rule +not-a-destination: .*/, qr/pinned +NOTFOUND/],
+			qr/rule .*/, qr/cached +yes, all of it; .*/],
+		['null-mx.dane.lab', 1, qr/NOTFOUND .*/, qr/secure +\d+m  MX +null-mx\.dane\.lab: null MX, the domain accepts no mail .*/],
+		['missing.dane.lab', 1, qr/NOTFOUND .*/, qr/secure +\d+m  MX .*: the domain does not exist/],
+		['10.1', 1, qr/NOTFOUND +10\.1/, qr/rule +not-a-destination: .*/, qr/pinned +the same as policy/],
 	);
 	for (@rows) {
 		my ($key, $status, @lines) = @$_;
@@ -170,7 +173,9 @@ sub explain_command
 		like($result->{out}, qr/\A$all\n/, "$key: the tree");
 		unlike($result->{out}, qr/[^\n -~]| $/m, "$key: nothing unprintable, no blank at an end");
 	}
+	my ($record) = ask('explain', 'full.dane.lab')->{out} =~ /usable +(3 1 1 $lower)$/m;
 	my $result = ask_json('explain', 'full.dane.lab');
+	is(uc($record), "3 1 1 $result->{json}{hosts}[0]{tlsa}[0]{data}", 'text in lower case, JSON as before');
 	is("$result->{status} $result->{json}{reason}", '0 dane-full', '--json');
 	is(ask_json('explain', 'bogus-mx.dane.lab')->{status}, 75, '--json: a temporary failure');
 }
@@ -223,7 +228,7 @@ sub cache
 
 	$result = ask('cache', 'show', 'full.dane.lab');
 	is("$result->{status} $result->{err}", '0 ', 'show: status');
-	like($result->{out}, qr/\Adane-only .*^cached +all of it was there/ms, 'show: as explain');
+	like($result->{out}, qr/\Adane-only .*^cached +yes, all of it/ms, 'show: as explain');
 	is(ask('cache', 'show', 'null-mx.dane.lab')->{status}, 0, 'show: an answer NOTFOUND is there, too');
 	like(outcome(ask('cache', 'show', 'three.dane.lab')), qr/\A1 tlsactl: error: three\.dane\.lab: not all .*\n\z/,
 		'show: nothing is looked up');

@@ -212,7 +212,7 @@ sub exceptions
 	is($explain->{reason}, 'exception', 'explain: the reason');
 	delete $explain->{exception}{line};
 	is_deeply($explain->{exception}, { domain => 'bogus-mx.dane.lab', level => 'may',
-		until => '2099-12-31', why => 'ticket 5 ; wrong "signatures"', state => 'in force',
+		until => '2099-12-31', why => 'ticket 5 ; wrong "signatures"', state => 'in force', in_force => JSON::PP::true,
 		instead_of => 'bogus', file => $daemon->config_file }, 'explain: the exception');
 	is(explanation($daemon, 'partial.site.lab')->{exception}{domain}, '.site.lab',
 		'one that has ended hides no other');

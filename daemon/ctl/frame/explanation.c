@@ -13,7 +13,7 @@
 
 enum {
 	INDENT = 2,
-	TEXT_COLUMN = 12,  /* where everything but the first word of a line begins */
+	TEXT_COLUMN = 12,  /* where the text of a line begins, after its first word */
 	DIGITS_SHOWN = 64, /* of a record's data: a SHA-256 digest */
 	WORDS_SIZE = 4096,
 };
@@ -82,49 +82,81 @@ static void add_stale(struct text *text, const json_t *part)
 	char until[TIME_TEXT_SIZE];
 
 	if (json_is_true(json_object_get(part, "stale")))
-		text_add_format(text, "; expired, in use until %s since refreshing it failed",
+		text_add_format(text,
+			"; expired entry still used, until %s at the latest: refreshing it failed",
 			time_text_date(until, client_integer(part, "stale_until")));
 }
 
 /* --- the tree ------------------------------------------------------------------------------ */
 
-static void print_record(const struct terminal *terminal, const json_t *record)
+/* What the text of the whole needs to know. */
+struct page {
+	const struct terminal *terminal;
+	/* The reply of `policy`, in monitor mode what it would be. It is printed below the tree, so
+	 * the tree leaves out its reason. */
+	const char *reply;
+};
+
+/* In lower case, as "tlsactl check" and "tlsactl tlsa create" print it. */
+static void add_digits(struct text *text, const char *data)
+{
+	size_t begin = text->used;
+
+	text_add_format(text, "%.*s", DIGITS_SHOWN, data);
+	for (size_t i = begin; i < text->used; i++)
+		text->bytes[i] = text_lower(text->bytes[i]);
+	if (strlen(data) > DIGITS_SHOWN)
+		text_add(text, "...");
+}
+
+static void print_record(const struct page *page, const json_t *record)
 {
 	bool usable = json_is_true(json_object_get(record, "usable"));
-	const char *data = client_string(record, "data");
 	char words[WORDS_SIZE];
 	struct text text;
 
 	text_init(&text, words, sizeof words);
-	if (json_object_get(record, "usage") != NULL)
+	if (json_object_get(record, "usage") != NULL) {
 		text_add_format(&text,
 			"%" JSON_INTEGER_FORMAT " %" JSON_INTEGER_FORMAT " %" JSON_INTEGER_FORMAT
-			" %.*s%s",
+			" ",
 			client_integer(record, "usage"), client_integer(record, "selector"),
-			client_integer(record, "matching_type"), DIGITS_SHOWN, data,
-			strlen(data) > DIGITS_SHOWN ? "..." : "");
+			client_integer(record, "matching_type"));
+		add_digits(&text, client_string(record, "data"));
+	}
 	if (!usable)
 		text_add_format(&text, ": %s", client_string(record, "why"));
 	if (client_string(record, "trust_anchor")[0] != '\0')
 		text_add_format(&text, "; trust anchor %s", client_string(record, "trust_anchor"));
 	if (client_string(record, "not_pinned")[0] != '\0')
 		text_add_format(&text, "; not pinned: %s", client_string(record, "not_pinned"));
-	print_line(terminal, 3, usable ? "usable" : "unusable", NULL, "", words);
+	print_line(page->terminal, 3, usable ? "usable" : "unusable", NULL, "", words);
 }
 
-static void add_outcome(struct text *text, const json_t *lookup)
+/* Is this failure the reason that the reply has? */
+static bool is_reason(const struct page *page, const json_t *lookup)
+{
+	char words[WORDS_SIZE];
+
+	snprintf(words, sizeof words, "%s %s: %s: %s", client_string(lookup, "name"),
+		client_string(lookup, "type"), client_string(lookup, "failure"),
+		client_string(lookup, "detail"));
+	return strstr(page->reply, words) != NULL;
+}
+
+static void add_outcome(const struct page *page, struct text *text, const json_t *lookup)
 {
 	const json_t *addresses = json_object_get(lookup, "addresses"), *address;
 	size_t i;
 
 	if (is(lookup, "status", "failed")) {
 		text_add_format(text, ": %s", client_string(lookup, "failure"));
-		if (client_string(lookup, "detail")[0] != '\0')
+		if (client_string(lookup, "detail")[0] != '\0' && !is_reason(page, lookup))
 			text_add_format(text, ": %s", client_string(lookup, "detail"));
 	} else if (is(lookup, "status", "nodata")) {
-		text_add(text, ": there are none");
+		text_add(text, ": no records of this type");
 	} else if (is(lookup, "status", "nxdomain")) {
-		text_add(text, ": there is no such name");
+		text_add(text, ": the name does not exist");
 	}
 	if (client_string(lookup, "canonical_name")[0] != '\0')
 		text_add_format(text, ", an alias of %s", client_string(lookup, "canonical_name"));
@@ -136,18 +168,19 @@ static void add_outcome(struct text *text, const json_t *lookup)
 	}
 }
 
-static void print_lookup(const struct terminal *terminal, const json_t *lookup)
+static void print_lookup(const struct page *page, const json_t *lookup)
 {
 	char words[WORDS_SIZE];
 	struct text text;
 
 	text_init(&text, words, sizeof words);
 	text_add(&text, client_string(lookup, "name"));
-	add_outcome(&text, lookup);
-	print_line(terminal, 2, trust_of(lookup), lookup, client_string(lookup, "type"), words);
+	add_outcome(page, &text, lookup);
+	print_line(
+		page->terminal, 2, trust_of(lookup), lookup, client_string(lookup, "type"), words);
 }
 
-static void print_host(const struct terminal *terminal, const json_t *host, bool in_set)
+static void print_host(const struct page *page, const json_t *host, bool in_set)
 {
 	const json_t *element;
 	char words[WORDS_SIZE];
@@ -161,15 +194,15 @@ static void print_host(const struct terminal *terminal, const json_t *host, bool
 		text_add_format(&text, ", preference %" JSON_INTEGER_FORMAT,
 			client_integer(host, "preference"));
 	add_stale(&text, host);
-	print_line(terminal, 1, client_string(host, "status"), host, "host", words);
+	print_line(page->terminal, 1, client_string(host, "status"), host, "host", words);
 	json_array_foreach(json_object_get(host, "lookups"), i, element)
-		print_lookup(terminal, element);
-	json_array_foreach(json_object_get(host, "tlsa"), i, element)
-		print_record(terminal, element);
+		print_lookup(page, element);
+	json_array_foreach(json_object_get(host, "tlsa"), i, element) print_record(page, element);
 }
 
-static void print_mx(const struct terminal *terminal, const json_t *mx, size_t hosts)
+static void print_mx(const struct page *page, const json_t *mx, size_t hosts)
 {
+	const char *failure = client_string(mx, "failure");
 	char words[WORDS_SIZE];
 	struct text text;
 
@@ -178,21 +211,24 @@ static void print_mx(const struct terminal *terminal, const json_t *mx, size_t h
 		text_add_format(&text, "%s: %zu host%s", client_string(mx, "name"), hosts,
 			hosts == 1 ? "" : "s");
 	else if (is(mx, "status", "absent"))
-		text_add_format(&text, "%s: none, it is its own host (RFC 5321 5.1)",
+		text_add_format(&text,
+			"%s: no MX records; the domain is its own host (RFC 5321 5.1)",
 			client_string(mx, "name"));
 	else if (is(mx, "status", "null"))
-		text_add_format(
-			&text, "%s: it takes no mail (RFC 7505)", client_string(mx, "name"));
+		text_add_format(&text, "%s: null MX, the domain accepts no mail (RFC 7505)",
+			client_string(mx, "name"));
 	else if (is(mx, "status", "nxdomain"))
-		text_add_format(&text, "%s: there is no such domain", client_string(mx, "name"));
+		text_add_format(&text, "%s: the domain does not exist", client_string(mx, "name"));
 	else
-		text_add(&text, client_string(mx, "failure"));
+		text_add(&text,
+			strstr(page->reply, failure) != NULL ? client_string(mx, "name") : failure);
 	add_stale(&text, mx);
-	print_line(terminal, 0, trust_of(mx), mx, "MX", words);
+	print_line(page->terminal, 0, trust_of(mx), mx, "MX", words);
 }
 
-static void print_tree(const struct terminal *terminal, const json_t *explanation)
+static void print_tree(const struct page *page, const json_t *explanation)
 {
+	const struct terminal *terminal = page->terminal;
 	const json_t *mx = json_object_get(explanation, "mx"), *host;
 	const json_t *hosts = json_object_get(explanation, "hosts");
 	json_int_t not_shown = client_integer(explanation, "hosts_not_shown");
@@ -202,15 +238,15 @@ static void print_tree(const struct terminal *terminal, const json_t *explanatio
 		return;
 	terminal_print_blank(terminal);
 	if (json_is_object(mx))
-		print_mx(terminal, mx, json_array_size(hosts) + (size_t)not_shown);
+		print_mx(page, mx, json_array_size(hosts) + (size_t)not_shown);
 	json_array_foreach(hosts, i, host)
-		print_host(terminal, host, json_is_object(mx) && is(mx, "status", "found"));
+		print_host(page, host, json_is_object(mx) && is(mx, "status", "found"));
 	if (not_shown > 0)
 		terminal_print_row(terminal, INDENT, TERMINAL_FAINT, "...", TEXT_COLUMN - INDENT,
 			"and %" JSON_INTEGER_FORMAT " more hosts", not_shown);
 }
 
-/* --- what came of it ----------------------------------------------------------------------- */
+/* --- the rule and the replies --------------------------------------------------------------- */
 
 static void print_times(const struct terminal *terminal, const json_t *explanation)
 {
@@ -221,8 +257,8 @@ static void print_times(const struct terminal *terminal, const json_t *explanati
 	if (json_is_null(json_object_get(explanation, "kind")))
 		return;
 	terminal_print_row(terminal, 0, TERMINAL_PLAIN, "cached", TEXT_COLUMN,
-		"%s; the first of its parts expires in %s, %s",
-		cached ? "all of it was there" : "not all of it was there",
+		"%s; the first entry expires in %s, %s",
+		cached ? "yes, all of it" : "not all of it, tlsad looked up the rest",
 		time_text_duration(left, ttl), time_text_date(date, (int64_t)time(NULL) + ttl));
 }
 
@@ -253,7 +289,7 @@ static void print_minimum(const struct terminal *terminal, const json_t *minimum
 
 static void print_exception(const struct terminal *terminal, const json_t *exception)
 {
-	bool in_force = is(exception, "state", "in force");
+	bool in_force = json_is_true(json_object_get(exception, "in_force"));
 	char words[WORDS_SIZE];
 	struct text text;
 
@@ -279,34 +315,62 @@ static void print_rules(const struct terminal *terminal, const json_t *explanati
 {
 	print_minimum(terminal, json_object_get(explanation, "minimum"));
 	print_exception(terminal, json_object_get(explanation, "exception"));
-	if (json_is_true(json_object_get(explanation, "monitor")))
-		terminal_print_row(terminal, 0, TERMINAL_WARNING, "monitor", TEXT_COLUMN,
-			"nothing is enforced; else the answer would be %s",
-			client_string(explanation, "would"));
 }
 
-/* A reply without text, `NOTFOUND `, ends in a blank. */
-static void print_reply(const struct terminal *terminal, const char *map, const char *reply)
+/* The replies, in the order in which they are printed. */
+static const struct reply_row {
+	const char *member;
+	const char *label;
+	const char *words; /* before the reply */
+	enum terminal_style style;
+} reply_rows[] = {
+	{"reply", "policy", "", TERMINAL_PLAIN},
+	{"would", "monitor", "nothing is enforced; without monitor mode the reply would be ",
+		TERMINAL_WARNING},
+	{"native", "native", "", TERMINAL_PLAIN},
+	{"pinned", "pinned", "", TERMINAL_PLAIN},
+};
+
+/* An earlier row with the same reply, or the row itself. */
+static const struct reply_row *find_equal(const json_t *explanation, const struct reply_row *row)
 {
+	const struct reply_row *earlier = reply_rows;
+
+	while (earlier < row && strcmp(client_string(explanation, earlier->member),
+					client_string(explanation, row->member)) != 0)
+		earlier++;
+	return earlier;
+}
+
+/* A long text, as that of TEMP, is printed once. A reply without text, `NOTFOUND `, ends in a
+ * blank.
+ */
+static void print_reply(
+	const struct terminal *terminal, const json_t *explanation, const struct reply_row *row)
+{
+	const char *reply = client_string(explanation, row->member);
+	const struct reply_row *equal = find_equal(explanation, row);
 	size_t size = strlen(reply);
 
 	if (size > 0 && reply[size - 1] == ' ')
 		size--;
-	terminal_print_row(terminal, 0, TERMINAL_PLAIN, map, TEXT_COLUMN, "%.*s", (int)size, reply);
+	if (size > 0)
+		terminal_print_row(terminal, 0, row->style, row->label, TEXT_COLUMN, "%s%s%.*s",
+			row->words, equal == row ? "" : "the same as ",
+			equal == row ? (int)size : (int)strlen(equal->label),
+			equal == row ? reply : equal->label);
 }
 
 static void print_replies(const struct terminal *terminal, const json_t *explanation)
 {
-	static const char *const maps[][2] = {
-		{"reply", "policy"}, {"native", "native"}, {"pinned", "pinned"}};
 	const char *not_pinned = client_string(explanation, "not_pinned");
 
 	terminal_print_blank(terminal);
 	terminal_print_row(terminal, 0, TERMINAL_PLAIN, "rule", TEXT_COLUMN, "%s: %s",
 		client_string(explanation, "reason"), client_string(explanation, "rule"));
 	print_rules(terminal, explanation);
-	for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
-		print_reply(terminal, maps[i][1], client_string(explanation, maps[i][0]));
+	for (size_t i = 0; i < sizeof reply_rows / sizeof reply_rows[0]; i++)
+		print_reply(terminal, explanation, &reply_rows[i]);
 	if (not_pinned[0] != '\0')
 		terminal_print_row(
 			terminal, 0, TERMINAL_WARNING, "not pinned", TEXT_COLUMN, "%s", not_pinned);
@@ -317,16 +381,19 @@ static void print_text(const json_t *explanation, const struct socketmap_reply *
 {
 	char label[32];
 	struct terminal terminal;
+	const char *would = client_string(explanation, "would");
+	struct page page = {
+		&terminal, would[0] != '\0' ? would : client_string(explanation, "reply")};
 
 	terminal_open(&terminal, stdout);
-	/* Of a reply OK the level alone; the whole reply is printed below. */
+	/* Of a reply OK only the level: the whole reply is printed below. */
 	snprintf(label, sizeof label, "%.*s",
 		reply->exit_status == CTL_YES ? (int)strcspn(reply->text, " ")
 					      : (int)strlen(reply->status),
 		reply->exit_status == CTL_YES ? reply->text : reply->status);
 	terminal_print_row(&terminal, 0, style_of(label), label, TEXT_COLUMN, "%s",
 		client_string(explanation, "destination"));
-	print_tree(&terminal, explanation);
+	print_tree(&page, explanation);
 	print_replies(&terminal, explanation);
 }
 
@@ -334,9 +401,9 @@ int explanation_print(const struct ctl *ctl, const json_t *explanation)
 {
 	struct socketmap_reply reply;
 
-	/* The reply has the published form (socketmap_table(5)): it is read as Postfix reads it. */
 	if (!socketmap_reply_parse(&reply, client_string(explanation, "reply"))) {
-		log_error("tlsad answered without an explanation");
+		log_error("tlsad sent a response without an explanation; do tlsad and tlsactl have "
+			  "the same version?");
 		return EX_UNAVAILABLE;
 	}
 	if (ctl->json)
