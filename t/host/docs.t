@@ -2,8 +2,9 @@
 # What is written about tlsad against tlsad itself: the settings' table of
 # common/conf/settings.c, "tlsad -n -v", conf/tlsad.conf and tlsad.conf(5) name the same
 # settings with the same defaults and bounds; README and the manual pages have what a
-# reader looks for there, what they name exists, and their examples work; the rules of
-# t/lab/dane-cases are those that the tables of t/lab test, and comments cite what exists.
+# reader looks for there, what they name exists, and their examples work; README is short;
+# the rules of t/lab/dane-cases are those that the tables of t/lab test, and comments cite what
+# exists.
 
 use strict;
 use warnings;
@@ -27,6 +28,8 @@ my %pages = (tlsad => 'daemon/tlsad.8', tlsactl => 'daemon/ctl/tlsactl.8',
 my $directory = File::Temp::tempdir(CLEANUP => 1);
 # The manual pages and conf/tlsad.conf are written for this one.
 use constant DOCUMENTED_CONFDIR => '/etc/tlsad';
+# README is for a person with ten minutes, and its beginning must be enough to get tlsad to work.
+use constant { README_LINES_MAX => 350, README_START => 200, SCREEN => 24 };
 
 plan(skip_all => "$tlsad is missing: build it first") unless -x $tlsad && -x $tlsactl;
 
@@ -48,6 +51,8 @@ subtest('tlsad(8)' => \&check_daemon_page);
 subtest('tlsactl(8)' => \&check_ctl_page);
 subtest('the table of counters' => \&check_counters);
 subtest('README' => \&check_readme);
+subtest('daemon/HACKING' => \&check_tree);
+subtest('sections that other documents cite' => \&check_cited_sections);
 subtest('t/lab/dane-cases' => \&check_cases);
 subtest('what comments cite' => \&check_citations);
 subtest('comments of headers' => \&check_headers);
@@ -182,7 +187,8 @@ sub check_conf_page
 sub check_daemon_page
 {
 	my $page = read_file("$source/daemon/tlsad.8");
-	my %tagged = map { $_ => 1 } $page =~ /^\.It Cm (\S+)/mg;
+	my %section = sections($page);
+	my %tagged = map { $_ => 1 } $section{MAPS} =~ /^\.It Cm (\S+)/mg;
 	my ($maps) = read_file("$source/daemon/answer/maps.c") =~
 		/struct map maps\[.*?\] = \{\n(.*?)\n\};/s;
 	my @maps = ($maps // '') =~ /\{NAME\("([\w-]+)"\),/g;
@@ -191,8 +197,15 @@ sub check_daemon_page
 	ok($tagged{$_}, "map $_") for @maps;
 	my @reasons = read_file("$source/common/verdict/decide.c") =~ /\[REASON_\w+\] = \{"([\w-]+)",/g;
 	cmp_ok(scalar(@reasons), '>', 10, 'the table of reasons can be read');
+	my %replies;
+	for my $row (map { @{$_->{rows}} } Tlsad::CaseTables::rules("$source/t/lab/dane-cases")) {
+		$replies{$_}{$row->{answer} // ''} = 1 for split(/\//, $row->{reason} // '');
+	}
+	cmp_ok(scalar(keys %replies), '>', 10, 'the replies for reasons can be read');
 	for my $reason (@reasons) {
-		like($page, qr/^\.(?:It )?Cm \Q$reason\E\b/m, "reason $reason");
+		my ($reply) = $section{Reasons} =~ /^\.It Cm \Q$reason\E\n(?:\.Cm (\S+) :\n)?/m;
+		like($section{Reasons}, qr/^\.It Cm \Q$reason\E$/m, "reason $reason");
+		ok($replies{$reason}{$reply // ''}, "reason $reason: its reply") if $replies{$reason};
 	}
 	for my $member (read_file("$source/daemon/answer/explain.c") =~
 		/(?:json_object_set_new|set_reply)\(\s*\w+, "(\w+)"/g) {
@@ -200,6 +213,13 @@ sub check_daemon_page
 	}
 	my ($options) = run($tlsad, '-h') =~ /^(.*?)^See /ms;
 	like($page, qr/^\.It Fl $_\b/m, "option -$_") for $options =~ /^  -(\w)/mg;
+}
+
+# Of a manual page: heading => text.
+sub sections
+{
+	my ($page) = @_;
+	return map { /^\.S[sh] (.*)\n/ ? ($1 => $_) : () } split(/^(?=\.S[sh] )/m, $page);
 }
 
 # The options of --help: each by its letter and its name.
@@ -212,7 +232,7 @@ sub help_options
 sub check_ctl_page
 {
 	my $page = read_file("$source/daemon/ctl/tlsactl.8");
-	my %section = map { /^\.S[sh] (.*)\n/ ? ($1 => $_) : () } split(/^(?=\.S[sh] )/m, $page);
+	my %section = sections($page);
 	my $help = run($tlsactl, '--help');
 	my %global = map { ($_->[1] => 1) } help_options($help);
 	my ($list) = $help =~ /^commands:\n(.*?)\n\n/ms;
@@ -294,9 +314,12 @@ sub check_readme
 {
 	my $readme = read_file("$source/README");
 	my @lines = split(/\n/, $readme);
-	my $screen = join("\n", @lines[0 .. 23]);
+	cmp_ok(scalar(@lines), '<=', README_LINES_MAX, 'it is short');
+	my $screen = join("\n", @lines[0 .. SCREEN - 1]);
 	like($screen, qr/^\s+sh contrib\/quickstart$/m, 'the first screen has one command');
 	like($screen, qr/^\s+sh contrib\/quickstart check$/m, 'and the other');
+	my $start = join("\n", @lines[0 .. README_START - 1]);
+	like($start, qr/\b\Q$_\E\b/, "its start has $_") for 'tlsactl doctor', 'smtp_tls_loglevel = 1';
 	like($readme, qr/\b\Q$_\E\b/, "it has $_") for qw(smtp_tls_policy_maps
 		smtp_dns_support_level smtp_tls_security_level trust-ad proxy_read_maps
 		smtp_tls_dane_insecure_mx_policy postmap);
@@ -305,15 +328,43 @@ sub check_readme
 		my ($section, $key) = $name =~ /(\w+)\] (\w+)/;
 		ok($settings{"$section.$key"}, "$name is a setting");
 	}
-	my ($tree) = $readme =~ /^The tree\n=+\n(.*)/ms;
-	for my $folder (grep { -d "$source/$_" } read_file("$source/contrib/floors") =~ /^(\w[\w\/]*)$/mg) {
-		my ($name) = $folder =~ /(\w+)$/;
-		like($tree, qr{^ +(?:\w+/ )*(?:\w+/)*$name/ }m, "it has the folder $folder");
-	}
+	my %section = sections(read_file("$source/daemon/tlsad.8"));
+	my ($table) = $readme =~ /^Replies\n=+\n\n(.*?)\n\n/ms;
+	my (undef, @replies) = ($table // '') =~ /^    ([\w-]+)(?: \.\.\.)? +[A-Z]/mg;
+	cmp_ok(scalar(@replies), '>', 5, 'its table of replies can be read');
+	like($section{REPLIES}, qr/^\.It Cm (?:OK )?\Q$_\E(?: |$)/m, "tlsad(8) has the reply $_") for @replies;
 	# Whatever it names in this tree is there.
 	for my $path ($readme =~ m{(?<![\w/.])((?:common|conf|contrib|daemon|systemd|t)/[\w./-]*\w)}g) {
 		ok(-e "$source/$path", "$path is there");
 	}
+}
+
+sub check_tree
+{
+	ok(-e "$source/daemon/HACKING", 'it is there') or return;
+	my $text = read_file("$source/daemon/HACKING");
+	for my $folder (grep { -d "$source/$_" } read_file("$source/contrib/floors") =~ /^(\w[\w\/]*)$/mg) {
+		my ($name) = $folder =~ /(\w+)$/;
+		like($text, qr{(?<![\w-])(?:\w+/)*$name/}, "it has the folder $folder");
+	}
+}
+
+# "SECTION in tlsad(8)" and "SECTION and SECTION in tlsad(8)", outside manual pages.
+sub check_cited_sections
+{
+	my $found = 0;
+	for my $file (qw(README conf/main.cf.example conf/tlsad.conf contrib/debian/tlsad.README.Debian)) {
+		my $text = read_file("$source/$file") =~ s/\n#? */ /gr;
+		while ($text =~ /((?:[A-Z]{2}[A-Z ]*[A-Z](?:,| and)? )+|"[^"]+" )(?:in|of) (tlsad|tlsactl|tlsad\.conf)\([58]\)/g) {
+			my ($headings, $page) = ($1, $2);
+			for my $heading (grep { length } map { s/^[ "]+|[ "]+$//gr } split(/,| and /, $headings)) {
+				$found++;
+				like(read_file("$source/$pages{$page}"), qr/^\.S[sh] \Q$heading\E$/m,
+					"$file: the section $heading of $page");
+			}
+		}
+	}
+	cmp_ok($found, '>=', 10, 'there are citations');
 }
 
 sub check_cases
