@@ -59,6 +59,7 @@ subtest('comments of headers' => \&check_headers);
 subtest('bounds in tlsad.conf(5)' => \&check_bounds);
 subtest('examples of tlsad.conf(5)' => \&check_examples);
 subtest('every manual page' => \&check_pages);
+subtest('log lines in tlsad(8)' => \&check_log_lines);
 subtest('exit statuses of tlsad(8)' => \&check_statuses);
 subtest('mandoc' => \&check_mandoc);
 done_testing();
@@ -501,6 +502,20 @@ sub check_pages
 		for my $variable (map { read_file($_) =~ /getenv\("(\w+)"\)/g } @sources) {
 			like($page, qr/^\.It Ev (?:.* , )?\Q$variable\E\b/m, "$name: the variable $variable");
 		}
+	}
+}
+
+# Each quoted line is one of the program: the pieces of it between its values are in the code.
+sub check_log_lines
+{
+	my %section = sections(read_file("$source/daemon/tlsad.8"));
+	my $code = join("\n", map { read_file($_) } glob("$source/{common,daemon}/{,*/}*.c")) =~ s/"\s*\n\s*"//gr;
+	my @lines = map { $section{$_} =~ /^\.It (.*)$/mg } 'DIAGNOSTICS', 'TRUST ANCHORS';
+	cmp_ok(scalar(@lines), '>', 25, 'they can be read');
+	for my $line (@lines) {
+		my @missing = grep { /\w/ && index($code, $_) < 0 } map { s/^ +| +$//gr }
+			split(/\bAr \w+|\b(?:No|Ns)\b|^(?:warning|error): |[:;=]|\.\.\./, $line);
+		is("@missing", '', $line);
 	}
 }
 
