@@ -39,7 +39,7 @@ my @CHROOT = (
 );
 our %TRANSPORTS = (
 	smtp => { asks => ['sha256', 'pinned'] },
-	# What these cases would be without pinned answers.
+	# What these cases would be without pinned replies.
 	native => { asks => ['sha256', 'native'], options => ['smtp_tls_policy_maps=$native_policy_maps'] },
 	nobody => { options => ['smtp_tls_policy_maps='] },
 	# The other tlsad is made for smtp clients in a chroot.

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# End to end with pinned answers: a real Postfix whose resolver believes everything and which does
+# End to end with pinned replies: a real Postfix whose resolver believes everything and which does
 # not ask for DNSSEC sends mail under the answers of a real tlsad, which validates. Where:
 # t/postfix/Site.pm; what: t/postfix/PinnedCases.pm.
 #

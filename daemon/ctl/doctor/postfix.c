@@ -173,7 +173,7 @@ static void examine_insecure_mx(const struct examination *examination)
 	examination_set(examination, POSTCONF_INSECURE_MX_POLICY, "dane");
 }
 
-/* --- pinned answers -------------------------------------------------------------------------- */
+/* --- pinned replies -------------------------------------------------------------------------- */
 
 static void examine_digest(const struct examination *examination)
 {

@@ -209,7 +209,7 @@ static void test_domain(void)
 		"a record's fields");
 	ok(strncmp(string_of(record, "match"), "DE:AD:BE:EF:00:", 15) == 0 &&
 			json_object_get(record, "not_pinned") == NULL,
-		"what it gives to a pinned answer");
+		"what it gives to a pinned reply");
 	is_string(string_of(record, "data"),
 		"DEADBEEF00000000000000000000000000000000000000000000000000000000", "its data");
 	record = json_array_get(tlsa, 1);

@@ -69,7 +69,7 @@ static const struct {
 
 static void check_pins(void)
 {
-	many_begin("settings of pinned answers");
+	many_begin("settings of pinned replies");
 	for (size_t i = 0; i < sizeof pins / sizeof pins[0]; i++) {
 		char lines[256];
 		snprintf(lines, sizeof lines, "[dane]\n%s", pins[i].lines);
