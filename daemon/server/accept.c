@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 enum {
-	ACCEPT_AT_ONCE_MAX = 16, /* so that several threads share a burst */
-	OVERSHOOT_PAUSE = 2000,  /* [us] until other threads have closed what they were told to */
+	ACCEPT_AT_ONCE_MAX = 16, /* few, so that several threads share a burst */
+	OVERSHOOT_PAUSE = 2000,  /* [us] until other threads have closed their connections */
 };
 
 /* --- pausing ------------------------------------------------------------------------------- */
@@ -60,7 +60,7 @@ void accept_publish_idle(struct worker *worker)
 		oldest != NULL ? oldest->last_active : UINT64_MAX, memory_order_relaxed);
 }
 
-/* Whose connection is idle for longest; NULL when nobody's is. */
+/* The thread that has the connection idle for longest; NULL if no connection is idle. */
 static struct worker *find_longest_idle(const struct workers *all)
 {
 	struct worker *oldest = NULL;
@@ -78,9 +78,9 @@ static struct worker *find_longest_idle(const struct workers *all)
 }
 
 /*
- * The thread that has the connection is told, and looks again who has the oldest. What the threads
- * publish may be a tick old; each that is told publishes again, so the message ends where it
- * should.
+ * The thread that seems to have the longest idle connection gets a message and searches again. The
+ * published times may be one tick (1 s) old; each thread that gets the message publishes its own
+ * again, so after a few steps the message reaches the right thread.
  */
 bool accept_evict_idle(struct worker *worker)
 {
@@ -97,7 +97,7 @@ bool accept_evict_idle(struct worker *worker)
 
 /* --- the limit ----------------------------------------------------------------------------- */
 
-/* Descriptors that lookups need are not given away to connections. */
+/* The descriptor budget limits connections, so that lookups always have descriptors. */
 static uint32_t connections_max(const struct worker *worker)
 {
 	uint32_t most = worker->conf->server.max_connections;
@@ -115,7 +115,7 @@ bool accept_over_limit(const struct worker *worker)
 	return count_connections(worker) > connections_max(worker);
 }
 
-/* Others were told to close connections, and have not yet: nothing is accepted meanwhile. */
+/* Accept nothing while other threads have not yet closed the connections they were asked to. */
 static bool wait_for_others(struct worker *worker)
 {
 	static const struct timeval pause = {.tv_usec = OVERSHOOT_PAUSE};
@@ -142,7 +142,9 @@ static void take_connection(
 			close(fd);
 			return;
 		}
-		/* Replies are one small packet each and the client waits for it. */
+		/*
+		 * A reply is one small packet that the client waits for: do not delay it (Nagle).
+		 */
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	}
 	if (count_connections(worker) >= connections_max(worker) && !accept_evict_idle(worker)) {

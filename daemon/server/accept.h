@@ -1,9 +1,11 @@
 /*
- * accept: new connections of one serving thread, and which ones are closed for them.
+ * accept: new connections of one serving thread, and which connection is closed when there are too
+ * many.
  *
- * Each thread listens on every socket. Over the limit on connections of all threads together, the
- * one that is idle for longest is closed, whichever thread has it. Out of descriptors a thread
- * closes its own, or accepts nothing for a while: then connections wait in the kernel's queue.
+ * Each thread listens on every socket. Above the limit for all threads together, the connection
+ * that is idle for longest is closed, in whichever thread. If there are no descriptors left, a
+ * thread closes its own longest idle connection. If it has none it stops accepting until the next
+ * tick (1 s); until then new connections stay in the listen queue.
  *
  * Runs in the serving thread.
  */
@@ -31,35 +33,35 @@ struct listener {
 struct acceptor {
 	struct listener listeners[ACCEPT_LISTENERS_MAX];
 	size_t count;
-	bool paused; /* no descriptors, or other threads have yet to close connections, or stopping
-		      */
+	/* No descriptors left, or other threads must close connections first, or stopping. */
+	bool paused;
 };
 
 /*
- * Accept clients of that protocol from these sockets, which stay the caller's; NULL: none. Before
- * the thread runs. False when out of memory.
+ * Accept clients of that protocol from these sockets, which stay the caller's; NULL: none. Call it
+ * before the thread runs. False when out of memory.
  */
 bool accept_watch(
 	struct worker *worker, const struct listeners *listeners, const struct protocol *protocol);
 
-/* Watch no more. */
+/* Stop watching all sockets, and free the events. */
 void accept_clear(struct worker *worker);
 
 void accept_pause(struct worker *worker);
 
-/* Unless the thread stops. */
+/* Accept again, unless the thread is stopping. */
 void accept_resume(struct worker *worker);
 
-/* Are there more connections, of all threads, than there may be? */
+/* Do all threads together have more connections than allowed? */
 bool accept_over_limit(const struct worker *worker);
 
 /*
- * Close the connection that is idle for longest, or ask the thread that has it. False when nobody
- * is idle.
+ * Close the connection that is idle for longest, or ask the thread that has it to close it. False
+ * if no connection is idle.
  */
 bool accept_evict_idle(struct worker *worker);
 
-/* Let the other threads know since when this thread's longest idle connection is idle. */
+/* Publish for the other threads since when this thread's longest idle connection is idle. */
 void accept_publish_idle(struct worker *worker);
 
 #endif

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* It has done something at that time: to the end of the list of idle ones. */
+/* The connection was active: move it to the end of the idle list. */
 static void touch(struct connection *connection, uint64_t now)
 {
 	struct connection_list *idle = &connection->worker->idle;
@@ -52,7 +52,7 @@ static bool keep(struct backlog *backlog, const char *bytes, size_t size)
 	return true;
 }
 
-/* Behind what waits already. */
+/* Add bytes at the end. */
 static bool append(struct backlog *backlog, const char *bytes, size_t size)
 {
 	char *moved = realloc(backlog->bytes, backlog->size + size);
@@ -82,7 +82,10 @@ static void watch(struct connection *connection, short what)
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-/* True when all is written; false when the client is slow, or gone and then `*alive` is false. */
+/*
+ * True if everything was written. False if the client reads too slowly, or if the connection has
+ * failed; then `*alive` is false.
+ */
 static bool flush(struct connection *connection, struct batch *batch, bool *alive)
 {
 	const char *bytes = connection->worker->output + batch->begin;
@@ -106,8 +109,9 @@ static bool flush(struct connection *connection, struct batch *batch, bool *aliv
 }
 
 /*
- * Handle the requests that have arrived, replying into the batch, until they end or one has to
- * wait. What is left is kept. The connection may be closed when this returns.
+ * Handle the requests that have arrived and put the replies into the batch, until there are no more
+ * or one must wait for a lookup. The remaining bytes are kept. The connection may be closed when
+ * this returns.
  */
 static void handle_input(
 	struct connection *connection, struct batch *batch, struct arrival *arrival)
@@ -119,7 +123,7 @@ static void handle_input(
 	size_t at = 0, used = arrival->first_size;
 
 	while (flowing && !waits) {
-		/* The first one may have been read already. */
+		/* take_arrival() may have parsed the first one already. */
 		if (at > 0 || used == 0) {
 			enum frame found = protocol->read(
 				worker, arrival->bytes + at, arrival->size - at, request, &used);
@@ -137,7 +141,10 @@ static void handle_input(
 		flowing = flush(connection, batch, &alive);
 	if (bad && protocol->log_unreadable != NULL)
 		protocol->log_unreadable(connection, arrival->bytes + at, arrival->size - at);
-	/* What came before the bad one has its reply; from here on nothing can be framed. */
+	/*
+	 * Requests before the bad one have their replies. After it, the beginning of the next
+	 * request cannot be found.
+	 */
 	if (!alive || bad || !keep(&connection->input, arrival->bytes + at, arrival->size - at)) {
 		connection_close(connection);
 		return;
@@ -151,8 +158,8 @@ static void handle_input(
 /* --- events -------------------------------------------------------------------------------- */
 
 /*
- * What was replied since then has been written, or the client is slow. All of it counts with the
- * time of the whole turn: the clock is read once a turn, not once a request.
+ * Count the replies of this turn of the event loop. All of them count with the time of the whole
+ * turn, so that the clock is read once a turn and not once a request.
  */
 static void count_time(struct worker *worker, uint64_t began)
 {
@@ -188,7 +195,7 @@ void connection_handle_arrivals(evutil_socket_t fd, short what, void *context)
 	worker->input_used = 0;
 }
 
-/* `size` bytes of the connection stand where the input buffer is free. */
+/* The connection has `size` new bytes at worker->input + worker->input_used. */
 static void take_arrival(struct connection *connection, size_t size)
 {
 	struct worker *worker = connection->worker;
@@ -207,11 +214,11 @@ static void take_arrival(struct connection *connection, size_t size)
 	if (worker->arrival_count == ARRIVALS_MAX || worker->input_used >= INPUT_FULL)
 		connection_handle_arrivals(-1, 0, worker);
 	else if (worker->arrival_count == 1)
-		/* Behind all events that are active now. */
+		/* It runs after all events that are active now, i.e. after all reads. */
 		event_active(worker->handle_arrivals, EV_TIMEOUT, 0);
 }
 
-/* What the connection has kept, to where the input buffer is free; returns its size. */
+/* Move the bytes that the connection has kept to `place`; returns their number. */
 static size_t take_kept(struct connection *connection, char *place)
 {
 	size_t kept = connection->input.size;
@@ -239,7 +246,7 @@ static void read_more(struct connection *connection)
 	}
 }
 
-/* Nothing is in the way any more: handle what was kept, then read on. */
+/* The wait is over, or the output was written: handle the kept bytes, then read more. */
 static void go_on(struct connection *connection, struct batch *batch)
 {
 	struct worker *worker = connection->worker;
@@ -296,7 +303,7 @@ void connection_open(struct worker *worker, int fd, const struct protocol *proto
 	connection->worker = worker;
 	connection->protocol = protocol;
 	connection->fd = fd;
-	/* Exact: a connection that has just come is not taken for one that has long been idle. */
+	/* The exact clock: with a coarse one a new connection could seem older than an idle one. */
 	connection->last_active = clock_exact_us();
 	TAILQ_INSERT_TAIL(&worker->idle, connection, link);
 	counter_add(&worker->counters.connections, 1);
@@ -318,7 +325,7 @@ void connection_resume(struct wait *wait, const struct lookup_result *result, co
 	connection->wait = NULL;
 	connection->last_active = clock_steady_us();
 	TAILQ_INSERT_TAIL(&worker->idle, connection, link);
-	/* Earlier replies that the client has not read yet go first. */
+	/* Replies must stay in order: earlier ones that are not written yet go first. */
 	if (connection->output.bytes == NULL)
 		go_on(connection, &batch);
 	else if (!append(&connection->output, worker->output + batch.begin,

@@ -1,12 +1,15 @@
 /*
- * connection: one connection of a client: bytes in, requests in their order, bytes out.
+ * connection: one connection of a client. It reads bytes, handles the requests in their order and
+ * writes the replies.
  *
- * The thread's two buffers serve all its connections. A connection keeps bytes of its own only
- * while a request is incomplete, while a lookup keeps requests waiting, or while its client does
- * not read; as long as one of the last two lasts nothing more is read from it.
+ * All connections of a thread share its input and its output buffer. A connection has bytes of its
+ * own only while a request is incomplete, while a request waits for a lookup, or while the client
+ * does not read its replies. In the last two cases nothing more is read from the client, so a
+ * client cannot make tlsad store an unlimited number of requests or replies.
  *
  * A turn of the event loop first reads from every connection that has sent something, and then
- * replies: what a reply needs is fetched from memory while the next connection is read from.
+ * replies to all of them: while one connection is read, the memory that the reply to another one
+ * needs is prefetched.
  *
  * A connection belongs to the serving thread that accepted it, which also frees it.
  */
@@ -24,20 +27,20 @@ struct lookup_result;
 struct wait;
 struct worker;
 
-/* What was read from a connection in this turn of the event loop and is not handled yet. */
+/* Bytes that were read from a connection in this turn of the event loop and are not handled yet. */
 struct arrival {
-	struct connection *connection; /* NULL when it has gone */
+	struct connection *connection; /* NULL if it was closed since */
 	const char *bytes;             /* in worker->input */
 	size_t size;
-	size_t first_size; /* of the frame of the first request; 0 when it is not whole, or none */
-	union request first; /* if it is */
+	size_t first_size;   /* frame size of the first request; 0 if it is incomplete or invalid */
+	union request first; /* if first_size > 0 */
 };
 
-/* Bytes of a connection that have to wait. */
+/* Bytes of a connection that cannot be handled or written yet. */
 struct backlog {
-	char *bytes; /* malloc()ed, NULL when there are none */
+	char *bytes; /* malloc()ed, NULL if there are none */
 	uint32_t size;
-	uint32_t done; /* of these, already written */
+	uint32_t done; /* number of these bytes already written */
 };
 
 struct connection {
@@ -47,24 +50,24 @@ struct connection {
 	struct event event;
 	int fd;
 	uint64_t last_active;    /* [us], clock_steady_us() */
-	bool heard;              /* there was a request */
-	struct wait *wait;       /* what it waits for, or NULL */
+	bool heard;              /* bytes have arrived at least once */
+	struct wait *wait;       /* the lookup that its request waits for, or NULL */
 	struct arrival *arrival; /* in this turn of the loop, or NULL */
-	struct backlog input;    /* a beginning of a request, or requests behind one that waits */
-	struct backlog output;
+	struct backlog input;    /* an incomplete request, or requests after one that waits */
+	struct backlog output;   /* replies that the client has not read */
 };
 
-/* Serve an accepted socket; closes it when there is no memory. */
+/* Serve an accepted socket. Out of memory, the socket is closed. */
 void connection_open(struct worker *worker, int fd, const struct protocol *protocol);
 
 void connection_close(struct connection *connection);
 
-/* Answer what has arrived in this turn of the event loop: an event's callback. */
+/* Callback of an event: reply to the requests that arrived in this turn of the event loop. */
 void connection_handle_arrivals(evutil_socket_t fd, short what, void *worker);
 
 /*
- * The lookup that a connection waits for has a result, or `result` is NULL and `why` tells. The
- * caller has made sure that the connection is still there, and frees `wait`.
+ * The wait is over: `result` is the lookup's result; if it is NULL, `why` is the reason.
+ * wait->connection must not be NULL. The caller frees `wait`.
  */
 void connection_resume(struct wait *wait, const struct lookup_result *result, const char *why);
 

@@ -1,8 +1,8 @@
 /*
- * protocol: what is spoken on a connection, between connection.c, which moves bytes and keeps
- * requests in their order, and the services, which reply to them.
+ * protocol: the interface between connection.c, which moves bytes and keeps requests in their
+ * order, and the services that reply to requests.
  *
- * A listener has its protocol, and so has a connection. All runs in the serving thread.
+ * Every listener, and thus every connection, has one protocol. Runs in the serving thread.
  */
 #ifndef TLSAD_SERVER_PROTOCOL_H
 #define TLSAD_SERVER_PROTOCOL_H
@@ -19,12 +19,12 @@ struct lookup_result;
 struct wait;
 struct worker;
 
-/* Replies that are gathered in the thread's output buffer. */
+/* The part of the thread's output buffer that has replies for this connection. */
 struct batch {
 	size_t begin, end;
 };
 
-/* A request as its protocol understood it. */
+/* A request after parsing. */
 union request {
 	struct map_request map;
 	struct policy_request policy;
@@ -32,8 +32,8 @@ union request {
 
 enum frame {
 	FRAME_WHOLE,
-	FRAME_PARTIAL, /* a good beginning: read on */
-	FRAME_BAD,     /* nothing can be framed from here on */
+	FRAME_PARTIAL, /* valid so far: read more */
+	FRAME_BAD,     /* invalid: the beginning of the next request cannot be found */
 };
 
 enum request_result {
@@ -43,21 +43,24 @@ enum request_result {
 
 struct protocol {
 	/*
-	 * Understand the request that `bytes` begins with; `*used` is the size of its frame. It may
-	 * point into the bytes. May be called again for the same bytes.
+	 * Parse the request at the beginning of `bytes`; `*used` becomes the size of its frame. The
+	 * request may point into the bytes. It may be called again for the same bytes.
 	 */
 	enum frame (*read)(const struct worker *worker, const char *bytes, size_t size,
 		union request *request, size_t *used);
 
-	/* Reply into the batch, or begin to wait. The bytes are still there. */
+	/* Reply into the batch, or begin to wait. The request's bytes are still valid. */
 	enum request_result (*reply)(
 		struct connection *connection, struct batch *batch, const union request *request);
 
-	/* The end of a wait: with a result, or `why` there is none. The bytes are gone. */
+	/*
+	 * Reply after a wait, from a result, or if it is NULL with the reason `why`. The request's
+	 * bytes are no longer valid.
+	 */
 	void (*finish)(struct worker *worker, struct batch *batch, const struct wait *wait,
 		const struct lookup_result *result, const char *why);
 
-	/* Log what is wrong with bytes that were FRAME_BAD; NULL: nothing is logged. */
+	/* Log the error in bytes that were FRAME_BAD; NULL: nothing is logged. */
 	void (*log_unreadable)(struct connection *connection, const char *bytes, size_t size);
 };
 

@@ -46,7 +46,10 @@ static enum frame read_request(const struct worker *worker, const char *bytes, s
 	}
 }
 
-/* The mail will be sent with a reply of the map policy, so the cache gets what that one needs. */
+/*
+ * Postfix will request the map policy when it sends the mail: a lookup for the policy service also
+ * makes what that map needs.
+ */
 static bool wants_pins(const struct worker *worker)
 {
 	return map_form_wants_pins(&worker->context, MAP_CONFIGURED);
@@ -92,7 +95,7 @@ static void finish(struct worker *worker, struct batch *batch, const struct wait
 	end_reply(batch, &text);
 }
 
-/* Who is at the other end: an address, or of a unix socket the process. */
+/* The client: its address, or for a unix socket its process. */
 static void print_peer(int fd, char words[PEER_SIZE])
 {
 	struct sockaddr_storage peer;

@@ -1,9 +1,10 @@
 /*
- * refresh: destinations that are looked up in the background, while the request that showed the
- * need is answered at once.
+ * refresh: looks up destinations in the background, while the request that showed the need gets its
+ * reply from the cache at once.
  *
- * Parts themselves say that a refresh is due until it is done, and each request would ask for it
- * again; so each thread remembers what it asked for a moment ago. All of it belongs to the thread.
+ * A part in the cache is due until the refresh is done, so every request in between would start
+ * another lookup. Each thread therefore remembers the lookups that it started a moment ago. All of
+ * this belongs to the serving thread.
  */
 #ifndef TLSAD_SERVER_REFRESH_H
 #define TLSAD_SERVER_REFRESH_H
@@ -15,7 +16,7 @@
 
 enum {
 	REFRESH_RECENT_SLOTS = 1024,
-	REFRESH_RECENT_SECONDS = 2, /* in which a destination is not asked for again */
+	REFRESH_RECENT_SECONDS = 2, /* [s] until the same destination may be refreshed again */
 };
 
 struct refresh_recent {
@@ -25,7 +26,7 @@ struct refresh_recent {
 	} slots[REFRESH_RECENT_SLOTS];
 };
 
-/* Have the destination looked up, unless that was asked for a moment ago. */
+/* Ask the lookup thread for a refresh, unless this thread did so a moment ago. */
 void refresh_start(struct refresh_recent *recent, struct lookup *lookup,
 	const struct destination *destination, bool pin);
 

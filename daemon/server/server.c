@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { WORKERS_AUTO_MAX = 8 /* one thread answers some 300,000 requests a second */ };
+enum { WORKERS_AUTO_MAX = 8 /* one thread replies to some 300,000 requests a second */ };
 
 enum service { SERVICE_SOCKETMAP, SERVICE_POLICY, SERVICE_COUNT };
 
@@ -21,7 +21,10 @@ struct server {
 	struct workers workers;
 };
 
-/* The policy service is optional: there are installations from before there was one. */
+/*
+ * The policy service is optional: on an installation from before it existed, its default socket may
+ * be impossible to create.
+ */
 static bool listen_all(struct server *server, struct activation *activation,
 	const struct privileges *owner, char *error, size_t error_size)
 {
@@ -82,7 +85,7 @@ struct server *server_new(struct conf *conf, uint32_t connections_max,
 	return server;
 }
 
-/* One that listens everywhere, too. */
+/* A thread that listens on all sockets of all services. */
 static struct worker *make_worker(struct server *server, const struct worker_services *services)
 {
 	struct worker *worker = worker_new(&server->workers, services);
@@ -106,7 +109,7 @@ bool server_start(struct server *server, struct cache *cache, struct ta_files *t
 	snprintf(error, error_size, "cannot start the serving threads: out of memory");
 	if (workers->list == NULL)
 		return false;
-	/* All are there before one runs: each looks at the others. */
+	/* All of them exist before the first one runs, since each one reads the others' data. */
 	for (unsigned i = 0; i < workers->count; i++) {
 		workers->list[i] = make_worker(server, &services);
 		if (workers->list[i] == NULL)

@@ -1,6 +1,6 @@
 /*
- * serving_counters: what one serving thread counts. The thread writes, any thread reads; the sums
- * over all threads are daemon/counters' matter.
+ * serving_counters: the counters of one serving thread. Only that thread writes, any thread may
+ * read; daemon/counters makes the sums over all threads.
  */
 #ifndef TLSAD_SERVER_SERVING_COUNTERS_H
 #define TLSAD_SERVER_SERVING_COUNTERS_H

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* The lookup goes on, for whoever asks next. */
+/* Only this request ends; the lookup continues, for the next request. */
 static void end_limited(evutil_socket_t fd, short what, void *context)
 {
 	struct wait *wait = context;

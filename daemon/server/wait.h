@@ -1,9 +1,9 @@
 /*
- * wait: a request of some connection that waits for the lookup thread.
+ * wait: a request that waits for the lookup thread.
  *
- * All of it belongs to the serving thread of the connection. The lookup thread has a pointer to the
- * wait, which it gives back with its result and does not read; so a wait whose connection has gone
- * is not freed before the result is there.
+ * It belongs to the serving thread of the connection. The lookup thread has a pointer to it, which
+ * it does not read but sends back with the result. A wait whose connection was closed is therefore
+ * not freed before the result has come.
  */
 #ifndef TLSAD_SERVER_WAIT_H
 #define TLSAD_SERVER_WAIT_H
@@ -16,26 +16,27 @@
 #include <sys/queue.h>
 
 struct wait {
-	TAILQ_ENTRY(wait) link;        /* in worker->waits, oldest first */
-	struct connection *connection; /* NULL when it has gone */
+	TAILQ_ENTRY(wait) link; /* in worker->waits, oldest first */
+	struct connection
+		*connection; /* NULL if it was closed, or has its reply without a result */
 	union request request;
 	uint64_t since; /* [us], clock_exact_us() */
 	bool limited;
-	struct event
-		deadline; /* if it is limited: when this request has its reply without a lookup */
+	struct event deadline; /* if limited: then the request gets a reply without a result */
 };
 
 /*
- * The connection's request, which is copied, waits until the destination is looked up or, unless
- * `seconds_max` is 0, so many seconds are over. False when out of memory.
+ * Start a lookup of the destination. The connection's request, which is copied, waits for its
+ * result, at most `seconds_max` seconds unless that is 0. `pin`: the lookup also makes the file of
+ * trust anchors. False when out of memory.
  */
 bool wait_begin(struct connection *connection, const union request *request,
 	const struct destination *destination, bool pin, uint32_t seconds_max);
 
-/* How long it has waited. */
+/* [s] since wait_begin(). */
 double wait_seconds(const struct wait *wait);
 
-/* It must not be in the list any more. */
+/* It must have been removed from worker->waits. */
 void wait_free(struct wait *wait);
 
 #endif

@@ -6,17 +6,17 @@
 #include <stdlib.h>
 
 enum {
-	/* [s] that the lookup thread may be late before a request is given up here. */
+	/* [s] A request is given up here when the lookup thread is late by more than this. */
 	LOOKUP_GRACE = 5,
-	UNREADABLE_LINES_MAX = 10, /* a second: whoever may connect must not fill the disk */
+	UNREADABLE_LINES_MAX = 10, /* a second: a client must not be able to fill the disk */
 };
 
 /* --- every second -------------------------------------------------------------------------- */
 
 /*
- * The lookup thread keeps the time; this is for a result that it could not send for want of
- * memory. It may still have a pointer to the wait, which is therefore not freed before the result
- * is there.
+ * Usually the lookup thread ends lookups in time. This is for a result that it could not send
+ * because it was out of memory. It may still have a pointer to the wait, which is therefore not
+ * freed before the result has come.
  */
 static void give_up_overdue(struct worker *worker, uint32_t now)
 {
@@ -51,7 +51,7 @@ static void tick(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	close_expired(worker);
-	/* Nobody may have been idle when a connection should have been closed for another one. */
+	/* When a new connection exceeded the limit, there may have been no idle one to close. */
 	if (accept_over_limit(worker))
 		accept_evict_idle(worker);
 	accept_publish_idle(worker);
@@ -124,7 +124,7 @@ bool worker_start(struct worker *worker)
 	return pthread_create(&worker->thread, NULL, run, worker) == 0;
 }
 
-/* A loop of its own, without locks: nobody else touches it. */
+/* Without locks: no other thread uses this loop. */
 static struct event_base *make_base(void)
 {
 	struct event_config *config = event_config_new();

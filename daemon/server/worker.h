@@ -1,8 +1,8 @@
 /*
  * worker: one serving thread: its event loop, its connections, and what it needs to reply.
  *
- * All of it belongs to the thread that runs the loop, but for what is marked otherwise. server.c
- * makes and frees it while the thread does not run.
+ * Everything belongs to the thread that runs the loop, except for members that other threads may
+ * read, which are marked. server.c creates and frees it while the thread does not run.
  */
 #ifndef TLSAD_SERVER_WORKER_H
 #define TLSAD_SERVER_WORKER_H
@@ -23,24 +23,24 @@
 #include <sys/queue.h>
 
 enum {
-	/* What one read(2) takes at most: many requests of a client that pipelines. */
+	/* [bytes] of one read(2): a client that pipelines sends many requests at once. */
 	READ_MAX = 65536,
-	/* What arrives in one turn of the event loop: once this much has, it is handled. */
+	/* [bytes] that may arrive in one turn of the event loop before they are handled. */
 	INPUT_FULL = 65536,
 	INPUT_SIZE = INPUT_FULL + READ_MAX,
-	ARRIVALS_MAX = 32, /* the same, in connections: more would leave the nearest cache */
-	/* Replies of one read(2)'s requests; the longest one always fits behind OUTPUT_FLUSH. */
+	ARRIVALS_MAX = 32, /* the same in connections: more would not stay in the L1 cache */
+	/* [bytes] of replies after which they are written; the longest reply fits after that. */
 	OUTPUT_FLUSH = 65536,
 	OUTPUT_SIZE = OUTPUT_FLUSH + RENDER_REPLY_MAX + 16,
 };
 
-/* What all serving threads share; it belongs to server.c. */
+/* What all serving threads share; server.c owns it. */
 struct workers {
 	struct worker **list;
 	unsigned count;
 	unsigned running;
-	_Atomic unsigned not_accepting; /* threads that accept no more */
-	uint32_t connections_max;       /* that the descriptors of this process allow */
+	_Atomic unsigned not_accepting; /* threads that have stopped accepting */
+	uint32_t connections_max;       /* limit by the descriptors of this process */
 	_Atomic uint32_t connections;   /* open now, of all threads */
 };
 
@@ -53,35 +53,38 @@ struct worker {
 	struct cache *cache;
 	struct conf *conf;
 	struct reply_context context; /* of both services */
-	/* Of both services: a destination is logged once, whichever is asked. */
+	/* Of both services, so that a destination is logged once for both. */
 	struct deferrals *given_up;
 	struct map_service maps;
 	struct policy_service policy;
-	struct log_limit unreadable; /* lines on policy requests that could not be read */
+	struct log_limit unreadable; /* log lines about policy requests that cannot be read */
 	struct acceptor acceptor;
 	bool stopping;
-	uint32_t stop_at; /* [s], clock_steady(): while stopping, when the rest is given up */
+	uint32_t stop_at; /* [s], clock_steady(): while stopping, the time to give up the rest */
 	unsigned stop_rounds;
 	struct event *stop_round; /* while stopping */
 	struct event *tick;
 	TAILQ_HEAD(connection_list, connection) idle; /* least recently active first */
 	TAILQ_HEAD(, wait) waits;
-	/* [us], clock_steady_us(): since when the first of `idle` is; for other threads to read. */
+	/* [us], clock_steady_us(): since when the first of `idle` is idle; any thread may read. */
 	_Atomic uint64_t idle_since;
 	struct refresh_recent recent;
-	struct serving_counters counters; /* for any thread to read */
+	struct serving_counters counters; /* any thread may read */
 	pthread_t thread;
-	struct event *handle_arrivals; /* made active by the first one */
+	struct event *handle_arrivals; /* activated by the first arrival of a turn */
 	unsigned arrival_count;
-	uint64_t turn_began; /* [us], clock_exact_us(): when the first of them was there */
-	uint64_t replied;    /* socketmap requests whose time is not counted yet */
+	uint64_t turn_began; /* [us], clock_exact_us(): when the first of them arrived */
+	uint64_t replied;    /* socketmap replies whose time is not counted yet */
 	struct arrival arrivals[ARRIVALS_MAX];
-	size_t input_used; /* by arrivals */
+	size_t input_used; /* [bytes] of `input` that arrivals use */
 	char input[INPUT_SIZE];
 	char output[OUTPUT_SIZE];
 };
 
-/* What a thread replies with. Everything outlives it; the configuration is held. */
+/*
+ * What a thread uses to reply. All of it must outlive the thread; of the configuration the thread
+ * keeps a reference.
+ */
 struct worker_services {
 	struct conf *conf;
 	struct cache *cache;
@@ -89,20 +92,23 @@ struct worker_services {
 	struct lookup *lookup;
 };
 
-/* A thread that does not run yet and accepts nothing yet; NULL when out of memory. */
+/* The thread does not run yet and accepts nothing yet. NULL when out of memory. */
 struct worker *worker_new(struct workers *all, const struct worker_services *services);
 
 /* Start the thread, which runs until it has handled MESSAGE_STOP. */
 bool worker_start(struct worker *worker);
 
-/* When the thread has ended, or was never started. Closes its connections. NULL will do. */
+/*
+ * Call it after the thread has ended, or if it never ran. Closes its connections. NULL is allowed.
+ */
 void worker_free(struct worker *worker);
 
 /* --- worker_stop.c ------------------------------------------------------------------------- */
 
 /*
- * Told to stop, and accepting no more: what has arrived still has its reply, what is being looked
- * up for a while, and then the event loop ends. The second is an event's callback, of stop_round.
+ * The thread stops, and no longer accepts: requests that have arrived get their reply, those that
+ * wait for a lookup for at most 5 seconds, then the event loop ends. worker_stop_when_done() is the
+ * callback of stop_round.
  */
 void worker_begin_stop(struct worker *worker);
 void worker_stop_when_done(evutil_socket_t fd, short what, void *worker);

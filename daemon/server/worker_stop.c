@@ -1,13 +1,14 @@
 /*
- * The end of a serving thread: every request that has arrived gets its answer, within bounds.
+ * The end of a serving thread: every request that has arrived gets its reply, within
+ * STOP_SECONDS_MAX seconds.
  */
 #include "common/base/clock.h"
 #include "daemon/server/worker.h"
 
 enum {
-	STOP_SECONDS_MAX = 5, /* [s] for lookups under way */
-	STOP_ROUND = 10,      /* [ms] between two looks at what is under way */
-	/* Looks at least, so that what lay in the kernel when the signal came is read. */
+	STOP_SECONDS_MAX = 5, /* [s] for running lookups */
+	STOP_ROUND = 10,      /* [ms] between two checks whether everything is done */
+	/* Checks at least: bytes that were in the kernel when the signal came must be read. */
 	STOP_ROUNDS_MIN = 3,
 	/* [us] for the first request of a connection that was just accepted. */
 	UNHEARD_MAX = 2000000,
@@ -38,9 +39,10 @@ static bool has_waiting_request(const struct worker *worker)
 }
 
 /*
- * Postfix asks a second time, on a new connection, when the first one is closed under it, and not a
- * third time (dict_sockmap_lookup() in its src/util/dict_sockmap.c). That one must get its answer:
- * so the thread waits for connections that were accepted a moment ago and have sent no request yet.
+ * When its connection is closed, Postfix sends the request once more on a new connection, but not a
+ * third time (dict_sockmap_lookup() in its src/util/dict_sockmap.c). The second connection must get
+ * its reply, so the thread waits for connections that were accepted a moment ago and have not sent
+ * a request yet.
  */
 static bool has_unheard_connection(const struct worker *worker)
 {
@@ -61,8 +63,8 @@ static bool nobody_accepts(const struct workers *all)
 }
 
 /*
- * Is there nothing left to answer? Not as long as another thread accepts: a client whose connection
- * this one closes would connect to that one, only to be closed again.
+ * Has every request its reply? As long as another thread accepts, this one does not end: a client
+ * whose connection this thread closes would connect to the other one, only to be closed again.
  */
 static bool is_done(const struct worker *worker)
 {
@@ -79,7 +81,7 @@ void worker_stop_when_done(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	connection_handle_arrivals(-1, 0, worker);
 	worker->stop_rounds++;
-	/* A request after one that is given up is answered only if the cache can. */
+	/* A request after one that is given up gets a reply only if the cache has it. */
 	if (overdue)
 		end_waits(worker);
 	if (overdue || is_done(worker))
