@@ -23,7 +23,7 @@ static bool parse(const char *text, unsigned long max, unsigned long *number)
 	return errno == 0 && *end == '\0' && *number <= max;
 }
 
-/* For this process, and not for the one that has started it? */
+/* Are the variables for this process? A parent may have left its own in the environment. */
 static bool is_for_us(void)
 {
 	const char *text = getenv("LISTEN_PID");
@@ -32,7 +32,7 @@ static bool is_for_us(void)
 	return text != NULL && parse(text, ULONG_MAX, &pid) && pid == (unsigned long)getpid();
 }
 
-/* Names are separated by colons. There may be fewer than sockets, or none at all. */
+/* Names are separated by colons. There may be fewer names than sockets, or none. */
 static void take_name(const char **names, char name[ACTIVATION_NAME_SIZE])
 {
 	size_t length = strcspn(*names, ":");
@@ -83,7 +83,7 @@ bool activation_read(struct activation *activation, char *error, size_t error_si
 				"sockets, at most %d",
 				text, ACTIVATION_MAX);
 	}
-	/* They are not for children. */
+	/* Children must not take them for theirs. */
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");

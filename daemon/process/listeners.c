@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- sockets that were handed over --------------------------------------------------------- */
+/* --- sockets of the service manager -------------------------------------------------------- */
 
 static int option_of(int fd, int option)
 {
@@ -58,7 +58,7 @@ static bool inherit_one(struct listeners *listeners, int fd,
 	return fault == NULL;
 }
 
-/* By the address: there are several ways to write one. */
+/* Compare addresses, not text: the same address can be written in several ways. */
 static bool is_configured(const struct listeners_settings *settings, const char *printed)
 {
 	for (size_t i = 0; i < settings->count; i++) {
@@ -73,7 +73,7 @@ static bool is_configured(const struct listeners_settings *settings, const char 
 	return false;
 }
 
-/* Whoever changes the setting and sees no effect finds the reason here. */
+/* An administrator who changes the setting and sees no effect finds the reason here. */
 static void log_inherited(
 	const struct listeners *listeners, const struct listeners_settings *settings)
 {
@@ -112,7 +112,7 @@ static bool inherit_all(struct listeners *listeners, const struct listeners_sett
 	return true;
 }
 
-/* --- sockets of our own -------------------------------------------------------------------- */
+/* --- sockets of the setting ---------------------------------------------------------------- */
 
 static bool open_one(struct listeners *listeners, const struct listeners_settings *settings,
 	const char *text, char *error, size_t error_size)

@@ -27,7 +27,7 @@ static void tell(const char *words)
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-	/* A path, or with "@" in front a name that is in no file system (unix(7)). */
+	/* A path, or "@" and a name in the abstract namespace (unix(7)). */
 	if (path == NULL || (path[0] != '/' && path[0] != '@') || path[1] == '\0' ||
 		strlen(path) >= sizeof address.sun_path)
 		return;
@@ -58,7 +58,7 @@ void notify_reloading(void)
 	char words[128];
 	struct timespec now;
 
-	/* Type=notify-reload wants to know since when (systemd.service(5)). */
+	/* Type=notify-reload needs the time at which the reload began (systemd.service(5)). */
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(words, sizeof words,
 		"RELOADING=1\nMONOTONIC_USEC=%jd\nSTATUS=reading the configuration",

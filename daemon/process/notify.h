@@ -1,9 +1,9 @@
 /*
- * notify: tell the service manager how the daemon is (sd_notify(3)).
+ * notify: reports the daemon's state to the service manager (sd_notify(3)).
  *
- * With libsystemd it does the talking; without it, the same datagrams are sent from here, so the
- * unit with Type=notify fits every build. When nobody listens, nothing happens; and nobody waits
- * for the answer to a word that was lost.
+ * Uses libsystemd if the build has it, and otherwise sends the same datagrams itself: the unit with
+ * Type=notify works with every build. Without NOTIFY_SOCKET nothing is sent. A datagram that cannot
+ * be sent is not repeated.
  *
  * Main thread.
  */
@@ -12,19 +12,19 @@
 
 #include <stdint.h>
 
-/* All sockets listen, or a reload is over. `status` is a line for people: systemctl(1) shows it. */
+/* All sockets listen, or a reload is over. `status` is the line that systemctl(1) status shows. */
 void notify_ready(const char *status);
 void notify_reloading(void); /* until notify_ready() */
 void notify_stopping(void);
 
 void notify_status(const char *status);
 
-/* All is well: the watchdog may wait again. */
+/* A keep-alive for the watchdog. */
 void notify_alive(void);
 
 /*
- * [us] within which the manager expects notify_alive() again and again; 0: it does not. A time that
- * cannot be read counts as none, with a warning.
+ * [us] The manager expects notify_alive() at least this often; 0: never. An invalid WATCHDOG_USEC
+ * is logged as a warning and counts as 0.
  */
 uint64_t notify_watchdog(void);
 

@@ -15,7 +15,10 @@ bool pid_file_write(struct pid_file *file, const char *path, char *error, size_t
 	*file = (struct pid_file){.path = NULL, .fd = -1};
 	if (path[0] == '\0')
 		return true;
-	/* No link is followed: root writes here. A fifo must not hold it up. */
+	/*
+	 * Root writes here, so no symbolic link is followed: its owner could make root overwrite
+	 * any file. O_NONBLOCK: a fifo must not block the start.
+	 */
 	int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
 	int size = snprintf(line, sizeof line, "%ld\n", (long)getpid());
 	if (fd >= 0 && fstat(fd, &status) == 0 && !S_ISREG(status.st_mode))

@@ -1,9 +1,10 @@
 /*
- * pid_file: [server] pid_file.
+ * pid_file: the file of [server] pid_file.
  *
- * Written by whoever starts tlsad, before it becomes another account, so that this account cannot
- * make root signal some other process. For the same reason the account may not be able to remove
- * it at the end; then it is emptied.
+ * It is written before root is dropped, and belongs to the account that starts tlsad: otherwise the
+ * account of [server] user could write another process's id into it, and an init script run by root
+ * would signal that process. For the same reason that account may be unable to remove the file at
+ * the end; then it is emptied.
  *
  * Main thread.
  */
@@ -18,7 +19,10 @@ struct pid_file {
 	int fd;
 };
 
-/* No file for an empty path. False and one line when it cannot be written. */
+/*
+ * Write this process's id to the file; with an empty path there is no file. False with one line in
+ * `error`.
+ */
 bool pid_file_write(struct pid_file *file, const char *path, char *error, size_t error_size);
 
 void pid_file_remove(struct pid_file *file);

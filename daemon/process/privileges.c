@@ -26,9 +26,9 @@ static bool fail(char *error, size_t error_size, const char *what, const char *p
 	return false;
 }
 
-/* --- before -------------------------------------------------------------------------------- */
+/* --- checks -------------------------------------------------------------------------------- */
 
-/* Is the path that of the directory, or below it? */
+/* Is the path the directory itself, or below it? */
 static bool is_below(const char *path, const char *directory)
 {
 	size_t length = strlen(directory);
@@ -39,20 +39,23 @@ static bool is_below(const char *path, const char *directory)
 	       (path[length] == '/' || path[length] == '\0');
 }
 
-/* What is opened after the root has changed. */
+/* Files that are opened after chroot(2) must be below the new root. */
 static bool check_root(const struct conf *conf, char *error, size_t error_size)
 {
 	const struct {
 		const char *name, *path;
-		bool needed; /* and not only if it is there */
+		bool needed; /* false: only if it exists */
 	} paths[] = {
 		{"[cache] path", conf->cache.path, true},
 		{"[dane] tafile_dir", conf->dane.tafile_dir, true},
 		{"[resolver] options", conf->resolver.options, true},
-		/* A reload would take rules that are missed in there for none. */
+		/* A reload that does not find these files would continue without rules. */
 		{"[dane] minimums_file", conf->dane.minimums_file, true},
 		{"[dane] exceptions_file", conf->dane.exceptions_file, true},
-		/* Without it the built-in keys count; it must not be missed only in there. */
+		/*
+		 * If the file does not exist, the built-in root keys are used. If it exists only
+		 * outside of the new root, it would silently be ignored.
+		 */
 		{"[resolver] trust_anchor", conf->resolver.trust_anchor, false},
 	};
 
@@ -131,17 +134,20 @@ bool privileges_find(
 	return true;
 }
 
-/* Through a descriptor: in a directory of others, a name may mean something else at any time. */
+/*
+ * Mode and owner are set through a descriptor: if another account may write to the parent
+ * directory, it could replace the name by a link between two calls.
+ */
 bool privileges_make_directory(const struct privileges *account, const char *path, mode_t mode,
 	char *error, size_t error_size)
 {
 	if (account == NULL || !account->change)
 		return true;
 	if (mkdir(path, mode) != 0)
-		/* Whoever needs it will say what is wrong with it. */
+		/* It exists, or the parent is missing: the module that uses it reports errors. */
 		return true;
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	/* The mode first, as long as the directory is our own. */
+	/* The mode first: after fchown() the directory belongs to the other account. */
 	bool good =
 		fd >= 0 && fchmod(fd, mode) == 0 && fchown(fd, account->user, account->group) == 0;
 	if (!good)
@@ -163,7 +169,10 @@ bool privileges_make_parent(
 	return privileges_make_directory(account, parent, DIRECTORY_MODE, error, error_size);
 }
 
-/* The same here: only what is a socket, and has no second name, is made over. */
+/*
+ * Through a descriptor, as above. The owner changes only if it is a socket with one name: a hard
+ * link or another file there could give the account a file of root.
+ */
 bool privileges_give_socket(
 	const struct privileges *account, const char *path, char *error, size_t error_size)
 {
@@ -185,11 +194,12 @@ bool privileges_give_socket(
 	return good;
 }
 
-/* --- the other root ------------------------------------------------------------------------ */
+/* --- chroot -------------------------------------------------------------------------------- */
 
 /*
- * From inside, `path` becomes what it is from outside. This process is inside already: what the
- * account has put there leads root nowhere else.
+ * After chroot(2) to `path`, make `path` a symbolic link to "/", so that paths in the configuration
+ * stay valid. As the root has changed already, links that the account has put there cannot lead
+ * root out of it.
  */
 static bool link_to_itself(const char *path, char *error, size_t error_size)
 {
@@ -229,17 +239,17 @@ static bool change_root(const struct privileges *account, const struct conf *con
 		log_notice("a reload will not find %s: it is not below [server] chroot = %s; "
 			   "restart tlsad to apply changes",
 			file, path);
-	/* Loaded now: later they could not be found. */
+	/* Load /etc/localtime and connect to syslog now: inside the new root they do not exist. */
 	tzset();
 	log_connect();
 	if (chdir(path) != 0 || chroot(".") != 0 || chdir("/") != 0)
 		return fail(error, error_size, "[server] chroot: cannot change to", path);
-	/* For the working copy of the root zone's key; see common/dns/root_anchor.h. */
+	/* /run is for the working copy of the root key; see common/dns/root_anchor.h. */
 	return privileges_make_directory(account, "/run", DIRECTORY_MODE, error, error_size) &&
 	       link_to_itself(path, error, error_size);
 }
 
-/* --- and for good -------------------------------------------------------------------------- */
+/* --- drop root permanently ----------------------------------------------------------------- */
 
 static bool has_capabilities(void)
 {
@@ -270,7 +280,7 @@ static bool has_other_ids(const struct privileges *account)
 	return false;
 }
 
-/* Each of these must fail now. */
+/* Each of these calls must fail now. */
 static bool can_come_back(void)
 {
 	return setuid(0) == 0 || seteuid(0) == 0 || setgid(0) == 0 || setegid(0) == 0 ||
@@ -282,7 +292,7 @@ bool privileges_drop(const struct privileges *account, const struct conf *conf, 
 {
 	if (!account->change)
 		return true;
-	/* Groups are looked up outside, in /etc/group. */
+	/* Before chroot(2), since this reads /etc/group. */
 	if (initgroups(account->name, account->group) != 0)
 		return fail(error, error_size, "[server] user: cannot set the groups of",
 			account->name);
@@ -291,7 +301,7 @@ bool privileges_drop(const struct privileges *account, const struct conf *conf, 
 	if (setresgid(account->group, account->group, account->group) != 0 ||
 		setresuid(account->user, account->user, account->user) != 0)
 		return fail(error, error_size, "[server] user: cannot become", account->name);
-	/* No program that is run from here can get more either. */
+	/* Programs that this process runs cannot get more rights either, e.g. by set-user-ID. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return fail(error, error_size,
 			"[server] user: cannot set no_new_privs (prctl(2)) for", account->name);
@@ -302,7 +312,7 @@ bool privileges_drop(const struct privileges *account, const struct conf *conf, 
 			account->name);
 		return false;
 	}
-	/* A crash may leave a core file: there is no secret in it that needs hiding. */
+	/* Allow core files, for debugging: this process has no secrets. */
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	return true;
 }

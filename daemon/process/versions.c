@@ -29,7 +29,7 @@ static const char *libidn2(void)
 	return idn2_check_version(NULL);
 }
 
-/* This one and libsystemd cannot be asked; it is what tlsad was built with. */
+/* inih and libsystemd have no function for their version: these are the versions at build time. */
 static const char *inih(void)
 {
 	return INIH_VERSION;

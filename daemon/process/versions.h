@@ -1,5 +1,5 @@
 /*
- * versions: of the libraries that this process runs on, in one table.
+ * versions: a table of the versions of the libraries that this process uses.
  */
 #ifndef TLSAD_PROCESS_VERSIONS_H
 #define TLSAD_PROCESS_VERSIONS_H
@@ -8,7 +8,7 @@
 
 struct version {
 	const char *name;          /* as the library's authors write it */
-	const char *member;        /* in `tlsactl status`; NULL: not there */
+	const char *member;        /* name in `tlsactl status`; NULL: not shown there */
 	const char *(*read)(void); /* by the main thread; the string stays until the next call */
 };
 
