@@ -57,7 +57,9 @@ struct deferrals *deferrals_new(void)
 
 	if (deferrals == NULL)
 		return NULL;
-	/* Whoever sends mail chooses the destinations. */
+	/*
+	 * Keys are chosen by everybody who sends mail: a secret hash prevents crafted collisions.
+	 */
 	if (!hash_set_init_secret(&deferrals->by_key, sizeof(struct deferral_entry), has_key)) {
 		free(deferrals);
 		return NULL;
@@ -130,7 +132,7 @@ struct deferral_note deferral_note(struct deferrals *deferrals, const char *key,
 bool deferral_end(
 	struct deferrals *deferrals, const char *key, uint32_t now, struct deferral_note *note)
 {
-	/* Nearly always there is none. */
+	/* Usually no destination is deferred. */
 	struct deferral *deferral = deferrals->by_key.count > 0 ? find(deferrals, key) : NULL;
 
 	if (deferral == NULL)

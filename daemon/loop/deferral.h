@@ -1,11 +1,11 @@
 /*
- * deferral: destinations that are answered TEMP again and again, and which of these replies are
- * worth a line in the log.
+ * deferral: destinations that get TEMP replies again and again, and which of these replies are
+ * logged.
  *
- * The first one is, and then one in DEFERRAL_INTERVAL, with the number of those left out: Postfix
- * asks for every message and every attempt. A destination is forgotten when it is answered, or when
- * nobody has asked for so long that its mail must have gone. Belongs to one thread. Pure but for
- * memory: the caller says what time it is.
+ * The first TEMP reply is logged, and then one in DEFERRAL_INTERVAL, with the number of those left
+ * out: Postfix sends a request for every message and every attempt. A destination is forgotten when
+ * it gets another reply, or when there was no request for DEFERRAL_MEMORY. Belongs to one thread.
+ * The caller passes the time.
  */
 #ifndef TLSAD_LOOP_DEFERRAL_H
 #define TLSAD_LOOP_DEFERRAL_H
@@ -17,43 +17,42 @@
 enum {
 	DEFERRAL_INTERVAL = 10 * 60, /* [s] between two lines about one destination */
 	/*
-	 * [s] Postfix asks again for a message that waits at least every maximal_backoff_time, 4000
-	 * by default (postconf(5)). Who is not asked for in twice as long has no mail any more.
+	 * [s] Postfix tries a deferred message again at least every maximal_backoff_time, 4000 by
+	 * default (postconf(5)). After twice that time without a request there is no mail any more.
 	 */
 	DEFERRAL_MEMORY = 8000,
 	/*
-	 * Of more destinations at once those that nobody has asked for longest are forgotten. About
-	 * 400 bytes each.
+	 * With more destinations, the one whose last request is oldest is forgotten. About 400
+	 * bytes each.
 	 */
 	DEFERRALS_MAX = 10000,
 };
 
 struct deferrals;
 
-/* What to say of one TEMP reply, or of the end of them. */
+/* For the log line about a TEMP reply, or about the end of a deferral. */
 struct deferral_note {
-	bool quiet;        /* there was a line lately */
-	uint32_t left_out; /* lines, since the last one */
+	bool quiet;        /* do not log: there was a line less than DEFERRAL_INTERVAL ago */
+	uint32_t left_out; /* number of lines left out since the last one */
 	uint32_t seconds;  /* since the first TEMP reply */
 };
 
 struct deferrals *deferrals_new(void); /* NULL: out of memory */
 void deferrals_free(struct deferrals *deferrals);
 
-/* The destination is answered TEMP at `now` [s]. Out of memory, nothing is quiet. */
+/* Note a TEMP reply at `now` [s]. Out of memory, `quiet` is false. */
 struct deferral_note deferral_note(struct deferrals *deferrals, const char *key, uint32_t now);
 
-/* It has another reply: true when it was deferred until now, and `note` tells of that. */
+/* Note another reply. True, with `note` filled in, if the destination was deferred until now. */
 bool deferral_end(
 	struct deferrals *deferrals, const char *key, uint32_t now, struct deferral_note *note);
 
-/* Forget what nobody has asked for since `before` [s]. */
+/* Forget destinations without a request since `before` [s]. */
 void deferrals_forget(struct deferrals *deferrals, uint32_t before);
 
 size_t deferrals_count(const struct deferrals *deferrals);
 
-/* When the one that is deferred for longest was first answered TEMP [s]; UINT32_MAX: there is none.
- */
+/* [s] The first TEMP reply of the destination deferred longest; UINT32_MAX if there is none. */
 uint32_t deferrals_oldest(const struct deferrals *deferrals);
 
 #endif

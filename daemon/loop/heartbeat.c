@@ -48,6 +48,6 @@ uint32_t heartbeat_age(const struct heartbeat *heartbeat)
 	uint32_t at = atomic_load_explicit(&heartbeat->at, memory_order_relaxed);
 	uint32_t now = clock_steady();
 
-	/* Coarse clocks of two processors may differ by a tick. */
+	/* The coarse clock may differ by a tick between two processors. */
 	return now > at ? now - at : 0;
 }

@@ -1,9 +1,9 @@
 /*
- * heartbeat: does a thread's event loop still turn?
+ * heartbeat: shows whether a thread's event loop still runs.
  *
- * Each loop has one. A timer in it notes the time once a second; a thread that is stuck, in a
- * callback or in a library, stops to note it. Whoever watches decides how old is too old: a second
- * or two are usual, HEARTBEAT_STUCK is not.
+ * Each loop has a heartbeat: a timer stores the time once a second. A thread that is stuck in a
+ * callback or in a library no longer stores it. The reader decides which age is too old: one or two
+ * seconds are usual, HEARTBEAT_STUCK is not.
  */
 #ifndef TLSAD_LOOP_HEARTBEAT_H
 #define TLSAD_LOOP_HEARTBEAT_H
@@ -13,8 +13,8 @@
 
 enum {
 	/*
-	 * [s] after which a thread counts as stuck. No callback takes long: the longest are a
-	 * commit to a slow disk and the validation of a large answer.
+	 * [s] after which a thread counts as stuck. Callbacks are short: the longest are a commit
+	 * to a slow disk and the validation of a large DNS answer.
 	 */
 	HEARTBEAT_STUCK = 10,
 };
@@ -22,15 +22,15 @@ enum {
 struct heartbeat;
 
 /*
- * In the thread that runs the loop, or before there is one. A loop that does not run yet is young
- * at first. NULL when out of memory.
+ * Call it in the thread that runs the loop, or before the loop runs; the age counts from this call.
+ * NULL when out of memory.
  */
 struct heartbeat *heartbeat_new(struct event_base *base);
 
 /* Before the loop is freed. */
 void heartbeat_free(struct heartbeat *heartbeat);
 
-/* From any thread: seconds since the last beat. */
+/* [s] since the last beat. Any thread. */
 uint32_t heartbeat_age(const struct heartbeat *heartbeat);
 
 #endif

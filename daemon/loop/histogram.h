@@ -1,8 +1,8 @@
 /*
- * histogram: how long something took, counted in buckets.
+ * histogram: durations, counted in buckets.
  *
- * One thread writes, without a lock; any thread reads. A reader may see a time in the buckets and
- * not yet in the sum; each number by itself never goes back.
+ * One thread writes, without a lock; any thread reads. A reader may see a duration in the buckets
+ * that is not yet in the sum; each number by itself never decreases.
  */
 #ifndef TLSAD_LOOP_HISTOGRAM_H
 #define TLSAD_LOOP_HISTOGRAM_H
@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 /*
- * A reply from the cache takes some 10 us; [resolver] timeout is 20 s unless it is set. What takes
- * longer than the last bound is counted together.
+ * A reply from the cache takes some 10 us; the default of [resolver] timeout is 20 s. All longer
+ * durations are in one more bucket.
  */
 enum { HISTOGRAM_BOUNDS = 19 };
 
@@ -26,20 +26,20 @@ struct histogram_bound {
 extern const struct histogram_bound histogram_bounds[HISTOGRAM_BOUNDS];
 
 struct histogram {
-	counter buckets[HISTOGRAM_BOUNDS + 1]; /* the last: longer than all bounds */
+	counter buckets[HISTOGRAM_BOUNDS + 1]; /* the last one: longer than all bounds */
 	counter sum;                           /* [us] */
 };
 
-/* `count` events took that long, each. By the writer. */
+/* Add `count` events that took `microseconds` each. Writing thread only. */
 void histogram_add(struct histogram *histogram, uint64_t microseconds, uint64_t count);
 
-/* What a reader makes of one or several. */
+/* The sum of one or several histograms, for a reader. Begins as zeroes. */
 struct histogram_figures {
-	uint64_t buckets[HISTOGRAM_BOUNDS + 1]; /* as above: not summed up */
+	uint64_t buckets[HISTOGRAM_BOUNDS + 1]; /* not cumulative */
 	uint64_t sum;                           /* [us] */
 };
 
-/* Add what the histogram has counted. By any thread. */
+/* Add the histogram's numbers to the figures. Any thread. */
 void histogram_read(const struct histogram *histogram, struct histogram_figures *figures);
 
 uint64_t histogram_count(const struct histogram_figures *figures);

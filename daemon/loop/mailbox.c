@@ -24,7 +24,7 @@ static void woken(evutil_socket_t fd, short what, void *context)
 	uint64_t count;
 
 	(void)what;
-	/* Before the list is read: what is posted from here on wakes the loop again. */
+	/* Reset it before reading the list: a later message then wakes the loop again. */
 	ssize_t ignored = read(fd, &count, sizeof count);
 	(void)ignored;
 	while ((message = take(mailbox)) != NULL)
@@ -79,7 +79,7 @@ void mailbox_post(struct mailbox *mailbox, struct message *message)
 	STAILQ_INSERT_TAIL(&mailbox->messages, message, link);
 	pthread_mutex_unlock(&mailbox->mutex);
 	if (empty) {
-		/* Cannot fail: the counter is read long before it is full. */
+		/* Cannot fail: the counter is reset long before it overflows. */
 		ssize_t ignored = write(mailbox->wake, &one, sizeof one);
 		(void)ignored;
 	}

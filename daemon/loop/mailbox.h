@@ -1,8 +1,8 @@
 /*
- * mailbox: messages from any thread to the one that runs an event loop.
+ * mailbox: messages from any thread to the thread that runs an event loop.
  *
- * A mutex and a list; an eventfd wakes the loop when the list was empty. Messages of one sender
- * arrive in their order. Not on the path of a cached reply.
+ * A mutex and a list; an eventfd wakes the loop if the list was empty. Messages of one sender
+ * arrive in order. A reply from the cache needs no message.
  */
 #ifndef TLSAD_LOOP_MAILBOX_H
 #define TLSAD_LOOP_MAILBOX_H
@@ -14,15 +14,15 @@
 
 enum message_kind {
 	MESSAGE_LOOKUP,     /* struct lookup_request, to the lookup thread */
-	MESSAGE_RESULT,     /* struct lookup_result, to who has asked */
+	MESSAGE_RESULT,     /* struct lookup_result, to the sender of the lookup_request */
 	MESSAGE_FLUSH,      /* struct flush_request, to the lookup thread */
-	MESSAGE_FLUSHED,    /* struct flush_result, to who has asked */
+	MESSAGE_FLUSHED,    /* struct flush_result, to the sender of the flush_request */
 	MESSAGE_CONF,       /* struct conf_message, to every thread */
-	MESSAGE_EVICT_IDLE, /* struct message, to a serving thread: a connection too many */
+	MESSAGE_EVICT_IDLE, /* struct message, to a serving thread: close an idle connection */
 	MESSAGE_STOP,       /* struct message, to every thread */
 };
 
-/* The beginning of every message; malloc()ed as a whole by the sender. */
+/* The first member of every message. The sender allocates the whole message with malloc(). */
 struct message {
 	STAILQ_ENTRY(message) link;
 	enum message_kind kind;
@@ -30,10 +30,10 @@ struct message {
 
 struct conf_message {
 	struct message message;
-	struct conf *conf; /* a reference that goes to the receiver */
+	struct conf *conf; /* a reference, which the receiver owns */
 };
 
-/* The message is the handler's from then on, to free or to keep. */
+/* The handler owns the message: it frees or keeps it. */
 typedef void mailbox_handler(void *context, struct message *message);
 
 struct mailbox {
@@ -45,18 +45,20 @@ struct mailbox {
 	void *context;
 };
 
-/* False, and `wake` is negative, when that is not possible. The event base is that of the receiving
- * thread, which need not run yet. */
+/*
+ * False, with a negative `wake`, when out of memory or descriptors. `base` is the event base of the
+ * receiving thread, which need not run yet.
+ */
 bool mailbox_init(
 	struct mailbox *mailbox, struct event_base *base, mailbox_handler *handler, void *context);
 
-/* After all senders are gone. Messages that nobody read are freed, with what they hold. */
+/* Call it when nobody sends any more. Unread messages are freed, with what they own. */
 void mailbox_clear(struct mailbox *mailbox);
 
-/* From any thread. */
+/* Send a message. Any thread. */
 void mailbox_post(struct mailbox *mailbox, struct message *message);
 
-/* A message that is nothing but its kind; false when out of memory. */
+/* Send a message that has only a kind. False when out of memory. Any thread. */
 bool mailbox_post_kind(struct mailbox *mailbox, enum message_kind kind);
 
 #endif

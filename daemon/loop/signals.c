@@ -20,7 +20,7 @@ static void take(evutil_socket_t fd, short what, void *context)
 	struct signalfd_siginfo info;
 
 	(void)what;
-	/* One at a time: the handler may end the loop, and then the rest is nobody's. */
+	/* Only one: the handler may end the loop, and then further signals must stay pending. */
 	if (read(fd, &info, sizeof info) == (ssize_t)sizeof info)
 		signals->handler(signals->context, (int)info.ssi_signo);
 }

@@ -1,9 +1,8 @@
 /*
- * signals: signals as events of the main loop
+ * signals: signals as events of the main loop.
  *
- * They stay blocked in every thread and are read from a descriptor, signalfd(2): no handler runs
- * between two instructions, and none is put off until the loop's wait is over, as ThreadSanitizer
- * may do.
+ * They stay blocked in every thread and are read from a descriptor, signalfd(2). So no handler
+ * interrupts other code, and ThreadSanitizer cannot delay one until the loop's wait is over.
  */
 #ifndef TLSAD_LOOP_SIGNALS_H
 #define TLSAD_LOOP_SIGNALS_H
@@ -23,17 +22,20 @@ struct signals {
 	int fd;
 };
 
-/* In this thread, and in all that it starts from now on. `numbers` stays the caller's. */
+/*
+ * Block the signals in this thread and in all threads that it starts later. `numbers` stays the
+ * caller's and must outlive `signals`.
+ */
 void signals_block(struct signals *signals, const int *numbers, size_t count);
 
 /*
- * Calls the handler from the loop for each of these signals; one that came since they were blocked
- * is not lost. False: no memory, or no descriptor.
+ * Call the handler from the loop for each of these signals; a signal that came after they were
+ * blocked is not lost. False when out of memory or descriptors.
  */
 bool signals_watch(
 	struct signals *signals, struct event_base *base, signals_handler *handler, void *context);
 
-/* From here on each of them does what it does to any process. */
+/* Unblock the signals: from here on each has its default action. */
 void signals_release(struct signals *signals);
 
 #endif
