@@ -10,15 +10,15 @@
 
 enum {
 	/*
-	 * How long a part may wait for others to share its commit [ms]. Requests that come in
-	 * between are answered by the lookup thread, which sees it.
+	 * [ms] A part may wait this long for others, so that they share a commit. Until then only
+	 * the lookup thread sees it, and replies to requests for it.
 	 */
 	COMMIT_DELAY = 5,
 	COMMIT_PARTS_MAX = 256, /* in one commit */
 	SWEEP_PARTS_MAX = 1000,
 };
 
-/* The kinds of parts that replies are made from: serving threads keep copies of them. */
+/* Replies are made from parts of these kinds: serving threads keep copies of them. */
 enum copied { COPIED_MX, COPIED_HOST, COPIED_COUNT };
 
 static const struct copied_kind {
@@ -26,19 +26,19 @@ static const struct copied_kind {
 	size_t sets, slot; /* as in hot_table_new() */
 } copied_kinds[COPIED_COUNT] = {
 	/*
-	 * 32 MB of address space, of which the machine spends what is used. Enough for the
-	 * destinations that a large site sends to in a day; a few hosts with their names each.
+	 * 32 MB of address space; memory is only spent on slots in use. Enough for the destinations
+	 * that a large site sends to in a day. A slot has room for the names of a few hosts.
 	 */
 	[COPIED_MX] = {.kind = PART_MX, .sets = 1 << 17, .slot = 128},
-	/* 8 MB. Far fewer than domains, with TLSA records, thus larger. */
+	/* 8 MB. There are far fewer hosts than domains, but they have TLSA records, thus larger. */
 	[COPIED_HOST] = {.kind = PART_HOST, .sets = 1 << 13, .slot = HOT_TABLE_SLOT_MAX},
 };
 
-/* What is known of the wall clock; see cache_notice_clock(). */
+/* Detects that the wall clock was set back; see cache_notice_clock(). */
 struct clock_change {
-	_Atomic int64_t offset; /* [s] wall clock less steady clock, the most that was seen */
-	_Atomic uint32_t from;  /* [s] what the wall clock said before it was set back */
-	_Atomic uint32_t seen, corrected; /* how often it was */
+	_Atomic int64_t offset;           /* [s] maximum of wall clock minus steady clock */
+	_Atomic uint32_t from;            /* [s] wall clock before it was set back */
+	_Atomic uint32_t seen, corrected; /* how often that was noticed, and handled */
 };
 
 struct cache {
@@ -47,7 +47,7 @@ struct cache {
 	struct hot_table *copies[COPIED_COUNT];
 	struct event *commit;
 	unsigned pending; /* parts put since the last commit */
-	bool complained;  /* of writes that fail, until one succeeds */
+	bool complained;  /* an error was logged; false again after the next success */
 };
 
 static int64_t clock_offset(void)
@@ -171,7 +171,7 @@ static void want(struct wanted *wanted, const struct cache *cache, enum copied c
 	wanted->key_size = part_named_key(wanted->key, wanted->kind, name, size, port);
 }
 
-/* The part that is read first: all others follow from it. */
+/* The part to read first: it has the names of all others. */
 static void want_first(
 	struct wanted *wanted, const struct cache *cache, const struct destination *destination)
 {
@@ -302,7 +302,7 @@ bool cache_read_next(struct cache_reader *reader, struct cache_position *positio
 
 /* --- the lookup thread --------------------------------------------------------------------- */
 
-/* Reported when it begins and when it ends: in between every reply costs a lookup. */
+/* Trouble is logged when it begins and when it ends: in between every reply needs a lookup. */
 static void note_result(struct cache *cache, bool good)
 {
 	if (!good && !cache->complained) {
@@ -335,7 +335,7 @@ static void commit_now(evutil_socket_t fd, short what, void *context)
 	commit(context);
 }
 
-/* LMDB's transaction is open from the first put or get on. */
+/* The first put or get has begun a transaction of LMDB, which must end soon. */
 static void schedule_commit(struct cache *cache)
 {
 	static const struct timeval delay = {.tv_usec = COMMIT_DELAY * 1000};
@@ -361,7 +361,7 @@ void cache_put(
 {
 	if (!store_put(cache->store, key, key_size, bytes, size, part_expires(bytes))) {
 		note_result(cache, false);
-		/* What was pending is lost as well. A full store makes room in its commit. */
+		/* The pending parts are lost as well. A full store makes room in its commit. */
 		cache->pending = 0;
 		commit(cache);
 		return;
@@ -385,7 +385,7 @@ bool cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale, uint32
 	uint64_t latest = (uint64_t)now + max_ttl + serve_stale + PART_CLOCK_SLACK;
 	size_t gone = 0;
 
-	/* Stale parts carry an expiry that is never older than that. */
+	/* The expiry of an expired entry still in use is updated, thus never older than that. */
 	if (now > serve_stale)
 		gone = store_expire(cache->store, now - serve_stale, SWEEP_PARTS_MAX);
 	if (latest < UINT32_MAX)
@@ -431,7 +431,7 @@ static size_t flush_destination(struct cache *cache, const struct destination *d
 		return 0;
 	evidence->destination = destination;
 	want_first(&wanted, cache, destination);
-	/* What is deleted does not stay, so the names of the hosts are copied. */
+	/* A value moves with the next change of the store, so the names of the hosts are copied. */
 	if (domain && store_get(cache->store, wanted.key, wanted.key_size, &bytes, &size) &&
 		(copy = malloc(size)) != NULL)
 		memcpy(copy, bytes, size);

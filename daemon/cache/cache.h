@@ -1,12 +1,12 @@
 /*
- * cache: the parts in the store.
+ * cache: the parts in the store. Parts are cached, not replies.
  *
- * Serving threads read through readers of their own, in place: from copies in a hot table first,
- * then from the store. A copy is used as long as its part is fresh and not due for a refresh; so
- * the hot table need not be told of refreshes.
+ * Each serving thread has its own reader and reads without copying: first from a hot table, then
+ * from the store. A copy in the hot table is used as long as its part is fresh and not due for a
+ * refresh. So a refresh in the store need not change the hot table.
  *
- * The lookup thread alone writes: what it puts is pending for a moment, so that many parts share
- * one commit, and it sees what is pending itself.
+ * Only the lookup thread writes. New parts are pending for a moment, so that many parts share one
+ * commit; the lookup thread itself sees pending parts.
  */
 #ifndef TLSAD_CACHE_CACHE_H
 #define TLSAD_CACHE_CACHE_H
@@ -19,13 +19,14 @@
 
 struct cache;
 
-/* Before there are threads. NULL and one line when the directory cannot be used. */
+/* Call it before there are threads. NULL with one line if the directory cannot be used. */
 struct cache *cache_open(const struct conf *conf, char error[STORE_ERROR_SIZE]);
 void cache_close(struct cache *cache);
 
 /*
- * Any thread, now and then: compare the clocks. When the wall clock was set back, parts that had
- * expired would be fresh again, so nothing is read any more until cache_correct_clock().
+ * Compare wall clock and steady clock; any thread calls it often. If the wall clock was set back,
+ * expired parts would be fresh again, so from then on every read is a miss until
+ * cache_correct_clock().
  */
 void cache_notice_clock(struct cache *cache);
 
@@ -33,42 +34,42 @@ void cache_notice_clock(struct cache *cache);
 
 struct cache_reader;
 
-/* For one thread. NULL when out of memory or when the cache has no reader left. */
+/* For one thread. NULL when out of memory, or if the store has no reader left (READERS_MAX). */
 struct cache_reader *cache_reader_new(struct cache *cache);
 void cache_reader_free(struct cache_reader *reader);
 
 enum cache_result {
 	CACHE_HIT,
-	CACHE_REFRESH, /* a hit, and it is time to refresh some part of it */
-	CACHE_MISS,    /* some part is missing or has expired */
+	CACHE_REFRESH, /* a hit, but at least one part is due for a refresh */
+	CACHE_MISS,    /* at least one part is missing or has expired */
 };
 
 enum cache_depth {
-	CACHE_STATUS, /* of the hosts the headers are enough: for deciding */
-	CACHE_WHOLE,  /* all there is: for explaining, and for the words of a failure */
+	CACHE_STATUS, /* only the headers of hosts: enough for decide() */
+	CACHE_WHOLE,  /* everything: for explain, and for the text of a failure */
 };
 
-/* Where in memory the first part of a destination is. */
+/* Where in the hot table the first part of a destination would be. */
 typedef uint64_t cache_place;
 
-/* The destination will be read soon: have the memory fetched meanwhile. */
+/* Prefetch the memory for a cache_read() of this destination soon. */
 cache_place cache_prefetch(
 	const struct cache_reader *reader, const struct destination *destination);
 
 /*
- * Gather the evidence on `evidence->destination`. The bytes that it points to stay until
+ * Read the evidence about `evidence->destination`. The bytes that it points to are valid until
  * cache_read_end(), which must follow.
  */
 enum cache_result cache_read(struct cache_reader *reader, cache_place place, uint32_t now,
 	enum cache_depth depth, struct evidence *evidence);
 void cache_read_end(struct cache_reader *reader);
 
-/* Is the trust anchor known that a digest names? cache_read_end() must follow. */
+/* Is the trust anchor with this digest known? cache_read_end() must follow. */
 bool cache_has_ta(struct cache_reader *reader, const struct ta_digest *ta);
 
 /*
- * Go through all parts, in the order of their keys. Keys and parts that this program does not know
- * are passed over. False behind the last. The part stays until cache_read_end().
+ * Read all parts, one a call, in the order of their keys. Unknown keys and kinds of parts are
+ * passed over. False after the last one. The part is valid until cache_read_end().
  */
 enum { CACHE_KEY_MAX = STORE_KEY_MAX };
 struct cache_position {
@@ -80,36 +81,36 @@ bool cache_read_next(struct cache_reader *reader, struct cache_position *positio
 
 /* --- the lookup thread --------------------------------------------------------------------- */
 
-/* From here on writes are committed from this event loop. */
+/* From here on, writes are committed from this event loop. False when out of memory. */
 bool cache_start_writing(struct cache *cache, struct event_base *base);
 
-/* Commit and stop using the loop. */
+/* Commit, and stop using the loop. */
 void cache_stop_writing(struct cache *cache);
 
-/* A write that fails is logged here; then the part is not kept, and is looked up again. */
+/* Store a part. A failure is logged here; the part is then looked up again when needed. */
 void cache_put(
 	struct cache *cache, const char *key, size_t key_size, const uint8_t *bytes, size_t size);
 
-/* The bytes stay until the next call. */
+/* Read a part, pending ones included. The bytes are valid until the next call. */
 bool cache_get(
 	struct cache *cache, const char *key, size_t key_size, const uint8_t **bytes, size_t *size);
 
 /*
- * Delete the parts of a destination, its hosts too, or all there are if it is NULL. Returns how
- * many there were.
+ * Delete the parts of a destination, including its hosts, or with NULL all parts. Returns their
+ * number.
  */
 size_t cache_flush(struct cache *cache, const struct destination *destination);
 
 /*
- * Delete what expired more than `serve_stale` seconds ago, and what expires later than anything
- * stored now could: it was stored under a wrong clock. A bounded number at a time; true when there
- * may be more.
+ * Delete parts that expired more than `serve_stale` seconds ago, and parts that expire later than
+ * is possible for a part stored now: they were stored under a wrong clock. At most about 2000 parts
+ * a call; true if there may be more.
  */
 bool cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale, uint32_t max_ttl);
 
 /*
- * The clock was set back: what had expired does not come back. True, and by how much, when that
- * has happened since the last call.
+ * If the clock was set back since the last call, delete the parts that had expired before: they
+ * would be fresh again. Then true, and `*seconds` says by how much.
  */
 bool cache_correct_clock(struct cache *cache, uint32_t *seconds);
 

@@ -10,8 +10,8 @@
 
 enum {
 	/*
-	 * A key may stand in either slot of two sets, the second of which is looked at when it is
-	 * not in the first. So nearly nothing is pushed out before most of the slots are in use.
+	 * A key may be in any slot of two sets of two slots; the second set is searched if the key
+	 * is not in the first. So values are rarely replaced before most of the slots are in use.
 	 */
 	SETS = 2,
 	WAYS = 2,
@@ -31,7 +31,7 @@ struct hot_table {
 	uint8_t *slots;
 	size_t set_mask; /* number of sets less one */
 	size_t slot_size;
-	uint64_t seed; /* so that nobody outside can choose keys that crowd together */
+	uint64_t seed; /* random, so that nobody can choose keys that collide */
 	_Atomic uint32_t epoch;
 };
 
@@ -48,9 +48,9 @@ struct hot_table *hot_table_new(size_t sets, size_t slot_size)
 		return NULL;
 	table->set_mask = sets - 1;
 	table->slot_size = slot_size;
-	/* Slots that nobody has written yet have epoch 0. */
+	/* Unused slots have epoch 0. */
 	atomic_init(&table->epoch, 1);
-	/* Fresh pages are zero and cost nothing until they are written. */
+	/* New pages are zero and use no memory until they are written. */
 	void *slots = mmap(NULL, memory_size(table), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (slots != MAP_FAILED)
@@ -89,7 +89,7 @@ static struct slot *slot_at(const struct hot_table *table, hot_table_hash hash, 
 				       (set * WAYS + place % WAYS) * table->slot_size);
 }
 
-/* Waiting for memory, one cache line after the other, is most of what a look costs. */
+/* Most of the time of a read is spent waiting for memory, one cache line after the other. */
 void hot_table_prefetch(const struct hot_table *table, hot_table_hash hash)
 {
 	for (unsigned way = 0; way < WAYS; way++) {
@@ -109,7 +109,10 @@ static size_t room(const struct hot_table *table)
 	return table->slot_size - HOT_TABLE_SLOT_HEAD;
 }
 
-/* Acquiring loads: the second look at the sequence is not done before them. */
+/*
+ * Acquire loads of the words: the second load of the sequence must not be moved before them. It
+ * shows whether the words were written meanwhile.
+ */
 static bool read_slot(struct slot *slot, uint64_t head, size_t used, struct hot_table_copy *copy)
 {
 	uint64_t sequence = atomic_load_explicit(&slot->sequence, memory_order_acquire);
@@ -148,7 +151,7 @@ bool hot_table_get(struct hot_table *table, hot_table_hash hash, const char *key
 	return false;
 }
 
-/* The slot that holds the key already, or an empty one, or one of the others in turn. */
+/* The slot that has the key already, or else an empty one, or else one of the others in turn. */
 static struct slot *choose_slot(
 	const struct hot_table *table, uint32_t epoch, const char *key, size_t key_size)
 {
@@ -169,7 +172,7 @@ static struct slot *choose_slot(
 			return slot;
 		turn += atomic_load_explicit(&slot->sequence, memory_order_relaxed);
 	}
-	/* A sequence grows by two with each writing. */
+	/* Each write adds two to a sequence. */
 	return empty != NULL ? empty : slot_at(table, hash, turn / 2 % PLACES);
 }
 
@@ -183,16 +186,16 @@ void hot_table_put(struct hot_table *table, const char *key, size_t key_size, co
 		return;
 	struct slot *slot = choose_slot(table, epoch, key, key_size);
 	uint64_t sequence = atomic_load_explicit(&slot->sequence, memory_order_relaxed);
-	/* Somebody else is writing: then it need not be this value. */
+	/* If another thread is writing this slot, give up: a copy is never required. */
 	if ((sequence & 1) != 0 ||
 		!atomic_compare_exchange_strong_explicit(&slot->sequence, &sequence, sequence + 1,
 			memory_order_acq_rel, memory_order_relaxed))
 		return;
 	memcpy(bytes, key, key_size);
 	memcpy(bytes + key_size, value, size);
-	/* What is behind the value in its last word. */
+	/* Padding after the value in the last word. */
 	memset(bytes + key_size + size, 0, -(key_size + size) & 7);
-	/* Releasing stores: the odd sequence is seen before them. */
+	/* Release stores: a reader that sees one of them also sees the odd sequence. */
 	atomic_store_explicit(&slot->head, make_head(epoch, key_size, size), memory_order_release);
 	for (size_t i = 0; i * 8 < key_size + size; i++) {
 		uint64_t word;

@@ -40,7 +40,7 @@ struct part_times lifetime_of_failure(const struct lifetime_settings *settings, 
 	return (struct part_times){
 		.stored_at = now,
 		.expires = later(now, settings->failure_ttl),
-		/* A failure is not worth refreshing ahead. */
+		/* A failure is not refreshed before it expires. */
 		.refresh_at = UINT32_MAX,
 	};
 }
@@ -60,7 +60,7 @@ enum lifetime_choice lifetime_after_failure(const struct lifetime_settings *sett
 		return LIFETIME_KEEP;
 	}
 	uint32_t end = stale ? old->stale_until : later(old->expires, settings->serve_stale);
-	/* A part from the future, after the clock was set back, says nothing about its age. */
+	/* If the clock was set back, a part can be from the future: its age is then unknown. */
 	if (!may_be_stale || now >= end ||
 		(uint64_t)old->stored_at > (uint64_t)now + PART_CLOCK_SLACK)
 		return LIFETIME_REPLACE;

@@ -1,9 +1,9 @@
 /*
- * lifetime: how long a part lives. Pure: the clock is an argument.
+ * lifetime: how long a part is valid. Pure: the clock is an argument.
  *
- * RFC 2308 5 and the TTLs (RFC 2181 8) say how long something may be kept; the shortest and the
- * longest life, the life of a failure, refreshing ahead and staying on after a failed refresh are
- * settings.
+ * The TTLs (RFC 2181 8, for negative answers RFC 2308 5) say how long an answer may be kept.
+ * Settings in [cache] are its minimum and maximum, the lifetime of a failure, when to refresh
+ * before it expires, and how long an expired part is still used if the refresh fails.
  */
 #ifndef TLSAD_CACHE_LIFETIME_H
 #define TLSAD_CACHE_LIFETIME_H
@@ -21,8 +21,9 @@ struct part_times lifetime_of_answer(
 	const struct lifetime_settings *settings, uint32_t now, uint32_t ttl);
 
 /*
- * Of a host: its TLSA records may be pinned by their digests, and no `min_ttl` lets a digest
- * outlive its record by more than LIFETIME_MIN_TTL_BEYOND seconds.
+ * For a host: pinned replies contain digests from its TLSA records, so `min_ttl` extends the TTL by
+ * at most LIFETIME_MIN_TTL_BEYOND seconds. Otherwise mail would fail after a change of the
+ * certificate.
  */
 enum { LIFETIME_MIN_TTL_BEYOND = 60 };
 struct part_times lifetime_of_host(
@@ -30,16 +31,16 @@ struct part_times lifetime_of_host(
 
 struct part_times lifetime_of_failure(const struct lifetime_settings *settings, uint32_t now);
 
-/* What becomes of the old part when looking it up again failed. */
+/* What to do with the old part after a refresh failed. */
 enum lifetime_choice {
-	LIFETIME_KEEP,    /* it is still good; it is refreshed again in a while */
-	LIFETIME_STALE,   /* it has expired but may live on for what it says */
-	LIFETIME_REPLACE, /* the failure takes its place */
+	LIFETIME_KEEP,    /* it is still valid: refresh it again after failure_ttl */
+	LIFETIME_STALE,   /* it has expired, but is still used ([cache] serve_stale) */
+	LIFETIME_REPLACE, /* the failure replaces it */
 };
 
 /*
- * `may_be_stale` is the rule of the old part's kind: may one of this status live on? `times` is set
- * with LIFETIME_KEEP and LIFETIME_STALE.
+ * `may_be_stale` comes from the old part's kind: may a part with this status still be used after it
+ * has expired? `times` is set with LIFETIME_KEEP and LIFETIME_STALE.
  */
 enum lifetime_choice lifetime_after_failure(const struct lifetime_settings *settings, uint32_t now,
 	const struct part_header *old, bool may_be_stale, struct part_times *times);

@@ -14,9 +14,9 @@
 
 enum {
 	READERS_MAX = 128, /* threads of this process */
-	/* LMDB gives each reader 64 bytes, and itself as much and a little. */
+	/* [bytes] LMDB uses 64 for each reader, and a little more than 64 for itself. */
 	READERS_FILE_SIZE = 16384,
-	DISK_ROOM_MIN = 64 * 1024, /* [bytes] some commits' worth */
+	DISK_ROOM_MIN = 64 * 1024, /* [bytes] enough for some commits */
 };
 
 /* --- opening ------------------------------------------------------------------------------- */
@@ -77,8 +77,9 @@ int store_open_trees(MDB_txn *txn, struct store_trees *trees, uint32_t format)
 }
 
 /*
- * LMDB maps its file of readers into memory and writes into it: on a full disk that would be a bus
- * error. So the file is made here, whole. Nobody else has it open, or we had no lock.
+ * LMDB maps its file of readers into memory and writes to it: on a full disk that would raise
+ * SIGBUS. So the file is created here in its full size. No other process has it open, since we have
+ * the lock.
  */
 static bool make_readers_file(const char *path, char *error)
 {
@@ -108,7 +109,7 @@ static bool open_trees(struct store *store, uint32_t format)
 		else
 			code = mdb_txn_commit(txn);
 	}
-	/* Once at the start to the disk: a full one is to be noticed now. */
+	/* Write to the disk once at the start, to notice a full disk now. */
 	if (code == 0)
 		code = mdb_env_sync(store->env, 1);
 	if (code != 0)
@@ -190,7 +191,7 @@ bool store_disk_has_room(const struct store *store)
 
 bool store_fail(struct store *store, int code)
 {
-	/* LMDB calls it so when a full disk cuts a write short. */
+	/* LMDB reports EIO if a full disk cuts a write short. */
 	if (code == EIO && !store_disk_has_room(store))
 		code = ENOSPC;
 	if (store->txn != NULL)
@@ -226,7 +227,7 @@ void store_make_order_key(struct store_order_key *order_key, uint32_t order, con
 	order_key->val.mv_data = order_key->bytes;
 }
 
-/* Take the value that stands under the key out of the order. */
+/* Remove the entry for the key's present value from the tree "order". */
 static int forget_order(struct store *store, MDB_val *key)
 {
 	struct store_order_key order_key;
@@ -362,7 +363,7 @@ bool store_commit(struct store *store)
 	if (store->txn == NULL && store->full == 0)
 		return true;
 	bool good = store_commit_pending(store);
-	/* Once, it may just have been too much for one commit. */
+	/* A single failure may only mean that there was too much in one commit. */
 	if ((store->full > 1 || store_is_scarce(store)) && store_make_room(store))
 		log_debug("the cache is full: the entries that expire first were deleted, %ju so "
 			  "far; see [cache] max_size",

@@ -1,14 +1,14 @@
 /*
- * store: keys and values on disk and in memory at once, a thin wrapper around LMDB that knows
- * nothing of DNS.
+ * store: keys and values in a file that is mapped into memory: a thin wrapper around LMDB, which
+ * does not depend on DNS.
  *
- * Every value has an order, a number. When the store has no room left, the values of the lowest
- * order go first. One thread writes; any number read, without a lock, without waiting and without
- * allocating, each through a reader of its own. A store belongs to one process at a time.
+ * Every value has an order, a number. When the store is full, values with the lowest order are
+ * deleted first. One thread writes. Any number of threads read, each through its own reader,
+ * without locks, waits or allocations. A store belongs to one process at a time.
  *
- * Commits are not forced to the disk: a killed process loses nothing that was committed, a power
- * failure may lose or damage the file. That is why store_open() looks through the whole file, in
- * a child process that may crash on it, and sets aside what is damaged.
+ * Commits are not forced to the disk: a killed process loses nothing that was committed, but a
+ * power failure may lose or damage the file. store_open() therefore checks the whole file, in a
+ * child process that may crash on it, and sets a damaged file aside (store_file.h).
  */
 #ifndef TLSAD_CACHE_STORE_H
 #define TLSAD_CACHE_STORE_H
@@ -21,26 +21,29 @@ struct store;
 struct store_reader;
 
 enum {
-	STORE_KEY_MAX = 500, /* of LMDB's 511, less the order */
+	STORE_KEY_MAX = 500, /* [bytes] LMDB's limit is 511, of which the order takes 4 */
 	STORE_ERROR_SIZE = 400,
 };
 
 struct store_settings {
 	const char *directory;
 	uint64_t max_size; /* [bytes] */
-	uint32_t format;   /* of the values; a file of another one is set aside */
-	/* Is this value what was stored under this key? */
+	uint32_t format;   /* of the values; a file of another format is set aside */
+	/* Is this value undamaged, and does it belong to this key? */
 	bool (*intact)(const uint8_t *value, size_t size, const char *key, size_t key_size);
 };
 
 /*
- * NULL when the directory is missing, not writable, full, or in use by another process: `error`
- * says so in one line. A damaged file is set aside with a message in the log and is no error.
- * To be called before there are threads.
+ * NULL with one line in `error` if the directory is missing, not writable, full, or in use by
+ * another process. A damaged file is set aside, which is logged and is not an error. Call it before
+ * there are threads, since it forks.
  */
 struct store *store_open(const struct store_settings *settings, char error[STORE_ERROR_SIZE]);
 
-/* After the last reader is freed. Writes what is pending and forces all to the disk. */
+/*
+ * Write pending changes, force everything to the disk and seal the file. Call it after the last
+ * reader is freed.
+ */
 void store_close(struct store *store);
 
 /* --- to read: each reader in one thread ---------------------------------------------------- */
@@ -48,7 +51,7 @@ void store_close(struct store *store);
 struct store_reader *store_reader_new(struct store *store);
 void store_reader_free(struct store_reader *reader);
 
-/* Values found stay where they are, and as they are, until store_reader_end(). */
+/* Begin to read: values found are valid and unchanged until store_reader_end(). */
 bool store_reader_begin(struct store_reader *reader);
 void store_reader_end(struct store_reader *reader);
 
@@ -56,47 +59,49 @@ bool store_reader_get(struct store_reader *reader, const char *key, size_t key_s
 	const uint8_t **value, size_t *size);
 
 /*
- * The first key behind this one, in the order of their bytes, with its value; false behind the
- * last. An empty key stands before all others.
+ * The first key after `after`, in byte order, with its value; false if there is none. An empty
+ * `after` gives the first key.
  */
 bool store_reader_next(struct store_reader *reader, const char *after, size_t after_size,
 	const char **key, size_t *key_size, const uint8_t **value, size_t *size);
 
 /* --- to write: one thread ------------------------------------------------------------------ */
 
-/* Pending until store_commit(). False when it could not be kept: see store_trouble(). */
+/* Store a value; pending until store_commit(). False on failure: see store_trouble(). */
 bool store_put(struct store *store, const char *key, size_t key_size, const uint8_t *value,
 	size_t size, uint32_t order);
 
-/* Sees what is pending too. The value stays until the next call of any of these. */
+/*
+ * Read a value, pending ones included. It is valid until the next call of any of these functions.
+ */
 bool store_get(
 	struct store *store, const char *key, size_t key_size, const uint8_t **value, size_t *size);
 
-/* Pending as well; false when there is no such key. */
+/* Delete a value; pending as well. False if there is no such key. */
 bool store_delete(struct store *store, const char *key, size_t key_size);
 
-/* Make what is pending visible to readers, and room where it is scarce. */
+/* Make pending changes visible to readers, and delete values if room is scarce. */
 bool store_commit(struct store *store);
 
-/* Delete values of an order below `order`, at most `max` of them; pending. Returns how many. */
+/* Delete at most `max` values with an order below `order`; pending. Returns their number. */
 size_t store_expire(struct store *store, uint32_t order, size_t max);
 
-/* The same from the other end: values of an order above `order`. */
+/* The same for values with an order above `order`. */
 size_t store_expire_above(struct store *store, uint32_t order, size_t max);
 
 /*
- * Has the disk room for more? A store on a full one can still be written now and then, as long as
- * it reuses its own pages.
+ * Has the disk room for more? On a full disk some writes still succeed, as long as the store reuses
+ * its own pages.
  */
 bool store_disk_has_room(const struct store *store);
 
-/* Why the last write failed, in words; empty when it succeeded. */
+/* Why the last write failed, as text; empty if it succeeded. */
 const char *store_trouble(const struct store *store);
 
 struct store_figures {
 	uint64_t entries;
 	uint64_t bytes;   /* in use, of max_size */
-	uint64_t evicted; /* for want of room, since the start */
+	uint64_t evicted; /* deleted to make room, since the start */
 };
 
 void store_figures(struct store *store, struct store_figures *figures);

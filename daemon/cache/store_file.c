@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-	/* Rebuilding a file: a machine that needs longer for it serves better with none. */
+	/* [s] to rebuild a file: if it takes longer, starting with an empty cache is better. */
 	CHECK_SECONDS = 120,
 	COMMIT_COPIES_MAX = 10000,
 	READ_SIZE = 1 << 20,
@@ -61,14 +61,14 @@ void store_seal_file(const char *path, uint32_t format)
 	int fd = open(seal, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return;
-	/* Without a whole seal the file is rebuilt at the next start, which loses nothing. */
+	/* Without a complete seal the file is rebuilt at the next start, which loses nothing. */
 	bool good = write(fd, digest, sizeof digest) == sizeof digest && fsync(fd) == 0;
 	close(fd);
 	if (!good)
 		unlink(seal);
 }
 
-/* Is it the file that was sealed? The seal is broken: from now on the file changes. */
+/* Is it the file that was sealed? The seal is removed, since the file changes from now on. */
 static bool break_seal(const char *path, uint32_t format)
 {
 	unsigned char sealed[DIGEST_SIZE], digest[DIGEST_SIZE];
@@ -103,7 +103,7 @@ static enum copy_result write_trouble(int code)
 		       : FILE_DAMAGED;
 }
 
-/* Pages that the file should have and has not would be read as a bus error, some day. */
+/* Reading a page that is missing at the end of the file would raise SIGBUS later. */
 static bool whole(MDB_env *env)
 {
 	struct stat status;
@@ -209,7 +209,7 @@ static enum copy_result copy_file(
 	return result;
 }
 
-/* A crash is an answer here: nobody needs its core file or a report of it. */
+/* A crash of the child only shows that the file is damaged: no core file, no report on stderr. */
 static void expect_crashes(void)
 {
 	static const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
@@ -249,7 +249,7 @@ static bool set_aside(const char *path, const char *why, char *error)
 {
 	char aside[STORE_PATH_SIZE];
 
-	/* One is kept, for who wants to look; more would fill the disk. */
+	/* Only the last one is kept, for an administrator to examine; more would fill the disk. */
 	beside(aside, path, ".set-aside");
 	if (rename(path, aside) != 0) {
 		snprintf(error, STORE_ERROR_SIZE, "%.150s %s and cannot be renamed: %s; remove it",

@@ -1,16 +1,16 @@
 /*
- * store_file: the layout of the file, and whether a file that is found at the start may be used.
+ * store_file: the layout of the file, and the check of an existing file at the start.
  *
- * Two trees in one LMDB file: the main one, key to { u32 order, value }, and "order", { u32 order
- * in network byte order, key } to nothing, which sorts all keys by their order. A third one,
- * "meta", holds the format. The main tree also holds LMDB's records of the other two, under their
- * names, which begin with a byte that no key begins with.
+ * An LMDB file with three trees. The main tree maps a key to { u32 order, value }. The tree "order"
+ * maps { u32 order in network byte order, key } to nothing: it sorts all keys by their order. The
+ * tree "meta" has the format. The main tree also has LMDB's own records of the other two under
+ * their names, which begin with a byte that no key begins with.
  *
- * LMDB believes what its file says: a damaged page can crash whoever reads it, and one that only
- * a writer looks at crashes the writer, later. So a file is used as it is only when it is, byte
- * for byte, the one that was sealed when the daemon ended. Any other one, after a crash or a power
- * failure, is read by a child process, value by value, into a new file; whatever goes wrong on
- * that way, a crash of the child included, means that the old file is damaged.
+ * LMDB does not check its file: reading a damaged page can crash the process, for pages that only a
+ * writer reads much later. So an existing file is used as it is only if it is, byte for byte, the
+ * file that was sealed when the daemon ended. After a crash or a power failure, a child process
+ * copies value by value into a new file. Any failure of the copy, including a crash of the child,
+ * means that the old file is damaged.
  */
 #ifndef TLSAD_CACHE_STORE_FILE_H
 #define TLSAD_CACHE_STORE_FILE_H
@@ -44,13 +44,13 @@ int store_insert(MDB_txn *txn, const struct store_trees *trees, MDB_val *key, co
 void store_make_order_key(struct store_order_key *order_key, uint32_t order, const MDB_val *key);
 
 /*
- * Make sure that what stands at `path` can be used, or that nothing stands there: what cannot be
- * used is set aside with a message in the log. False and one line when even that is not possible.
+ * Make sure that the file at `path` can be used, or that there is no file: a file that cannot be
+ * used is set aside or removed, which is logged. False with one line if even that is not possible.
  */
 bool store_prepare_file(
 	const char *path, const struct store_settings *settings, char error[STORE_ERROR_SIZE]);
 
-/* The file is closed and will not change: note the digest of its format and its bytes. */
+/* Write the seal, a digest of the format and all bytes. The file must be closed and not change. */
 void store_seal_file(const char *path, uint32_t format);
 
 #endif

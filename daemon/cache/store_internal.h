@@ -1,5 +1,5 @@
 /*
- * store_internal: what store.c, store_read.c and store_room.c share: an open store.
+ * store_internal: an open store, for store.c, store_read.c and store_room.c only.
  */
 #ifndef TLSAD_CACHE_STORE_INTERNAL_H
 #define TLSAD_CACHE_STORE_INTERNAL_H
@@ -14,49 +14,50 @@ struct store {
 	struct store_trees trees;
 	char path[STORE_PATH_SIZE];
 	uint32_t format;
-	MDB_txn *txn; /* what is pending, or NULL */
+	MDB_txn *txn; /* the transaction with pending changes, or NULL */
 	int lock;     /* file descriptor of the lock file */
 	size_t page_size, pages;
 	uint64_t puts; /* since the last commit */
 	uint64_t evicted;
-	unsigned full; /* how often in turn writes met LMDB's limit before a commit */
+	unsigned full; /* consecutive writes that failed at LMDB's limit, since the last commit */
 	char trouble[STORE_ERROR_SIZE];
-	/* For readers of the figures in other threads. */
+	/* Figures as of the last commit; any thread may read them. */
 	counter entries, bytes, evicted_seen;
 };
 
-/* Begin a transaction, unless one is open. False when that is not possible: see store_trouble(). */
+/* Begin a transaction, unless one is open. False on failure: see store_trouble(). */
 bool store_begin(struct store *store);
 
-/* A write failed with LMDB's code: what is pending is lost, and store_trouble() says why. */
+/*
+ * A write failed with LMDB's code: pending changes are lost; sets store_trouble(). Returns false.
+ */
 bool store_fail(struct store *store, int code);
 
-/* Write what is pending. */
+/* Write pending changes. */
 bool store_commit_pending(struct store *store);
 
 /*
- * Delete from one end of the order, MDB_FIRST or MDB_LAST, as long as it lies in the range, `max`
- * values at most.
+ * Delete at most `max` values, from one end of the order (MDB_FIRST or MDB_LAST), as long as
+ * their order is at least `from` and less than `below`.
  */
 size_t store_delete_range(
 	struct store *store, MDB_cursor_op end, uint32_t from, uint32_t below, size_t max);
 
 /* --- store_read.c -------------------------------------------------------------------------- */
 
-/* The value under a key, less its order. */
+/* The value of a key, without its order. */
 bool store_get_value(MDB_txn *txn, MDB_dbi values, const char *key, size_t key_size,
 	const uint8_t **value, size_t *size);
 
 /* --- store_room.c -------------------------------------------------------------------------- */
 
-/* For readers of the figures in other threads, as of the last commit. */
+/* Update the figures for other threads. */
 void store_note_figures(struct store *store);
 
-/* Too few pages left for a commit to write again what it changes? */
+/* Are there too few free pages? A commit writes new copies of all pages that it changes. */
 bool store_is_scarce(struct store *store);
 
-/* Delete values of the lowest order until there is room again. False when nothing could be deleted.
- */
+/* Delete values of the lowest order until there is room. False if nothing could be deleted. */
 bool store_make_room(struct store *store);
 
 #endif

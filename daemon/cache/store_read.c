@@ -70,7 +70,7 @@ bool store_reader_get(struct store_reader *reader, const char *key, size_t key_s
 bool store_reader_next(struct store_reader *reader, const char *after, size_t after_size,
 	const char **key, size_t *key_size, const uint8_t **value, size_t *size)
 {
-	/* LMDB's own records, of the other trees, have names that begin with a 1. */
+	/* The names of LMDB's own records, for the other trees, begin with a byte 1. */
 	static const char first[] = {'\002'};
 	bool begin = after_size == 0;
 	MDB_val name = {.mv_size = begin ? sizeof first : after_size,

@@ -1,13 +1,14 @@
 /*
- * Room in the store: how much is in use, and what goes when it is full.
+ * Room in the store: how much is in use, and what is deleted when it is full.
  */
 #include "daemon/cache/store_internal.h"
 
 enum {
 	/*
-	 * Pages that must stay free: a commit writes every page that it changes again, and what it
-	 * and the one before it freed cannot be used yet. Values that come together lie all over
-	 * the trees, so in a small store that is nearly all of it, in a large one these many.
+	 * Pages that must stay free: a commit writes a new copy of every page that it changes, and
+	 * the pages that it and the commit before it freed cannot be used yet. The values of one
+	 * commit are spread over the trees: in a small store they change nearly all pages, in a
+	 * large one at most this number.
 	 */
 	PAGES_FREE_MAX = 8192,
 	EVICT_MAX = 256,
@@ -35,7 +36,7 @@ static bool count_used(struct store *store, size_t *entries, size_t *pages)
 	if (!good)
 		return false;
 	*entries = order.ms_entries;
-	/* Two for LMDB's own, one for the format. */
+	/* Two meta pages of LMDB, one page for the format. */
 	*pages = tree_pages(&values) + tree_pages(&order) + 3;
 	return true;
 }
@@ -61,7 +62,7 @@ bool store_is_scarce(struct store *store)
 	return count_used(store, &entries, &pages) && entries > 0 && pages + needed > store->pages;
 }
 
-/* All but LMDB's own records of the other trees, which stand in the same tree. */
+/* Delete everything but LMDB's own records of the other trees, which are in the same tree. */
 static int drop_values(struct store *store)
 {
 	MDB_cursor *cursor;
@@ -88,7 +89,7 @@ static bool evict(struct store *store, size_t max)
 	return true;
 }
 
-/* The last resort: emptying the trees needs hardly a page. */
+/* The last resort: emptying the trees needs hardly any free pages. */
 static bool empty(struct store *store)
 {
 	size_t entries = 0, pages;
@@ -108,9 +109,9 @@ static bool empty(struct store *store)
 }
 
 /*
- * Deleting small values frees few whole pages at first, it leaves holes that new ones fill. So not
- * more goes than came, twice over, and at least a handful: the store settles just below its limit.
- * Where values are large a few of them are enough.
+ * Deleting small values frees few whole pages at first: it leaves gaps that new values fill. So the
+ * number of deletions is limited to twice the number of puts, or EVICT_MAX if that is more: the
+ * store stays just below its limit. If values are large, deleting a few of them is enough.
  */
 bool store_make_room(struct store *store)
 {

@@ -17,12 +17,12 @@
 #include <unistd.h>
 
 enum {
-	/* What is known of files: 2,048 destinations or sets of them, 256 KB. */
+	/* Table of known files: 2,048 entries, 256 KB. */
 	KNOWN_SETS = 1 << 10,
 	KNOWN_SLOT = 128,
-	/* [s] A temporary file so old was left behind by a process that was killed. */
+	/* [s] A temporary file that is older is the remains of a process that was killed. */
 	LEFTOVER_AGE_MAX = 60 * 60,
-	FILE_MODE = 0644, /* what is in DNS is no secret, and postfix is another account */
+	FILE_MODE = 0644, /* Postfix is another account; certificates are not secret */
 };
 
 #define PREFIX "tlsad-"
@@ -31,12 +31,12 @@ enum {
 
 struct ta_files {
 	char *directory;
-	char *prefix; /* the directory as Postfix sees it */
+	char *prefix; /* path of the directory for Postfix, [dane] tafile_prefix */
 	struct hot_table *known;
-	bool complained; /* of files that cannot be written, until one can */
+	bool complained; /* an error was logged; false again after the next success */
 };
 
-/* What is kept under a struct ta_file_key. */
+/* Value in the table `known`; the key is a struct ta_file_key. */
 struct known {
 	uint32_t until;
 	uint32_t obstacle; /* enum pin_obstacle; PIN_CLEAR: there is a file */
@@ -95,7 +95,7 @@ bool ta_file_key(struct ta_file_key *key, const struct pins *pins, const struct 
 	return good;
 }
 
-/* --- what is known ------------------------------------------------------------------------- */
+/* --- known files --------------------------------------------------------------------------- */
 
 static void file_name(char name[TA_FILE_NAME_SIZE], const uint8_t digest[TA_FILE_DIGEST_SIZE])
 {
@@ -156,7 +156,7 @@ void ta_files_refuse(struct ta_files *ta_files, struct ta_file_finding *finding,
 
 /* --- files --------------------------------------------------------------------------------- */
 
-/* Stable: the same anchors in another order make the same file. */
+/* Sort, so that the same trust anchors in another order make the same file. */
 static int compare_tas(const void *one, const void *other)
 {
 	const struct ta_file_ta *a = one, *b = other;
@@ -168,7 +168,7 @@ static int compare_tas(const void *one, const void *other)
 	return memcmp(a->der, b->der, a->size);
 }
 
-/* Postfix reads the blocks CERTIFICATE and PUBLIC KEY (its tls_dane.c). */
+/* Postfix reads the PEM blocks CERTIFICATE and PUBLIC KEY (its src/tls/tls_dane.c). */
 static BIO *make_content(const struct ta_file_ta *tas, size_t count)
 {
 	struct ta_file_ta *sorted = calloc(count, sizeof *sorted);
@@ -228,20 +228,20 @@ static bool write_all(int fd, const char *content, size_t size)
 	return true;
 }
 
-/* False with errno. Nothing half-written is ever seen under the name. */
+/* False with errno. The file is complete when it gets its name. */
 static bool write_file(int directory, const char *name, const char *content, size_t size)
 {
 	char temporary[64];
 	uint64_t random = 0;
 
-	/* Another tlsad may write here as well. */
+	/* Random, since another tlsad may write to this directory, too. */
 	RAND_bytes((unsigned char *)&random, sizeof random);
 	snprintf(temporary, sizeof temporary, TEMPORARY "%016jx", (uintmax_t)random);
 	int fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
 		FILE_MODE);
 	if (fd < 0)
 		return false;
-	/* Whatever the umask is. */
+	/* fchmod(): the mode must not depend on the umask. */
 	bool good = write_all(fd, content, size) && fchmod(fd, FILE_MODE) == 0 && fsync(fd) == 0;
 	int reason = errno;
 	if (close(fd) != 0 && good) {
@@ -257,7 +257,10 @@ static bool write_file(int directory, const char *name, const char *content, siz
 	return false;
 }
 
-/* With its modification time at now: so long it was known to be of use. False with errno. */
+/*
+ * Make sure that the file exists with this content, and set its modification time to now: the sweep
+ * removes files by that time. False with errno.
+ */
 static bool provide(
 	const struct ta_files *ta_files, const char *name, const char *content, size_t size)
 {
@@ -322,7 +325,7 @@ void ta_files_sweep(struct ta_files *ta_files, uint32_t now, uint32_t unused)
 	DIR *directory = opendir(ta_files->directory);
 	struct dirent *entry;
 
-	/* Whoever wants to write there says what is wrong with it. */
+	/* ta_files_make() logs errors of the directory. */
 	if (directory == NULL)
 		return;
 	while ((entry = readdir(directory)) != NULL) {
