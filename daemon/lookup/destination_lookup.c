@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-	/* Destinations at once. Far above what mail servers ask for at once; bounds memory. */
+	/* Running lookups. Far more than mail servers request at once; limits memory. */
 	DESTINATION_LOOKUPS_MAX = 20000,
 };
 
@@ -23,11 +23,11 @@ struct destination_lookup {
 	char key[DESTINATION_KEY_SIZE];
 	struct destination_lookups *lookups;
 	uint64_t began; /* [us], clock_exact_us() */
-	bool refresh;   /* parts that are due are refreshed, not only what is missing */
-	bool pin;       /* somebody wants a pinned reply */
-	bool late;      /* its time is over */
+	bool refresh;   /* refresh parts that are due, not only missing ones */
+	bool pin;       /* a request needs the file of trust anchors */
+	bool late;      /* [resolver] timeout is over */
 	size_t stage;
-	size_t waiting; /* for so many parts */
+	size_t waiting; /* number of parts that this stage waits for */
 	struct event *deadline;
 	struct destination_parts parts;
 	struct part_request mx;
@@ -38,7 +38,7 @@ struct destination_lookup {
 	STAILQ_HEAD(, message) waiters; /* struct lookup_request */
 };
 
-/* In the set of those that run. */
+/* Entry in the set of running lookups. */
 struct running_entry {
 	hash_tag tag;
 	struct destination_lookup *lookup;
@@ -64,19 +64,19 @@ static void free_lookup(struct destination_lookup *lookup)
 
 /* --- stages -------------------------------------------------------------------------------- */
 
-/* What a destination needs, one after the other. */
+/* A lookup runs through its stages one after the other. */
 struct stage {
-	/* Of the parts that it gets. */
+	/* Kind of the parts that the stage gets. */
 	enum part_kind kind;
-	/* Does the destination need it? Otherwise it is passed over. */
+	/* Does the destination need this stage? Otherwise it is passed over. */
 	bool (*applies)(const struct destination *destination);
-	/* Room for so many of its parts; NULL when out of memory or if it gets none. */
+	/* Allocate `count` parts; NULL when out of memory, or if the stage gets no parts. */
 	struct part_buffer *(*make_room)(struct destination_parts *parts, size_t count);
-	/* Begin to get it. Whatever it waits for calls walk() when it is there. */
+	/* Start the stage. When it gets a part it calls walk(). */
 	void (*start)(struct destination_lookup *lookup, const struct stage *stage);
-	/* Is there nothing left to wait for? */
+	/* Has the stage everything it waits for? */
 	bool (*is_done)(const struct destination_lookup *lookup);
-	/* Done, or late: see to it that nothing waits any more and that something is there. */
+	/* Done or late: end all waits, and make failed parts for those that are missing. */
 	void (*end)(struct destination_lookup *lookup);
 };
 
@@ -134,7 +134,7 @@ static void start_mx(struct destination_lookup *lookup, const struct stage *stag
 		stage->make_room(parts, 1));
 }
 
-/* It may become an old MX set that lives on, and leads to hosts. */
+/* Late: the part may still become an expired MX set that is used on and has hosts. */
 static void end_mx(struct destination_lookup *lookup)
 {
 	part_request_give_up(&lookup->lookups->parts, &lookup->mx);
@@ -147,7 +147,7 @@ static struct part_buffer *make_room_for_hosts(struct destination_parts *parts, 
 	return parts->hosts;
 }
 
-/* The destination and its MX part lead to hosts: get the parts of all of them at once. */
+/* Get the parts of all hosts in parallel. */
 static void start_hosts(struct destination_lookup *lookup, const struct stage *stage)
 {
 	struct destination_parts *parts = &lookup->parts;
@@ -208,7 +208,7 @@ static bool has_tas(const struct destination_lookup *lookup)
 	return lookup->ta == NULL;
 }
 
-/* Not in time: the file is made when the next request asks for it. */
+/* Late: the file is made when the next request needs it. */
 static void end_tas(struct destination_lookup *lookup)
 {
 	if (lookup->ta != NULL)
@@ -245,7 +245,7 @@ static const struct stage stages[] = {
 
 enum { STAGE_COUNT = sizeof stages / sizeof stages[0] };
 
-/* From that one on, the first that applies; hosts always do. STAGE_COUNT after the last. */
+/* The first stage that applies, from this one on; STAGE_COUNT if there is none left. */
 static size_t find_stage(const struct destination *destination, size_t stage)
 {
 	while (stage < STAGE_COUNT && !stages[stage].applies(destination))
@@ -255,7 +255,7 @@ static size_t find_stage(const struct destination *destination, size_t stage)
 
 static void finish(struct destination_lookup *lookup);
 
-/* Start the first stage that applies, from this one on; false if there is none left. */
+/* Start the first stage that applies, from this one on. False if there is none left. */
 static bool start_stage(struct destination_lookup *lookup, size_t stage)
 {
 	lookup->stage = find_stage(&lookup->parts.destination, stage);
@@ -265,7 +265,7 @@ static bool start_stage(struct destination_lookup *lookup, size_t stage)
 	return true;
 }
 
-/* Go on from a stage that has started; after the last one the lookup is gone. */
+/* Continue after a stage has started or got a part. After the last stage the lookup is freed. */
 static void walk(struct destination_lookup *lookup)
 {
 	while (stages[lookup->stage].is_done(lookup) || lookup->late) {
@@ -286,7 +286,7 @@ static void time_is_over(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	log_debug("%s: step=late seconds=%u", lookup->key,
 		lookup->lookups->parts.conf->resolver.timeout);
-	/* What has come is in the cache already; what has not goes on for the next request. */
+	/* Lookups of parts continue, for the next request. */
 	lookup->late = true;
 	walk(lookup);
 }
@@ -307,7 +307,7 @@ void destination_lookups_forget_deferrals(struct destination_lookups *lookups, u
 	note_deferred(lookups);
 }
 
-/* What comes of the lookup, whichever map it was for. */
+/* The verdict from the parts. It does not depend on the map. */
 static struct verdict verdict_of(const struct destination_parts *parts)
 {
 	struct verdict verdict = {VERDICT_TEMP, REASON_LOOKUP_FAILED};
@@ -322,7 +322,7 @@ static struct verdict verdict_of(const struct destination_parts *parts)
 	return verdict;
 }
 
-/* Count a lookup that is done; true when the reply is TEMP. */
+/* Count a finished lookup. True if the reply is TEMP. */
 static bool count_result(struct destination_lookups *lookups, const char *key,
 	const struct destination_parts *parts, uint64_t began)
 {
@@ -342,8 +342,8 @@ static bool count_result(struct destination_lookups *lookups, const char *key,
 }
 
 /*
- * Send the result to whoever made the request, which is freed. Out of memory, nothing is sent; the
- * serving thread gives up waiting by itself.
+ * Send the result to the sender of the request, and free the request. Out of memory, nothing is
+ * sent, and the serving thread gives up after a while (worker.c).
  */
 static void send_result(struct destination_lookups *lookups, struct lookup_request *request,
 	const char *key, const struct destination_parts *parts, const struct ta_file_finding *file,
@@ -381,7 +381,7 @@ static void finish(struct destination_lookup *lookup)
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-/* A request that cannot be taken on gets a failed part of its first stage, like any other. */
+/* A request that is refused gets a failed part of its first stage as its result. */
 static void refuse(
 	struct destination_lookups *lookups, struct lookup_request *request, const char *why)
 {

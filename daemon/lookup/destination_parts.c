@@ -63,8 +63,8 @@ static size_t total_size(const struct destination_parts *parts)
 }
 
 /*
- * Copy the parts to `bytes`, one behind the other, and point the evidence at them. False when a
- * host has no part, for want of memory.
+ * Copy the parts to `bytes`, one after the other, and point the evidence at them. False if a host
+ * has no part, because memory ran out.
  */
 static bool fill(struct lookup_result *result, const struct destination_parts *parts)
 {

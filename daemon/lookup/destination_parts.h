@@ -1,6 +1,6 @@
 /*
- * destination_parts: the parts of one destination that a lookup has got, as evidence, and as the
- * message that carries them to a serving thread.
+ * destination_parts: the parts of one destination that a lookup has, as evidence, and as the
+ * message with which they are sent to a serving thread. Lookup thread.
  */
 #ifndef TLSAD_LOOKUP_DESTINATION_PARTS_H
 #define TLSAD_LOOKUP_DESTINATION_PARTS_H
@@ -8,7 +8,7 @@
 #include "daemon/lookup/lookup.h"
 #include "daemon/lookup/part_buffer.h"
 
-/* Zeroes but for the destination at first. */
+/* At first all zeroes except for the destination. */
 struct destination_parts {
 	struct destination destination;
 	struct part_buffer mx; /* of a DESTINATION_DOMAIN */
@@ -19,15 +19,15 @@ struct destination_parts {
 void destination_parts_clear(struct destination_parts *parts);
 
 /*
- * Let the evidence point at the destination and as many parts as there are: with the MX part its
- * hosts are listed. False when the MX part is missing or damaged.
+ * Point the evidence at the destination and its MX part, and list its hosts. False if the MX part
+ * is missing or damaged.
  */
 bool destination_parts_list(const struct destination_parts *parts, struct evidence *evidence);
 
-/* The same, and at the parts of all hosts. False when one is missing. */
+/* The same, and also point at the parts of all hosts. False if one is missing or damaged. */
 bool destination_parts_evidence(const struct destination_parts *parts, struct evidence *evidence);
 
-/* A message with copies of all; NULL when out of memory or when a part is missing. */
+/* A message with copies of all parts. NULL when out of memory or if a part is missing. */
 struct lookup_result *destination_parts_result(
 	const struct destination_parts *parts, const struct ta_file_finding *file);
 

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 
 enum {
-	SWEEP_INTERVAL = 60,      /* [s] between clearings of what has expired */
-	SWEEP_AGAIN = 1,          /* [s] when there was more than one clearing takes */
-	FILES_INTERVAL = 60 * 60, /* [s] between clearings of files of trust anchors */
+	SWEEP_INTERVAL = 60,      /* [s] between two deletions of expired entries */
+	SWEEP_AGAIN = 1,          /* [s] the same, if one deletion was not enough */
+	FILES_INTERVAL = 60 * 60, /* [s] between two deletions of unused files of trust anchors */
 };
 
 struct lookup {
@@ -24,12 +24,12 @@ struct lookup {
 	struct resolver resolver;
 	struct probe *probe;
 	struct ta_files *ta_files; /* NULL: none */
-	struct ta_lookups *tas;    /* NULL: no trust anchors are handed on */
+	struct ta_lookups *tas;    /* NULL: no files of trust anchors are made */
 	struct event *sweep;
-	uint32_t files_at; /* [s], clock_steady(): the next look at them */
+	uint32_t files_at; /* [s], clock_steady(): the next deletion of unused files */
 	struct destination_lookups destinations;
 	struct lookup_counters counters;
-	struct conf *start_conf; /* the resolver's settings point into it */
+	struct conf *start_conf; /* at the start: the resolver's settings point into it */
 	pthread_t thread;
 	bool running;
 };
@@ -44,7 +44,10 @@ static void notice_clock(struct lookup *lookup)
 	log_warning("the clock was set back by %u seconds: entries that had expired were deleted "
 		    "from the cache",
 		seconds);
-	/* libunbound keeps expiries of its own by the wall clock, and they have no beginning. */
+	/*
+	 * libunbound keeps expiry times of the wall clock, without the time of storing: entries
+	 * that had expired cannot be told from others there.
+	 */
 	dns_forget(lookup->resolver.dns);
 }
 
@@ -53,7 +56,7 @@ static void flush(struct lookup *lookup, const struct flush_request *request)
 	struct flush_result *result = calloc(1, sizeof *result);
 	size_t count = cache_flush(lookup->cache, request->all ? NULL : &request->destination);
 
-	/* Or the next lookup would find it all there again. */
+	/* Otherwise the next lookup would find the same answers in libunbound's cache. */
 	dns_forget(lookup->resolver.dns);
 	if (result == NULL)
 		return;
@@ -95,7 +98,9 @@ static void take_message(void *context, struct message *message)
 static void forget_deferrals(struct lookup *lookup)
 {
 	uint32_t now = clock_steady();
-	/* A failure that is remembered is replied from the cache meanwhile. */
+	/*
+	 * For failure_ttl seconds, requests get a TEMP reply from the cache and are not seen here.
+	 */
 	uint32_t memory = DEFERRAL_MEMORY + lookup->conf->cache.failure_ttl;
 
 	destination_lookups_forget_deferrals(
@@ -129,7 +134,7 @@ static void *run(void *context)
 	pthread_setname_np(pthread_self(), "tlsad-lookups");
 	if (event_base_dispatch(lookup->base) < 0)
 		log_error("the event loop of the lookup thread failed; restart tlsad");
-	/* A transaction of LMDB ends in the thread that began it. */
+	/* A transaction of LMDB must end in the thread that began it. */
 	cache_stop_writing(lookup->cache);
 	return NULL;
 }
@@ -249,7 +254,7 @@ uint32_t lookup_heartbeat_age(const struct lookup *lookup)
 void lookup_stop(struct lookup *lookup)
 {
 	if (lookup->running) {
-		/* Out of memory at the end: the process goes without, and so does its thread. */
+		/* Out of memory: leave the thread running, the process exits soon. */
 		if (!mailbox_post_kind(&lookup->mailbox, MESSAGE_STOP))
 			return;
 		pthread_join(lookup->thread, NULL);

@@ -1,9 +1,10 @@
 /*
- * lookup: the thread that finds out what the cache does not know.
+ * lookup: the thread that looks up what is missing in the cache.
  *
- * Serving threads post a struct lookup_request; the thread looks up the parts that are missing or
- * due, joins equal lookups, writes the parts to the cache and posts a struct lookup_result back.
- * Each destination has `resolver.timeout`, kept here: what is not known by then counts as failed.
+ * Other threads post a struct lookup_request. This thread looks up the parts that are missing or
+ * due, joins equal lookups, writes the parts to the cache and posts a struct lookup_result back. A
+ * lookup of a destination ends after `resolver.timeout`: parts that are missing then count as
+ * failed.
  */
 #ifndef TLSAD_LOOKUP_LOOKUP_H
 #define TLSAD_LOOKUP_LOOKUP_H
@@ -24,12 +25,13 @@ struct lookup;
 struct lookup_request {
 	struct message message; /* MESSAGE_LOOKUP */
 	struct destination destination;
-	struct mailbox *result_to; /* NULL: nobody waits, refresh what is due */
-	bool pin;                  /* make what a pinned reply needs, too */
-	void *waiter;              /* the sender's, given back with the result */
+	struct mailbox
+		*result_to; /* NULL: no result is sent, and parts that are due are refreshed */
+	bool pin;           /* also make the file of trust anchors for a pinned reply */
+	void *waiter;       /* the sender's, returned with the result */
 };
 
-/* Delete parts from the cache, and what the resolver has of its own. */
+/* Delete parts from the cache, and everything from the resolver's own cache. */
 struct flush_request {
 	struct message message; /* MESSAGE_FLUSH */
 	bool all;
@@ -41,56 +43,56 @@ struct flush_request {
 struct flush_result {
 	struct message message; /* MESSAGE_FLUSHED */
 	void *waiter;
-	size_t count;
+	size_t count; /* of parts that were deleted */
 };
 
 struct lookup_result {
 	struct message message; /* MESSAGE_RESULT */
 	void *waiter;
 	struct destination destination;
-	struct evidence evidence;      /* into `destination` and `bytes` */
+	struct evidence evidence;      /* points into `destination` and `bytes` */
 	struct ta_file_finding file;   /* of trust anchors, with request->pin */
 	struct deferral_note deferral; /* of a TEMP reply */
 	uint8_t bytes[];
 };
 
-/* Written by the lookup thread alone; read by anybody. */
+/* Written by the lookup thread; any thread may read. */
 struct lookup_counters {
-	counter requests; /* from serving threads, refreshes too */
-	counter joined;   /* of these: an equal one was being looked up */
+	counter requests; /* from other threads, including refreshes */
+	counter joined;   /* of these: joined a running lookup of the same destination */
 	counter parts;    /* MX sets and hosts that were looked up in DNS */
 	counter failures; /* of these: failed */
 	counter running;  /* destinations that are being looked up */
-	/* Lookups that are done, by what came of them; with running, all but the joined. */
+	/* Finished lookups by reason. Their sum + running + joined = requests. */
 	counter reasons[REASON_COUNT];
-	struct histogram seconds; /* that each of these took */
-	counter deferred;         /* destinations whose reply is TEMP again and again */
-	counter deferred_since;   /* [s], clock_steady(): the first of them, UINT32_MAX: none */
+	struct histogram seconds; /* duration of each of these */
+	counter deferred;         /* destinations that get TEMP replies again and again */
+	counter deferred_since;   /* [s], clock_steady(): the first of them; UINT32_MAX: none */
 	struct probe_state resolver;
 };
 
 /*
- * Make the resolver, with the trust anchors, and start the thread. NULL and one line when that is
- * not possible. The configuration is held. `ta_files` may be NULL.
+ * Create the resolver with its trust anchors, and start the thread. NULL with one line on failure.
+ * The lookup keeps a reference of the configuration. `ta_files` may be NULL.
  */
 struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct ta_files *ta_files,
 	char *error, size_t error_size);
 
 struct mailbox *lookup_mailbox(struct lookup *lookup);
 
-/* Post a struct lookup_request with these members. False when out of memory. */
+/* Post a struct lookup_request with these members. False when out of memory. Any thread. */
 bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin,
 	struct mailbox *result_to, void *waiter);
 const struct lookup_counters *lookup_counters(const struct lookup *lookup);
 const struct dns_counters *lookup_dns_counters(const struct lookup *lookup);
 
-/* [s] that the destination which is deferred for longest has been so; 0 when there is none. */
+/* [s] since the first TEMP reply of the destination deferred longest; 0 if there is none. */
 uint32_t lookup_deferred_seconds(const struct lookup *lookup);
 
 /* [s] since the thread's last beat (daemon/loop/heartbeat.h). */
 uint32_t lookup_heartbeat_age(const struct lookup *lookup);
 
-/* Stop the thread, store what is pending, and free everything. */
+/* Stop the thread, store pending parts, and free everything. */
 void lookup_stop(struct lookup *lookup);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * part_buffer: the bytes of a part that somebody holds, malloc()ed, or none.
+ * part_buffer: an owner's copy of the bytes of a part, allocated with malloc(), or nothing.
  */
 #ifndef TLSAD_LOOKUP_PART_BUFFER_H
 #define TLSAD_LOOKUP_PART_BUFFER_H
@@ -21,7 +21,7 @@ static inline void part_buffer_clear(struct part_buffer *buffer)
 	buffer->size = 0;
 }
 
-/* In place of what is in it. Out of memory it is empty. */
+/* Replace the content by a copy of the bytes. Out of memory the buffer is empty. */
 static inline void part_buffer_copy(struct part_buffer *buffer, const uint8_t *bytes, size_t size)
 {
 	part_buffer_clear(buffer);

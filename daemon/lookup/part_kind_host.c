@@ -38,7 +38,7 @@ static struct part_times lifetime(
 	struct part_times times = failed(host) ? lifetime_of_failure(settings, now)
 					       : lifetime_of_host(settings, now, host->ttl);
 
-	/* What a failure may have hidden is looked at again as soon as a failure is. */
+	/* A failed query may have hidden records: look them up again after failure_ttl. */
 	if (host->uncertain && times.expires > now + settings->failure_ttl)
 		times = lifetime_of_failure(settings, now);
 	return times;
@@ -53,7 +53,7 @@ static uint8_t *encode(const void *facts, const struct part_times *times, const 
 static uint8_t *encode_failure(const struct part_failure *failure, const struct part_times *times,
 	const char *key, size_t key_size, size_t *size)
 {
-	/* Too large for the stack. */
+	/* struct host_facts is too large for the stack. */
 	struct host_facts *facts = calloc(1, sizeof *facts);
 	uint8_t *bytes = NULL;
 
@@ -66,7 +66,10 @@ static uint8_t *encode_failure(const struct part_failure *failure, const struct 
 	return bytes;
 }
 
-/* Could a verdict made with it be DANE? decide() sees to it that no other is made. */
+/*
+ * Only statuses with which a verdict can be DANE: using an expired part must never weaken a policy.
+ * decide() makes no other verdict from expired parts.
+ */
 static bool may_be_stale(uint8_t status)
 {
 	return status == HOST_USABLE || status == HOST_UNUSABLE;

@@ -50,7 +50,10 @@ static uint8_t *encode_failure(const struct part_failure *failure, const struct 
 	return part_encode_mx(&set, times, key, key_size, size);
 }
 
-/* Could a verdict made with it be DANE? decide() sees to it that no other is made. */
+/*
+ * Only statuses with which a verdict can be DANE: using an expired part must never weaken a policy.
+ * decide() makes no other verdict from expired parts.
+ */
 static bool may_be_stale(uint8_t status)
 {
 	return status == MX_FOUND || status == MX_ABSENT;

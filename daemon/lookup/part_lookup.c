@@ -6,13 +6,13 @@
 
 #include <stdio.h>
 
-/* The sources of every lookup, in the order in which they are asked. */
+/* The sources, in the order in which a lookup asks them. */
 static const struct part_source *const all_sources[] = {
 	&part_source_dns,
 	NULL,
 };
 
-/* In the set of those that run. */
+/* Entry in the set of running lookups. */
 struct running_entry {
 	hash_tag tag;
 	struct running_part *lookup;
@@ -42,9 +42,9 @@ struct lifetime_settings part_lookups_lifetimes(const struct part_lookups *looku
 	};
 }
 
-/* --- when it failed ------------------------------------------------------------------------ */
+/* --- failures ------------------------------------------------------------------------------ */
 
-/* What is said of a part that no source was asked about. */
+/* The failure of a part for which no source was asked. */
 static struct part_failure local_failure(
 	const struct part_kind_row *kind, const char *name, const char *detail)
 {
@@ -74,8 +74,8 @@ struct part_buffer part_lookup_failed(const struct part_lookups *lookups,
 }
 
 /*
- * A lookup failed: the old part goes on where it may, otherwise `failed` takes its place. `failed`
- * is freed when it is not what is returned.
+ * After a failed lookup: the old part with new times if it may still be used, otherwise `failed`.
+ * `failed` is freed unless it is the result.
  */
 static struct part_buffer after_failure(
 	const struct running_part *lookup, struct part_buffer failed)
@@ -121,7 +121,7 @@ static void free_lookup(struct running_part *lookup)
 	free(lookup);
 }
 
-/* The part is known: store it, hand it to all who wait, and forget the lookup. */
+/* Store the part, give it to all requests that wait, and free the lookup. */
 void part_source_found(struct running_part *lookup, struct part_buffer part, bool failed)
 {
 	struct part_lookups *lookups = lookup->lookups;
@@ -138,7 +138,7 @@ void part_source_found(struct running_part *lookup, struct part_buffer part, boo
 		part_buffer_clear(request->part);
 		if (part.bytes != NULL)
 			part_buffer_copy(request->part, part.bytes, part.size);
-		/* It may start other lookups, and free other requests that do not wait. */
+		/* The callback may start other lookups, and free requests that do not wait. */
 		request->done(request->context);
 	}
 	part_buffer_clear(&part);
@@ -147,7 +147,7 @@ void part_source_found(struct running_part *lookup, struct part_buffer part, boo
 
 /* --- sources ------------------------------------------------------------------------------- */
 
-/* Ask `lookup->source`, or the first after it that can be asked; false when there is none. */
+/* Ask `lookup->source`, or the first one after it that can be asked. False if there is none. */
 static bool ask_source(struct running_part *lookup)
 {
 	while (*lookup->source != NULL && !(*lookup->source)->start(lookup))
@@ -223,7 +223,7 @@ static void note_step(const struct part_request *request, const char *step)
 		part_kind_name(request->kind->kind), request->subject.name);
 }
 
-/* True when the cache has what the request asks for; what it has instead is copied to `old`. */
+/* True if the cache has a part that is good enough; an expired or due one is copied to `old`. */
 static bool take_from_cache(struct part_lookups *lookups, struct part_request *request,
 	const char *key, size_t key_size, struct part_buffer *old)
 {

@@ -1,11 +1,11 @@
 /*
- * part_lookup: one part, from wherever it can be had, in the lookup thread.
+ * part_lookup: gets one part, from the cache or a source, in the lookup thread.
  *
- * A struct part_request asks for a part. It is answered from the local cache if what is there is
- * fresh; otherwise it joins the lookup of that key that is running, or starts one. A lookup asks
- * its sources in turn (daemon/lookup/part_source.h), puts what it found into the cache and hands it
- * to all requests that wait: a thousand domains at one provider make one host lookup. What a
- * request no longer waits for is still looked up, for the next one.
+ * A struct part_request asks for a part. If the local cache has a fresh one, it gets that;
+ * otherwise it joins the running lookup of the same key, or starts one. A lookup asks its sources
+ * in turn (daemon/lookup/part_source.h), puts the part into the cache and gives it to all requests
+ * that wait: a thousand domains at one provider need one host lookup. A lookup also continues when
+ * no request waits for it any more, for the next one.
  */
 #ifndef TLSAD_LOOKUP_PART_LOOKUP_H
 #define TLSAD_LOOKUP_PART_LOOKUP_H
@@ -29,55 +29,58 @@ struct part_lookups {
 	struct cache *cache;
 	const struct conf *conf; /* may be changed between two calls */
 	struct lookup_counters *counters;
-	/* Asked in this order, each if the one before it has nothing; NULL at the end. */
+	/*
+	 * In this order; each is asked if the one before it does not have the part. NULL at the
+	 * end.
+	 */
 	const struct part_source *const *sources;
 	struct hash_set running; /* by the key of the part */
 };
 
 /*
- * All but `sources` and `running` is set by the caller; `sources` may be replaced afterwards.
- * False: no random numbers.
+ * The caller sets all members except `sources` and `running`, and may replace `sources` afterwards.
+ * False if there are no random numbers.
  */
 bool part_lookups_init(struct part_lookups *lookups);
 
-/* Stop all lookups; no request is answered. */
+/* Stop all lookups; no request is called back. */
 void part_lookups_clear(struct part_lookups *lookups);
 
-/* Called once, from the loop, when `part` of the request was filled. */
+/* Called once, from the loop, after `part` of the request was filled in. */
 typedef void part_request_done(void *context);
 
-/* Lies in the memory of who asks, and stays there until it is answered or given up. */
+/* Allocated by the caller; it must stay in place until it is called back or given up. */
 struct part_request {
 	const struct part_kind_row *kind;
 	struct part_subject subject;
-	const char *for_whom; /* the destination, in debug lines */
-	bool refresh;         /* a part that is due is looked up, not only one that is missing */
+	const char *for_whom; /* the destination, for debug lines */
+	bool refresh;         /* also look up a part that is due, not only a missing one */
 	part_request_done *done;
 	void *context;
-	/* What came of it; the asker's to clear. Out of memory it stays empty. */
+	/* The result; the caller clears it. Out of memory it stays empty. */
 	struct part_buffer *part;
 
-	/* part_lookup's own */
+	/* Private to part_lookup: */
 	TAILQ_ENTRY(part_request) link;
-	struct running_part *lookup; /* that it waits for, or NULL */
+	struct running_part *lookup; /* the lookup that it waits for, or NULL */
 };
 
 /*
- * True when the request waits; false when that is over already: the part is there, or out of
- * memory. Nothing is called back inside this function.
+ * True if the request waits. False if it does not: it has its part from the cache, or there is no
+ * memory. The callback is not called inside this function.
  */
 bool part_request_start(struct part_lookups *lookups, struct part_request *request);
 
 /*
- * The asker waits no longer: if the part is not there it is now a failed one, which says what
- * was waited for, or the old one where that may live on. The request waits no longer.
+ * Stop waiting. If the request has no part yet, it gets a failed one that names the pending query,
+ * or the expired one if that may still be used.
  */
 void part_request_give_up(struct part_lookups *lookups, struct part_request *request);
 
-/* How long parts live, by the configuration. */
+/* The lifetimes of parts from the configuration. */
 struct lifetime_settings part_lookups_lifetimes(const struct part_lookups *lookups);
 
-/* A failed part that is in no cache: of something that was not looked up. */
+/* A failed part for something that was not looked up. It is not stored in the cache. */
 struct part_buffer part_lookup_failed(const struct part_lookups *lookups,
 	const struct part_kind_row *kind, const struct part_failure *failure);
 

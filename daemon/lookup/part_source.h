@@ -1,10 +1,10 @@
 /*
- * part_source: where a lookup can get a part from, one row each. Another source is a file with its
- * row (as part_source_dns.c) and a line in the table of part_lookup.c. The local cache is not a
- * source: it is read for every request.
+ * part_source: where a lookup can get a part from, one row each. To add a source, add a file with
+ * its row (see part_source_dns.c) and a line in the table of part_lookup.c. The local cache is not
+ * a source: it is read for every request.
  *
- * A source is asked about one struct running_part at a time, from the loop of the lookup thread. It
- * ends with part_source_found() or part_source_missed(), once, or is cancelled.
+ * A source works on one struct running_part, in the lookup thread. It calls part_source_found() or
+ * part_source_missed() once, or is cancelled.
  */
 #ifndef TLSAD_LOOKUP_PART_SOURCE_H
 #define TLSAD_LOOKUP_PART_SOURCE_H
@@ -21,36 +21,35 @@ struct running_part {
 	size_t key_size;
 	struct part_subject subject;
 	char name[DNS_NAME_MAX + 1]; /* of the subject */
-	struct part_buffer old;      /* what the cache had, expired or due */
-
-	/* The source that is asked, in a list that ends with NULL. */
+	struct part_buffer old;      /* the part in the cache, expired or due */
+	/* The source that is asked now, in a list that ends with NULL. */
 	const struct part_source *const *source;
-	/* The source's own, for as long as it is asked; NULL at first. */
+	/* The source's own state while it is asked; NULL at first. */
 	void *state;
 
 	TAILQ_HEAD(, part_request) requests;
 };
 
 struct part_source {
-	/* False: it cannot be asked, and keeps no state. It calls nothing back by itself. */
+	/* False if it cannot be asked; it keeps no state then. It must not call back inside. */
 	bool (*start)(struct running_part *lookup);
-	/* Free what start() made, whether it ended by itself or not. */
+	/* Free the state that start() made, whether the source has finished or not. */
 	void (*cancel)(struct running_part *lookup);
-	/* What it waits for, as a timeout. */
+	/* Make a failure of type timeout for the query that the source waits for. */
 	void (*pending)(const struct running_part *lookup, struct part_failure *failure);
 };
 
 extern const struct part_source part_source_dns;
 
 /*
- * The part was found, or looking it up failed for good: `failed`. Takes the bytes, which are empty
- * when out of memory. The lookup is gone afterwards.
+ * The part was found, or with `failed`, no source can find it. The function owns the bytes, which
+ * are empty when out of memory. It frees the lookup.
  */
 void part_source_found(struct running_part *lookup, struct part_buffer part, bool failed);
 
 /*
- * The source does not have the part: the next one is asked. If none is left, the lookup has failed.
- * The source's state is gone afterwards, and the lookup may be.
+ * The source does not have the part: ask the next one. If none is left, the lookup has failed.
+ * Frees the source's state, and perhaps the lookup.
  */
 void part_source_missed(struct running_part *lookup);
 

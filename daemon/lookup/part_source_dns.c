@@ -3,7 +3,7 @@
 #include "daemon/lookup/part_source.h"
 
 struct dns_state {
-	struct part_kind_waiter waiter; /* first: what the kind's lookup calls back */
+	struct part_kind_waiter waiter; /* must be the first member: found() casts it back */
 	struct running_part *lookup;
 	enum dns_view view;
 	void *kind_lookup;
@@ -29,7 +29,10 @@ static void found(struct part_kind_waiter *waiter, const void *facts)
 	part_source_found(lookup, part, failed);
 }
 
-/* The view that was not asked last time: its own cache has let go of the records by now. */
+/*
+ * The view that was not used last time. A refresh comes before the records expire: the view that
+ * was used still has them in its own cache, and would answer without a query.
+ */
 static enum dns_view other_view(const struct running_part *lookup)
 {
 	const struct part_buffer *old = &lookup->old;

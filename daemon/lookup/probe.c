@@ -8,25 +8,27 @@
 #include <time.h>
 
 enum {
-	INTERVAL = 60 * 60,     /* [s] while all is well; RFC 5011 2.3: not more often */
-	INTERVAL_TROUBLED = 10, /* [s] until it is */
+	INTERVAL = 60 * 60,     /* [s] while validation works; RFC 5011 2.3: not more often */
+	INTERVAL_TROUBLED = 10, /* [s] while it does not */
 	ANSWER_TIMEOUT = 15,    /* [s] for one answer */
-	INTERVAL_WATCH = 5,     /* [s] between looks at how lookups fare */
-	/* In a row: fewer are a dead domain or two, and asking costs three questions. */
+	INTERVAL_WATCH = 5,     /* [s] between two checks whether all queries fail */
+	/*
+	 * Consecutive failures: fewer may be a dead domain or two, and a probe costs three queries.
+	 */
 	FAILURES_SUSPICIOUS = 5,
 };
 
 struct probe {
 	struct dns *dns;
 	struct root_anchors *root_anchors;
-	struct event *next;  /* ask, or give up waiting */
-	struct event *watch; /* do lookups still succeed? */
+	struct event *next;  /* send the query, or give up waiting for its answer */
+	struct event *watch; /* check whether all queries fail */
 	struct dns_query *query;
 	enum probe_result last;
-	struct probe_state *state; /* the same, for other threads */
-	bool worked;               /* at some time since the start */
-	bool suspicious;           /* the next question goes past all caches */
-	enum dns_view view;        /* to ask next */
+	struct probe_state *state; /* the last result, for other threads */
+	bool worked;               /* validation has worked at least once since the start */
+	bool suspicious;           /* the next query must bypass all caches */
+	enum dns_view view;        /* of the next query */
 };
 
 static void say_clock(const char *detail)
@@ -72,7 +74,7 @@ static void say(enum probe_result result, const char *detail)
 	}
 }
 
-/* With anchors of other zones alone, an insecure root is what was asked for. */
+/* If there are only trust anchors of other zones, an insecure root is what was configured. */
 static bool is_wanted(const struct probe *probe, enum probe_result result)
 {
 	return result == PROBE_WORKS ||
@@ -94,9 +96,9 @@ static void settle(struct probe *probe, const struct dns_answer *answer)
 	atomic_store_explicit(&probe->state->result, result, memory_order_relaxed);
 	atomic_store_explicit(&probe->state->expected, wanted, memory_order_relaxed);
 	probe->worked = probe->worked || wanted;
-	/* What a cache knows of the root is no sign that the network is back. */
+	/* An answer from a cache would not show that the network works again. */
 	probe->suspicious = probe->worked && !wanted;
-	/* Without an anchor all looks insecure, and that would let mail go out unprotected. */
+	/* Without a root key every answer would be insecure, and mail would go out unprotected. */
 	dns_distrust(probe->dns,
 		result == PROBE_NO_ANCHOR && root_anchor_tracked_file(probe->root_anchors) != NULL);
 	if (result == PROBE_WORKS)
@@ -112,13 +114,13 @@ static void answered(void *context, const struct dns_answer *answer)
 }
 
 /*
- * libunbound remembers for a minute that the root's keys could not be had, and then all is bogus.
- * A host whose network or clock comes up late must not wait for that. What it knows is kept only
- * where it is worth something: when validation did work and the root is merely out of reach.
+ * If libunbound cannot get the root's keys it remembers that for a minute, and every answer is
+ * bogus until then. A host whose network or clock is ready late must not wait for that. The cache
+ * is kept only if validation has worked and the root is merely unreachable.
  */
 static void forget_trouble(struct probe *probe)
 {
-	/* Where only other zones have an anchor, an insecure root is no trouble. */
+	/* If there are only trust anchors of other zones, an insecure root is not an error. */
 	if (root_anchor_tracked_file(probe->root_anchors) == NULL || probe->last == PROBE_UNKNOWN ||
 		probe->last == PROBE_WORKS || (probe->last == PROBE_NO_ROUTE && probe->worked))
 		return;
@@ -145,12 +147,15 @@ static void ask_or_give_up(evutil_socket_t fd, short what, void *context)
 	evtimer_add(probe->next, &timeout);
 	probe->query = dns_query_start(probe->dns, probe->suspicious ? DNS_VIEW_FRESH : probe->view,
 		"", DNS_TYPE_NS, answered, probe);
-	/* Each view follows the root's keys by itself; the second one only once it is needed. */
+	/*
+	 * Each view follows the root's keys by itself (RFC 5011), so both are probed in turn; the
+	 * second one only after the first one works.
+	 */
 	if (probe->last == PROBE_WORKS)
 		probe->view = probe->view == DNS_VIEW_FIRST ? DNS_VIEW_SECOND : DNS_VIEW_FIRST;
 }
 
-/* Nothing but failures: the domains' fault, or the network's? */
+/* If all queries fail, probe at once: the cause may be the network and not these domains. */
 static void watch(evutil_socket_t fd, short what, void *context)
 {
 	static const struct timeval now = {.tv_sec = 0};

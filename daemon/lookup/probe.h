@@ -1,11 +1,11 @@
 /*
- * probe: does validation work? Asks for the root's own records, at the start and then every hour,
- * and says in one log line what it found, and again when that changes. When nothing but failures
- * has come for a while it asks at once, and past every cache: a network that has gone is noticed
- * within a minute of the first lookups that fail, not within the hour.
+ * probe: checks whether DNSSEC validation works. It queries the root's NS records, at the start and
+ * then every hour, and logs the result in one line, again when it changes. If several queries in a
+ * row fail, it probes at once and bypasses all caches: a lost network is noticed within a minute
+ * after the first failures, not within the hour.
  *
- * The regular question also lets libunbound look at the root's keys even where nobody sends mail,
- * which RFC 5011 2.3 needs; what it learned is stored afterwards.
+ * The hourly query also makes libunbound check the root's keys on a host without mail, which RFC
+ * 5011 2.3 requires; new keys are stored afterwards.
  */
 #ifndef TLSAD_LOOKUP_PROBE_H
 #define TLSAD_LOOKUP_PROBE_H
@@ -16,13 +16,13 @@
 
 struct probe;
 
-/* What was found out last: written by the lookup thread, read by any. */
+/* The last result: written by the lookup thread, any thread may read. */
 struct probe_state {
 	_Atomic int result;    /* enum probe_result */
-	_Atomic bool expected; /* that is how it should be */
+	_Atomic bool expected; /* validation works as configured */
 };
 
-/* In the lookup thread. */
+/* Start probing. NULL when out of memory. Lookup thread, or before it runs. */
 struct probe *probe_new(struct event_base *base, struct dns *dns, struct root_anchors *root_anchors,
 	struct probe_state *state);
 void probe_free(struct probe *probe);

@@ -13,7 +13,7 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-/* One who waits for a server to be asked. */
+/* A lookup that waits for a server. */
 struct ta_fetch_wait {
 	TAILQ_ENTRY(ta_fetch_wait) link; /* in the server's list */
 	struct ta_fetch_server *server;
@@ -21,7 +21,7 @@ struct ta_fetch_wait {
 	void *context;
 };
 
-/* One host that is asked, or waits for its turn. */
+/* A host to which a connection is open, or which waits for its turn. */
 struct ta_fetch_server {
 	TAILQ_ENTRY(ta_fetch_server) link;
 	struct ta_fetch *fetch;
@@ -47,10 +47,10 @@ struct ta_fetch {
 	uint32_t lifetime; /* [s] */
 	unsigned running;
 	char helo[256];
-	TAILQ_HEAD(, ta_fetch_server) servers; /* in the order in which they came */
+	TAILQ_HEAD(, ta_fetch_server) servers; /* in the order of the requests */
 };
 
-/* Certificates are only compared with digests, so nothing that a server offers is too weak. */
+/* Certificates are only compared with digests from DNS, so weak TLS parameters do no harm here. */
 static SSL_CTX *make_context(void)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
@@ -90,7 +90,7 @@ void ta_fetch_set_lifetime(struct ta_fetch *fetch, uint32_t seconds)
 	fetch->lifetime = seconds;
 }
 
-/* --- what is in the cache ------------------------------------------------------------------ */
+/* --- the cache ----------------------------------------------------------------------------- */
 
 static void keep(struct ta_fetch *fetch, enum part_kind kind, const char *key, size_t key_size,
 	const uint8_t *bytes, size_t byte_count, uint32_t expires)
@@ -119,8 +119,8 @@ bool ta_fetch_tried(struct ta_fetch *fetch, const struct evidence_host *host, ui
 }
 
 /*
- * Whether it has expired does not matter: it is what has that digest, today as then. It expires
- * only so that what is of no use any more goes, and is kept again while it is of use.
+ * An expired trust anchor is still valid: it has that digest, today as then. The expiry only lets
+ * unused trust anchors disappear; here it is extended, since this one is in use.
  */
 bool ta_fetch_find(
 	struct ta_fetch *fetch, const struct ta_digest *ta, const uint8_t **der, size_t *size)
@@ -164,7 +164,7 @@ static void free_server(struct ta_fetch_server *server)
 	free(server);
 }
 
-/* Everybody who waits is called back, and waits no longer. */
+/* Note the failed trust anchors, call back all lookups that wait, and free the server. */
 static void conclude(struct ta_fetch_server *server)
 {
 	struct ta_fetch *fetch = server->fetch;
@@ -204,7 +204,7 @@ static bool has_digest(const uint8_t *bytes, size_t size, const struct ta_digest
 	       memcmp(digest, ta->digest, sizeof digest) == 0;
 }
 
-/* Is it the digest of this certificate, or of its public key? */
+/* If the digest is that of this certificate, or of its public key, store it. */
 static void compare(struct ta_fetch_server *server, size_t index, X509 *certificate)
 {
 	const struct ta_digest *ta = &server->tas[index];
@@ -261,7 +261,7 @@ static void attempt_has_ended(void *context, const struct starttls_result *resul
 			log_quotable(detail, sizeof detail, result->detail));
 	starttls_free(server->attempt);
 	server->attempt = NULL;
-	/* The other addresses of a host that answers have the same certificate. */
+	/* After a complete handshake, other addresses are not tried: one host, one certificate. */
 	if (result->outcome == STARTTLS_DONE) {
 		if (!all_found(server))
 			log_info("%s:%u does not send the trust anchor that its TLSA records name "
@@ -312,7 +312,7 @@ static void start_servers(struct ta_fetch *fetch)
 			fetch->running++;
 			server->give_up_at = clock_steady() + TA_FETCH_TIMEOUT;
 			try_next_address(server);
-			/* The list may have changed. */
+			/* That call may have changed the list. */
 			server = TAILQ_FIRST(&fetch->servers);
 		} else {
 			server = TAILQ_NEXT(server, link);
@@ -320,7 +320,7 @@ static void start_servers(struct ta_fetch *fetch)
 	}
 }
 
-/* --- who waits ----------------------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------------------------ */
 
 static void add_address(
 	struct ta_fetch_server *server, const struct part_question *question, size_t index)
@@ -341,7 +341,7 @@ static void add_address(
 	}
 }
 
-/* Half of the addresses of each family, as far as there are. */
+/* Read the host's addresses: at most half of the maximum from each family. */
 static void read_host(struct ta_fetch_server *server, const struct part *host)
 {
 	struct part_cursor cursor;
@@ -371,7 +371,7 @@ static struct ta_fetch_server *find_server(
 
 	TAILQ_FOREACH(server, &fetch->servers, link)
 	{
-		/* One that runs is joined, too: its chain has not come yet. */
+		/* Also one that is connected: it has not sent its chain yet. */
 		if (server->port == port && strlen(server->name) == host->name_size &&
 			memcmp(server->name, host->name, host->name_size) == 0)
 			return server;
@@ -400,7 +400,7 @@ static struct ta_fetch_server *add_server(
 	return server;
 }
 
-/* While the server's chain has not come yet, more can be looked for in it. */
+/* The server has not sent its chain yet: search it for this trust anchor, too. */
 static void want_ta(struct ta_fetch_server *server, const struct ta_digest *ta)
 {
 	for (size_t i = 0; i < server->ta_count; i++) {
@@ -428,7 +428,7 @@ struct ta_fetch_wait *ta_fetch_start(struct ta_fetch *fetch, const struct eviden
 
 	if (wait != NULL && server == NULL)
 		server = add_server(fetch, host, port);
-	/* Nothing is called back inside this function. */
+	/* Start later: the callback must not be called inside this function. */
 	if (wait == NULL || server == NULL ||
 		event_base_once(fetch->base, -1, EV_TIMEOUT, start_later, fetch, &now) != 0) {
 		free(wait);
@@ -443,7 +443,7 @@ struct ta_fetch_wait *ta_fetch_start(struct ta_fetch *fetch, const struct eviden
 	return wait;
 }
 
-/* The server is asked all the same, for the next who wants to know. */
+/* The connection continues, for the next lookup. */
 void ta_fetch_cancel(struct ta_fetch_wait *wait)
 {
 	TAILQ_REMOVE(&wait->server->waits, wait, link);

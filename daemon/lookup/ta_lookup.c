@@ -11,8 +11,8 @@ enum {
 	/* Trust anchors of one reply; a host has one or two. */
 	TAS_MAX = 256,
 	/*
-	 * [s] A file stays for so long after the last reply that could name it has expired: mail
-	 * may be on its way with it.
+	 * [s] A file is kept for this time after the last reply that names it has expired: Postfix
+	 * may still be delivering mail with that reply.
 	 */
 	FILE_GRACE = 24 * 60 * 60,
 };
@@ -29,7 +29,7 @@ struct ta_lookup {
 	struct ta_file_finding *finding;
 	ta_lookup_callback *callback;
 	void *context;
-	size_t waiting; /* for so many servers */
+	size_t waiting; /* number of servers that it waits for */
 	struct server_wait {
 		struct ta_lookup *lookup;
 		struct ta_fetch_wait *wait;
@@ -64,9 +64,9 @@ void ta_lookups_free(struct ta_lookups *lookups)
 
 /* --- the trust anchors of all hosts -------------------------------------------------------- */
 
-/* They are gathered here; what comes from the cache does not stay, so all is copied. */
+/* Copies, since bytes in the cache do not stay valid. */
 struct ta_list {
-	bool complete; /* every record's */
+	bool complete; /* it has the trust anchors of all records */
 	size_t count;
 	struct ta_file_ta tas[TAS_MAX];
 	uint8_t *bytes[TAS_MAX]; /* malloc()ed */
@@ -92,7 +92,7 @@ static bool add_to_list(struct ta_list *list, uint8_t selector, const uint8_t *d
 	return true;
 }
 
-/* What the record names: it holds it itself, or somebody has shown it. */
+/* The trust anchor of a record: the record contains it, or a server has sent it before. */
 static bool find_ta(const struct ta_lookup *lookup, const struct tlsa_record *record,
 	const uint8_t **der, size_t *size)
 {
@@ -109,8 +109,8 @@ static bool find_ta(const struct ta_lookup *lookup, const struct tlsa_record *re
 }
 
 /*
- * Of every host at least one trust anchor must be known. One that its server does not send is of no
- * use to it now (a roll-over ahead, or one that is over), and without it the reply is stricter.
+ * Collect the trust anchors; at least one of each host must be known. If a server does not send
+ * one, it does not use it now (before or after a rollover), and without it the reply is stricter.
  */
 static enum pin_obstacle gather(const struct ta_lookup *lookup, struct ta_list *list)
 {
@@ -138,7 +138,7 @@ static enum pin_obstacle gather(const struct ta_lookup *lookup, struct ta_list *
 	return PIN_CLEAR;
 }
 
-/* All that can be learned has been. */
+/* All servers have been tried: make the file, or note why there is none. */
 static void finish(const struct ta_lookup *lookup)
 {
 	struct ta_list *list = calloc(1, sizeof *list);
@@ -149,7 +149,9 @@ static void finish(const struct ta_lookup *lookup)
 		return;
 	enum pin_obstacle obstacle = gather(lookup, list);
 	if (obstacle == PIN_CLEAR)
-		/* A server may change to an authority that it did not send before: ask again then.
+		/*
+		 * If one was not sent, try again when the records expire: the server may use it by
+		 * then.
 		 */
 		ta_files_make(ta_files, lookup->finding, list->tas, list->count, now,
 			list->complete ? UINT32_MAX : expires);
@@ -175,7 +177,7 @@ static void server_was_asked(void *context)
 	callback(context);
 }
 
-/* The trust anchors of a host that are worth asking its server for. */
+/* The trust anchors of a host that are unknown and were not tried before. */
 static size_t list_unknown(const struct ta_lookup *lookup, const struct evidence_host *host,
 	struct ta_digest unknown[TA_FETCH_TAS_MAX])
 {
@@ -220,7 +222,7 @@ static void fetch_all(struct ta_lookup *lookup)
 	}
 }
 
-/* Is there something to do, and for what? */
+/* Does the pinned reply need a file that is not known? Fills in the finding's key. */
 static bool needs_file(struct ta_lookup *lookup)
 {
 	const struct evidence *evidence = lookup->evidence;
