@@ -5,7 +5,7 @@
 #include "daemon/server/server.h"
 
 enum {
-	/* Descriptors of an idle daemon and some for files that it opens at times (counted). */
+	/* Descriptors of an idle daemon (counted), and some for files that it opens at times. */
 	OWN_DESCRIPTORS = 28,
 	METRICS_LISTENING = 2, /* the listener, and a connection that is being accepted */
 };

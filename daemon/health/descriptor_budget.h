@@ -1,11 +1,11 @@
 /*
- * descriptor_budget: how the files that this process may open (RLIMIT_NOFILE) are divided.
+ * descriptor_budget: divides the descriptors that this process may open (RLIMIT_NOFILE).
  *
- * libunbound ends the process when it cannot open a file of its own, so the resolver comes first
- * and connections get what all else leaves. The division is made once, at the start, before
- * anything is accepted; server, control and metrics get their numbers from it.
+ * libunbound ends the process if it cannot open one of its files. So the resolver comes first, and
+ * connections get the descriptors that are left. The division is made once, at the start, before
+ * anything is accepted; server, control and metrics get their limits from it.
  *
- * Pure, but for descriptor_budget_log().
+ * Pure, except for descriptor_budget_log().
  */
 #ifndef TLSAD_HEALTH_DESCRIPTOR_BUDGET_H
 #define TLSAD_HEALTH_DESCRIPTOR_BUDGET_H
@@ -16,33 +16,33 @@
 #include <stdint.h>
 
 enum {
-	BUDGET_CONNECTIONS_MIN = 6, /* of Postfix, however few descriptors there are */
-	BUDGET_CONTROL_MIN = 4,     /* where descriptors are scarce */
+	BUDGET_CONNECTIONS_MIN = 6, /* of Postfix, even with too few descriptors */
+	BUDGET_CONTROL_MIN = 4,     /* with few descriptors */
 	BUDGET_CONTROL_MAX = 32,
-	BUDGET_METRICS_MIN = 2,  /* where descriptors are scarce */
+	BUDGET_METRICS_MIN = 2,  /* with few descriptors */
 	BUDGET_METRICS_MAX = 16, /* a site has a few scrapers, each with one connection */
 };
 
-/* What the division depends on. */
+/* Input of the division. */
 struct descriptor_needs {
 	uint32_t limit;    /* descriptors_limit() */
-	uint32_t resolver; /* sockets, resolver_descriptors() */
+	uint32_t resolver; /* resolver_descriptors() */
 	unsigned workers;  /* serving threads */
 	bool metrics;      /* is there an endpoint for metrics? */
 };
 
-/* Connections that each may have open at once. */
+/* Maximum of open connections for each service. */
 struct descriptor_budget {
-	uint32_t limit;       /* of the process, as above */
+	uint32_t limit;       /* descriptors of the process, as above */
 	uint32_t control;     /* of the control socket */
 	uint32_t metrics;     /* of the metrics endpoint */
-	uint32_t connections; /* of Postfix, on all serving threads together */
+	uint32_t connections; /* of socketmap and policy clients, on all serving threads together */
 };
 
 void descriptor_budget_divide(
 	struct descriptor_budget *budget, const struct descriptor_needs *needs);
 
-/* Log a line if [server] max_connections is more than the budget allows. */
+/* Log a notice if the budget allows fewer connections than [server] max_connections. */
 void descriptor_budget_log(const struct descriptor_budget *budget, const struct conf *conf);
 
 #endif

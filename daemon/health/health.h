@@ -1,9 +1,9 @@
 /*
- * health: is this daemon fit to answer? For /healthz and for `tlsactl status`.
+ * health: can this daemon serve requests? For /healthz and `tlsactl status`.
  *
- * It is while every thread turns and the resolver works; a domain that cannot be looked up is that
- * domain's trouble. Runs in the main thread: whoever gets a reply has seen that
- * this one turns.
+ * It is healthy if every event loop runs and DNSSEC validation works as configured. A domain that
+ * cannot be looked up does not matter: that is the domain's fault. Runs in the main thread; a reply
+ * shows that the main thread runs, too.
  */
 #ifndef TLSAD_HEALTH_HEALTH_H
 #define TLSAD_HEALTH_HEALTH_H
@@ -13,7 +13,7 @@
 
 enum { HEALTH_WORDS_SIZE = 160 };
 
-/* False, and in one line why. When all is well `words` is "ok". */
+/* False with the reason in `words`, one line. True with `words` "ok". */
 bool health_check(
 	const struct server *server, const struct lookup *lookup, char words[HEALTH_WORDS_SIZE]);
 

@@ -11,7 +11,7 @@ enum {
 	SECOND = 1000000, /* [us] */
 	/* sd_watchdog_enabled(3) advises half of the time; a third leaves room for a slow host. */
 	REPORTS_A_PERIOD = 3,
-	INTERVAL_MIN = 10000, /* [us] whatever is asked for */
+	INTERVAL_MIN = 10000, /* [us] even if the manager expects more */
 };
 
 struct watchdog {
@@ -23,7 +23,7 @@ struct watchdog {
 	bool stuck;
 };
 
-/* Who is stuck, or NULL. */
+/* Which thread is stuck, or NULL. */
 static const char *find_stuck(const struct watchdog *watchdog, uint32_t *age)
 {
 	*age = lookup_heartbeat_age(watchdog->lookup);
@@ -76,7 +76,9 @@ bool watchdog_new(struct watchdog **watchdog, struct event_base *base, const str
 	made->lookup = lookup;
 	made->server = server;
 	made->status = status;
-	/* A manager that is impatient is taken at its word, but beats come once a second. */
+	/*
+	 * With a short WatchdogSec= the limit is shorter, but heartbeats come only once a second.
+	 */
 	made->age_max = allowed / SECOND < HEARTBEAT_STUCK ? (uint32_t)(allowed / SECOND) + 1
 							   : HEARTBEAT_STUCK;
 	made->timer = event_new(base, -1, EV_PERSIST, look, made);
@@ -92,7 +94,7 @@ void watchdog_free(struct watchdog *watchdog)
 {
 	if (watchdog == NULL)
 		return;
-	/* The end may need some time, too. */
+	/* The rest of the stop may take some time: give it a whole period. */
 	if (!watchdog->stuck)
 		notify_alive();
 	if (watchdog->timer != NULL)

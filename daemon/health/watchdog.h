@@ -1,9 +1,11 @@
 /*
- * watchdog: the service manager hears from the daemon as long as every event loop turns.
+ * watchdog: sends keep-alives to the service manager as long as every event loop runs (WatchdogSec=
+ * in systemd.service(5)).
  *
- * The main thread speaks, so its own loop is seen to turn; for the others it looks at their
- * heartbeats. When one of them is stuck it says no more, and the manager does what its unit says:
- * kills the daemon and starts another one. A thread that turns again in time is forgiven.
+ * The main thread sends them, which shows that its own loop runs; for the other threads it checks
+ * their heartbeats. If one of them is stuck it sends no more keep-alives, and the manager acts as
+ * the unit says: it kills the daemon and starts a new one. If the thread runs again before that,
+ * the keep-alives continue.
  *
  * Main thread.
  */
@@ -18,13 +20,13 @@
 struct watchdog;
 
 /*
- * False when out of memory. Without a manager that watches, there is none, and `*watchdog` is NULL.
- * `status` is what to tell the manager when all is well; it must live as long.
+ * False when out of memory. If the manager expects no keep-alives, `*watchdog` is NULL. `status` is
+ * the usual status line for the manager; it must outlive the watchdog.
  */
 bool watchdog_new(struct watchdog **watchdog, struct event_base *base, const struct lookup *lookup,
 	const struct server *server, const char *status);
 
-/* NULL will do. */
+/* NULL is allowed. */
 void watchdog_free(struct watchdog *watchdog);
 
 #endif
