@@ -47,7 +47,7 @@ void control_send_error(struct control_connection *connection, json_t *id, const
 	json_t *string = json_string(words);
 	struct text text;
 
-	/* The words may quote a file, whose bytes need not be UTF-8; JSON can hold nothing else. */
+	/* The text may quote a file whose bytes are not UTF-8, which JSON requires. */
 	if (string == NULL) {
 		text_init(&text, escaped, sizeof escaped);
 		text_add_escaped(&text, words, strlen(words));
@@ -70,7 +70,10 @@ void control_connection_free(struct control_connection *connection)
 	free(connection);
 }
 
-/* Waiting for lookups, or for somebody to read: then requests wait in the kernel. */
+/*
+ * Too many running lookups, a stream, or too much unread output: read no requests until then, so
+ * that a client cannot use unlimited memory.
+ */
 static bool is_busy(const struct control_connection *connection)
 {
 	struct evbuffer *output = bufferevent_get_output(connection->buffer);
@@ -121,7 +124,7 @@ static void read_more(struct bufferevent *buffer, void *context)
 	handle_input(context);
 }
 
-/* The output has run low: more of a list, or what waited for that. */
+/* The output is nearly empty: continue a list, or handle requests that had to wait. */
 static void write_more(struct bufferevent *buffer, void *context)
 {
 	struct control_connection *connection = context;
@@ -146,7 +149,7 @@ void control_connection_refuse(int accepted)
 	char frame[NETSTRING_HEAD + sizeof response + 1];
 
 	int size = snprintf(frame, sizeof frame, "%zu:%s,", sizeof response - 1, response);
-	/* It fits, or nobody is there any more. */
+	/* It fits into the socket's buffer; an error means that the client has disconnected. */
 	(void)!send(accepted, frame, (size_t)size, MSG_NOSIGNAL);
 	close(accepted);
 }

@@ -1,6 +1,6 @@
 /*
- * connection: one client of the control socket: requests in, responses out, in netstrings. What the
- * requests ask for is verbs.h's business.
+ * connection: one client of the control socket: reads requests and writes responses, in netstrings.
+ * verbs.h handles the requests. Internal to daemon/control.
  *
  * Main thread.
  */
@@ -16,10 +16,10 @@
 #include <sys/queue.h>
 
 enum {
-	/* [bytes] A list goes on when no more than this waits to be written. */
+	/* [bytes] of output: a list continues below the first, and pauses above the second. */
 	CONTROL_OUTPUT_LOW = 16384,
-	CONTROL_OUTPUT_HIGH = 65536,  /* and pauses above */
-	CONTROL_UNREAD_MAX = 4 << 20, /* of other responses; then no request is read */
+	CONTROL_OUTPUT_HIGH = 65536,
+	CONTROL_UNREAD_MAX = 4 << 20, /* [bytes] of output above which no request is read */
 };
 
 struct control_stream;
@@ -28,27 +28,27 @@ struct control_connection {
 	TAILQ_ENTRY(control_connection) link;
 	struct control *control;
 	struct bufferevent *buffer;
-	unsigned wait_count;           /* lookups and flushes under way */
+	unsigned wait_count;           /* running lookups and flushes */
 	struct control_stream *stream; /* a list that is being sent, or NULL */
 };
 
 struct control {
 	struct control_services services;
 	struct conf *conf;
-	struct listeners *listeners; /* NULL: nothing is accepted any more */
-	struct event **accepting;    /* one for each */
-	struct event *resuming;      /* accepting, which is paused for want of descriptors */
+	struct listeners *listeners; /* NULL: control_stop() was called */
+	struct event **accepting;    /* one for each listener */
+	struct event *resuming;      /* accepts again after a pause without descriptors */
 	struct mailbox mailbox;
 	unsigned connection_count;
 	TAILQ_HEAD(, control_connection) connections;
 	TAILQ_HEAD(, control_wait) waits;
-	struct map_counters counters; /* of no interest: nobody asks here as Postfix does */
+	struct map_counters counters; /* not shown anywhere: requests of tlsactl do not count */
 	struct reply_context context;
 	struct map_service maps;
 	char reply[RENDER_REPLY_MAX + 1]; /* as text */
 };
 
-/* --- responses: each takes the object; `id` may be NULL ------------------------------------- */
+/* --- responses: each owns the object it gets; `id` may be NULL ------------------------------- */
 
 void control_respond(struct control_connection *connection, json_t *id, json_t *object);
 void control_send_entry(struct control_connection *connection, json_t *id, json_t *entry);
@@ -56,14 +56,14 @@ void control_send_error(struct control_connection *connection, json_t *id, const
 
 /* --- connections --------------------------------------------------------------------------- */
 
-/* Take over an accepted socket; closed when there is no memory. */
+/* Serve an accepted socket. Out of memory, the socket is closed. */
 void control_connection_open(struct control *control, int accepted);
 void control_connection_free(struct control_connection *connection);
 
-/* Say that there are too many connections, and close the socket. */
+/* Send the error that there are too many connections, and close the socket. */
 void control_connection_refuse(int accepted);
 
-/* Something is no longer in the way: handle what waits in the input. The connection may end. */
+/* A wait is over: handle requests in the input. It may free the connection. */
 void control_connection_resume(struct control_connection *connection);
 
 #endif

@@ -12,7 +12,7 @@
 
 enum {
 	CONTROL_MODE = 0600,
-	CONTROL_PAUSE = 1, /* [s] until accepting is tried again */
+	CONTROL_PAUSE = 1, /* [s] until it tries to accept again */
 };
 
 /* --- accepting ----------------------------------------------------------------------------- */
@@ -27,7 +27,7 @@ static void resume_accepting(evutil_socket_t fd, short what, void *context)
 		event_add(control->accepting[i], NULL);
 }
 
-/* Until it goes on, new connections stay in the listen queue, and no event reports them. */
+/* Out of descriptors: until it resumes, new connections stay in the listen queue. */
 static void pause_accepting(struct control *control)
 {
 	static const struct timeval pause = {.tv_sec = CONTROL_PAUSE};

@@ -1,20 +1,20 @@
 /*
- * control: what tlsactl(8) asks a running daemon, over a unix socket of its own.
+ * control: the control socket, a unix socket through which tlsactl(8) talks to the running daemon.
  *
  * The protocol: netstrings both ways (common/base/netstring.h), each holding one JSON object.
  *
- *   request   {"verb": VERB, "id": NUMBER, ...}   `id` may be left away; it comes back with each
- *                                                 response. A client may send requests without
- *                                                 waiting; responses come as they are ready.
+ *   request   {"verb": VERB, "id": NUMBER, ...}   `id` is optional; each response repeats it. A
+ *                                                 client may send requests without waiting;
+ *                                                 responses come in the order they are ready.
  *   response  {"id": NUMBER, "ok": true, ...}     the last response to a request, or
- *             {"id": NUMBER, "error": WORDS}      the same when it could not be done; or
+ *             {"id": NUMBER, "error": WORDS}      the last response to one that failed, or
  *             {"id": NUMBER, "entry": {...}}      one of many; the last response follows
  *
  *   verb      arguments        last response, entries
- *   lookup    map, key         reply: what a socketmap client gets, `OK dane-only`. Without map:
- *                              policy
+ *   lookup    map, key         reply: as for a socketmap client, `OK dane-only`. The default of map
+ *                              is policy
  *   explain   key              explanation: the object of the map explain
- *   show      key              explanation, from the cache alone; null when it is not all there
+ *   show      key              explanation, only from the cache; null if a part is missing there
  *   status                     status: an object, see tlsactl(8)
  *   list                       count; entries {kind: "mx"|"host"|"anchor"|"attempt", name, port
  *                              (hosts, attempts), status, dnssec (mx), ttl, expires, stale}
@@ -25,10 +25,10 @@
  *   reload                     changed: settings that were applied; restart: those that take
  *                              effect at the next start
  *
- * A request over CONTROL_REQUEST_MAX bytes, or one that is not a netstring, ends the connection;
- * what is not a JSON object or not a verb is answered with an error. Streams wait for their reader
- * and hold no lock and no snapshot of the cache meanwhile. Beyond `connections_max` connections one
- * is told so, with an error, and closed.
+ * A request over CONTROL_REQUEST_MAX bytes, or one that is not a netstring, ends the connection. If
+ * a request is not a JSON object or has no known verb, the response is an error. Streams wait for
+ * their reader without a lock or a snapshot of the cache. Above `connections_max` connections, a
+ * new one gets an error and is closed.
  *
  * All of it runs in the main thread.
  */
@@ -47,12 +47,12 @@
 
 enum {
 	CONTROL_REQUEST_MAX = 16384,
-	CONTROL_WAITS_MAX = 1024, /* lookups and flushes of one connection; then nothing is read */
+	CONTROL_WAITS_MAX = 1024, /* running lookups of a connection; then no request is read */
 };
 
 struct control;
 
-/* What the verbs use. All of it outlives the control. */
+/* What the verbs use. All of it must outlive the control. */
 struct control_services {
 	struct event_base *base;
 	struct cache *cache;
@@ -62,8 +62,8 @@ struct control_services {
 	const struct counters_source *counters;
 	uint32_t connections_max; /* open at once */
 	/*
-	 * Reload the configuration and put the names of settings into the two arrays. False and one
-	 * line when the old one stays.
+	 * Reload the configuration and append the names of changed settings to the two arrays.
+	 * False with one line if the old configuration stays in use.
 	 */
 	bool (*reload)(
 		void *context, json_t *changed, json_t *restart, char *error, size_t error_size);
@@ -71,20 +71,20 @@ struct control_services {
 };
 
 /*
- * Bind [server] control, or take what was handed over; there may be none. NULL and one line when
- * that is not possible. To be called early, as server_new() is.
+ * Bind [server] control, or use the sockets of the service manager; there may be none. NULL with
+ * one line on failure. Call it early, like server_new().
  */
 struct listeners *control_listen(const struct conf *conf, struct activation *activation,
 	const struct privileges *owner, char *error, size_t error_size);
 
-/* Answer there. The listeners become the control's; NULL, and they do not, when out of memory. */
+/* Serve these sockets. The control owns them, except if it is NULL, when out of memory. */
 struct control *control_new(
 	const struct control_services *services, struct conf *conf, struct listeners *listeners);
 
-/* Accept no more, and remove the sockets' files: a successor may make its own from then on. */
+/* Stop accepting and remove the sockets' files: a successor may create its own from then on. */
 void control_stop(struct control *control);
 
-/* Ends all connections. After the lookup thread, which may have a result to post. */
+/* End all connections. Call it after the lookup thread, which may still post results, has ended. */
 void control_free(struct control *control);
 
 void control_set_conf(struct control *control, struct conf *conf);

@@ -1,6 +1,6 @@
 /*
- * The verb status: the numbers of the table of counters under the names that it gives them, and the
- * words that belong to them.
+ * The verb status: the counters of the table under their names there, and texts such as versions,
+ * endpoints and the state of the resolver.
  */
 #include "common/base/endpoint.h"
 #include "daemon/control/verbs.h"
@@ -19,7 +19,7 @@ static json_t *number(uint64_t value)
 
 /* --- the table ----------------------------------------------------------------------------- */
 
-/* Where `path` leads, `name` or `object.name`; the object is made if it is missing. */
+/* Set the member `name` or `object.name`; a missing object is created. */
 static void set_member(json_t *status, const char *path, json_t *value)
 {
 	const char *dot = strchr(path, '.');
@@ -53,7 +53,7 @@ static json_t *by_last_label(const struct counters *counters, size_t n)
 	return object;
 }
 
-/* Plain numbers first, then what has members of its own. */
+/* Plain numbers first, then objects. */
 static void add_section(
 	json_t *status, const struct counters *counters, enum counter_section section)
 {
@@ -76,7 +76,7 @@ static void add_section(
 	}
 }
 
-/* --- words --------------------------------------------------------------------------------- */
+/* --- texts --------------------------------------------------------------------------------- */
 
 static json_t *versions(void)
 {
@@ -125,7 +125,7 @@ static json_t *make_status(const struct control *control)
 	add_section(status, &counters, COUNTER_PROCESS);
 	json_object_set_new(status, "versions", versions());
 	json_object_set_new(status, "endpoints", endpoints(services->server));
-	/* What /healthz says (daemon/health/health.h). */
+	/* As in /healthz (daemon/health/health.h). */
 	json_object_set_new(status, "healthy", json_boolean(counters.healthy));
 	json_object_set_new(status, "health", json_string(counters.health));
 	add_section(status, &counters, COUNTER_CONNECTIONS);

@@ -10,12 +10,12 @@
 
 struct control_stream {
 	json_t *id;
-	const struct map *map; /* replies for mail domains; NULL: all parts */
+	const struct map *map; /* export: replies of this map for mail domains; NULL: all parts */
 	uint64_t count;
 	struct cache_position position;
 };
 
-/* A trust anchor by itself has no name but its digest. */
+/* A trust anchor has no name: its digest is shown instead. */
 static void set_name(json_t *entry, const struct part_key *key)
 {
 	const struct part_kind_format *format = part_kind_format(key->kind);
@@ -55,7 +55,7 @@ static void send_part(struct control_connection *connection, const struct part_k
 	stream->count++;
 }
 
-/* The reply for a mail domain whose parts are all there, if it is OK. */
+/* Send the reply for a mail domain if it is OK and all its parts are in the cache. */
 static void send_reply(struct control_connection *connection, const struct part_key *domain)
 {
 	struct control_stream *stream = connection->stream;
@@ -107,7 +107,10 @@ void control_stream_end(struct control_connection *connection)
 	connection->stream = NULL;
 }
 
-/* A bounded number at a time: much of the cache may have nothing to say in an export. */
+/*
+ * At most ENTRIES_A_TURN_MAX parts in a turn of the event loop: in an export, many parts may
+ * produce no output that would pause it.
+ */
 void control_stream_continue(struct control_connection *connection)
 {
 	enum { ENTRIES_A_TURN_MAX = 1000 };
@@ -124,7 +127,7 @@ void control_stream_continue(struct control_connection *connection)
 		control_stream_end(connection);
 		return;
 	}
-	/* Others have their turn; then the callback comes, whether or not something was sent. */
+	/* Other events have their turn; then write_more() is called, even if nothing was sent. */
 	bufferevent_trigger(connection->buffer, EV_WRITE,
 		BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 }
@@ -172,7 +175,7 @@ void control_export(struct control_connection *connection, json_t *id, json_t *r
 	const char *name = json_string_value(json_object_get(request, "map"));
 	const struct map *map = name != NULL ? map_find(name, strlen(name)) : map_default();
 
-	/* As it is written in the table, unlike in a request of Postfix. */
+	/* The exact name, unlike in a request of Postfix. */
 	if (map != NULL && map->exported && (name == NULL || strcmp(name, map->name) == 0))
 		start(connection, id, map);
 	else

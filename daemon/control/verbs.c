@@ -8,10 +8,10 @@
 
 /* --- waiting for the lookup thread --------------------------------------------------------- */
 
-/* A request that the lookup thread works on. */
+/* A request that waits for the lookup thread. */
 struct control_wait {
 	TAILQ_ENTRY(control_wait) link;        /* in control->waits */
-	struct control_connection *connection; /* NULL when it has gone */
+	struct control_connection *connection; /* NULL if it was closed */
 	json_t *id;
 	bool explain;
 	struct map_request request; /* of a lookup */
@@ -62,7 +62,7 @@ void control_verbs_clear(struct control *control)
 
 /* --- lookups ------------------------------------------------------------------------------- */
 
-/* The reply as Postfix would read it or, for verbs that explain, the object that explains it. */
+/* The reply as Postfix would read it or, for explain and show, the explanation. */
 static void respond(
 	struct control_connection *connection, json_t *id, bool explain, struct map_result *result)
 {
@@ -91,7 +91,7 @@ static void look_up(struct control_connection *connection, json_t *id, bool expl
 	if (wait != NULL) {
 		wait->explain = explain;
 		wait->request = *request;
-		/* It belongs to the client's request, which goes. */
+		/* It points into the client's request, which is freed. */
 		wait->request.key = NULL;
 		if (lookup_ask(control->services.lookup, &request->destination,
 			    map_wants_pins(&control->maps, request), &control->mailbox, wait))
@@ -117,7 +117,7 @@ static enum map_state ask_map(struct control_connection *connection, json_t *id,
 	return state;
 }
 
-/* A member that is a string; NULL and an error if it is missing or something else. */
+/* A member that must be a string; otherwise sends an error and returns NULL. */
 static const char *need_string(
 	struct control_connection *connection, json_t *id, json_t *request, const char *name)
 {
@@ -131,7 +131,7 @@ static const char *need_string(
 	return NULL;
 }
 
-/* Ask a map as Postfix does. */
+/* The reply of a map, as for Postfix. */
 static void do_lookup(struct control_connection *connection, json_t *id, json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "map"));
@@ -153,7 +153,7 @@ static void do_explain(struct control_connection *connection, json_t *id, json_t
 		look_up(connection, id, true, &asked);
 }
 
-/* From the cache alone. */
+/* Only from the cache: no lookup. */
 static void do_show(struct control_connection *connection, json_t *id, json_t *request)
 {
 	const char *key = need_string(connection, id, request, "key");
