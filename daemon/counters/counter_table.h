@@ -1,11 +1,11 @@
 /*
- * counter_table: every number that the daemon tells of itself, one row each.
+ * counter_table: every number that the daemon reports about itself, one row each.
  *
- * From a row come the member of `tlsactl status`, the metric on the page /metrics, the word in the
- * log line at the end, and the test that looks for all of them in tlsad(8) and tlsactl(8). To add
- * a number is to add a row, and its words to the manuals.
+ * A row gives the member of `tlsactl status`, the metric on the page /metrics and the name in the
+ * log line at the end; a test checks that tlsad(8) and tlsactl(8) have all of them. To add a
+ * number, add a row and document it in the manuals.
  *
- * Rows stand in the order of /metrics. Pure.
+ * Rows are in the order of /metrics. Pure.
  */
 #ifndef TLSAD_COUNTERS_COUNTER_TABLE_H
 #define TLSAD_COUNTERS_COUNTER_TABLE_H
@@ -20,22 +20,22 @@ enum {
 	COUNTER_VALUES_MAX = 512 /* of all rows together */
 };
 
-/* Whose struct the numbers are in. */
+/* Which struct has the numbers. */
 enum counter_owner {
 	COUNTER_OF_SERVING, /* struct serving_counters: the sum over the serving threads */
 	COUNTER_OF_LOOKUP,  /* struct lookup_counters */
 	COUNTER_OF_DNS,     /* struct dns_counters */
 	COUNTER_OF_STORE,   /* struct store_figures */
-	COUNTER_OF_DAEMON,  /* struct daemon_figures: computed when somebody asks */
+	COUNTER_OF_DAEMON,  /* struct daemon_figures: computed for each report */
 };
 
 enum counter_kind {
-	COUNTER_RISING,    /* from 0 at the start; Prometheus calls it a counter */
-	COUNTER_GAUGE,     /* goes up and down */
+	COUNTER_RISING,    /* from 0 at the start, never decreases; Prometheus: counter */
+	COUNTER_GAUGE,     /* increases and decreases */
 	COUNTER_HISTOGRAM, /* struct histogram; on /metrics only */
 };
 
-/* What `tlsactl status` and the line at the end keep together, in their own order. */
+/* Rows that are together in `tlsactl status` and in the log line at the end, in their own order. */
 enum counter_section {
 	COUNTER_PROCESS,
 	COUNTER_CONNECTIONS,
@@ -50,7 +50,10 @@ enum counter_section {
 	COUNTER_SECTIONS,
 };
 
-/* A label and the fixed set of its values: nothing that somebody asked ever becomes one. */
+/*
+ * A label and the fixed set of its values. Nothing from a request ever becomes a value: otherwise
+ * clients could create an unlimited number of metrics.
+ */
 struct counter_label {
 	const char *name;
 	size_t count;
@@ -64,27 +67,29 @@ struct counter_row {
 	size_t offset; /* of the first number in the owner's struct [bytes] */
 	size_t size;   /* of all of them [bytes] */
 	/*
-	 * There is a number for each combination of their values, a cell; the last label's values
-	 * are next to each other. None: one cell.
+	 * For each combination of label values there is one number, a cell; values of the last
+	 * label are adjacent. Without labels there is one cell.
 	 */
 	const struct counter_label *labels[COUNTER_LABELS_MAX];
-	/* NULL: not on /metrics. A row with the name of the one before it belongs to its family. */
+	/*
+	 * NULL: not on /metrics. A row with the same name as the row before belongs to its family.
+	 */
 	const char *metric;
 	const char *help; /* of the family, in its first row */
 	/*
-	 * Where in `tlsactl status`: `member` or `object.member`. Of several cells it is an object
-	 * with a member for each value of the last label. NULL: nowhere.
+	 * Place in `tlsactl status`: `member` or `object.member`. A row with several cells is an
+	 * object with a member for each value of the last label. NULL: not shown.
 	 */
 	const char *status;
-	const char *total;   /* where the sum of all cells is in `tlsactl status`, or NULL */
-	const char *log;     /* word before that sum in the line at the end, or NULL */
-	bool without_zeroes; /* in `tlsactl status`: zeroes have no member */
+	const char *total;   /* place of the sum of all cells in `tlsactl status`, or NULL */
+	const char *log;     /* name of that sum in the log line at the end, or NULL */
+	bool without_zeroes; /* `tlsactl status` leaves out members that are 0 */
 };
 
 extern const struct counter_row counter_table[];
 extern const size_t counter_table_rows;
 
-/* How many numbers a row has; of a histogram, its buckets and its sum. */
+/* The number of cells of a row; a histogram has its buckets and its sum. */
 size_t counter_row_cells(const struct counter_row *row);
 
 size_t counter_row_labels(const struct counter_row *row);

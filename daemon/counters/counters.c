@@ -42,7 +42,7 @@ void counters_begin(struct counters *counters)
 	}
 }
 
-/* Does another thread count meanwhile? */
+/* Are the numbers atomic counters, which another thread may change meanwhile? */
 static bool is_counted(enum counter_owner owner)
 {
 	return owner != COUNTER_OF_STORE && owner != COUNTER_OF_DAEMON;
