@@ -1,8 +1,8 @@
 /*
- * exposition: Prometheus' text format, version 0.0.4. Pure.
+ * exposition: writes Prometheus' text format, version 0.0.4. Pure.
  *
- * A family is begun once, with its help; its samples follow. Names are the caller's constants;
- * help and the values of labels may hold anything and are escaped.
+ * A family begins with its help; its samples follow. Names must be valid; help and label values may
+ * contain any characters and are escaped.
  */
 #ifndef TLSAD_METRICS_EXPOSITION_H
 #define TLSAD_METRICS_EXPOSITION_H
@@ -22,7 +22,7 @@ struct exposition_label {
 void exposition_family(
 	struct text *out, const char *name, enum exposition_type type, const char *help);
 
-/* One sample of the family that was begun last. */
+/* A sample of the family that exposition_family() has begun. */
 void exposition_sample(struct text *out, const char *name, const struct exposition_label *labels,
 	size_t label_count, uint64_t value);
 
@@ -30,7 +30,7 @@ void exposition_sample(struct text *out, const char *name, const struct expositi
 void exposition_number(struct text *out, const char *name, enum exposition_type type,
 	const char *help, uint64_t value);
 
-/* A whole family, in seconds. */
+/* A family with one histogram, in seconds. */
 void exposition_histogram(struct text *out, const char *name, const char *help,
 	const struct histogram_figures *figures);
 

@@ -18,12 +18,13 @@
 
 enum {
 	CHECK_INTERVAL = 1,          /* [s] */
-	CHECK_INTERVAL_FULL = 10000, /* [us] while there are as many connections as there may be */
+	CHECK_INTERVAL_FULL = 10000, /* [us] while the number of connections is at its limit */
 };
 
 /*
- * evhttp does not report when a connection ends and has no limit on their number. So the
- * bufferevent of each is made here, and held until evhttp has freed it.
+ * evhttp does not report the end of a connection and does not limit the number of connections. So
+ * the bufferevent of each one is created here, with a reference that is kept until evhttp has freed
+ * its own.
  */
 struct connection {
 	TAILQ_ENTRY(connection) link;
@@ -36,10 +37,10 @@ struct connection {
 struct metrics {
 	struct metrics_services services;
 	struct conf *conf;
-	struct listeners *listeners; /* one; NULL: stopped */
+	struct listeners *listeners; /* one socket */
 	struct evhttp *http;
 	struct evconnlistener *listener;   /* NULL: stopped */
-	struct evhttp_bound_socket *bound; /* evhttp's own of it, and then it is evhttp's to free */
+	struct evhttp_bound_socket *bound; /* if not NULL, evhttp owns the listener */
 	struct event *check;
 	TAILQ_HEAD(, connection) connections; /* oldest first */
 	unsigned connection_count;
@@ -59,7 +60,7 @@ static void send_page(struct evhttp_request *request, int code, const char *type
 	evhttp_add_header(headers, "Connection", "close");
 	snprintf(length, sizeof length, "%zu", strlen(words));
 	evhttp_add_header(headers, "Content-Length", length);
-	/* libevent 2.1 would send it in answer to HEAD as well. */
+	/* libevent 2.1 would also send a body for HEAD. */
 	if (body != NULL && evhttp_request_get_command(request) != EVHTTP_REQ_HEAD)
 		evbuffer_add(body, words, strlen(words));
 	evhttp_send_reply(request, code, NULL, body);
@@ -83,7 +84,7 @@ static void show_metrics(struct metrics *metrics, struct evhttp_request *request
 	text_init(&text, metrics->page, sizeof metrics->page);
 	counters_read(metrics->services.counters, metrics->conf, &counters);
 	metrics_page(&counters, &text);
-	/* Half a page would be taken for a whole one. */
+	/* Never send part of a page: a scraper would take it for a complete one. */
 	if (text.cut)
 		send_line(request, HTTP_INTERNAL,
 			"the page is larger than tlsad's buffer: report this fault of tlsad");
@@ -100,7 +101,7 @@ static void show_health(struct metrics *metrics, struct evhttp_request *request)
 	send_line(request, healthy ? HTTP_OK : HTTP_SERVUNAVAIL, words);
 }
 
-/* All there is. */
+/* All pages. */
 static const struct {
 	const char *path;
 	void (*show)(struct metrics *metrics, struct evhttp_request *request);
@@ -109,7 +110,7 @@ static const struct {
 	{"/healthz", show_health},
 };
 
-/* evhttp ends the connection next. */
+/* evhttp ends the connection after this: check the connections in the next turn of the loop. */
 static void request_completed(struct evhttp_request *request, void *context)
 {
 	struct metrics *metrics = context;
@@ -149,7 +150,7 @@ static void connection_free(struct metrics *metrics, struct connection *connecti
 	free(connection);
 }
 
-/* evhttp has freed it: then it has taken its callbacks back. */
+/* Has evhttp freed its connection? Then it has removed its callbacks from the bufferevent. */
 static bool is_closed(const struct connection *connection)
 {
 	bufferevent_data_cb read, write;
@@ -159,7 +160,7 @@ static bool is_closed(const struct connection *connection)
 	return event == NULL;
 }
 
-/* evhttp sees the end of the connection in the next turn of the loop, and frees it. */
+/* evhttp notices the end in the next turn of the loop, and frees its connection. */
 static void close_connection(struct connection *connection)
 {
 	shutdown(bufferevent_getfd(connection->buffer), SHUT_RDWR);
@@ -174,7 +175,7 @@ static void check_access(struct metrics *metrics, struct connection *connection)
 	connection->access_checked = true;
 	if (endpoint_path(&metrics->listeners->endpoints[0]) != NULL)
 		return;
-	/* Without a name the peer has closed it already. */
+	/* If getpeername() fails the client has already closed the connection. */
 	if (getpeername(bufferevent_getfd(connection->buffer), (struct sockaddr *)&peer, &size) !=
 			0 ||
 		access_allowed(metrics->conf, &peer))
@@ -207,9 +208,8 @@ static struct connection *check_each(struct metrics *metrics)
 }
 
 /*
- * Free connections that have ended; close those that are not allowed, those that are too old, and
- * if there are as many as there may be, the oldest. Until a slot is free, new connections stay in
- * the listen queue.
+ * Free connections that have ended. Close those that are not allowed, those that are too old, and
+ * at the limit the oldest one. Until a slot is free, new connections stay in the listen queue.
  */
 static void check_connections(evutil_socket_t fd, short what, void *context)
 {
@@ -221,7 +221,7 @@ static void check_connections(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	/* One at a time: while the first is being closed, there is room soon. */
+	/* Close one at a time: if the first in the list is being closed already, wait for it. */
 	if (!room && oldest != NULL && TAILQ_FIRST(&metrics->connections) == oldest)
 		close_connection(oldest);
 	if (room && metrics->listener != NULL)
@@ -229,7 +229,7 @@ static void check_connections(evutil_socket_t fd, short what, void *context)
 	evtimer_add(metrics->check, room ? &usual : &full);
 }
 
-/* A connection was accepted; evhttp puts it into the bufferevent once this returns. */
+/* evhttp has accepted a connection, and sets its socket in the bufferevent after this returns. */
 static struct bufferevent *accept_connection(struct event_base *base, void *context)
 {
 	struct metrics *metrics = context;
@@ -237,7 +237,7 @@ static struct bufferevent *accept_connection(struct event_base *base, void *cont
 
 	if (connection == NULL)
 		return NULL;
-	/* Closed when it is freed here, not before: libevent still knows the descriptor. */
+	/* The socket must not be closed before libevent has forgotten the descriptor. */
 	connection->buffer = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	if (connection->buffer == NULL) {
 		free(connection);
@@ -248,7 +248,7 @@ static struct bufferevent *accept_connection(struct event_base *base, void *cont
 	TAILQ_INSERT_TAIL(&metrics->connections, connection, link);
 	if (++metrics->connection_count >= metrics->services.connections_max)
 		evconnlistener_disable(metrics->listener);
-	/* Before anything is read from it. */
+	/* Check access before anything is read from the connection. */
 	event_active(metrics->check, EV_TIMEOUT, 0);
 	return connection->buffer;
 }
@@ -292,7 +292,7 @@ static bool serve(struct metrics *metrics)
 
 	metrics->http = evhttp_new(metrics->services.base);
 	metrics->check = evtimer_new(metrics->services.base, check_connections, metrics);
-	/* The socket is closed with the listeners. */
+	/* No LEV_OPT_CLOSE_ON_FREE: listeners_free() closes the socket. */
 	metrics->listener = evconnlistener_new(metrics->services.base, NULL, NULL,
 		LEV_OPT_CLOSE_ON_EXEC, 0, metrics->listeners->sockets[0]);
 	if (metrics->http == NULL || metrics->check == NULL || metrics->listener == NULL)
@@ -306,7 +306,7 @@ static bool serve(struct metrics *metrics)
 	evhttp_set_timeout(metrics->http, METRICS_IDLE);
 	evhttp_set_max_headers_size(metrics->http, METRICS_HEADERS_MAX);
 	evhttp_set_max_body_size(metrics->http, METRICS_BODY_MAX);
-	/* All methods: others than GET and HEAD are answered with what is wrong. */
+	/* Allow all methods here: take_request() explains which ones are allowed. */
 	evhttp_set_allowed_methods(metrics->http, UINT16_MAX);
 	return evtimer_add(metrics->check, &usual) == 0;
 }

@@ -12,7 +12,7 @@ static enum exposition_type type_of(enum counter_kind kind)
 	return kind == COUNTER_RISING ? EXPOSITION_COUNTER : EXPOSITION_GAUGE;
 }
 
-/* Does the row belong to the family that the one before it has begun? */
+/* Does the row belong to the same family as the row before? */
 static bool continues_family(size_t row)
 {
 	return row > 0 && counter_table[row - 1].metric != NULL &&
