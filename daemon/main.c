@@ -1,5 +1,5 @@
 /*
- * tlsad: the main thread: it starts all others, waits for signals and ends them.
+ * tlsad: the main thread. It starts all other threads, handles signals, and stops the threads.
  */
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
@@ -64,7 +64,7 @@ static bool serve(struct tlsad *tlsad)
 	}
 	if (!good)
 		log_error("the main event loop failed: tlsad stops");
-	/* Nothing is reloaded any more; a second one of the others ends the process at once. */
+	/* SIGHUP has no effect any more; a second SIGTERM or SIGINT ends the process at once. */
 	signal(SIGHUP, SIG_IGN);
 	signals_release(&tlsad->signals);
 	if (ends != NULL)

@@ -9,19 +9,19 @@
 
 enum { OPTIONS_OVERRIDES_MAX = 128 };
 
-/* Strings are those of main()'s arguments. */
+/* The strings point into main()'s arguments. */
 struct options {
-	const char *file; /* the configuration */
-	bool file_given;
-	char *overrides[OPTIONS_OVERRIDES_MAX]; /* of -o */
+	const char *file;                       /* the configuration file */
+	bool file_given;                        /* with -c: the file must exist */
+	char *overrides[OPTIONS_OVERRIDES_MAX]; /* arguments of -o */
 	size_t override_count;
 	bool check;
 	bool verbose;
 };
 
 /*
- * True to go on. False when all is done or there is nothing to go on with: it was printed, and
- * `*status` is the exit status.
+ * True to continue. False if the program ends here (-h, -V, or an error, which was printed);
+ * `*status` is then the exit status.
  */
 bool options_read(int count, char **arguments, struct options *options, int *status);
 

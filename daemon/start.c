@@ -27,7 +27,7 @@ static void divide_descriptors(struct tlsad *tlsad)
 	descriptor_budget_divide(&tlsad->budget, &needs);
 }
 
-/* A port in use is the likeliest fault and costs nothing to find, so it comes first. */
+/* A port in use is the most frequent error and is found at no cost, so this comes first. */
 static bool open_endpoints(struct tlsad *tlsad, char *error)
 {
 	struct activation activation;
@@ -51,7 +51,7 @@ static bool open_endpoints(struct tlsad *tlsad, char *error)
 	return true;
 }
 
-/* What may need root, and then it is root no longer. */
+/* Everything that may need root; at the end root is dropped. */
 static bool start_as_root(struct tlsad *tlsad, char *error)
 {
 	const struct conf *conf = tlsad->conf;

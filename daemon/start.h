@@ -1,5 +1,5 @@
 /*
- * start: the order in which the daemon's parts are made and ended. Main thread.
+ * start: creates and ends the parts of the daemon in the right order. Main thread.
  */
 #ifndef TLSAD_START_H
 #define TLSAD_START_H
@@ -9,14 +9,14 @@
 enum { START_ERROR_SIZE = 640 };
 
 /*
- * Bind endpoints, drop privileges, open the cache and start the threads. False and one line in
- * `error`, of START_ERROR_SIZE bytes; end_all() is needed then, too.
+ * Bind endpoints, drop privileges, open the cache and start the threads. False with one line in
+ * `error`, of START_ERROR_SIZE bytes, on failure; end_all() must be called then, too.
  */
 bool start_all(struct tlsad *tlsad, char *error);
 
 /*
- * The threads end in the order in which nobody is left to answer to; then all is freed but the
- * configuration. If the daemon has `served`, its counters are logged.
+ * End the threads: first those that send requests, then those that reply to them. Then free
+ * everything except for the configuration. If the daemon has `served`, its counters are logged.
  */
 void end_all(struct tlsad *tlsad, bool served);
 

@@ -1,5 +1,5 @@
 /*
- * tlsad: the parts of a running daemon, as the main thread holds them.
+ * tlsad: the parts of a running daemon, owned by the main thread.
  */
 #ifndef TLSAD_TLSAD_H
 #define TLSAD_TLSAD_H
@@ -32,15 +32,15 @@ struct tlsad {
 	struct ta_files *ta_files;
 	struct lookup *lookup;
 	struct server *server;
-	struct counters_source counters;     /* of all of these, once they are there */
-	struct listeners *control_listeners; /* until there is a control */
-	struct listeners *metrics_listeners; /* likewise */
-	struct control *control;             /* NULL: none */
-	struct metrics *metrics;             /* NULL: none */
-	struct watchdog *watchdog;           /* NULL: none */
+	struct counters_source counters;     /* points at the above, once all of them exist */
+	struct listeners *control_listeners; /* until `control` owns them */
+	struct listeners *metrics_listeners; /* until `metrics` owns them */
+	struct control *control;             /* NULL: no control socket */
+	struct metrics *metrics;             /* NULL: no metrics endpoint */
+	struct watchdog *watchdog;           /* NULL: the service manager expects no keep-alives */
 	struct event_base *base;
 	struct signals signals;
-	char status[TLSAD_STATUS_SIZE]; /* for the service manager */
+	char status[TLSAD_STATUS_SIZE]; /* usual status line for the service manager */
 };
 
 #endif
