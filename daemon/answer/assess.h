@@ -44,7 +44,7 @@ struct assessment {
 	enum assess_state state;
 	bool cached;                     /* the evidence is from the cache */
 	const struct ruling *ruling;     /* NULL: no rule can apply */
-	const struct evidence *evidence; /* NULL: there is none */
+	const struct evidence *evidence; /* NULL without evidence */
 	struct decide_facts facts;       /* with evidence */
 	struct verdict verdict;          /* without evidence: NOTFOUND, not-a-destination */
 	struct ruling own_ruling;

@@ -37,7 +37,7 @@ struct map_service {
 /* A request after parsing. */
 struct map_request {
 	const struct map *map; /* NULL: there is no such map */
-	const char *key;       /* as received, in the caller's memory; NULL: there is none */
+	const char *key;       /* as received, in the caller's memory; NULL if missing */
 	size_t key_size;
 	enum destination_result parsed;
 	/* With DESTINATION_OK: */

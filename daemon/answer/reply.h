@@ -36,7 +36,7 @@ struct reply reply_make_native(
 struct reply reply_make_pinned(struct reply_context *context, const struct assessment *assessment,
 	const struct ta_file_finding *finding, bool *missing);
 
-/* The usable records of a host; NOTFOUND if there are none, TEMP if the lookup failed. */
+/* The usable records of a host; NOTFOUND without usable records, TEMP if the lookup failed. */
 struct reply reply_make_tlsa(struct reply_context *context, const struct assessment *assessment);
 
 #endif

@@ -59,7 +59,7 @@ bool store_reader_get(struct store_reader *reader, const char *key, size_t key_s
 	const uint8_t **value, size_t *size);
 
 /*
- * The first key after `after`, in byte order, with its value; false if there is none. An empty
+ * The first key after `after`, in byte order, with its value; false after the last key. An empty
  * `after` gives the first key.
  */
 bool store_reader_next(struct store_reader *reader, const char *after, size_t after_size,

@@ -87,7 +87,7 @@ struct ta_file_ta {
 void ta_files_make(struct ta_files *ta_files, struct ta_file_finding *finding,
 	const struct ta_file_ta *tas, size_t count, uint32_t now, uint32_t until);
 
-/* Note that there can be no file before `until`, and why. */
+/* Note that no file is possible before `until`, and why. */
 void ta_files_refuse(struct ta_files *ta_files, struct ta_file_finding *finding,
 	enum pin_obstacle obstacle, uint32_t until);
 

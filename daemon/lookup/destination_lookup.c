@@ -245,7 +245,7 @@ static const struct stage stages[] = {
 
 enum { STAGE_COUNT = sizeof stages / sizeof stages[0] };
 
-/* The first stage that applies, from this one on; STAGE_COUNT if there is none left. */
+/* The first stage that applies, from this one on; STAGE_COUNT after the last one. */
 static size_t find_stage(const struct destination *destination, size_t stage)
 {
 	while (stage < STAGE_COUNT && !stages[stage].applies(destination))
@@ -255,7 +255,7 @@ static size_t find_stage(const struct destination *destination, size_t stage)
 
 static void finish(struct destination_lookup *lookup);
 
-/* Start the first stage that applies, from this one on. False if there is none left. */
+/* Start the first stage that applies, from this one on. False after the last one. */
 static bool start_stage(struct destination_lookup *lookup, size_t stage)
 {
 	lookup->stage = find_stage(&lookup->parts.destination, stage);

@@ -46,7 +46,7 @@ static void notice_clock(struct lookup *lookup)
 		seconds);
 	/*
 	 * libunbound keeps expiry times of the wall clock, without the time of storing: entries
-	 * that had expired cannot be told from others there.
+	 * that had expired look like others there.
 	 */
 	dns_forget(lookup->resolver.dns);
 }

@@ -86,7 +86,7 @@ bool lookup_ask(struct lookup *lookup, const struct destination *destination, bo
 const struct lookup_counters *lookup_counters(const struct lookup *lookup);
 const struct dns_counters *lookup_dns_counters(const struct lookup *lookup);
 
-/* [s] since the first TEMP reply of the destination deferred longest; 0 if there is none. */
+/* [s] since the first TEMP reply of the destination deferred longest; 0 without one. */
 uint32_t lookup_deferred_seconds(const struct lookup *lookup);
 
 /* [s] since the thread's last beat (daemon/loop/heartbeat.h). */

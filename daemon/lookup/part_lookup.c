@@ -147,7 +147,7 @@ void part_source_found(struct running_part *lookup, struct part_buffer part, boo
 
 /* --- sources ------------------------------------------------------------------------------- */
 
-/* Ask `lookup->source`, or the first one after it that can be asked. False if there is none. */
+/* Ask `lookup->source`, or the first one after it that can be asked. False after the last one. */
 static bool ask_source(struct running_part *lookup)
 {
 	while (*lookup->source != NULL && !(*lookup->source)->start(lookup))

@@ -138,7 +138,7 @@ static enum pin_obstacle gather(const struct ta_lookup *lookup, struct ta_list *
 	return PIN_CLEAR;
 }
 
-/* All servers have been tried: make the file, or note why there is none. */
+/* All servers have been tried: make the file, or note why it is impossible. */
 static void finish(const struct ta_lookup *lookup)
 {
 	struct ta_list *list = calloc(1, sizeof *list);

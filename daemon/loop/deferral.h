@@ -52,7 +52,7 @@ void deferrals_forget(struct deferrals *deferrals, uint32_t before);
 
 size_t deferrals_count(const struct deferrals *deferrals);
 
-/* [s] The first TEMP reply of the destination deferred longest; UINT32_MAX if there is none. */
+/* [s] The first TEMP reply of the destination deferred longest; UINT32_MAX without one. */
 uint32_t deferrals_oldest(const struct deferrals *deferrals);
 
 #endif

@@ -32,12 +32,12 @@ struct activation {
 
 /*
  * Read the variables and remove them from the environment. Without a manager, or if the sockets are
- * for another process, there are none. False with one line if a variable is invalid or a descriptor
- * is not open.
+ * for another process, the list is empty. False with one line if a variable is invalid or a
+ * descriptor is not open.
  */
 bool activation_read(struct activation *activation, char *error, size_t error_size);
 
-/* The next socket of that name, which is the caller's from then on; -1 when there is none. */
+/* The next socket of that name, which is the caller's from then on; -1 after the last one. */
 int activation_take(struct activation *activation, const char *name);
 
 /* Close the sockets that were not taken, with a log line for each. */

@@ -15,7 +15,7 @@
 #include <stddef.h>
 
 struct pid_file {
-	const char *path; /* not owned; NULL: there is none */
+	const char *path; /* not owned; NULL: no pid file */
 	int fd;
 };
 

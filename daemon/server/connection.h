@@ -38,7 +38,7 @@ struct arrival {
 
 /* Bytes of a connection that cannot be handled or written yet. */
 struct backlog {
-	char *bytes; /* malloc()ed, NULL if there are none */
+	char *bytes; /* malloc()ed, NULL if empty */
 	uint32_t size;
 	uint32_t done; /* number of these bytes already written */
 };
