@@ -1,7 +1,6 @@
 #!/usr/bin/perl
-# The cache: what it keeps over a restart and a crash, what it does with a file or
-# a directory that is not as it should be, how it keeps to its size, and how long
-# things live in it.
+# The cache: what survives a restart and a crash, how it handles a damaged file or an
+# unusable directory, how it keeps its size limit, and how long entries are valid.
 
 use strict;
 use warnings;
@@ -22,8 +21,8 @@ use constant {
 	KEPT => 300,			# destinations with a long TTL
 	PASSING => 2_700,		# and with a short one
 	SMALL => 1024 * 1024,		# the least max_size [bytes]
-	# Less than half: of its two views of DNS the daemon then finds one that has
-	# forgotten the records. [percent]
+	# [percent] Less than half, so that one of the daemon's two views of DNS no longer has the
+	# records when a refresh is due.
 	PREFETCH => 45,
 	PREFETCH_SECONDS => 20,
 };
@@ -31,7 +30,7 @@ use constant {
 my @missing = Tlsad::Lab::missing_programs();
 plan(skip_all => "not installed: @missing") if @missing;
 
-# name TTL: a destination with a host of its own, all of it with that TTL.
+# destination(NAME, TTL, WITH_TLSA): zone text with its own host, all records with that TTL.
 sub destination
 {
 	my ($name, $ttl, $with_tlsa) = @_;
@@ -43,12 +42,12 @@ sub destination
 my $lab = Tlsad::Lab->start(zones => {
 	'site.lab' => destination('short', 6) . destination('brief', 2)
 		. destination('fleeting', 0) . destination('passing', 5)
-		# The negative answer for TLSA lives as long as the SOA's TTL says, the rest
-		# is as short as the others.
+		# The negative answer for TLSA is valid for the SOA's TTL; the other TTLs are as
+		# short as above.
 		. destination('brief-none', 2, 0),
 	'bulk.lab' => join('', (map { destination("k$_", 40_000) } 1 .. KEPT),
 		map { destination("d$_", 1_000) } 1 .. PASSING) });
-# Says SERVFAIL to all that is asked: lookups fail at once.
+# Answers every query with SERVFAIL: lookups fail at once.
 my $failing_dns = Tlsad::FaultyDns->start(rules => [ { name => '.', behaviour => 'servfail' } ]);
 my %no_dns = (stub => ". 127.0.0.1\@" . $failing_dns->port, query_localhost => 'yes',
 	timeout => '2s', trust_anchor => $lab->trust_anchor);
@@ -60,7 +59,7 @@ my %answers = ('full.dane.lab' => 'OK dane-only',
 my %stale_answers = ('brief.site.lab' => qr/^OK dane-only$/,
 	'brief-none.site.lab' => qr/^NOTFOUND $/);
 
-# These are asked while the other tests run.
+# These are requested while the other tests run.
 my %prefetching = map { $_ => Tlsad::Daemon->start(lab => $lab, config => {
 	cache => { prefetch => $_, min_ttl => '0s' } }) } 0, PREFETCH;
 my $asker = Tlsad::Process::spawn(code => sub {
@@ -76,8 +75,8 @@ my $asker = Tlsad::Process::spawn(code => sub {
 
 subtest('restart and crash' => \&survival);
 subtest('damaged files' => \&damaged_files);
-subtest('damage that shows at the next write' => \&treachery);
-subtest('damage anywhere' => \&random_damage);
+subtest('damage that only a write notices' => \&treachery);
+subtest('damage at any place' => \&random_damage);
 subtest('the directory' => \&directories);
 subtest('a directory that may not be written' => \&not_writable);
 subtest('a full disk' => \&full_disk);
@@ -89,8 +88,8 @@ subtest('a clock that jumps' => \&clock);
 subtest('prefetch' => \&prefetch);
 done_testing();
 
-# All of %answers at once; the keys whose reply is another one. "TEMP" is allowed
-# for those that the cache may have lost.
+# Requests all of %answers at once; returns the keys with another reply. "TEMP" is allowed for
+# entries that the cache may have lost.
 sub wrong_answers
 {
 	my ($daemon, $lost_is_right) = @_;
@@ -112,7 +111,7 @@ sub right_answers
 	is("@wrong", '', $what);
 }
 
-# A second life of the same directory, without DNS.
+# Another daemon on the same directory, without DNS.
 sub without_dns
 {
 	my ($directory, %options) = @_;
@@ -125,21 +124,21 @@ sub survival
 {
 	my $daemon = Tlsad::Daemon->start(lab => $lab);
 	right_answers($daemon, 'looked up');
-	# Parts are committed a few milliseconds after their answer went out.
+	# Parts are committed a few milliseconds after the reply was sent.
 	Time::HiRes::sleep(0.3);
 	is($daemon->kill9, 128 + 9, 'killed');
 	my $again = without_dns($daemon->directory);
 	right_answers($again, 'after SIGKILL all come from the cache');
 	like($again->request('policy', 'one.dane.lab'), qr/^TEMP /, 'there is no DNS to ask');
 	my $explain = explain($again, 'full.dane.lab');
-	ok($explain->{cached}, 'explain says so');
+	ok($explain->{cached}, 'explain shows it');
 	is($again->stop, 0, 'stop');
 	is(figures($again)->{hits}, keys(%answers) + 1, 'each was a hit');
 
 	my $third = without_dns($daemon->directory);
 	right_answers($third, 'after a stop as well');
-	unlike($third->log_text, qr/set aside|damaged/, 'nothing wrong is seen in the file');
-	# What was looked up a moment before the end is stored, too.
+	unlike($third->log_text, qr/set aside|damaged/, 'the file is not reported as damaged');
+	# Parts that were looked up just before the end are stored, too.
 	$third->stop;
 	my $fourth = Tlsad::Daemon->start(lab => $lab, directory => $daemon->directory);
 	is($fourth->request('policy', 'nsec3.lab'), 'OK dane-only', 'one more');
@@ -174,15 +173,15 @@ sub filled_file
 
 sub noise { return join('', map { chr(int(rand(256))) } 1 .. $_[0]) }
 
-# What LMDB's file says of its pages: (numbers of the free ones as [place in the
-# file, number], numbers of the live ones), see its lmdb.h and mdb.c.
+# The pages in LMDB's file: (free ones as [position in the file, number], numbers of the live
+# ones), see its lmdb.h and mdb.c.
 sub page_lists
 {
 	my ($bytes) = @_;
 	my ($root, $last, $newest) = (0, 0, -1);
 	for my $meta (0, 4096) {
-		# Behind the page's header: magic, version, address, size of the map; the free
-		# list's tree, the main tree, the last page, the transaction.
+		# After the page's header: magic, version, address, size of the map; the tree of
+		# free pages, the main tree, the last page, the transaction.
 		my ($free_root, $last_page, $transaction) = unpack('Q<' x 3, join('',
 			map { substr($bytes, $meta + 16 + 24 + $_, 8) } 40, 96, 104));
 		($root, $last, $newest) = ($free_root, $last_page, $transaction) if $transaction > $newest;
@@ -200,7 +199,7 @@ sub page_lists
 	return (\@free, [ grep { !$is_free{$_} } 2 .. $last ]);
 }
 
-# Files that read well and break when they are written.
+# Files that can be read, but not written.
 sub treacherous_files
 {
 	my ($sound) = @_;
@@ -208,7 +207,7 @@ sub treacherous_files
 	my %files;
 	for my $entry (@$free) {
 		my ($place, $number) = @$entry;
-		# The list is sorted; a neighbour keeps it so.
+		# The list must stay sorted, so the neighbour of a page is used.
 		my ($neighbour) = grep { abs($_ - $number) == 1 } @$live or next;
 		my $bytes = $sound;
 		substr($bytes, $place, 8) = pack('Q<', $neighbour);
@@ -283,8 +282,8 @@ sub damaged_files
 		ok($daemon, "$what: is not fatal") or do { diag($@); next };
 		right_answers($daemon, "$what: right answers");
 		my $why = $what =~ / version$/ ? qr/another version/ : qr/damaged/;
-		# LMDB takes an empty file for a new one, and so it is; what is only too large may
-		# be kept as far as it fits.
+		# For LMDB an empty file is a new one. Of a file that is only too large, tlsad may
+		# keep the entries that fit.
 		cmp_ok(-s "$directory/cache/parts.mdb", '<=', SMALL, "$what: not larger than max_size");
 		if ($what !~ /empty|larger/) {
 			like($daemon->log_text, qr/parts\.mdb (?:is |was written by )?$why.*set aside/,
@@ -300,8 +299,8 @@ sub damaged_files
 	}
 }
 
-# Whatever is damaged: a wrong answer is never given and the daemon never dies.
-# The daemon has no DNS, so what it says is from the file or TEMP.
+# With any damage, there is never a wrong reply and the daemon never dies. The daemon has no
+# DNS, so every reply is from the file or TEMP.
 sub random_damage
 {
 	my $seed = $ENV{TLSAD_SEED} // int(rand(1 << 31));
@@ -319,12 +318,12 @@ sub random_damage
 				substr($bytes, int(rand(length($bytes))), 1) = noise(1);
 			}
 		} elsif ($kind == 2) {
-			# Where LMDB's own numbers stand: the beginning of a page.
+			# The beginning of a page has LMDB's own numbers.
 			for (1 .. 1 + int(rand(4))) {
 				substr($bytes, int(rand($pages)) * 4096 + int(rand(64)), 1) = noise(1);
 			}
 		} else {
-			# Two pages change places.
+			# Swap two pages.
 			my ($one, $other) = map { int(rand($pages)) * 4096 } 1 .. 2;
 			my $saved = substr($bytes, $one, 4096);
 			substr($bytes, $one, 4096) = substr($bytes, $other, 4096);
@@ -338,7 +337,7 @@ sub random_damage
 		my @wrong = $daemon ? wrong_answers($daemon, 1) : "no start: $error";
 		my $log = $daemon ? $daemon->log_text : '';
 		$log =~ /set aside/ ? $set_aside++ : $kept++;
-		# To write into it must not kill the daemon either: failures are written.
+		# Writing to the file must not kill the daemon either: failures are stored.
 		my $status = $daemon ? $daemon->stop : undef;
 		next if !@wrong && $status == 0;
 		fail("round $round of seed $seed");
@@ -404,12 +403,12 @@ sub not_writable
 	is($status, 1, 'exit status');
 	one_line($log, qr/cannot write in \Q$directory\E\/cache: Permission denied/, 'not writable');
 	unlink("$directory/log");
-	# Nor may a directory be made there.
+	# A directory cannot be created there either.
 	($status, $log) = Tlsad::Daemon->run(%options,
 		config => { cache => { path => "$directory/cache/new" } });
 	is($status, 1, 'exit status');
 	one_line($log, qr/cannot create the directory.*Permission denied/, 'not to be made');
-	# The same one as its owner wants it: the wrapper itself is not what fails.
+	# The same with the right permissions, to show that the wrapper itself does not fail.
 	chmod(0777, "$directory/cache");
 	my $daemon = Tlsad::Daemon->start(%options);
 	ok($daemon->alive, 'and with the right to write it starts');
@@ -437,7 +436,7 @@ sub full_disk
 	right_answers($daemon, 'with room');
 	ok(wait_until(PROMPT, sub { explain($daemon, 'full.dane.lab')->{cached} }), 'stored');
 	fill("$seen/filler");
-	# Room for one page: a write of several is cut short.
+	# Room for one page: a write of several pages fails in the middle.
 	truncate("$seen/filler", (-s "$seen/filler") - 4096) or die "truncate: $!\n";
 	my $number = 1;
 	my $ask = sub {
@@ -447,30 +446,30 @@ sub full_disk
 			ne 'OK dane-only' } 1 .. $count;
 		return scalar(@wrong);
 	};
-	# The file has pages to spare, and how far they go depends on how many parts share a commit.
+	# The file has free pages; for how many commits they suffice depends on the parts in each.
 	my ($wrong, $told) = (0, qr/cannot write to the cache: No space left on device; until this works/);
 	for (1 .. 25) {
 		$wrong += $ask->(100);
 		last if $daemon->wait_log($told, 0.3);
 	}
 	is($wrong, 0, 'full at run time: answers are right');
-	ok($daemon->wait_log($told, PROMPT), 'and the log tells');
+	ok($daemon->wait_log($told, PROMPT), 'with a log line');
 	is($ask->(100), 0, 'it goes on');
 	right_answers($daemon, 'what is stored is still served');
-	is(count_matches($daemon->log_text, qr/cannot write to the cache/), 1, 'said once');
+	is(count_matches($daemon->log_text, qr/cannot write to the cache/), 1, 'logged once');
 	is(count_matches($daemon->log_text, qr/can be written again/), 0,
-		'and nothing of a recovery that was none');
+		'no recovery is logged without one');
 	unlink("$seen/filler") or die "filler: $!\n";
 	my $from = length($daemon->log_text);
 	is($ask->(20), 0, 'room again: answers are right');
-	ok($daemon->wait_log(qr/the cache can be written again/, PROMPT, $from), 'and the log tells');
+	ok($daemon->wait_log(qr/the cache can be written again/, PROMPT, $from), 'with a log line');
 	is(count_matches($daemon->log_text, qr/can be written again/), 1, 'once');
 	my $last = 'd' . ($number - 1) . '.bulk.lab';
 	ok(wait_until(PROMPT, sub { explain($daemon, $last)->{cached} }), 'it is stored again');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
-# Asks for many destinations over some connections at once.
+# Requests many destinations over some connections at once.
 sub ask_all
 {
 	my ($daemon, $reply, @keys) = @_;
@@ -507,19 +506,19 @@ sub max_size
 	cmp_ok($figures->{evicted}, '>', 500, "entries had to go: $figures->{evicted}");
 	cmp_ok($figures->{entries}, '>', 1_000, "many stay: $figures->{entries}");
 	is(count_matches($daemon->log_text, qr/cannot write|can be written/), 0,
-		'which is no trouble');
+		'which is not logged as an error');
 
 	my $again = without_dns($daemon->directory, config => { cache => { max_size => '1M' } });
 	unlike($again->log_text, qr/set aside/, 'the file is sound');
 	is(ask_all($again, qr/^OK dane-only$/, map { "k$_.bulk.lab" } 1 .. KEPT), 0,
 		'those that expire last stay');
 	isnt(ask_all($again, qr/^OK dane-only$/, map { "d$_.bulk.lab" } 1 .. 40), 0,
-		'some of those that expire first have gone');
+		'some of those that expire first were deleted');
 	is($again->stop, 0, 'the daemon ends with status 0');
 }
 
-# A destination that is asked for all the time is never looked up in the
-# foreground again, however short its TTL.
+# With prefetch, a destination that is requested all the time never waits for a lookup again,
+# even with a short TTL.
 sub prefetch
 {
 	is($asker->wait(PREFETCH_SECONDS + PROMPT), 0, 'all answers were right');
@@ -552,8 +551,8 @@ sub serve_stale
 	ask_aged($daemon, 'fresh', %stale_answers);
 	$mortal->stop;
 	my $fresh = explain($daemon, 'brief.site.lab');
-	ok(!$fresh->{mx}{stale}, 'not stale yet');
-	# 2 s of life.
+	ok(!$fresh->{mx}{stale}, 'not expired yet');
+	# Valid for 2 s.
 	Time::HiRes::sleep(3.2 - (Time::HiRes::time() - $begin));
 	ask_aged($daemon, 'stale', 'brief.site.lab' => qr/^OK dane-only$/,
 		'brief-none.site.lab' => qr/^TEMP /);
@@ -561,10 +560,10 @@ sub serve_stale
 	is($stale->{reply}, 'OK dane-only', 'explain: the reply');
 	ok($stale->{mx}{stale} && $stale->{hosts}[0]{stale}, 'explain: stale');
 	ok($stale->{mx}{stale_until} - $begin < 2 + 9 + 1.5
-		&& $stale->{mx}{stale_until} - $begin > 2 + 9 - 1.5, 'explain: until when')
+		&& $stale->{mx}{stale_until} - $begin > 2 + 9 - 1.5, 'explain: stale_until')
 		or diag($stale->{mx}{stale_until} - $begin);
-	ok($stale->{mx}{failure}, 'explain: why');
-	# 2 s of life and 9 s after it, and no more.
+	ok($stale->{mx}{failure}, 'explain: the failure');
+	# Valid for 2 s, and used for 9 s after that, not longer.
 	my $end = $begin + 2 + 9 + 1.5;
 	my ($last_good, $first_bad);
 	while (Time::HiRes::time() < $end + PROMPT && !defined $first_bad) {
@@ -576,11 +575,11 @@ sub serve_stale
 	}
 	ok(defined $first_bad, 'it ends');
 	cmp_ok($last_good // 0, '<', 2 + 9 + 0.5, 'not later than serve_stale');
-	cmp_ok($last_good // 0, '>', 2 + 9 - 5, 'nor much earlier');
+	cmp_ok($last_good // 0, '>', 2 + 9 - 5, 'and not much earlier');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
-# What an attacker forges is a failed refresh, too.
+# A forged answer counts as a failed refresh, too.
 sub serve_stale_bogus
 {
 	my %cache = (min_ttl => '0s', failure_ttl => '1s', serve_stale => '1h');
@@ -598,7 +597,7 @@ sub serve_stale_bogus
 		'brief-none.site.lab' => qr/^TEMP /);
 	my $stale = explain($again, 'brief.site.lab');
 	ok($stale->{mx}{stale}, 'explain: stale');
-	like($stale->{mx}{failure} // '', qr/bogus|site\.lab/, 'explain: why');
+	like($stale->{mx}{failure} // '', qr/bogus|site\.lab/, 'explain: the failure');
 	is($again->stop, 0, 'stop');
 
 	%cache = (%cache, serve_stale => '0s');
@@ -630,7 +629,7 @@ sub bounds_of_ttl
 		$check->('hosts', $host_least // $least, $host_most // $most, @{$explain->{hosts}});
 		$check->('all', $host_least // $least, $host_most // $most, $explain);
 	};
-	# A host's TLSA records may be pinned: no min_ttl goes beyond their TTL by more than a minute.
+	# TLSA records may be pinned, so min_ttl extends their TTL by at most a minute.
 	$between->('passing.site.lab', 85, 100, 45, 65);
 	$between->('fleeting.site.lab', 85, 100, 45, 60);
 	$between->('full.dane.lab', 185, 200);
@@ -659,12 +658,12 @@ sub clock
 	};
 	my %env = (LD_PRELOAD => $library, FAKETIME_TIMESTAMP_FILE => "$directory/offset",
 		FAKETIME_NO_CACHE => 1, DONT_FAKE_MONOTONIC => 1, FAKETIME_DONT_FAKE_MONOTONIC => 1,
-		# AddressSanitizer wants to come first.
+		# AddressSanitizer must be loaded first.
 		ASAN_OPTIONS => join(':', grep { defined && length } $ENV{ASAN_OPTIONS},
 			'verify_asan_link_order=0'));
 	my %long = (cache => { max_ttl => '30d', serve_stale => '0s' });
 
-	# Stored two days ahead, read today: not for two days.
+	# Stored with a clock two days ahead, then read with the right one.
 	$set_clock->('+2d');
 	my $ahead = eval { Tlsad::Daemon->start(lab => $lab, env => \%env, config => \%long) };
 	plan(skip_all => 'tlsad does not run under faketime here') unless $ahead;
@@ -675,16 +674,16 @@ sub clock
 	$ahead->stop;
 	my $today = without_dns($ahead->directory, config => \%long);
 	like($today->request('policy', 'full.dane.lab'), qr/^TEMP /,
-		'what the future has stored is looked up again');
-	unlike($today->log_text, qr/set aside/, 'for its time alone');
+		'entries from the future are looked up again');
+	unlike($today->log_text, qr/set aside/, 'for the TTL only');
 	$today->stop;
 	my $renewed = Tlsad::Daemon->start(lab => $lab, directory => $ahead->directory, config => \%long);
-	# The failure of a moment ago counts for failure_ttl; another name does not.
+	# The failure is valid for failure_ttl, so another name is used.
 	is($renewed->request('policy', '[mx1.dane.lab]'), 'OK dane-only', 'with DNS');
-	cmp_ok(explain($renewed, '[mx1.dane.lab]')->{hosts}[0]{expires}, '<', time + DAY, 'it is stored anew');
+	cmp_ok(explain($renewed, '[mx1.dane.lab]')->{hosts}[0]{expires}, '<', time + DAY, 'it is stored again');
 	$renewed->stop;
 
-	# A jump while it runs: forward, everything expires; back, nothing is from the future.
+	# The clock jumps while tlsad runs: forward, everything expires; back, no entry is from the future.
 	$set_clock->('+0');
 	my $daemon = Tlsad::Daemon->start(lab => $lab, env => \%env, config => \%long);
 	right_answers($daemon, 'now');
@@ -701,12 +700,12 @@ sub clock
 	ok($back->{mx}{expires} < time + 3700, 'and a lifetime of today');
 	right_answers($daemon, 'set back');
 
-	# What nobody asked for meanwhile had expired all the same.
+	# Entries without a request in between had expired, too.
 	ok(wait_until(PROMPT, sub { explain($daemon, 'partial.dane.lab')->{cached} }), 'cached');
 	$set_clock->('+3h');
 	is($daemon->request('policy', '[mx1.dane.lab]'), 'OK dane-only', 'three hours later, another name');
 	$set_clock->('+0');
 	is($daemon->request('policy', '[mx2.dane.lab]'), 'OK dane-only', 'set back, and a third one');
-	ok(!explain($daemon, 'partial.dane.lab')->{cached}, 'what had expired does not come back');
+	ok(!explain($daemon, 'partial.dane.lab')->{cached}, 'expired entries do not become valid again');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }

@@ -1,10 +1,9 @@
 #!/usr/bin/perl
-# The whole daemon against every case of t/lab/cases, through its socket in all
-# the maps that answer alike, through explain, and through the real postmap(1).
-# Each case is asked without and with a cache entry.
+# The whole daemon with every case of t/lab/cases: through its socket in all maps with the same
+# reply, through explain, and through the real postmap(1). Each case is requested without and with
+# a cache entry.
 #
-# The cases run in a few processes at once: some wait for servers that never
-# answer, and lookups at the same time are what a daemon has to bear anyway.
+# The cases run in several processes at once, since some wait for servers that never answer.
 
 use strict;
 use warnings;
@@ -24,10 +23,9 @@ use constant ASKERS => 6;
 use constant REPLY_TIMEOUT => 120;	# [s] far above resolver.timeout
 use constant FAILURE_TTL => 30;		# [s] default of cache.failure_ttl
 use constant MAX_TTL => 86400;		# [s] default of cache.max_ttl
-# How much of a lifetime may have passed when a part was looked up for an
-# earlier case. [s]
+# [s] How much of a part's lifetime may have passed, if it was looked up for an earlier case.
 use constant AGE => 300;
-# Two readings of a clock in whole seconds may differ by one more than passed. [s]
+# [s] The difference of two readings of a clock in whole seconds may be one too large.
 use constant ROUNDING => 1;
 my @same_maps = qw(native QUERY postfix Policy);
 
@@ -35,7 +33,7 @@ my @missing = Tlsad::Lab::missing_programs();
 plan(skip_all => "not installed: @missing") if @missing;
 
 my @cases = read_cases(Tlsad::Process::source_directory() . '/t/lab/cases');
-# TLSAD_CASES, a pattern, picks cases by key while one looks for an error.
+# TLSAD_CASES, a pattern, selects cases by key, to search for an error.
 @cases = grep { $_->{text} =~ /$ENV{TLSAD_CASES}/ } @cases if $ENV{TLSAD_CASES};
 my $postmap = Tlsad::Process::find_program('postmap');
 my $lab = Tlsad::Lab->start;
@@ -83,7 +81,7 @@ sub read_cases
 	return @cases;
 }
 
-# postmap reads main.cf; the system's own is none of this test's business.
+# postmap reads main.cf; do not use the system's own.
 sub write_main_cf
 {
 	open(my $handle, '>', "$directory/main.cf") or die "main.cf: $!\n";
@@ -93,7 +91,7 @@ sub write_main_cf
 	close($handle) or die "main.cf: $!\n";
 }
 
-# What the daemon said to each case, by the case's number.
+# The daemon's reply to each case, by the case's number.
 sub ask
 {
 	my ($daemon, @wanted) = @_;
@@ -115,7 +113,7 @@ sub ask
 		my $status = $asker->{process}->wait(REPLY_TIMEOUT * 5);
 		if (!defined $status || $status != 0) {
 			open(my $handle, '<', "$directory/asker.log");
-			diag("an asker failed:\n", <$handle>);
+			diag("a client process failed:\n", <$handle>);
 			next;
 		}
 		%observations = (%observations, %{Storable::retrieve($asker->{file})});
@@ -240,6 +238,6 @@ sub check_postmap
 		like($seen->{error}, qr/error/, 'postmap: says that the query failed');
 	} else {
 		is($seen->{status} >> 8, $found eq '' ? 1 : 0, 'postmap: status');
-		is($seen->{error}, '', 'postmap: no complaint');
+		is($seen->{error}, '', 'postmap: no error message');
 	}
 }

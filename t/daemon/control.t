@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# The control socket, as daemon/control/control.h has it: every verb, requests that are
-# none, many under way, lists that nobody reads, and who may ask.
+# The control socket, as specified in daemon/control/control.h: every verb, invalid requests, many
+# requests at once, lists that the client does not read, and who may connect.
 
 use strict;
 use warnings;
@@ -29,9 +29,9 @@ my $json = JSON::PP->new->canonical;
 subtest('lookup, explain, show' => \&lookups);
 subtest('status' => \&status);
 subtest('list, export, flush' => \&lists);
-subtest('what is no request' => \&bad_requests);
-subtest('many under way' => \&many);
-subtest('a list that nobody reads' => \&unread);
+subtest('invalid requests' => \&bad_requests);
+subtest('many requests at once' => \&many);
+subtest('a list that the client does not read' => \&unread);
 subtest('no descriptors' => \&no_descriptors);
 subtest('reload' => \&reload);
 subtest('the socket' => \&socket_file);
@@ -55,7 +55,7 @@ sub send_request
 
 my %unread_bytes;
 
-# The next answer, undef when the connection has ended.
+# The next response, undef when the connection has ended.
 sub receive
 {
 	my ($socket) = @_;
@@ -77,7 +77,7 @@ sub receive
 	}
 }
 
-# One request on a connection of its own: all its answers, the last one last.
+# Sends one request on its own connection: returns all responses, the last one last.
 sub ask
 {
 	my ($daemon, %request) = @_;
@@ -88,7 +88,7 @@ sub ask
 	return @answers;
 }
 
-# What was looked up is committed a moment later.
+# Parts are committed a moment after the lookup.
 sub wait_for_entries
 {
 	my ($daemon, $least) = @_;
@@ -111,18 +111,18 @@ sub lookups
 	($answer) = ask($daemon, verb => 'lookup', key => 'insecure.lab');
 	is($answer->{reply}, 'NOTFOUND ', 'not found');
 	($answer) = ask($daemon, verb => 'lookup', key => 'bogus-mx.dane.lab');
-	like($answer->{reply}, qr/^TEMP .*bogus/, 'cannot be told');
+	like($answer->{reply}, qr/^TEMP .*bogus/, 'a lookup that fails');
 	($answer) = ask($daemon, verb => 'lookup', map => 'no-such', key => 'x.lab');
 	like($answer->{reply}, qr/^PERM /, 'no such map');
 	($answer) = ask($daemon, verb => 'lookup', map => 'native x', key => 'full.dane.lab');
-	like($answer->{reply}, qr/^PERM /, 'a map with a blank in it is none');
+	like($answer->{reply}, qr/^PERM /, 'a map name with a space');
 	wait_for_entries($daemon, 3);
 	for my $verb ('explain', 'show') {
 		($answer) = ask($daemon, verb => $verb, key => 'full.dane.lab');
 		is($answer->{explanation}{reason}, 'dane-full', "$verb: an explanation");
 	}
 	($answer) = ask($daemon, verb => 'explain', key => '192.0.2.1');
-	is($answer->{explanation}{reason}, 'not-a-destination', 'of what is none, too');
+	is($answer->{explanation}{reason}, 'not-a-destination', 'also of a key that is not a destination');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -141,8 +141,8 @@ sub status
 	is($status->{pid}, $daemon->pid, 'pid');
 	like($status->{versions}{libunbound}, qr/^\d+\.\d+/, 'versions');
 	is($status->{resolver}{state}, 'works', 'validation works');
-	cmp_ok($status->{cache}{entries}, '>=', 2, 'what is cached');
-	cmp_ok($status->{cache}{size}, '>', 0, 'how much that is');
+	cmp_ok($status->{cache}{entries}, '>=', 2, 'the number of entries');
+	cmp_ok($status->{cache}{size}, '>', 0, 'their size');
 	is_deeply($status->{endpoints}, [ $daemon->endpoint ], 'endpoints');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
@@ -164,7 +164,7 @@ sub lists
 	my @hosts = grep { $_->{entry}{kind} eq 'host' } @list;
 	is(scalar(grep { $_->{entry}{port} != 25 || $_->{entry}{name} =~ /:/ } @hosts), 0, 'hosts with their port');
 	my @export = ask($daemon, verb => 'export');
-	is(pop(@export)->{count}, 2, 'an export has what Postfix would get an answer for');
+	is(pop(@export)->{count}, 2, 'an export has the domains with a reply OK');
 	is_deeply({ map { $_->{entry}{key} => $_->{entry}{value} } @export },
 		{ 'full.dane.lab' => 'dane-only', 'partial-none.dane.lab' => 'dane' }, 'as Postfix reads it');
 	@export = ask($daemon, verb => 'export', map => 'pinned');
@@ -175,14 +175,14 @@ sub lists
 	my ($answer) = ask($daemon, verb => 'flush', key => 'full.dane.lab');
 	cmp_ok($answer->{flushed}, '>=', 2, 'a destination is flushed with its hosts');
 	is((ask($daemon, verb => 'show', key => 'full.dane.lab'))[0]{explanation}, undef, 'and is gone');
-	isnt((ask($daemon, verb => 'show', key => 'insecure.lab'))[0]{explanation}, undef, 'others are not');
+	isnt((ask($daemon, verb => 'show', key => 'insecure.lab'))[0]{explanation}, undef, 'others stay');
 	is((ask($daemon, verb => 'flush', key => 'full.dane.lab'))[0]{flushed}, 0, 'nothing is left to flush');
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'it is looked up again');
 	cmp_ok((ask($daemon, verb => 'flush', all => JSON::PP::true))[0]{flushed}, '>', 2, 'all');
 	is((ask($daemon, verb => 'list'))[0]{count}, 0, 'then the cache is empty');
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'and fills again');
 	like((ask($daemon, verb => 'flush'))[0]{error}, qr/'key'/, 'flush needs a key, or all');
-	like((ask($daemon, verb => 'flush', key => '10.1'))[0]{error}, qr/not a destination/, 'a key that is one');
+	like((ask($daemon, verb => 'flush', key => '10.1'))[0]{error}, qr/not a destination/, 'an invalid key');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -214,8 +214,8 @@ sub bad_requests
 	is(receive($socket)->{reply}, 'OK dane-only', 'byte by byte');
 	my @idle = map { connection($daemon) } 1 .. 40;
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'Postfix is served all the while');
-	is_deeply(receive($idle[-1]), { error => 'too many connections; try again later' }, 'one too many is told so');
-	is(receive($idle[-1]), undef, 'and let go');
+	is_deeply(receive($idle[-1]), { error => 'too many connections; try again later' }, 'one too many gets an error');
+	is(receive($idle[-1]), undef, 'and is closed');
 	is($ctl->run('-s', $daemon->control, 'cache', 'list')->{err},
 		"tlsactl: error: too many connections; try again later\n", 'as tlsactl says');
 	@idle = ();
@@ -230,7 +230,7 @@ sub many
 	is((ask($daemon, verb => 'lookup', key => 'full.dane.lab'))[0]{reply}, 'OK dane-only', 'known from the start');
 	my @keys = ('full.dane.lab', 'silent.lab', map { "no-such-$_.dane.lab" } 1 .. 2000);
 	my %wanted = map { $_ => 1 } 0 .. $#keys;
-	# Sent by another process: nobody could read and write all that at once here.
+	# Sent by another process, since this one reads.
 	my $pid = fork() // die "fork: $!\n";
 	if ($pid == 0) {
 		send_request($socket, verb => 'lookup', id => $_, key => $keys[$_]) for 0 .. $#keys;
@@ -245,11 +245,11 @@ sub many
 	waitpid($pid, 0);
 	is(scalar(keys %wanted), 0, scalar(@keys) . ' requests, all answered');
 	isnt($first, 1, 'a silent server does not hold up the others');
-	# Gone while its lookups are under way.
+	# Disconnects while its lookups run.
 	my $gone = connection($daemon);
 	send_request($gone, verb => 'lookup', id => $_, key => "gone-$_.silent.lab") for 1 .. 50;
 	close($gone);
-	is((ask($daemon, verb => 'lookup', key => 'full.dane.lab'))[0]{reply}, 'OK dane-only', 'others go on');
+	is((ask($daemon, verb => 'lookup', key => 'full.dane.lab'))[0]{reply}, 'OK dane-only', 'other connections continue');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -260,7 +260,7 @@ sub unread
 	my $socket = connection($daemon);
 	send_request($socket, verb => 'lookup', id => $_, key => "entry-$_.dane.lab") for 1 .. 900;
 	receive($socket) for 1 .. 900;
-	# On a busy machine some may have failed, which is not the matter here.
+	# On a busy machine some lookups may have failed, which does not matter here.
 	wait_for_entries($daemon, 850);
 	my $pid = $daemon->pid;
 	my $rss = sub { open(my $h, '<', "/proc/$pid/status") or die; my ($kb) = join('', <$h>) =~ /VmRSS:\s+(\d+)/; $kb };
@@ -275,12 +275,12 @@ sub unread
 		my $answer = receive($slow) or last;
 		if ($answer->{entry}) { $entries++ } else { $ends++ }
 	}
-	is($ends, 50, 'they come when they are read');
+	is($ends, 50, 'the entries come when the client reads');
 	cmp_ok($entries, '>=', 50 * 850, 'whole');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
-# What the main thread has used of a processor. [s]
+# [s] Processor time that the main thread has used.
 sub main_thread_time
 {
 	my ($pid) = @_;
@@ -293,7 +293,7 @@ sub no_descriptors
 	my $prlimit = Tlsad::Process::find_program('prlimit');
 	plan(skip_all => 'prlimit(1) is not installed') unless defined $prlimit;
 	my $daemon = Tlsad::Daemon->start(lab => $lab);
-	# A start needs descriptors, and so does the resolver until it has looked at the root:
+	# The start needs descriptors, and the resolver needs them for its first query for the root:
 	# libunbound ends the process when it cannot open its file.
 	$daemon->wait_log($_, TIMEOUT) for qr/ serves on /, qr/DNSSEC validation works/;
 	my ($limit) = qx($prlimit --pid @{[$daemon->pid]} --nofile --noheadings --raw --output SOFT) =~ /(\d+)/;
@@ -302,9 +302,9 @@ sub no_descriptors
 	send_request($socket, verb => 'status');
 	my $begin = main_thread_time($daemon->pid);
 	is(IO::Select->new($socket)->can_read(1.5), undef, 'nobody can be accepted') or diag($daemon->log_text);
-	cmp_ok(main_thread_time($daemon->pid) - $begin, '<', 0.3, 'which costs no time');
+	cmp_ok(main_thread_time($daemon->pid) - $begin, '<', 0.3, 'which uses no processor time');
 	system($prlimit, '--pid', $daemon->pid, "--nofile=$limit:");
-	ok(receive($socket)->{ok}, 'as soon as it can be, it is answered');
+	ok(receive($socket)->{ok}, 'it is served once there are descriptors');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -317,10 +317,10 @@ sub reload
 	is_deeply((ask($daemon, verb => 'reload'))[0],
 		{ ok => JSON::PP::true, changed => ['dane.enforce'], restart => ['server.workers'] },
 		'what was applied, and what needs a restart');
-	like((ask($daemon, verb => 'lookup', key => 'full.dane.lab'))[0]{reply}, qr/^OK fingerprint/, 'it is in force');
+	like((ask($daemon, verb => 'lookup', key => 'full.dane.lab'))[0]{reply}, qr/^OK fingerprint/, 'it is applied');
 	$daemon->write_config({ dane => { enforce => 'nonsense' } });
-	like((ask($daemon, verb => 'reload'))[0]{error}, qr/enforce/, 'a broken file: what is wrong');
-	like((ask($daemon, verb => 'lookup', key => 'full.dane.lab'))[0]{reply}, qr/^OK fingerprint/, 'the old one stays');
+	like((ask($daemon, verb => 'reload'))[0]{error}, qr/enforce/, 'a broken file: the error');
+	like((ask($daemon, verb => 'lookup', key => 'full.dane.lab'))[0]{reply}, qr/^OK fingerprint/, 'the old configuration stays');
 	$daemon->write_config({ dane => { enforce => "n\xf6nsense" } });
 	like((ask($daemon, verb => 'reload'))[0]{error}, qr/enforce.*n\\xF6nsense/i, 'also of bytes that are not UTF-8');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
@@ -330,14 +330,14 @@ sub socket_file
 {
 	my $daemon = Tlsad::Daemon->start(lab => $lab);
 	my $path = $daemon->control;
-	is(sprintf('%04o', (stat($path))[2] & 07777), '0600', 'only its owner may ask');
+	is(sprintf('%04o', (stat($path))[2] & 07777), '0600', 'only its owner may connect');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 	ok(!-e $path, 'and removes it');
 	my $off = Tlsad::Daemon->start(lab => $lab, config => { server => { control => '' } });
-	ok(!-e $off->directory . '/control', 'nowhere, if so set');
+	ok(!-e $off->directory . '/control', 'no socket, if the setting is empty');
 	$off->stop;
 	my ($status, $log) = Tlsad::Daemon->run(lab => $lab,
 		config => { server => { control => 'unix:/nonexistent/control' } });
 	is($status, 1, 'a socket that cannot be made: status');
-	like($log, qr{control unix:/nonexistent/control: }, 'and which');
+	like($log, qr{control unix:/nonexistent/control: }, 'and which socket');
 }

@@ -1,6 +1,5 @@
 #!/usr/bin/perl
-# The program itself: options, settings that cannot be, endpoints that are taken,
-# signals, the log.
+# The program itself: options, invalid settings, endpoints in use, signals, the log.
 
 use strict;
 use warnings;
@@ -20,19 +19,18 @@ use constant PROMPT => 30;		# [s] for what should take milliseconds
 my @missing = Tlsad::Lab::missing_programs();
 plan(skip_all => "not installed: @missing") if @missing;
 
-# Each of these has a silent server of its own: nothing is learned from one of them
-# about another.
+# Each of these has its own silent server: libunbound cannot learn from one about another.
 my $lab = Tlsad::Lab->start(
 	faults => [ map { { name => "s$_.faults.lab", behaviour => 'silent' } } 1 .. 40 ]);
 my $directory = Tlsad::Process::private_directory();
 my $one_line = qr/\A[^\n]+\n\z/;
 
-# Without a build's own name and with what its library calls itself.
+# Without the suffix of a build, as the library reports it.
 my %library_words = (unbound => 'libunbound', crypto => 'OpenSSL', ssl => 'OpenSSL',
 	(map { $_ => 'libevent' } qw(event event_core event_pthreads event_extra)), lmdb => 'LMDB', idn2 => 'libidn2',
 	jansson => 'jansson', inih => 'inih', systemd => 'libsystemd');
 
-# [section, key, value, what the line says]
+# [section, key, value, text of the error]
 my $long_path = '/' . 'x' x 120;
 my @bad_settings = (
 	[ 'server', 'socketmap', 'tcp:127.0.0.1:25', qr/unix:PATH or inet:/ ],
@@ -116,17 +114,17 @@ my @bad_settings = (
 );
 
 subtest('options' => \&options);
-subtest('settings that cannot be' => \&bad_settings);
+subtest('invalid settings' => \&bad_settings);
 subtest('bad overrides' => \&bad_overrides);
 subtest('files that cannot be used' => \&bad_files);
-subtest('endpoints that are taken' => \&taken_endpoints);
+subtest('endpoints in use' => \&taken_endpoints);
 subtest('SIGTERM and SIGINT' => \&stopping);
 subtest('SIGTERM with many requests on a connection' => \&stopping_pipeline);
 subtest('SIGHUP' => \&reloading);
 subtest('signals at the start' => \&early_signals);
 subtest('the log' => \&logging);
 subtest('few file descriptors' => \&few_descriptors);
-subtest('few for everybody' => \&few_for_everybody);
+subtest('few descriptors for all services' => \&few_for_everybody);
 done_testing();
 
 # Runs tlsad with these arguments: (status, standard output and error together).
@@ -158,7 +156,7 @@ sub write_file
 	close($handle) or die "$file: $!\n";
 }
 
-# A configuration file that is fine.
+# A valid configuration file.
 sub good_file
 {
 	my $file = "$directory/good.conf";
@@ -218,7 +216,7 @@ sub options
 sub bad_settings
 {
 	my $file = "$directory/bad.conf";
-	# These are of several settings, or of one that is missing: no one line has them.
+	# These errors are about several settings or a missing one, so they have no line number.
 	my $no_line = qr/TLS-NAME|write\ no|name\ a\ directory|larger\ than\ max_ttl|without\ tafile_dir
 		|no\ such\ account|is\ root|chroot\ without\ user/x;
 	for (@bad_settings) {
@@ -257,18 +255,18 @@ sub bad_settings
 		like($said, $words, "$what: what to do");
 		unlike($said, qr/[^ -~\n]/, "$what: printable");
 	}
-	# Without -n the same, and nothing is made before it is noticed.
+	# The same without -n; nothing may be created before the error is found.
 	write_file($file, "[server]\nsocketmap = unix:$directory/never\nworkers = 0\n[cache]\npath = $directory/never-cache\n");
 	my ($status, $text) = run('-c', $file);
 	is($status, 1, 'without -n: status');
 	like($text, $one_line, 'without -n: one line');
 	ok(!-e "$directory/never" && !-e "$directory/never-cache", 'without -n: nothing was made');
-	# What may stand in a file.
+	# What a configuration file may contain.
 	write_file($file, "\xef\xbb\xbf; UTF-8 has a mark\n# comment\n[server]\r\nworkers = 2 ; of two\r\n"
 		. "allow = 127.0.0.1, 192.0.2.0/24\n  2001:db8::/32\n[resolver]\nstub = . 192.0.2.1\nstub = lab 192.0.2.2\n");
 	($status, $text) = run('-c', $file, '-n', '-v');
 	is($status, 0, 'comments, CR LF, continuation lines, a byte order mark') or diag($text);
-	like($text, qr/^allow = 127\.0\.0\.1,\s+192\.0\.2\.0\/24,\s+2001:db8::\/32$/m, 'lists go on');
+	like($text, qr/^allow = 127\.0\.0\.1,\s+192\.0\.2\.0\/24,\s+2001:db8::\/32$/m, 'lists continue');
 }
 
 sub bad_overrides
@@ -299,7 +297,7 @@ sub bad_files
 		like($text, $one_line, "$file: one line");
 		like($text, qr/\Q$file\E: cannot read the file: (?:No such file|Is a directory)/, "$file: why");
 	}
-	# What is found out only at the start.
+	# Errors that are found only at the start.
 	write_file("$directory/garbage", "this is no key\n");
 	write_file("$directory/options", "server:\n\tno-such-option: yes\n");
 	my %config = (
@@ -316,7 +314,7 @@ sub bad_files
 		my ($status, $log) = Tlsad::Daemon->run(config => { resolver => $config{$what},
 			server => { max_connections => 50 } });
 		is($status, 1, "$what: status");
-		# libunbound may have said something before.
+		# libunbound may have logged something before.
 		my @errors = grep { /^tlsad: error: / } split(/\n/, $log);
 		is(scalar(@errors), 1, "$what: one line of error") or diag($log);
 		my ($setting, $value) = %{$config{$what}};
@@ -341,14 +339,14 @@ sub taken_endpoints
 	};
 	$try->("inet:127.0.0.1:$port", qr/inet:127\.0\.0\.1:$port: the port is in use; stop .* or choose/, 'a port in use');
 	$try->("unix:$directory/first inet:127.0.0.1:$port", qr/the port is in use/, 'the second of two');
-	ok(!-e "$directory/first", 'the first has gone again');
+	ok(!-e "$directory/first", 'the first socket is removed again');
 	$try->('inet:192.0.2.1:8642', qr/Cannot assign/, 'an address of another machine');
 	$try->("unix:$directory/no/such", qr/must exist and be writable/, 'no directory for the socket');
 
 	my $daemon = Tlsad::Daemon->start(lab => $lab);
 	my ($path) = $daemon->endpoint =~ /^unix:(.*)/;
 	$try->("unix:$path", qr/another process listens on \Q$path\E; stop it or choose/, 'a living process');
-	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'who still serves');
+	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'which still serves');
 	is($daemon->stop, 0, 'and ends with status 0');
 	ok(!-e $path, 'its socket is removed');
 
@@ -361,7 +359,7 @@ sub taken_endpoints
 	$daemon->kill9;
 	ok(-S $path, 'a killed process leaves its socket');
 	$daemon->start_again;
-	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'which the next one takes over');
+	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'which the next daemon replaces');
 	is($daemon->stop, 0, 'and ends with status 0');
 }
 
@@ -379,7 +377,7 @@ sub stopping
 		Time::HiRes::sleep(0.1);
 		my $begin = Time::HiRes::time();
 		$daemon->{process}->signal($signal);
-		# As a rotation of logs may send it at any time.
+		# logrotate(8) may send it at any time.
 		Time::HiRes::sleep(0.1);
 		$daemon->{process}->signal('HUP');
 		is(eval { $slow->receive_reply } // $@, 'OK dane-only', "$signal: a slow lookup is waited for");
@@ -392,9 +390,9 @@ sub stopping
 		ok(!-e $socket, "$signal: the socket is removed");
 		is($daemon->stop, 0, "$signal: a clean end");
 		ok(!defined IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 1),
-			"$signal: nobody listens any more");
+			"$signal: its sockets are closed");
 	}
-	# Requests that go on and on hold up nothing.
+	# A client that never stops sending does not delay the end.
 	my $daemon = Tlsad::Daemon->start(lab => $lab);
 	my $busy = Tlsad::Process::spawn(code => sub {
 		my $client = $daemon->client(timeout => 5);
@@ -434,8 +432,8 @@ sub reloading
 		my $from = length($daemon->log_text);
 		$daemon->reload;
 		my $text = $daemon->wait_log($pattern, PROMPT, $from);
-		ok(defined $text, "$what: the log tells") or diag(substr($daemon->log_text, $from));
-		# The threads take it over on their own.
+		ok(defined $text, "$what: a log line") or diag(substr($daemon->log_text, $from));
+		# Each thread applies it by itself.
 		Time::HiRes::sleep(0.1);
 		return $text // '';
 	};
@@ -443,13 +441,13 @@ sub reloading
 	my $policy = sub { return $daemon->client(timeout => PROMPT)->request('policy', $_[0]) };
 	my $over_inet = sub { return eval { Tlsad::Socketmap->new("inet:127.0.0.1:$port",
 		timeout => PROMPT)->request('policy', 'full.dane.lab') } // $@ };
-	is($policy->($partial), 'OK dane', 'as it begins');
+	is($policy->($partial), 'OK dane', 'at first');
 	is($over_inet->(), 'OK dane-only', 'over inet');
 
 	my $kept = $daemon->client(timeout => PROMPT);
-	is($kept->request('policy', $partial), 'OK dane', 'on a connection that stays');
+	is($kept->request('policy', $partial), 'OK dane', 'on a connection that stays open');
 	$reload->($with->(dane => { site_level => 'secure' }), qr/configuration reloaded: 1 settings? changed/, 'site_level');
-	is($policy->($partial), 'NOTFOUND ', 'site_level has changed an answer');
+	is($policy->($partial), 'NOTFOUND ', 'site_level has changed a reply');
 	is($kept->request('policy', $partial), 'NOTFOUND ', 'on old connections, too');
 
 	$reload->("[server]\nworkers = 2\nidle_timeout = x\n",
@@ -458,14 +456,14 @@ sub reloading
 	unlink($daemon->config_file);
 	my $from = length($daemon->log_text);
 	$daemon->reload;
-	ok($daemon->wait_log(qr/old configuration stays in use: .*No such file/, PROMPT, $from), 'no file: the log tells');
+	ok($daemon->wait_log(qr/old configuration stays in use: .*No such file/, PROMPT, $from), 'no file: a log line');
 	is($policy->($partial), 'NOTFOUND ', 'the old configuration stays');
 
 	my $text = $reload->($with->(server => { workers => 5 }, cache => { max_size => '2G' },
 		dane => { site_level => 'secure' }), qr/configuration reloaded/, 'what needs a restart');
 	like($text, qr/server\.workers has changed; restart tlsad to apply it/, 'workers is named');
 	like($text, qr/cache\.max_size has changed; restart tlsad/, 'max_size, too');
-	unlike($text, qr/site_level/, 'what has not changed is not');
+	unlike($text, qr/site_level/, 'unchanged settings are not named');
 
 	$reload->($with->(server => { allow => '192.0.2.0/24' }), qr/configuration reloaded/, 'allow');
 	like($over_inet->(), qr/^socketmap: closed/, 'allow has changed');
@@ -479,18 +477,18 @@ sub reloading
 	like($policy->('silent.lab'), qr/^TEMP /, 'resolver.timeout');
 	cmp_ok(Time::HiRes::time() - $begin, '<', 2 + 5, 'is new as well');
 
-	# Many at once, while requests come.
+	# Many reloads at once, during requests.
 	my $busy = Tlsad::Process::spawn(code => sub {
 		my $client = $daemon->client(timeout => PROMPT);
 		$client->request('policy', $_) eq 'OK dane-only' or die
 			for map { ('full.dane.lab', '[mx1.dane.lab]') } 1 .. 2000;
 	});
 	for (1 .. 50) { $daemon->reload; Time::HiRes::sleep(0.01) }
-	is($busy->wait(2 * PROMPT), 0, 'fifty reloads disturb nobody');
+	is($busy->wait(2 * PROMPT), 0, 'fifty reloads disturb no request');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
-# Who connects has reason to believe that signals are understood.
+# Once it accepts connections, signals must work.
 sub early_signals
 {
 	my ($died, $status) = (0, 0);
@@ -505,8 +503,8 @@ sub early_signals
 		}
 		$daemon->stop;
 	}
-	is($died, 0, 'SIGHUP as soon as it accepts');
-	is($status, 0, 'SIGTERM as soon as it accepts');
+	is($died, 0, 'SIGHUP as soon as it accepts connections');
+	is($status, 0, 'SIGTERM as soon as it accepts connections');
 }
 
 sub logging
@@ -514,7 +512,7 @@ sub logging
 	my $daemon = Tlsad::Daemon->start(lab => $lab);
 	my $client = $daemon->client(timeout => PROMPT);
 	$client->request('policy', $_) for qw(full.dane.lab no-tlsa.dane.lab bogus-mx.dane.lab);
-	ok($daemon->wait_log(qr/validation works/i, PROMPT), 'the probe has spoken');
+	ok($daemon->wait_log(qr/validation works/i, PROMPT), 'the probe has logged its result');
 	# Parts are committed a few milliseconds after their answer went out.
 	Time::HiRes::sleep(0.3);
 	like($daemon->log_text, qr/looked up full\.dane\.lab.*reason=dane-full/, 'a lookup has a line');
@@ -525,11 +523,11 @@ sub logging
 		$client->request('policy', $_) for qw(no-tlsa.dane.lab nonsense bogus-mx.dane.lab);
 		$client->request('no-such-map', 'x');
 	}
-	is(substr($daemon->log_text, length($before)), '', '3,000 cached answers have none');
+	is(substr($daemon->log_text, length($before)), '', '3,000 replies from the cache have none');
 	unlike($daemon->log_text, qr/debug|asked /, 'no steps at the default level');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 	my $figures = figures($daemon);
-	is($figures->{requests}, 3003, 'the last line counts');
+	is($figures->{requests}, 3003, 'the last line has counters');
 
 	my $verbose = Tlsad::Daemon->start(lab => $lab, args => ['-v']);
 	is($verbose->request('policy', 'full.dane.lab'), 'OK dane-only', '-v: an answer');
@@ -551,7 +549,7 @@ sub logging
 	$journal->stop;
 	my @plain = grep { !/^<[0-7]>/ } split(/\n/, $journal->log_text);
 	is("@plain", '', 'for the journal every line has its level');
-	like($journal->log_text, qr/^<4>.*bogus-mx/m, 'the right one');
+	like($journal->log_text, qr/^<4>.*bogus-mx/m, 'the right level');
 }
 
 sub few_descriptors
@@ -565,17 +563,17 @@ sub few_descriptors
 	my $client = $daemon->client(timeout => PROMPT);
 	is(eval { $client->request('policy', 'full.dane.lab') } // $@, 'OK dane-only',
 		'beside more idle connections than there are descriptors');
-	# The resolver needs some, too.
+	# The resolver needs descriptors, too.
 	my $reply = eval { $daemon->client(timeout => 3 * PROMPT)->request('policy', 'nsec3.lab') } // $@;
 	is($reply, 'OK dane-only', 'never-asked destinations are looked up, too');
 	$_ && $_->close for @idle;
 	is(eval { $daemon->client(timeout => PROMPT)->request('policy', 'one.dane.lab') } // $@,
-		'OK dane-only', 'and when they have gone');
+		'OK dane-only', 'and after they are closed');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
-# libunbound ends the process when it cannot open its file of trust anchors. Whoever else has
-# descriptors must leave it some, even when it begins anew.
+# libunbound ends the process when it cannot open its file of trust anchors. Connections must leave
+# descriptors for it, even when it starts again.
 sub few_for_everybody
 {
 	my ($port, $policy) = (Tlsad::Process::free_port(), Tlsad::Process::private_directory() . '/policy');
@@ -594,14 +592,14 @@ sub few_for_everybody
 		$daemon->write_config({ %$config, cache => { max_ttl => "${round}h" } });
 		my $from = length($daemon->log_text);
 		$daemon->reload;
-		ok($daemon->wait_log(qr/reloaded/, PROMPT, $from), "round $round: the resolver begins anew")
+		ok($daemon->wait_log(qr/reloaded/, PROMPT, $from), "round $round: the resolver starts again")
 			or diag($daemon->log_text);
 		# A lookup that keeps its socket open for a while.
 		if (my $client = eval { $daemon->client(timeout => PROMPT) }) {
 			$client->send_request('policy', "s$round.faults.lab");
 			push(@crowd, $client);
 		}
-		# Whoever comes in a crowd may have to go for the next one, before anybody has heard it.
+		# With many clients, a new connection may be closed for the next one before it was served.
 		my $reply = '';
 		wait_until(PROMPT, sub { $reply = eval { $daemon->client(timeout => 2 * PROMPT)
 			->request('policy', 'full.dane.lab') } // $@; return $reply !~ /closed/ });

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# DNS servers that answer wrongly, late or not at all. Each such lookup ends as
-# TEMP, with the name, the type and the reason, within [resolver] timeout; and
-# hundreds of them under way hold up nobody else.
+# DNS servers that answer wrongly, late or not at all. The reply for each such lookup is TEMP, with
+# the name, the type and the reason, within [resolver] timeout. Hundreds of them at once do not
+# delay other lookups.
 
 use strict;
 use warnings;
@@ -15,17 +15,17 @@ use Tlsad::FaultyDns;
 use Tlsad::Lab;
 
 use constant TIMEOUT => 3;		# [s] resolver.timeout here
-# A loaded machine or a sanitizer may delay a reply, a daemon that leaves the end
-# to libunbound takes minutes. [s]
+# [s] A loaded machine or a sanitizer may delay a reply; a daemon that relied on libunbound's own
+# timeout would take minutes.
 use constant GRACE => 12;
 
 my @missing = Tlsad::Lab::missing_programs();
 plan(skip_all => "not installed: @missing") if @missing;
 
-# Behaviours that give no usable answer to any question.
+# Behaviours that give no usable answer to any query.
 my @wrong = grep { !/^(?:forward|late|oversized-.*|many-hosts|short-mx)$/ }
 	Tlsad::FaultyDns::behaviours();
-# For a question for MX these as well.
+# For MX queries these as well.
 my @wrong_mx = (@wrong, qw(short-mx oversized-udp oversized-tcp));
 
 my (@faults, @requests);
@@ -36,7 +36,7 @@ for my $behaviour (@wrong_mx) {
 		name => "d.$behaviour.faults.lab", type => 'MX' };
 }
 for my $behaviour (@wrong) {
-	# The host's addresses, behind a secure MX set.
+	# The host's addresses, with a secure MX set.
 	$site .= "host-$behaviour MX 10 mx.$behaviour.faults.lab.\n";
 	push @requests, { key => "host-$behaviour.site.lab",
 		name => "mx.$behaviour.faults.lab", type => 'A|AAAA' };
@@ -53,7 +53,7 @@ $site .= join('', map { sprintf("crowd MX %d c%03d\nc%03d A 192.0.2.1\n", $_, $_
 push @faults, { name => 'late.faults.lab', behaviour => 'late', seconds => 60 };
 push @requests, { key => 'd.late.faults.lab', name => 'd.late.faults.lab', type => 'MX' };
 
-# Zones of their own: what a resolver learned of one server must not help it.
+# Each in its own zone, so that libunbound cannot use what it learned about another server.
 use constant UNDER_WAY => 100;
 my @stuck = map { my $kind = $_;
 	map { "$kind$_.faults.lab" } 1 .. UNDER_WAY } qw(silent dead);
@@ -65,8 +65,7 @@ subtest('wrong answers' => \&wrong_answers);
 subtest('hundreds of destinations that do not answer' => \&many_under_way);
 done_testing();
 
-# Sends all at once, each over a connection of its own; the seconds until its
-# reply go into {seconds}.
+# Sends all at once, each over its own connection; {seconds} becomes the time until the reply.
 sub ask_all
 {
 	my ($daemon, $limit, @requests) = @_;
@@ -91,7 +90,7 @@ sub wrong_answers
 		config => { resolver => { timeout => TIMEOUT . 's' } });
 	ask_all($daemon, TIMEOUT + GRACE, @requests);
 	for my $request (@requests) {
-		# "NAME TYPE" and, after them, at least one word of a reason.
+		# "NAME TYPE" and then at least one word of a reason.
 		like($request->{reply},
 			qr/^TEMP (?=.*\b\Q$request->{name}\E\b)(?=.*\b(?:$request->{type})\b\W*\w+)[^\n]*$/,
 			"$request->{key}: TEMP with name, type and reason")
@@ -99,7 +98,7 @@ sub wrong_answers
 	}
 	my ($slowest) = sort { $b <=> $a } map { $_->{seconds} } @requests;
 	cmp_ok($slowest, '<', TIMEOUT + GRACE, 'all in time');
-	# Explain gives the reason the same way.
+	# Explain gives the same reason.
 	for my $request (@requests[0, 1], $requests[-1]) {
 		my $reply = $daemon->client(timeout => TIMEOUT + GRACE)
 			->request('explain', $request->{key});
@@ -107,14 +106,14 @@ sub wrong_answers
 		like($explain && $explain->{reason}, qr/^(?:lookup-failed|bogus|timeout)$/,
 			"$request->{key}: reason") or diag($reply);
 	}
-	# A sound answer with hundreds of hosts: what is not looked up must not count
-	# as being without DANE. All hosts of the first are; of the second the last,
-	# by preference and by name, has TLSA records.
+	# A valid answer with hundreds of hosts: hosts that are not looked up must not count as
+	# hosts without DANE. In the first set no host has DANE; in the second one the last host, by
+	# preference and by name, has TLSA records.
 	my $client = $daemon->client(timeout => TIMEOUT + GRACE);
 	like($client->request('policy', 'd.many-hosts.faults.lab'), qr/^(?:NOTFOUND $|TEMP \S)/,
-		'hundreds of hosts are answered');
+		'hundreds of hosts get a reply');
 	like($client->request('policy', 'crowd.site.lab'), qr/^(?:OK dane$|TEMP \S)/,
-		'a crowd of hosts is no way to a NOTFOUND');
+		'too many hosts do not lead to NOTFOUND');
 	is($client->request('policy', 'full.dane.lab'), 'OK dane-only',
 		'a healthy destination afterwards');
 	ok($daemon->alive, 'the daemon lives');
@@ -123,7 +122,7 @@ sub wrong_answers
 
 sub many_under_way
 {
-	# Long enough that the silent ones are under way all through the test.
+	# Long enough that lookups of silent servers run during the whole test.
 	my $timeout = 15;
 	my $daemon = Tlsad::Daemon->start(lab => $lab,
 		config => { resolver => { timeout => "${timeout}s" } });
@@ -146,10 +145,10 @@ sub many_under_way
 	cmp_ok($seconds, '<', $timeout / 2, 'healthy destinations do not wait');
 	my $pending = grep { !defined $_->{client}->receive_raw(1, 0.001) }
 		grep { $_->{key} =~ /^silent/ } @waiting;
-	cmp_ok($pending, '>', 0, "others were under way ($pending of " . UNDER_WAY . ')');
+	cmp_ok($pending, '>', 0, "others were running ($pending of " . UNDER_WAY . ')');
 	$_->{client}->close for @waiting;
 
-	# Clients that gave up have not taken their lookups' ends along.
+	# Lookups end, too, if their clients have disconnected.
 	my @again = map { { key => $_ } } @stuck;
 	ask_all($daemon, $timeout + GRACE, @again);
 	my @bad = grep { $_->{reply} !~ /^TEMP .*\Q$_->{key}\E/ } @again;

@@ -1,7 +1,6 @@
 #!/usr/bin/perl
-# The log as an administrator searches it: one event is one line, values stand
-# behind their names, TEMP answers are not repeated, nothing that a stranger wrote
-# passes for anything else.
+# The log for searching: one event is one line, values follow their names, lines about TEMP replies
+# are not repeated, and text from strangers cannot forge a line or a value.
 
 use strict;
 use warnings;
@@ -24,18 +23,18 @@ plan(skip_all => "not installed: @missing") if @missing;
 my $lab = Tlsad::Lab->start(
 	faults => [ map { { name => "$_.faults.lab", behaviour => 'refused' } } 1 .. 3 ]);
 
-# A name, an equals sign, and a word, or what stands between quotation marks.
+# A name, an equals sign, and a word or text in quotation marks.
 my $value = qr/[a-z_]+=(?:"[^"]*"|[^\s"]+)/;
 
 subtest('a lookup' => \&a_lookup);
-subtest('answers from the cache' => \&cached_answers);
+subtest('replies from the cache' => \&cached_answers);
 subtest('TEMP' => \&temp_answers);
 subtest('steps' => \&steps);
 subtest('what strangers write' => \&strangers);
 subtest('levels' => \&levels);
 done_testing();
 
-# [sentence, {name => value}] of a line; undef when it is not of that form.
+# [sentence, {name => value}] of a line; undef when it does not have this form.
 sub read_line
 {
 	my ($line) = @_;
@@ -57,14 +56,14 @@ sub a_lookup
 	$daemon->request('policy', 'full.dane.lab');
 	my ($line) = lines($daemon, qr/looked up/);
 	my ($sentence, $values) = @{read_line($line) // []};
-	is($sentence, 'looked up full.dane.lab:', 'it names the destination');
+	is($sentence, 'looked up full.dane.lab:', 'the destination');
 	like(delete $values->{seconds}, qr/^\d+\.\d{3}$/, 'the time');
 	is_deeply($values, { map => 'policy', reason => 'dane-full', reply => 'OK dane-only' },
-		'the answer and the reason');
+		'the reply and the reason');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
-# Every kind of answer for which nothing is looked up.
+# Every kind of reply without a lookup.
 my @cached = (
 	[ 'policy', 'full.dane.lab', 'full.dane.lab', 'policy', 'dane-full', 'OK dane-only' ],
 	[ 'NATIVE', 'full.dane.lab', 'full.dane.lab', 'native', 'dane-full', 'OK dane-only' ],
@@ -90,8 +89,8 @@ sub cached_answers
 		my @lines = split(/\n/, substr($daemon->log_text, $from));
 		is(scalar(@lines), 1, "$map " . substr($logged_key, 0, 20) . ': one line');
 		my ($sentence, $values) = @{read_line($lines[0] // '') // []};
-		is($sentence, 'replied from the cache:', 'of its kind');
-		like(delete $values->{reply}, ref $reply ? $reply : qr/\A\Q$reply\E\z/, 'the answer');
+		is($sentence, 'replied from the cache:', 'the sentence');
+		like(delete $values->{reply}, ref $reply ? $reply : qr/\A\Q$reply\E\z/, 'the reply');
 		is_deeply($values, { key => $logged_key, map => $logged_map, reason => $reason },
 			'key, map and reason');
 	}
@@ -105,7 +104,7 @@ sub cached_answers
 	ok($daemon->wait_log(qr/reloaded/, PROMPT), 'SIGHUP');
 	ok(wait_until(PROMPT, sub { my $from = length($daemon->log_text);
 		$client->request('policy', 'full.dane.lab');
-		$from == length($daemon->log_text) }), 'and they have none any more');
+		$from == length($daemon->log_text) }), 'and they are no longer logged');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -117,7 +116,7 @@ sub temp_answers
 	my $http = Tlsad::Http->new($endpoint);
 	my @clients = map { $daemon->client } 1 .. TEMP_REQUESTS;
 	my %replies;
-	# Until the failure has been forgotten and looked up again a few times.
+	# Until the failure has expired and was looked up again a few times.
 	ok(wait_until(3 * PROMPT, sub {
 		$_->send_request('policy', 'd.1.faults.lab') for @clients;
 		$replies{($_->receive_reply =~ /^(\w+)/)[0]}++ for @clients;
@@ -128,11 +127,11 @@ sub temp_answers
 	is(scalar(@lines), 1, 'one line for all of them');
 	like($lines[0], qr/^tlsad: warning: lookup of d\.1\.faults\.lab failed: /, 'a warning');
 	my ($sentence, $values) = @{read_line($lines[0])};
-	like($values->{reply}, qr/^TEMP d\.1\.faults\.lab MX: /, 'that says what could not be had');
+	like($values->{reply}, qr/^TEMP d\.1\.faults\.lab MX: /, 'with the name that failed');
 	is($values->{left_out}, 0, 'nothing was left out before it');
 	is($values->{reason}, 'lookup-failed', 'and why') or diag($lines[0]);
 	$daemon->request('policy', 'd.2.faults.lab');
-	is(scalar(lines($daemon, qr/d\.2\.faults\.lab/)), 1, 'another destination has a line of its own');
+	is(scalar(lines($daemon, qr/d\.2\.faults\.lab/)), 1, 'another destination has its own line');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -143,12 +142,12 @@ sub steps
 	$daemon->request('policy', $_) for qw(full.dane.lab full.dane.lab:587);
 	my @steps = lines($daemon, qr/step=/);
 	is(scalar(grep { !read_line($_) } @steps), 0, 'their values can be read');
-	like("@steps", qr/full\.dane\.lab: step=asked part="mx full\.dane\.lab"/, 'a part that is asked for');
+	like("@steps", qr/full\.dane\.lab: step=asked part="mx full\.dane\.lab"/, 'a part that is looked up');
 	like("@steps", qr/full\.dane\.lab:587: step=(?:cached|joined) part="mx full\.dane\.lab"/,
-		'one that is there');
+		'one from the cache');
 	my @answers = lines($daemon, qr/debug: asked /);
 	cmp_ok(scalar(@answers), '>', 4, 'answers of DNS');
-	is(scalar(grep { !/^tlsad: debug: asked \S+ [A-Z]+:( $value)+$/ } @answers), 0, 'and theirs');
+	is(scalar(grep { !/^tlsad: debug: asked \S+ [A-Z]+:( $value)+$/ } @answers), 0, 'with name, type and status');
 	my $from = length($daemon->log_text);
 	$daemon->request('policy', 'd.3.faults.lab');
 	ok(wait_until(PROMPT, sub { $daemon->request('policy', 'd.3.faults.lab');
@@ -157,7 +156,7 @@ sub steps
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
-# Replies hold words of validators and name servers, keys those of clients.
+# Replies contain text from validators and name servers, keys contain text from clients.
 sub strangers
 {
 	my $daemon = Tlsad::Daemon->start(lab => $lab, args => ['-v'],
@@ -171,10 +170,10 @@ sub strangers
 	}
 	$client->request('policy', 'bogus-mx.dane.lab');
 	my $log = $daemon->log_text;
-	unlike($log, qr/[^\x20-\x7e\n]/, 'printable ASCII alone');
-	is(scalar(grep { !/^tlsad: / } split(/\n/, $log)), 0, 'every line is one of ours');
+	unlike($log, qr/[^\x20-\x7e\n]/, 'only printable ASCII');
+	is(scalar(grep { !/^tlsad: / } split(/\n/, $log)), 0, 'every line is from tlsad');
 	my @odd = grep { !read_line($_) || (tr/"// % 2) } split(/\n/, $log);
-	is("@odd", '', 'no value ends before its end');
+	is("@odd", '', 'no value ends too early');
 	is(scalar(grep { ((read_line($_) // [])->[1]{reason} // '') =~ /forged|^x|^c/ } split(/\n/, $log)), 0,
 		'none is forged');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
@@ -184,9 +183,9 @@ sub levels
 {
 	my $daemon = Tlsad::Daemon->start(lab => $lab, args => ['-v'], env => { JOURNAL_STREAM => '1:2' });
 	$daemon->request('policy', $_) for qw(full.dane.lab bogus-mx.dane.lab);
-	ok($daemon->wait_log(qr/validation works/, PROMPT), 'the probe has spoken');
+	ok($daemon->wait_log(qr/validation works/, PROMPT), 'the probe has logged its result');
 	my $log = $daemon->log_text;
-	like($log, qr/^<6>looked up full/m, 'an answer: info');
+	like($log, qr/^<6>looked up full/m, 'a reply: info');
 	like($log, qr/^<4>warning: lookup of bogus-mx/m, 'TEMP: warning');
 	like($log, qr/^<5>DNSSEC validation works/m, 'a change of state: notice');
 	like($log, qr/^<7>debug: asked /m, 'a step: debug');

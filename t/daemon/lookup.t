@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# Lookups under way: equal ones are made once, each destination has its own time,
-# and servers that do not answer hold up nobody else.
+# Running lookups: equal ones are joined, each destination has its own timeout, and servers that do
+# not answer delay no other lookup.
 
 use strict;
 use warnings;
@@ -13,15 +13,14 @@ use Tlsad::Lab;
 use Tlsad::Observe;
 
 use constant TIMEOUT => 3;		# [s] resolver.timeout in most of these tests
-# What a loaded machine or a sanitizer may add. [s]
+# [s] Additional time on a loaded machine or with a sanitizer.
 use constant GRACE => 6;
 use constant ASKERS => 60;
 use constant SILENT => 300;
-# A name whose MX set takes most of TIMEOUT: this many aliases on the way to it, each on a
-# server that takes its time, but less than unbound's first timeout of 376 ms, after which
-# what arrives is not the answer to the question that counts.
+# A name whose MX set takes most of TIMEOUT: a chain of this many aliases, each on a slow server.
+# Each answer takes less than unbound's first timeout of 376 ms: later answers would be dropped.
 use constant { LATE_ALIASES => 9, LATE => 0.25 };
-# How a server that never answers shows: libunbound gives up after its own retries (376 ms,
+# How a lookup fails if a server never answers: libunbound gives up after its own retries (376 ms,
 # doubled twice: 2.6 s in 1.26), or resolver.timeout ends before; 1.17 tries longer.
 use constant GIVES_UP => 2.6;		# [s]
 my $no_answer = qr/(?:timeout|servfail)\b/;
@@ -32,7 +31,7 @@ plan(skip_all => "not installed: @missing") if @missing;
 my $site = join('', (map { "j$_ MX 10 mx.slow.lab.\n" } 1 .. ASKERS),
 	"host-silent MX 10 mx.silent.lab.\n",
 	"hosts-silent ", join("hosts-silent ", map { "MX 10 h$_.silent.lab.\n" } 1 .. 20),
-	# Behind many that do not answer the one that does, and before them.
+	# The host that answers comes after and before hosts that do not.
 	"one-of-two MX 10 mx.silent.lab.\none-of-two MX 20 mx1.dane.lab.\n",
 	(map { "one-of-many MX $_ g$_.silent.lab.\n" } 1 .. 20), "one-of-many MX 99 mx1.dane.lab.\n",
 	"one-dead MX 10 mx.dead.lab.\none-dead MX 20 mx1.dane.lab.\n",
@@ -43,9 +42,9 @@ my $site = join('', (map { "j$_ MX 10 mx.slow.lab.\n" } 1 .. ASKERS),
 		. "mx-half-$family A 192.0.2.1\nmx-half-$family AAAA 2001:db8::1\n"
 		. "_25._tcp.mx-half-$family TLSA 3 1 1 " . 'ab' x 32 . "\n" } qw(a aaaa)));
 my @faults = (
-	# A stub zone of the name's own, with one type that is never answered.
-	# What is below the name is well: a resolver that minimises names (RFC 9156) asks
-	# for A on its way to TLSA.
+	# Its own stub zone for each name, with one type that is never answered.
+	# Names below it are answered: a resolver that minimises names (RFC 9156) queries A before
+	# TLSA.
 	(map { ({ name => "_tcp.mx-half-$_.site.lab", behaviour => 'forward' },
 		{ name => "mx-half-$_.site.lab", type => uc, behaviour => 'silent' },
 		{ name => "mx-half-$_.site.lab", behaviour => 'forward' }) } qw(a aaaa)),
@@ -60,7 +59,7 @@ my $lab = Tlsad::Lab->start(zones => { 'site.lab' => $site }, faults => \@faults
 subtest('equal lookups' => \&equal_lookups);
 subtest('one host of many domains' => \&one_host);
 subtest('resolver.timeout' => \&timeouts);
-subtest('what was learned is kept' => \&learned);
+subtest('results are stored' => \&learned);
 subtest('hundreds of silent servers' => \&silent_servers);
 subtest('some hosts of a set' => \&some_hosts);
 done_testing();
@@ -90,7 +89,7 @@ sub equal_lookups
 	is(scalar(@wrong), 0, ASKERS . ' clients: all answered');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 	my $figures = figures($daemon);
-	is($figures->{misses}, ASKERS, 'nobody got it from the cache');
+	is($figures->{misses}, ASKERS, 'none of them came from the cache');
 	is($figures->{parts}, 2, 'one MX set and one host were looked up');
 	is($figures->{joined}, ASKERS - 1, 'the others joined');
 	my @questions = grep { /^udp slow\.lab MX / } $lab->faulty_queries;
@@ -125,8 +124,8 @@ sub timeouts
 		[ 'tlsa-silent.site.lab',
 			qr/^TEMP _25\._tcp\.mx-tlsa-silent\.dane\.lab TLSA: $no_answer/ ],
 		[ 'hosts-silent.site.lab', qr/^TEMP h\d+\.silent\.lab A(?:AAA)?: $no_answer/ ],
-		# Most of the time has passed when the MX set is there; its host does not get
-		# all of it again. (On a loaded machine the MX set may not come in time.)
+		# When the MX set is found, most of the timeout has passed; the host only gets the
+		# rest. (On a loaded machine the MX set may be too late.)
 		[ $slow, qr/^TEMP (?:slow-host\.faults\.lab A(?:AAA)?|\Q$slow\E MX): $no_answer/ ],
 	);
 	my $begin = Time::HiRes::time();
@@ -137,9 +136,9 @@ sub timeouts
 		my $seconds = Time::HiRes::time() - $begin;
 		like($reply, $cases[$number][1], "$cases[$number][0]: name, type and reason");
 		cmp_ok($seconds, '<', TIMEOUT + GRACE, sprintf('after %.1f s', $seconds));
-		cmp_ok($seconds, '>', TIMEOUT - 1, 'having tried') if $number == 0;
+		cmp_ok($seconds, '>', TIMEOUT - 1, 'not before') if $number == 0;
 	}
-	# A failure is remembered: the next one who asks does not wait.
+	# A failure is stored: the next request does not wait.
 	for my $key (qw(silent.lab host-silent.site.lab)) {
 		my ($reply, $seconds) = ask($daemon, $key, TIMEOUT + GRACE);
 		like($reply, qr/^TEMP /, "$key again");
@@ -157,9 +156,9 @@ sub learned
 	my $explain = explain($daemon, 'host-silent.site.lab');
 	is($explain->{mx}{status}, 'found', 'the MX set is known');
 	is($explain->{mx}{dnssec}, 'secure', 'and secure');
-	cmp_ok($explain->{mx}{ttl}, '>', 3000, 'and kept for its own lifetime');
+	cmp_ok($explain->{mx}{ttl}, '>', 3000, 'and valid for its own TTL');
 	is($explain->{hosts}[0]{status}, 'failed', 'the host is not');
-	cmp_ok($explain->{hosts}[0]{ttl}, '<=', 1, 'and forgotten soon');
+	cmp_ok($explain->{hosts}[0]{ttl}, '<=', 1, 'and expires soon');
 	like($explain->{hosts}[0]{failure}, qr/mx\.silent\.lab A(?:AAA)?: timeout/, 'and why');
 	Time::HiRes::sleep(1.5);
 	ask($daemon, 'host-silent.site.lab', 2 + GRACE);
@@ -175,12 +174,12 @@ sub silent_servers
 	my $daemon = Tlsad::Daemon->start(lab => $lab, config => {
 		resolver => { timeout => "${timeout}s" }, server => { workers => 1 } });
 	my $begin = Time::HiRes::time();
-	# One connection each, and a few that pipeline.
+	# One connection each, and a few connections with pipelined requests.
 	my @waiting = map { my $client = $daemon->client(timeout => $timeout + GRACE);
 		$client->send_request('policy', "s$_.faults.lab"); $client } 1 .. SILENT;
 	my @dead = map { my $client = $daemon->client(timeout => $timeout + GRACE);
 		$client->send_request('policy', "x$_.faults.lab"); $client } 1 .. 20;
-	# Not slow.lab: what it and a loaded machine take together is more than libunbound waits.
+	# Not slow.lab: on a loaded machine it would be slower than libunbound's timeout.
 	my %healthy = ('full.dane.lab' => 'OK dane-only', 'nsec3.lab' => 'OK dane-only',
 		'no-tlsa.dane.lab' => 'NOTFOUND ', 'to-dane.plain.lab' => 'OK dane',
 		'plain.optout' => 'NOTFOUND ', '[mx2.dane.lab]' => 'OK dane-only');
@@ -194,21 +193,20 @@ sub silent_servers
 	}
 	cmp_ok($slowest, '<', $timeout / 2, sprintf('the slowest took %.2f s', $slowest));
 	my @early = grep { defined } map { $_->receive_raw(1000, 0.001) } @waiting;
-	# On a machine so slow that libunbound has given up meanwhile ($no_answer).
+	# If the machine is so slow that libunbound has already given up ($no_answer).
 	@early = grep { !/^\d+:TEMP / } @early if Time::HiRes::time() - $begin > GIVES_UP;
-	is("@early", '', 'all the silent ones are still under way');
+	is("@early", '', 'all lookups of silent servers still run');
 	is($daemon->stop($timeout + GRACE), 0, 'the daemon ends with status 0 all the same');
 }
 
-# What is known of one host is enough; another that does not answer costs its
-# lookup's time at most.
+# One host with an answer is enough; another one that does not answer costs at most the timeout.
 sub some_hosts
 {
 	my $timeout = 14;
 	my $daemon = Tlsad::Daemon->start(lab => $lab,
 		config => { resolver => { timeout => "${timeout}s" } });
 	my @cases = (
-		# Nothing is known of the silent hosts until the time is over.
+		# The result for silent hosts comes only when the timeout is over.
 		[ 'one-of-two.site.lab', $timeout ],
 		[ 'one-of-many.site.lab', $timeout ],
 		[ 'one-dead.site.lab', $timeout ],

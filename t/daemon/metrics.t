@@ -1,7 +1,6 @@
 #!/usr/bin/perl
-# The pages /metrics and /healthz: names and labels, numbers that add up to what
-# clients have counted, requests that are none, connections without end, a
-# resolver that goes and comes back.
+# The pages /metrics and /healthz: names and labels, numbers that agree with the clients' own
+# counts, invalid requests, endless connections, a resolver that fails and works again.
 
 use strict;
 use warnings;
@@ -22,7 +21,7 @@ use Tlsad::Observe;
 use Tlsad::Process;
 
 use constant PROMPT => 30;		# [s] for what should take milliseconds
-# [s] daemon/lookup/probe.c: a look every 5 s, then it waits 15 s; and a loaded machine.
+# [s] daemon/lookup/probe.c: it checks every 5 s, then it waits 15 s; and a loaded machine.
 use constant NOTICED => 90;
 use constant CROWD => 1000;
 use constant MOST => 16;		# BUDGET_METRICS_MAX of daemon/health/descriptor_budget.h
@@ -34,7 +33,7 @@ my $lab = Tlsad::Lab->start;
 my $promtool = Tlsad::Process::find_program('promtool');
 my $source = Tlsad::Process::source_directory();
 
-# What interface and manual page promise, with the labels.
+# The metrics of the manual page, with their labels.
 my %promised = (
 	tlsad_requests_total => 'map,result', tlsad_request_seconds => '',
 	tlsad_cache_lookups_total => 'result', tlsad_cache_entries => '',
@@ -54,8 +53,8 @@ my %promised = (
 	tlsad_start_time_seconds => '',
 );
 
-# One client's requests, in a process of its own: some are answered at once, some
-# wait; some are sent in one piece.
+# The requests of one client, in its own process: some get a reply at once, some wait; some are sent
+# in one piece.
 my @mixture = (
 	[ 'policy', 'full.dane.lab', 'ok' ], [ 'native', 'no-tlsa.dane.lab', 'notfound' ],
 	[ 'POLICY', 'bogus-mx.dane.lab', 'temp' ], [ 'no-such-map', 'x', 'perm' ],
@@ -65,13 +64,13 @@ my @mixture = (
 use constant { CLIENTS => 6, ROUNDS => 60 };
 
 subtest('the page' => \&the_page);
-subtest('requests that are none' => \&bad_requests);
-subtest('numbers that add up' => \&adding_up);
+subtest('invalid requests' => \&bad_requests);
+subtest('numbers that agree' => \&adding_up);
 subtest('TEMP again and again' => \&deferring);
-subtest('a crowd on the port' => \&crowd);
+subtest('many connections to the port' => \&crowd);
 subtest('few file descriptors' => \&few_descriptors);
 subtest('who may connect' => \&access_rules);
-subtest('an endpoint that is taken' => \&taken);
+subtest('an endpoint in use' => \&taken);
 subtest('a unix socket' => \&unix_socket);
 subtest('health' => \&health);
 done_testing();
@@ -94,7 +93,7 @@ sub the_page
 	is($answer->{status}, 200, 'there is one');
 	is($answer->{type}, 'text/plain; version=0.0.4; charset=utf-8', 'of the right type');
 	my %type = $answer->{body} =~ /^# TYPE (\w+) (\w+)$/mg;
-	is_deeply([ sort keys %type ], [ sort keys %promised ], 'it has what is promised');
+	is_deeply([ sort keys %type ], [ sort keys %promised ], 'it has the documented metrics');
 	my %labels;
 	for (keys %{$http->page}) {
 		my ($name, $labels) = /^(\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})?$/;
@@ -104,7 +103,7 @@ sub the_page
 		'with these labels');
 	is($http->get('/metrics', 'HEAD')->{body}, '', 'HEAD: no body');
 	is($http->get('/metrics', 'HEAD')->{status}, 200, 'HEAD: its status');
-	is($http->get('/metrics?name[]=up')->{status}, 200, 'a query is no other path');
+	is($http->get('/metrics?name[]=up')->{status}, 200, 'a query string does not change the path');
 	my $manual = do { open(my $handle, '<', "$source/daemon/tlsad.8") or die $!; local $/; <$handle> };
 	like($manual, qr/^\.It Va (?:[^\n]* )?\Q$_\E\b/m, "tlsad(8) has $_") for sort keys %promised;
 	SKIP: {
@@ -116,7 +115,7 @@ sub the_page
 		open(my $handle, '>', $file) or die "$file: $!\n";
 		print {$handle} $answer->{body};
 		close($handle);
-		is(`$promtool check metrics <$file 2>&1`, '', 'promtool has nothing against it');
+		is(`$promtool check metrics <$file 2>&1`, '', 'promtool accepts it');
 	}
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
@@ -124,7 +123,7 @@ sub the_page
 sub bad_requests
 {
 	my ($daemon, $http) = start();
-	# Its sockets accept before all its threads run.
+	# Its sockets accept connections before all its threads run.
 	$daemon->request('policy', 'full.dane.lab');
 	my $before = descriptors($daemon);
 	is($http->get($_)->{status}, 404, "$_: 404") for '/', '/metrics/', '/metric', '/../etc/passwd',
@@ -133,7 +132,7 @@ sub bad_requests
 		for my $method (qw(POST PUT DELETE OPTIONS PATCH)) {
 			my $answer = $http->get($path, $method);
 			is($answer->{status}, 405, "$method $path: 405");
-			like($answer->{head}, qr/^Allow: GET, HEAD\r?$/m, 'and what may be');
+			like($answer->{head}, qr/^Allow: GET, HEAD\r?$/m, 'and the allowed methods');
 		}
 	}
 	is($http->ask("POST /metrics HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\nxyz")->{status}, 413,
@@ -153,7 +152,7 @@ sub bad_requests
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'and so is the daemon');
 	ok(wait_until(2 * PROMPT, sub { descriptors($daemon) <= $before + 2 }), 'nothing is left open')
 		or diag(descriptors($daemon) . " descriptors, $before before");
-	unlike($daemon->log_text, qr/\[(?:warn|err|msg)\]/, 'libevent has nothing to say of it');
+	unlike($daemon->log_text, qr/\[(?:warn|err|msg)\]/, 'libevent logs nothing');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -174,27 +173,27 @@ sub ask_mixture
 sub adding_up
 {
 	my ($daemon, $http) = start(config => { server => { workers => 2 } });
-	ok($daemon->wait_log(qr/validation works/i, PROMPT), 'the probe has spoken');
+	ok($daemon->wait_log(qr/validation works/i, PROMPT), 'the probe has logged its result');
 	my @clients = map { my $seed = $_;
 		Tlsad::Process::spawn(log => $daemon->directory . '/clients',
 			code => sub { ask_mixture($daemon, $seed) }) } 1 .. CLIENTS;
-	# Read meanwhile: what was counted never goes back.
+	# Read during the requests: no counter ever decreases.
 	my ($last, $back) = (0, 0);
 	while (grep { $_->alive } @clients) {
 		my $now = sum($http->page, qr/^tlsad_requests_total/);
 		$back++ if $now < $last;
 		$last = $now;
 	}
-	is(scalar(grep { ($_->wait(PROMPT) // 1) != 0 } @clients), 0, 'every client got its answers')
+	is(scalar(grep { ($_->wait(PROMPT) // 1) != 0 } @clients), 0, 'every client got its replies')
 		or diag(`cat @{[$daemon->directory]}/clients`);
-	is($back, 0, 'no number went back under load');
+	is($back, 0, 'no counter decreased under load');
 	my %asked;
 	for (@mixture) {
 		my $map = $_->[0] eq 'no-such-map' ? 'unknown' : $_->[0] eq 'QUERY' ? 'QUERY' : lc($_->[0]);
 		$asked{qq(tlsad_requests_total{map="$map",result="$_->[2]"})} += CLIENTS * ROUNDS;
 	}
 	my $all = CLIENTS * ROUNDS * @mixture;
-	# A time is counted after its reply was written.
+	# The time of a reply is counted after it was written.
 	ok(wait_until(PROMPT, sub { $http->page->{tlsad_request_seconds_count} == $all }),
 		"all $all have a time");
 	my $page = $http->page;
@@ -210,7 +209,7 @@ sub adding_up
 	adding_up_lookups($daemon, $http);
 }
 
-# The sum of all numbers in what `tlsactl status` has there.
+# The sum of all numbers in a member of `tlsactl status`.
 sub status_sum
 {
 	my ($value, $path) = @_;
@@ -218,7 +217,7 @@ sub status_sum
 	return ref($value) eq 'HASH' ? List::Util::sum0(values %$value) : $value;
 }
 
-# What `tlsactl status` says in each row of the table of counters.
+# The number in `tlsactl status` for each row of the table of counters.
 sub shown_by_status
 {
 	my ($status) = @_;
@@ -226,9 +225,8 @@ sub shown_by_status
 		map { $_->{status} // () } Tlsad::Counters::rows() };
 }
 
-# The page and the status of one moment. Between two reads a second may pass, or a
-# probe may count a query: the page counts when the status before it and the status
-# after it are the same.
+# A page and a status of the same moment. Between two reads a second may pass, or a probe may count
+# a query: so the page is used only if the status before it and the status after it are equal.
 sub page_and_status
 {
 	my ($http, $ctl) = @_;
@@ -257,7 +255,7 @@ sub same_numbers
 	is(sum($page, qr/^\Q$_\E(?:\{|\z)/), $expected{$_}, "$_: as in status") for sort keys %expected;
 }
 
-# Of the policy service: one request that is answered and one that cannot be read.
+# Two requests to the policy service: one gets a reply, one cannot be read.
 sub ask_policy
 {
 	my ($daemon) = @_;
@@ -267,7 +265,7 @@ sub ask_policy
 	ok($bad->closed_by_peer(PROMPT), 'a policy request that cannot be read ends its connection');
 }
 
-# What tlsactl status shows are the same counters.
+# tlsactl status shows the same counters.
 sub adding_up_lookups
 {
 	my ($daemon, $http) = @_;
@@ -289,16 +287,16 @@ sub adding_up_lookups
 		'tlsactl status has the same reasons');
 	is(sum($page, qr/^tlsad_requests_total/), $status->{requests}, 'and as many requests');
 	is($page->{tlsad_cache_entries}, $status->{cache}{entries}, 'and entries');
-	ok($status->{healthy}, 'and says that all is well');
-	is($status->{health}, 'ok', 'in a word');
+	ok($status->{healthy}, 'and reports health');
+	is($status->{health}, 'ok', 'as ok');
 	cmp_ok(sum($page, qr/^tlsad_dns_queries_total\{type="TLSA",status="secure"/), '>', 0,
-		'TLSA records were asked for');
+		'TLSA records were queried');
 	cmp_ok(sum($page, qr/^tlsad_dns_queries_total\{type="MX",status="bogus"/), '>', 0,
 		'and an MX set was bogus');
 	is(sum($page, qr/type="other"/), 0, 'no type is missing from the table');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 	my $figures = figures($daemon);
-	is($figures->{requests}, sum($page, qr/^tlsad_requests_total/), 'the last line says so, too');
+	is($figures->{requests}, sum($page, qr/^tlsad_requests_total/), 'the log line at the end has the same numbers');
 }
 
 sub deferring
@@ -322,13 +320,13 @@ sub crowd
 		push @crowd, $connection;
 	}
 	is(scalar(@crowd), CROWD, 'all can connect');
-	is($http->get('/healthz')->{status}, 200, 'a load balancer gets its answer');
+	is($http->get('/healthz')->{status}, 200, 'a load balancer gets its page');
 	is($http->get('/metrics')->{status}, 200, 'and a scraper its page');
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'Postfix notices nothing');
 	cmp_ok(descriptors($daemon), '<=', $before + MOST + 5, 'few of them are open');
 	ok(wait_until(3 * PROMPT, sub { descriptors($daemon) <= $before + 2 }),
 		'and none, a while later, whatever they do');
-	is(scalar(grep { !$_->closed_by_peer(PROMPT) } @crowd), 0, 'they have been told');
+	is(scalar(grep { !$_->closed_by_peer(PROMPT) } @crowd), 0, 'they were closed');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -339,22 +337,22 @@ sub few_descriptors
 	my @crowd = map { eval { $http->connect } } 1 .. 100;
 	my @clients = map { eval { $daemon->client(timeout => PROMPT) } } 1 .. 100;
 	is(eval { $daemon->client(timeout => PROMPT)->request('policy', 'full.dane.lab') } // $@,
-		'OK dane-only', 'Postfix is answered');
+		'OK dane-only', 'Postfix is served');
 	is($http->get('/metrics')->{status}, 200, 'and so is the scraper');
-	unlike($daemon->log_text, qr/\[(?:warn|err|msg)\]/, 'libevent has nothing to say of it');
+	unlike($daemon->log_text, qr/\[(?:warn|err|msg)\]/, 'libevent logs nothing');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
 sub access_rules
 {
 	my ($daemon, $http) = start(config => { server => { allow => '192.0.2.0/24' } });
-	is($http->get('/metrics')->{status}, undef, 'who is in no network gets no answer');
-	ok($daemon->wait_log(qr/connection from 127\.0\.0\.1 refused/, PROMPT), 'the log tells');
+	is($http->get('/metrics')->{status}, undef, 'clients outside of [server] allow get no page');
+	ok($daemon->wait_log(qr/connection from 127\.0\.0\.1 refused/, PROMPT), 'with a log line');
 	my ($endpoint) = $http->{endpoint};
 	$daemon->write_config({ server => { allow => '127.0.0.1', metrics => $endpoint } });
 	$daemon->reload;
 	ok(wait_until(PROMPT, sub { ($http->get('/metrics')->{status} // 0) == 200 }),
-		'SIGHUP takes the list over');
+		'SIGHUP applies the list');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -375,12 +373,12 @@ sub unix_socket
 {
 	my $directory = Tlsad::Process::private_directory();
 	my ($daemon, $http) = start(config => { server => { metrics => "unix:$directory/metrics" } });
-	is($http->get('/metrics')->{status}, 200, 'it answers');
+	is($http->get('/metrics')->{status}, 200, 'it serves');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
-	ok(!-e "$directory/metrics", 'and takes its socket away');
+	ok(!-e "$directory/metrics", 'and removes its socket');
 }
 
-# Lookups of names that nobody asked for before, which nobody answers.
+# Lookups of new names, which no server answers.
 sub fail_lookups
 {
 	my ($daemon, $round) = @_;
@@ -403,22 +401,22 @@ sub health
 	is($answer->{type}, 'text/plain; charset=utf-8', 'as text');
 	like($answer->{body}, qr/\Athe resolver has not answered yet\n\z|validation does not work/, 'and why');
 	ok(wait_until(NOTICED, sub { $http->get('/healthz')->{body} =~
-		/\ADNSSEC validation does not work: no answer from [^\n]+\n\z/ }), 'then what was found out');
+		/\ADNSSEC validation does not work: no answer from [^\n]+\n\z/ }), 'then the result');
 	is($http->page->{tlsad_healthy}, 0, 'tlsad_healthy');
 	$server->{process}->signal('CONT');
-	ok(wait_until(NOTICED, sub { $http->get('/healthz')->{status} == 200 }), 'it answers: 200');
+	ok(wait_until(NOTICED, sub { $http->get('/healthz')->{status} == 200 }), 'the server answers: 200');
 	is($http->get('/healthz')->{body}, "ok\n", 'ok');
 	is($http->page->{tlsad_validation_works}, 1, 'tlsad_validation_works');
 
 	$server->{process}->signal('STOP');
 	my $round = 0;
 	ok(wait_until(NOTICED, sub { fail_lookups($daemon, $round++);
-		$http->get('/healthz')->{status} == 503 }), 'it goes while the root is well known: 503');
+		$http->get('/healthz')->{status} == 503 }), 'it fails although the cache has the root: 503');
 	is($http->page->{'tlsad_resolver_state{state="no-route"}'}, 1, 'tlsad_resolver_state');
 	cmp_ok(sum($http->page, qr/^tlsad_dns_queries_total\{type="MX",status="(?:timeout|servfail)"/), '>', 4,
-		'its questions are counted');
+		'its queries are counted');
 	$server->{process}->signal('CONT');
-	ok(wait_until(NOTICED, sub { $http->get('/healthz')->{status} == 200 }), 'and back: 200');
-	like($daemon->log_text, qr/validation works.*does not work.*validation works/s, 'the log has all of it');
+	ok(wait_until(NOTICED, sub { $http->get('/healthz')->{status} == 200 }), 'and works again: 200');
+	like($daemon->log_text, qr/validation works.*does not work.*validation works/s, 'the log has every change');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
