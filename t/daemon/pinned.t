@@ -1,10 +1,9 @@
 #!/usr/bin/perl
-# Answers that carry the TLSA data: the map pinned against every case of
-# t/lab/pinned-cases and every other one of t/lab/cases, [dane] enforce = pinned, the
-# map tlsa, what explain tells of both, TLSA record sets as large as DNS allows, and
-# what stays over a restart and changes at a SIGHUP.
+# Replies that contain TLSA data: the map pinned with every case of t/lab/pinned-cases and of
+# t/lab/cases, [dane] enforce = pinned, the map tlsa, explain for both, TLSA record sets as large as
+# DNS allows, and what survives a restart or changes with SIGHUP.
 #
-# Files of trust anchors have t/daemon/ta-file.t, learned ones t/daemon/ta-fetch.t.
+# t/daemon/ta-file.t tests files of trust anchors, t/daemon/ta-fetch.t learned ones.
 
 use strict;
 use warnings;
@@ -22,13 +21,13 @@ use Tlsad::Process;
 use constant PROMPT => 20;		# [s] for what should take milliseconds
 use constant TIMEOUT => 6;		# [s] resolver.timeout where servers never answer
 use constant AT_ONCE => 25;		# requests for different destinations
-# What libunbound validates of one record set: 65535 octets with the whole owner name in
-# each record, as it is signed (RFC 4034 6.2), some 32 here.
+# The largest record set that libunbound validates: 65535 octets with the full owner name in each
+# record, as it is signed (RFC 4034 6.2), here some 32 octets.
 use constant { MOST_RECORDS => 840, MOST_RECORDS_512 => 600 };
-# Certificates near what ldns-signzone takes for one record, and how many of them
-# fill a record set. [bytes]
+# [bytes] Certificates near the limit of ldns-signzone for one record, and how many of them fill a
+# record set.
 use constant { LARGE => 4500, LARGE_COUNT => 13 };
-# A reply has 99,000 bytes at most, a digest takes 96 of them: so many fit, so many do not.
+# A reply has at most 99,000 bytes, a digest takes 96 of them: numbers that fit, and that do not.
 use constant { MOST_DIGESTS => 1000, TOO_MANY_DIGESTS => 1032 };
 
 my @missing = Tlsad::PinnedCases::missing_programs();
@@ -77,7 +76,7 @@ sub large_hosts
 		'full-ee' => [ map { "3 0 0 $_" } @large ],
 		'full-ta' => [ map { "2 0 0 $_" } @large ],
 		'full-garbage' => [ map { "3 1 0 $_" } @digests[0 .. MOST_RECORDS - 1] ],
-		# They begin as a certificate does.
+		# They begin like a certificate.
 		'full-cut' => [ map { "3 0 0 " . substr($_, 0, -2) } @large ],
 		'full-cut-ta' => [ map { "2 0 0 " . substr($_, 0, -2) } @large ],
 		'cut-beside' => [ "3 1 1 $digests[0]", map { "3 0 0 " . substr($_, 0, -2) } @large[1 .. 9] ],
@@ -128,7 +127,7 @@ sub ends_well
 sub hexadecimal { return map { uc(s/.* //r) } @_ }
 sub all_of { return 'OK fingerprint match=' . join('|', sort map { colons($_) } hexadecimal(@_)) }
 
-# As the map tlsa has them: in the order of their numbers, then of the data.
+# In the order of the map tlsa: by their numbers, then by the data.
 sub listed { return 'OK ' . join(', ', sort map { s/(\S+)\z/uc $1/er } @_) }
 
 # --- the table
@@ -175,7 +174,7 @@ sub run_case
 	is($client->request($_, $case->{key}), $cold, "the same in map $_")
 		for qw(policy QUERY Postfix);
 	my $native = $client->request('native', $case->{key});
-	is($cases->wrong($case->{native}, $native), '', 'native is as ever');
+	is($cases->wrong($case->{native}, $native), '', 'native is unchanged');
 	my $explain = explain($daemon, $case->{key});
 	is($explain->{reply}, $cold, 'explain: reply');
 	is($explain->{pinned}, $cold, 'explain: pinned');
@@ -183,13 +182,13 @@ sub run_case
 	my $falls_back = $explain->{reason} =~ /^dane-/ && $cold eq $native
 		&& $case->{reply} !~ /^OK encrypt/ && $explain->{reason} ne 'dane-unusable';
 	if ($falls_back) {
-		like($explain->{not_pinned}, qr/^\w[ -~]{9,}$/, 'explain tells why it is native');
+		like($explain->{not_pinned}, qr/^\w[ -~]{9,}$/, 'explain says why it is native');
 	} else {
-		ok(!exists $explain->{not_pinned}, 'explain: nothing else was to be told');
+		ok(!exists $explain->{not_pinned}, 'explain: no other reason');
 	}
 }
 
-# The keys of t/lab/cases: what is not full DANE answers as native does, whatever it is.
+# The keys of t/lab/cases: without full DANE the reply is that of native.
 sub other_cases
 {
 	my $file = Tlsad::Process::source_directory() . '/t/lab/cases';
@@ -205,8 +204,8 @@ sub other_cases
 	my $directory = new_directory('others');
 	my $daemon = start({ enforce => 'pinned', tafile_dir => $directory },
 		resolver => { timeout => TIMEOUT . 's' });
-	# A few at a time: the lab's servers on a loaded machine are slow, and libunbound impatient.
-	# Those whose servers never answer wait together.
+	# A few at a time: on a loaded machine the lab's servers are slow, and libunbound's timeouts
+	# short. Those whose servers never answer wait together.
 	my @temp = grep { $keys{$_} eq 'TEMP' } sort keys %keys;
 	my @others = grep { $keys{$_} ne 'TEMP' } sort keys %keys;
 	my %pinned;
@@ -271,7 +270,7 @@ sub maps
 			like($reply, qr/^PERM /, "$name: $map does not exist");
 			my %named = map { lc $_ => 1 } $reply =~ /([\w-]+)/g;
 			my @unnamed = grep { !$named{$_} } qw(policy native pinned query postfix explain tlsa);
-			is("@unnamed", '', 'and the answer names those that do');
+			is("@unnamed", '', 'and the reply names those that do');
 		}
 		ends_well($daemon);
 	}
@@ -317,7 +316,7 @@ sub tlsa_map
 	is($ask->("$_.site.lab"), $records->(@{$lists{$_}}), $_) for sort keys %lists;
 	is($ask->('mx1.dane.lab'), 'OK 3 1 1 ' . uc sha256_hex('mx1'), 'a host of many domains');
 
-	# No DANE, nothing usable, no MX lookup, no host.
+	# No DANE, no usable records, no MX lookup, no host.
 	for my $key ('no-dane.site.lab', 'unusable.site.lab', 'unusable-garbage.site.lab', 'union.site.lab',
 		'other-port.site.lab', 'other-port.site.lab:465', '_465._tcp.other-port.site.lab',
 		'missing.site.lab', 'mx-none.dane.lab', 'mx-tlsa.plain.lab', 'mx.plain.lab',
@@ -373,7 +372,7 @@ sub explanations
 		"3 1 0 $digest{'alpha/key'}", "3 0 1 $digest{'alpha/certificate'}",
 		"3 0 0 $digest{'alpha/certificate'}"), 'which record gave which digest');
 
-	# Which host's record it was.
+	# Which host has the record.
 	($explain) = $records->('union.site.lab');
 	my %of = map { $_->{name} => $_->{tlsa}[0]{match} } @{$explain->{hosts}};
 	is($of{'ee-key256.site.lab'}, $digest{'alpha/key'}, 'one host');
@@ -405,7 +404,7 @@ sub explanations
 
 	($explain, @records) = $records->('[ee-beside-unusable.site.lab]');
 	is(scalar(grep { !$_->{usable} && !grep { defined } @{$_}{qw(match trust_anchor not_pinned)} }
-		@records), 5, 'nothing is told of records that are not usable but why');
+		@records), 5, 'records that are not usable have only the reason');
 	for my $key ('unusable.site.lab', 'no-tlsa.dane.lab', 'all-failed.dane.lab', 'plain.lab',
 		'192.0.2.1', 'null-mx.dane.lab') {
 		($explain) = $records->($key);
@@ -473,7 +472,7 @@ sub large_sets
 	ends_well($_) for $daemon, $sha512;
 }
 
-# Cold and at once, over many connections: each is answered, and equally.
+# Not cached, all at once over many connections: each gets the same reply.
 sub many_at_once
 {
 	my $directory = new_directory('at-once');
@@ -501,7 +500,7 @@ sub many_at_once
 	ends_well($daemon);
 }
 
-# A min_ttl may not make a pinned digest outlive its TLSA record by more than a minute.
+# min_ttl must not keep a pinned digest longer than its TLSA record by more than a minute.
 sub lifetimes
 {
 	my $daemon = start({}, cache => { min_ttl => '1h' });
@@ -534,7 +533,7 @@ sub restart
 	for my $round (1 .. 2) {
 		is($daemon->request('pinned', $_), $replies{$_}, "kept: $_") for @keys;
 		is($daemon->request('tlsa', $_), $records{$_}, "kept: tlsa $_") for sort keys %records;
-		ok(explain($daemon, 'union.site.lab')->{cached}, 'explain says so');
+		ok(explain($daemon, 'union.site.lab')->{cached}, 'explain shows it');
 		is($daemon->kill9, 128 + 9, 'killed'), $daemon->start_again if $round == 1;
 	}
 	like($daemon->request('pinned', 'one.site.lab'), qr/^TEMP |^OK fingerprint/, 'there is no DNS');
@@ -554,7 +553,7 @@ sub reloading
 		ok($daemon->wait_log($pattern // qr/configuration reloaded/, PROMPT, $from), 'reloaded')
 			or diag(substr($daemon->log_text, $from));
 	};
-	# The threads take it over on their own.
+	# Each thread applies it by itself.
 	my $becomes = sub {
 		my ($map, $key, $wanted, $what) = @_;
 		wait_until(PROMPT, sub { $client->request($map, $key) eq $wanted });
@@ -562,7 +561,7 @@ sub reloading
 	};
 	my $key = 'union.site.lab';
 	my $pinned = $cases->fingerprint(256, qw(alpha/key beta/key));
-	$becomes->('policy', $key, 'OK dane-only', 'as it begins');
+	$becomes->('policy', $key, 'OK dane-only', 'at first');
 	$reload->({ enforce => 'pinned', tafile_dir => $directory });
 	$becomes->('policy', $key, $pinned, 'enforce = pinned');
 	is($client->request('native', $key), 'OK dane-only', 'native stays');

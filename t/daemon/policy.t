@@ -1,9 +1,10 @@
 #!/usr/bin/perl
-# The policy delegation service: what it acts on, warming, announcing, minimums at RCPT
-# with each kind of destination and of action, whom they are held against, how long it
-# waits; and clients that are hostile, clumsy or slow.
+# The policy delegation service: which requests it uses, warming, announcing, minimums at RCPT with
+# each kind of destination and of action, to which senders they apply, how long it waits; and
+# clients that are hostile, faulty or slow.
 #
-# The parser's tables are in t/unit/answer/policy_request.c, a real Postfix in t/postfix/postfix-policy.t.
+# The parser's tables are in t/unit/answer/policy_request.c, a real Postfix in
+# t/postfix/postfix-policy.t.
 
 use strict;
 use warnings;
@@ -20,7 +21,7 @@ use Tlsad::Lab;
 use Tlsad::Observe;
 use Tlsad::Process;
 
-# Generous, for loaded machines and sanitizers. [s]
+# [s] Long, for loaded machines and sanitizers.
 use constant PROMPT => 30;
 use constant BULK => 60;		# never-asked destinations
 
@@ -34,14 +35,14 @@ my $lab = Tlsad::Lab->start(zones => { 'bulk.lab' => join('',
 	map { "d$_ MX 10 mx\nn$_ MX 10 none\n" } 1 .. BULK) });
 my $lacking = 'REJECT 5.7.10 %s must be reached with TLS level %s, but offers %s (%s)';
 
-subtest('what it acts on' => \&acts_on);
+subtest('which requests it uses' => \&acts_on);
 subtest('recipients' => \&recipients);
 subtest('warm' => \&warm);
 subtest('announce' => \&announce);
 subtest('minimums' => \&minimums);
 subtest('actions' => \&actions);
 subtest('lookups that fail' => \&failures);
-subtest('one line about a destination' => \&one_line);
+subtest('one log line about a destination' => \&one_line);
 subtest('wait' => \&waiting);
 subtest('exceptions' => \&exceptions);
 subtest('monitor' => \&monitor);
@@ -56,7 +57,7 @@ subtest('connections' => \&connections);
 subtest('endpoints' => \&endpoints);
 done_testing();
 
-# One serving thread, so that what was taken over once is taken over.
+# One serving thread, so that a reload is complete once it is seen.
 sub start
 {
 	my (%config) = @_;
@@ -81,14 +82,14 @@ sub ask
 	return eval { client($daemon)->ask(@request) } // $@;
 }
 
-# The policy that the mail gets afterwards.
+# The TLS policy that the mail gets later.
 sub map_reply
 {
 	my ($daemon, $key) = @_;
 	return $daemon->client(timeout => PROMPT)->request('policy', $key);
 }
 
-# The lookups in the background have been done, and that many parts are in the cache.
+# Waits until the background lookups are done and the cache has this number of parts.
 sub ready
 {
 	my ($daemon, $entries) = @_;
@@ -98,7 +99,7 @@ sub ready
 	});
 }
 
-# Asks the maps until the answers come from the cache: what is found out is stored a moment later.
+# Requests maps until the replies come from the cache: parts are stored a moment after a lookup.
 sub know
 {
 	my ($daemon, @keys) = @_;
@@ -132,13 +133,13 @@ sub acts_on
 	my $client = client($daemon);
 	$client->send_attributes(protocol_state => 'RCPT', recipient => 'a@n1.bulk.lab');
 	is($client->receive_action, $no, 'two attributes are enough');
-	$client->send_attributes(future => 'x=y', recipient => 'a@n1.bulk.lab', 'what else' => '',
+	$client->send_attributes(future => 'x=y', recipient => 'a@n1.bulk.lab', 'others' => '',
 		protocol_state => 'RCPT', request => 'smtpd_access_policy');
 	is($client->receive_action, $no, 'any others, in any order');
 	my $policy = status($daemon)->{policy};
 	is($policy->{requests}, 16, 'each is counted');
 	is_deeply($policy->{replies}, { dunno => 11, prepend => 0, lacking => 5, defer => 0 },
-		'by what was answered');
+		'by action');
 	finish($daemon);
 	is(figures($daemon)->{policy_requests}, 16, 'at the end, too');
 }
@@ -189,12 +190,12 @@ sub warm
 	is(map_reply($daemon, "d$_.bulk.lab"), 'OK dane-only', "d$_: the answer") for 1 .. 5;
 	my $after = status($daemon);
 	is($after->{hits} - $before->{hits}, 5, 'the cache had all of them');
-	is($after->{misses}, 0, 'and nobody had to wait');
-	is($client->ask('a@d1.bulk.lab'), 'DUNNO', 'asked again');
+	is($after->{misses}, 0, 'and no client had to wait');
+	is($client->ask('a@d1.bulk.lab'), 'DUNNO', 'requested again');
 	$after = status($daemon);
 	is($after->{lookups}{parts}, 6, 'nothing is looked up again');
 	is("$after->{policy}{hits} $after->{policy}{misses}", '1 5', 'the cache is asked');
-	# Many recipients at one domain, in one moment.
+	# Many recipients at one domain at the same time.
 	$client->send_raw(join('', map { Tlsad::Policy::attributes("r$_\@d6.bulk.lab") } 1 .. 50));
 	is(join(' ', map { $client->receive_action } 1 .. 50), join(' ', ('DUNNO') x 50),
 		'50 recipients at one domain');
@@ -213,7 +214,7 @@ sub announce
 {
 	my $daemon = start(policy => { announce => 'yes' }, minimum => { 'n3.bulk.lab' => 'encrypted' },
 		exception => { 'd4.bulk.lab' => 'may' });
-	is(ask($daemon, 'a@full.dane.lab'), 'DUNNO', 'what is not known yet is not waited for');
+	is(ask($daemon, 'a@full.dane.lab'), 'DUNNO', 'a destination that is not cached is not waited for');
 	know($daemon, qw(full.dane.lab part.bulk.lab n3.bulk.lab n4.bulk.lab bogus-mx.dane.lab
 		null-mx.dane.lab missing.dane.lab));
 	my %expected = (
@@ -235,10 +236,10 @@ sub announce
 		qr/^PREPEND /, 'at DATA');
 	is(ask($daemon, 'a@full.dane.lab', protocol_state => 'END-OF-MESSAGE', recipient_count => 1),
 		'DUNNO', 'not at the end of a message');
-	# Whatever stands around the domain, the header is one line with the domain's name alone.
+	# For any text around the domain, the header is one line with only the domain's name.
 	is(ask($daemon, "\"x\r\n level=evil\"\@full.dane.lab" =~ tr/\n//dr),
 		'PREPEND X-TLS-Destination: destination=full.dane.lab level=dane-only reason=dane-full',
-		'a local part gets into no header');
+		'a local part never gets into the header');
 	finish($daemon);
 	$daemon = start(policy => { announce => 'yes', announce_header => 'X-Y' });
 	know($daemon, 'full.dane.lab');
@@ -257,15 +258,15 @@ sub minimums
 	is(ask($daemon, 'a@n7.bulk.lab'), $n7, 'n7.bulk.lab, looked up for this request');
 	is(ask($daemon, 'a@n7.bulk.lab'), $n7, 'and from the cache');
 	like(ask($daemon, 'a@unusable.bulk.lab'), qr/^REJECT .*only unusable TLSA records/,
-		'records that cannot be used');
+		'records that are not usable');
 	like(ask($daemon, 'a@no-mx-tlsa.plain.lab'), qr/^REJECT 5\.7\.10 no-mx-tlsa\.plain\.lab /,
 		'not signed');
-	# Mail to these comes back by itself.
+	# Postfix returns mail to these by itself.
 	is(ask($daemon, "a\@$_"), 'DUNNO', $_) for qw(null-mx.dane.lab missing.dane.lab
 		host-nxdomain.dane.lab);
 	is(ask($daemon, 'a@n8.example'), 'DUNNO', 'no minimum applies');
 	unlike($daemon->log_text, qr/policy: looked up n[56]\.bulk\.lab/,
-		'nobody waits where nothing can be lacking');
+		'no client waits without a minimum');
 	finish($daemon);
 }
 
@@ -299,7 +300,7 @@ sub failures
 	finish($daemon);
 }
 
-# As of the maps: a destination that fails again and again has one line in ten minutes.
+# As for the maps: a destination that fails again and again has one line in ten minutes.
 sub one_line
 {
 	my $daemon = start(minimum => { '*' => 'dane' }, cache => { failure_ttl => '1s' });
@@ -313,46 +314,46 @@ sub one_line
 	like($lines[0] // '', qr/warning: .* reason=lookup-failed .* deferred=0 left_out=0 action="DEFER_IF_PERMIT /,
 		'with its reason');
 	cmp_ok(status($daemon)->{lookups}{failures}, '>=', 3, 'they were looked up each time');
-	# It is the same destination to whoever asks for it.
+	# Requests of the maps count as the same destination.
 	map_reply($daemon, 'servfail.lab');
-	unlike($daemon->log_text, qr/warning: lookup of servfail\.lab failed/, 'the maps say no more of it');
+	unlike($daemon->log_text, qr/warning: lookup of servfail\.lab failed/, 'the maps do not log it again');
 	finish($daemon);
 }
 
 sub waiting
 {
-	# The lookup takes so much longer that a machine which stands still for seconds does not mix
-	# the two up.
+	# The lookup takes much longer, so that the two cannot be confused even if the machine stops
+	# for seconds.
 	my $daemon = start(minimum => { '*' => 'dane' }, policy => { wait => '1s' },
 		resolver => { timeout => '15s' });
 	my ($slow, $other) = map { client($daemon) } 1 .. 2;
-	# Cached, or on a slow machine they could take longer than the second, too.
+	# From the cache: on a slow machine lookups could take longer than the second, too.
 	know($daemon, qw(d10.bulk.lab d11.bulk.lab));
 	my $entries = status($daemon)->{cache}{entries};
 	my $begin = Time::HiRes::time();
 	$slow->send_raw(Tlsad::Policy::attributes('a@silent.lab')
 		. Tlsad::Policy::attributes('a@d10.bulk.lab'));
-	is($other->ask('a@d11.bulk.lab'), 'DUNNO', 'others go on');
+	is($other->ask('a@d11.bulk.lab'), 'DUNNO', 'other clients are served');
 	like($slow->receive_action, qr/^DEFER_IF_PERMIT 4\.7\.5 silent\.lab .* offers that: the lookup is still running$/,
-		'the waiting ends');
+		'the wait ends');
 	is($slow->receive_action, 'DUNNO', 'and the next request is answered');
-	# A lower bound holds on a slow machine, too.
+	# A lower limit is valid on a slow machine, too.
 	cmp_ok(Time::HiRes::time() - $begin, '>', 0.9, 'not before');
-	like($daemon->log_text, qr/policy: no result for silent\.lab: the lookup is still running/, 'the log tells');
-	ok(ready($daemon, $entries + 1), 'the lookup goes on to its own end');
+	like($daemon->log_text, qr/policy: no result for silent\.lab: the lookup is still running/, 'with a log line');
+	ok(ready($daemon, $entries + 1), 'the lookup continues to its own end');
 	like(ask($daemon, 'a@silent.lab'), qr/^DEFER_IF_PERMIT .*: silent\.lab MX: /,
 		'then its failure is known');
 	finish($daemon);
-	# The daemon is told to stop while somebody waits.
+	# The daemon gets SIGTERM while a client waits.
 	$daemon = start(minimum => { '*' => 'dane' }, resolver => { timeout => '30s' },
 		policy => { wait => '60s' });
 	my $client = client($daemon);
 	is($client->ask('a@d12.bulk.lab'), 'DUNNO', 'served');
 	$client->send_raw(Tlsad::Policy::attributes('a@silent.lab'));
-	ok(wait_until(PROMPT, sub { status($daemon)->{lookups}{in_flight} > 0 }), 'somebody waits');
+	ok(wait_until(PROMPT, sub { status($daemon)->{lookups}{in_flight} > 0 }), 'a client waits');
 	finish($daemon);
 	like(eval { $client->receive_action } // $@, qr/^DEFER_IF_PERMIT .*tlsad is stopping/,
-		'who waits is told');
+		'the client that waits gets a reply');
 }
 
 sub exceptions
@@ -361,8 +362,8 @@ sub exceptions
 		exception => { 'n11.bulk.lab' => 'may', 'n12.bulk.lab' => 'secure',
 			'n10.bulk.lab' => 'secure', 'bogus-mx.dane.lab' => 'may' });
 	like(ask($daemon, 'a@n11.bulk.lab'), qr/^REJECT /, 'a minimum wins over less');
-	is(ask($daemon, 'a@n12.bulk.lab'), 'DUNNO', 'as much as the minimum is what the site wants');
-	like(ask($daemon, 'a@n10.bulk.lab'), qr/^REJECT /, 'not quite as much is not');
+	is(ask($daemon, 'a@n12.bulk.lab'), 'DUNNO', 'an exception as strict as the minimum applies');
+	like(ask($daemon, 'a@n10.bulk.lab'), qr/^REJECT /, 'a weaker one does not');
 	is(ask($daemon, 'a@bogus-mx.dane.lab'), 'DUNNO', 'no minimum, an exception');
 	finish($daemon);
 }
@@ -373,13 +374,13 @@ sub monitor
 		policy => { announce => 'yes' });
 	is(ask($daemon, 'a@n13.bulk.lab'), 'DUNNO', 'nothing is done');
 	ok($daemon->wait_log(qr/monitor: the reply for a recipient at n13\.bulk\.lab would have been "REJECT 5\.7\.10 [^"]*no-tlsa\)"/, PROMPT),
-		'but told to the log') or diag($daemon->log_text);
+		'but logged') or diag($daemon->log_text);
 	is(ask($daemon, 'a@bogus-mx.dane.lab'), 'DUNNO', 'a failure');
 	ok($daemon->wait_log(qr/bogus-mx\.dane\.lab would have been "DEFER_IF_PERMIT /, PROMPT),
-		'is told as well');
+		'is logged as well');
 	know($daemon, 'd13.bulk.lab');
 	like(ask($daemon, 'a@d13.bulk.lab'), qr/^PREPEND .* level=site reason=dane-full$/,
-		'announced is what Postfix gets');
+		'the announced level is what Postfix gets');
 	my $policy = status($daemon)->{policy};
 	is("$policy->{monitored} $policy->{replies}{dunno}", '2 2', 'counted');
 	finish($daemon);
@@ -413,14 +414,14 @@ sub submitters
 	like(ask($daemon, $to, @{$held{$_}}), qr/^REJECT/, "held: $_") for sort keys %held;
 	is(ask($daemon, $to, @{$free{$_}}), 'DUNNO', "free: $_") for sort keys %free;
 	like(map_reply($daemon, 'n14.bulk.lab'), qr/^OK dane-only$/,
-		'at delivery the minimum holds for everybody');
-	# The file alone has changed.
+		'at delivery the minimum applies to everybody');
+	# Only the file has changed.
 	$write->('senders', "usher\@court.example\n");
 	my $from = length($daemon->log_text);
 	$daemon->reload;
 	ok($daemon->wait_log(qr/configuration reloaded/, PROMPT, $from), 'reloaded');
-	is(ask($daemon, $to, sender => 'clerk@court.example'), 'DUNNO', 'one is gone');
-	like(ask($daemon, $to, sender => 'usher@court.example'), qr/^REJECT/, 'another has come');
+	is(ask($daemon, $to, sender => 'clerk@court.example'), 'DUNNO', 'one was removed');
+	like(ask($daemon, $to, sender => 'usher@court.example'), qr/^REJECT/, 'another was added');
 	$write->('senders', "usher\@court.example\nno one\n");
 	$from = length($daemon->log_text);
 	$daemon->reload;
@@ -453,12 +454,12 @@ sub reloading
 	};
 	$take->(minimum => { '*' => 'dane' }, policy => { lacking => 'HOLD {destination}' });
 	is($kept->ask('a@n15.bulk.lab'), 'HOLD n15.bulk.lab', 'a minimum, on a connection that stays');
-	# A rule that goes while somebody waits for it.
+	# A rule that is removed while a client waits because of it.
 	$take->(minimum => { '*' => 'dane' }, resolver => { timeout => '30s' }, policy => { wait => '15s' });
 	$kept->send_raw(Tlsad::Policy::attributes('a@silent.lab'));
-	ok(wait_until(PROMPT, sub { status($daemon)->{lookups}{in_flight} > 0 }), 'somebody waits');
+	ok(wait_until(PROMPT, sub { status($daemon)->{lookups}{in_flight} > 0 }), 'a client waits');
 	$take->();
-	is($kept->receive_action, 'DUNNO', 'the rule has gone meanwhile');
+	is($kept->receive_action, 'DUNNO', 'the rule was removed meanwhile');
 	finish($daemon);
 }
 
@@ -493,14 +494,14 @@ sub unreadable
 	);
 	for my $what (sort keys %bad) {
 		my ($bytes, $words) = @{$bad{$what}};
-		# Lines are bounded a second.
+		# The number of log lines a second is limited.
 		my $from = length($daemon->log_text);
 		my $client = client($daemon);
 		is($client->ask('a@full.dane.lab'), 'DUNNO', "$what: what came before is answered");
 		$client->send_raw($bytes);
 		ok($client->closed_by_peer(PROMPT), 'then it is closed');
 		my $log = $daemon->wait_log(qr/policy request from process $$ of uid \d+ cannot be read, its connection is closed: [^\n]*$words|not logged/, PROMPT, $from);
-		ok(defined $log, 'the log tells') or diag(substr($daemon->log_text, $from));
+		ok(defined $log, 'with a log line') or diag(substr($daemon->log_text, $from));
 		is(count_matches($log // '', qr/cannot be read/), 1, 'once');
 		Time::HiRes::sleep(0.12);
 	}
@@ -508,7 +509,7 @@ sub unreadable
 	my $client = client($daemon);
 	$client->send_raw(Tlsad::Policy::attributes('a@d15.bulk.lab') x 3 . "nonsense\n\n");
 	is(join(' ', map { $client->receive_action } 1 .. 3), 'DUNNO DUNNO DUNNO',
-		'requests in front of a bad one are answered');
+		'requests before a bad one get replies');
 	ok($client->closed_by_peer(PROMPT), 'then it is closed');
 	my $before = count_matches($daemon->log_text, qr/cannot be read/);
 	for (1 .. 100) {
@@ -560,12 +561,12 @@ sub pieces
 	$half->send_raw($good . $good);
 	shutdown($half->socket, 1);
 	is(join(' ', map { eval { $half->receive_action } // $@ } 1 .. 2), 'DUNNO DUNNO',
-		'all answers come after shutdown(2)');
+		'all replies come after shutdown(2)');
 	ok($half->closed_by_peer(PROMPT), 'then it is closed');
 	finish($daemon);
 }
 
-# Answers that wait, that come at once, and that have no need of a verdict.
+# Replies that wait, that come at once, and that need no verdict.
 sub order
 {
 	my $daemon = start(server => { workers => 2 }, minimum => { '.bulk.lab' => 'dane' },
@@ -599,9 +600,9 @@ sub vanishing
 		}
 	}
 	served($daemon, 'while nobody waits for lookups');
-	# Nobody is at the other end when these lookups end, nor when the waiting does.
+	# When these lookups or waits end, their clients have disconnected.
 	ok(ready($daemon, 3), 'the lookups end');
-	ok(wait_until(PROMPT, sub { descriptors($daemon) <= $before + 20 }), 'the connections are gone');
+	ok(wait_until(PROMPT, sub { descriptors($daemon) <= $before + 20 }), 'the connections are closed');
 	ok($daemon->alive, 'the daemon lives');
 	finish($daemon);
 }
@@ -609,7 +610,7 @@ sub vanishing
 sub never_reads
 {
 	my $daemon = start(server => { idle_timeout => '4s' });
-	# The resolver takes some 5 MB when it begins to work, a moment after the start.
+	# The resolver allocates some 5 MB when it begins to work, a moment after the start.
 	ok(wait_until(PROMPT, sub { status($daemon)->{healthy} }), 'the resolver works');
 	served($daemon, 'before');
 	my $before = resident($daemon);
@@ -634,7 +635,7 @@ sub connections
 	is($_->ask('a@elsewhere.example'), 'DUNNO', 'served') for @clients;
 	is($daemon->client(timeout => PROMPT)->request('policy', 'full.dane.lab'), 'OK dane-only',
 		'one more, of the other protocol');
-	ok($clients[0]->closed_by_peer(PROMPT), 'the longest idle gave way');
+	ok($clients[0]->closed_by_peer(PROMPT), 'the longest idle one was closed');
 	ok($clients[1]->closed_by_peer(2 + PROMPT), 'idle_timeout closes an idle one');
 	finish($daemon);
 }
@@ -655,8 +656,8 @@ sub endpoints
 		'the log names an address');
 	my $stranger = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port,
 		LocalAddr => '127.0.0.9', Proto => 'tcp', Timeout => PROMPT);
-	is(sysread($stranger, my $byte, 1) // 'reset', 0, 'who may not connect gets nothing');
-	# A reset while a lookup is under way, which only TCP has.
+	is(sysread($stranger, my $byte, 1) // 'reset', 0, 'a client that may not connect gets nothing');
+	# A reset (only with TCP) while a lookup runs.
 	my $reset = Tlsad::Policy->new("inet:127.0.0.1:$port", timeout => PROMPT);
 	$reset->send_raw(Tlsad::Policy::attributes('a@d19.bulk.lab'));
 	setsockopt($reset->socket, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0));
@@ -675,6 +676,6 @@ sub endpoints
 		'a socket that cannot be made is an error') or diag($log);
 	$daemon = start(server => { policy => undef });
 	is(map_reply($daemon, 'full.dane.lab'), 'OK dane-only',
-		'but the default one need not be possible');
+		'but for the default one there is only a warning');
 	finish($daemon);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# SIGHUP, setting by setting: what a running tlsad takes over is in force at once, what it
-# cannot is named, stays as it was, and is named again as long as it differs.
+# SIGHUP, setting by setting: tlsad applies settings at once or, if they need a restart, names them
+# and keeps the old value; it names them again as long as they differ.
 
 use strict;
 use warnings;
@@ -26,7 +26,7 @@ my $anchors = Tlsad::Process::private_directory();
 my $other = Tlsad::Process::private_directory();
 my %settings = Tlsad::Settings::read_table();
 
-# A value that differs from the one of the test below; for what is not taken over.
+# A value that differs from the one of the test below, for settings that need a restart.
 my %restart = (
 	'server.socketmap' => 'inet:127.0.0.1:1', 'server.control' => "unix:$other/control",
 	'server.policy' => "unix:$other/policy", 'server.metrics' => "unix:$other/metrics", 'server.workers' => 5, 'server.socket_mode' => '0600', 'server.user' => 'nobody',
@@ -60,28 +60,28 @@ sub reload
 	my $from = length($daemon->log_text);
 	my $said = qx(@{[Tlsad::Ctl::binary()]} --json -s @{[$daemon->directory]}/control reload);
 	my $answer = JSON::PP->new->decode($said);
-	# The threads take it over on their own, each before the next message.
+	# Each thread applies it by itself, before the next message.
 	$daemon->wait_log(qr/configuration reloaded/, PROMPT, $from);
 	return (join(' ', sort @{$answer->{changed}}), join(' ', sort @{$answer->{restart}}));
 }
 
-# Pinned trust anchors show whether dane.tafile_dir is what it was; status shows the rest.
+# Pinned trust anchors show whether dane.tafile_dir is unchanged; status shows the rest.
 sub needs_restart
 {
 	my $config = { dane => { tafile_dir => $anchors, enforce => 'pinned' }, server => { workers => 1 } };
 	my $daemon = Tlsad::Daemon->start(lab => $lab, config => $config);
 	my ($endpoints, $control) = ({ %{$daemon->{endpoints}} }, $daemon->{control});
 	my $pinned = $daemon->request('policy', 'ta-one.site.lab');
-	like($pinned, qr/tafile=\Q$anchors\E/, 'as it begins');
+	like($pinned, qr/tafile=\Q$anchors\E/, 'at first');
 	my @rows = grep { !$settings{$_}{reload} && $_ ne 'server.chroot' } sort keys %settings;
 	is(join(' ', sort keys %restart), "@rows", 'every setting that needs a restart is here');
 	for my $name (@rows) {
-		# What one setting demands of another.
+		# Settings that another setting requires.
 		my %values = ($name => $restart{$name});
 		$values{'resolver.stub'} = '. 192.0.2.1' if $name eq 'resolver.query_localhost';
 		my $expected = join(' ', sort keys %values);
 		my ($changed, $restart) = reload($daemon, nested($config, %values));
-		is($changed, '', "$name: nothing is taken over");
+		is($changed, '', "$name: nothing is applied");
 		is($restart, $expected, 'it is named');
 		($changed, $restart) = reload($daemon, nested($config, %values));
 		is($restart, $expected, 'and again as long as it differs');
@@ -89,11 +89,11 @@ sub needs_restart
 		is($daemon->request('policy', 'ta-one.site.lab'), $pinned, 'it stays as it was');
 	}
 	my ($changed, $restart) = reload($daemon, $config);
-	is("$changed$restart", '', 'as it began: nothing has changed');
+	is("$changed$restart", '', 'as at first: nothing has changed');
 	is($daemon->stop, 0, 'it ends');
 }
 
-# Each: settings and what is seen of them.
+# Each: settings, and a check of their effect.
 sub taken_over
 {
 	my $config = { dane => { tafile_dir => $anchors }, cache => { max_ttl => '300s' } };
@@ -108,9 +108,9 @@ sub taken_over
 		is($restart, '', join(' ', 'no restart:', map { "$_=$values{$_}" } sort keys %values));
 	};
 	my $policy = sub { return $daemon->request('policy', $_[0]) };
-	cmp_ok($lifetime->('full.dane.lab'), '<=', 300, 'as it begins, max_ttl');
+	cmp_ok($lifetime->('full.dane.lab'), '<=', 300, 'at first, max_ttl');
 	$with->('cache.max_ttl' => '1h');
-	cmp_ok($lifetime->('full.dane.lab'), '>', 300, 'the resolver has no lower one of its own');
+	cmp_ok($lifetime->('full.dane.lab'), '>', 300, 'the resolver has no lower maximum');
 	$with->('cache.max_ttl' => '2h', 'cache.min_ttl' => '5000s');
 	$flush->();
 	cmp_ok(explain($daemon, 'full.dane.lab')->{mx}{ttl}, '>', 3600, 'min_ttl');
@@ -135,7 +135,7 @@ sub taken_over
 	ok($daemon->client(timeout => PROMPT)->closed_by_peer(PROMPT), 'idle_timeout');
 	$with->('resolver.timeout' => '1s');
 	like($policy->('silent.lab'), qr/^TEMP /, 'resolver.timeout');
-	# These have tests of their own, or no value but one, and are only taken here.
+	# These have other tests or only one value; here they are only applied.
 	$with->('server.allow' => '192.0.2.0/24');
 	$with->('cache.prefetch' => 50);
 	$with->('log.answers' => 'yes');
@@ -151,6 +151,6 @@ sub taken_over
 	$with->('cache.serve_stale' => '1d');
 	$with->('sts.enable' => 'off');
 	is(join(' ', sort keys %seen), join(' ', grep { $settings{$_}{reload} } sort keys %settings),
-		'every setting that can be taken over was here');
+		'every setting that a reload applies was tested');
 	is($daemon->stop, 0, 'it ends');
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# Where validation starts: what the daemon says of it at its start, and that it
-# follows a roll of the root's key by itself (RFC 5011).
+# The trust anchor of the root: what the daemon logs at the start, and that it follows a rollover of
+# the root key by itself (RFC 5011).
 
 use strict;
 use warnings;
@@ -21,14 +21,14 @@ use constant TROUBLED => 10;		# [s] between probes that went wrong
 use constant PROBE_AGAIN => 30;		# [s] after a probe that went wrong
 use constant DAY => 86400;
 use constant HOLDDOWN => 5;		# [s] RFC 5011 says 30 days
-# libunbound looks at the root's keys again when they expire, at a lookup. With a
-# shorter TTL and a small hold-down its 1.17 divides by zero (a tenth of half of it).
+# libunbound checks the root's keys again when they have expired and there is a lookup. With a
+# shorter TTL and a small hold-down version 1.17 divides by zero (a tenth of half of it).
 use constant ROLL_TTL => 20;
 
 my @missing = Tlsad::Lab::missing_programs();
 plan(skip_all => "not installed: @missing") if @missing;
 
-# It comes up while the other tests run; the daemon looks again by and by.
+# It starts while the other tests run; the daemon probes it again and again.
 my $late_root = Tlsad::Root->new;
 my $patient = Tlsad::Daemon->start(config => { cache => { failure_ttl => '1s' },
 	resolver => $late_root->resolver_settings('first') });
@@ -41,7 +41,7 @@ my $published = Time::HiRes::time();
 my $zone_lab = Tlsad::Lab->start(special => 0);
 my $zone_anchored = start_with_zone_anchor();
 my $zone_begin = Time::HiRes::time();
-# This one runs meanwhile, too, until it has seen the new key for long enough.
+# This one runs meanwhile, too, until the hold-down time of the new key is over.
 my $rolling_root = Tlsad::Root->new(ttl => ROLL_TTL);
 $rolling_root->publish(keys => [qw(first second)]);
 my $roll_directory = Tlsad::Process::private_directory();
@@ -55,15 +55,15 @@ my $rolling = Tlsad::Daemon->start(directory => $roll_directory, config => $roll
 my $roll_reply = $rolling->request('policy', 'ok.mail');
 my $roll_begin = Time::HiRes::time();
 
-subtest('what the probe says' => \&probe);
+subtest('what the probe logs' => \&probe);
 subtest('the state and the working copy' => \&state);
 subtest('a state that cannot be used' => \&damaged_state);
-subtest('a roll of the key' => \&roll);
-subtest('nobody answers at first' => \&nobody_answers);
-subtest('anchors of other zones than the root' => \&other_zones);
+subtest('a rollover of the key' => \&roll);
+subtest('no server answers at first' => \&nobody_answers);
+subtest('trust anchors of zones other than the root' => \&other_zones);
 done_testing();
 
-# The line that the probe has written, and that there is only one.
+# The probe's log line; there must be only one.
 sub said
 {
 	my ($daemon) = @_;
@@ -87,7 +87,7 @@ sub probe
 	like(said($daemon), $works, 'the lab: works');
 	validates($daemon, 'the lab', 'full.dane.lab');
 	$daemon->stop;
-	# A DNSKEY record is as good as a DS record.
+	# A DNSKEY record works like a DS record.
 	$daemon = Tlsad::Daemon->start(lab => $lab,
 		config => { resolver => { trust_anchor => $lab->trust_anchor_key } });
 	like(said($daemon), $works, 'with a DNSKEY as anchor: works');
@@ -106,21 +106,21 @@ sub probe
 		my $reply = $daemon->client(timeout => PROMPT)->request('policy', 'ok.mail');
 		$pattern == $works ? is($reply, 'OK dane-only', "$what: an answer")
 			: like($reply, qr/^TEMP |^NOTFOUND $/, "$what: no DANE answer");
-		# Without a trust anchor nothing is secure and nothing is bogus.
+		# Without a trust anchor no answer is secure or bogus.
 		unlike($reply, qr/^NOTFOUND/, "$what: nor a downgrade") unless $what =~ /no anchor/;
 		is($daemon->stop, 0, "$what: the daemon ends with status 0");
 	};
 	$try->('a root of its own', $works, {});
-	$try->('an anchor of another root', $no_match, { trust_anchor => $root->anchor('other') });
-	$try->('the anchors of IANA', $no_match, { trust_anchor => "/no/such/file" });
+	$try->('a trust anchor of another root', $no_match, { trust_anchor => $root->anchor('other') });
+	$try->('the trust anchors of IANA', $no_match, { trust_anchor => "/no/such/file" });
 	$try->('all of DNSSEC stripped', $stripped, {}, unsigned => 'all');
 	$try->('signatures stripped', $stripped, {}, unsigned => 'signatures');
 	$try->('signed in the past', $clock, {}, from => time - 60 * DAY, until => time - 30 * DAY);
 	$try->('signed in the future', $clock, {}, from => time + 30 * DAY, until => time + 60 * DAY);
 	my $elsewhere = Tlsad::Process::private_directory() . '/anchor';
 	write_file($elsewhere, read_file($root->anchor('first')) =~ s/^\./elsewhere.example./mr);
-	$try->('no anchor for the root', qr/no trust anchor covers the root/, { trust_anchor => $elsewhere });
-	# Two anchors, of which one is right, as IANA has them.
+	$try->('no trust anchor for the root', qr/no trust anchor covers the root/, { trust_anchor => $elsewhere });
+	# Two trust anchors of which one matches, like IANA's.
 	$try->('one of two anchors', $works, { trust_anchor => $root->anchor('other', 'first') });
 
 	like($patient_line, qr/\A\S+ error: DNSSEC validation does not work: no answer from the root servers/,
@@ -140,7 +140,7 @@ sub start_with_zone_anchor
 		config => { resolver => { trust_anchor => "$directory/dane.key" } });
 }
 
-# The root is insecure then, for good: that is no trouble, and nothing is forgotten for it.
+# The root then stays insecure: that is not an error, and the cache is not emptied.
 sub other_zones
 {
 	my $daemon = $zone_anchored;
@@ -149,10 +149,10 @@ sub other_zones
 	my $left = $zone_begin + 2 * TROUBLED - Time::HiRes::time();
 	Time::HiRes::sleep($left) if $left > 0;
 	my @said = $daemon->log_text =~ /^(.*DNSSEC validation .*)$/mg;
-	is(scalar(@said), 1, 'the probe says one thing');
+	is(scalar(@said), 1, 'the probe logs one line');
 	like($said[0], qr/\A\S+ warning: DNSSEC validation works only below the trust anchors of other zones/, 'which is no error');
 	my @asked = $daemon->log_text =~ /\basked \.? ?NS: /g;
-	is(scalar(@asked), 1, 'and does not ask again as if there were trouble');
+	is(scalar(@asked), 1, 'and does not probe again soon as after an error');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -196,19 +196,19 @@ sub state
 	is((stat($copies[0]))[2] & 077, 0, 'for nobody else') if @copies;
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 	is(join(' ', glob("$runtime/*")), '', 'and removes it');
-	# What a killed one leaves is removed by a later one, after a while.
+	# The copy of a killed daemon is removed by a later one, after a while.
 	$daemon->start_again;
 	ok(wait_until(PROMPT, sub { glob("$runtime/*/root.key") }), 'it has a copy again');
 	$daemon->kill9;
 	my ($left) = glob("$runtime/*");
-	ok(defined $left, 'a killed one leaves its copy');
-	# So it does when libunbound is writing at that moment, under a name of libunbound's.
+	ok(defined $left, 'a killed daemon leaves its copy');
+	# The same if it was killed while libunbound was writing, under libunbound's temporary name.
 	write_file("$left/root.key.1-0-5e5e5e", "half a line");
 	utime(time - 60, time - 60, $left);
 	$daemon->start_again;
 	ok(wait_until(PROMPT, sub { !-e $left }), 'the next one removes it');
 	$daemon->stop;
-	unlike($daemon->log_text, qr/warning/, 'nothing to warn of') or diag($daemon->log_text);
+	unlike($daemon->log_text, qr/warning/, 'without a warning') or diag($daemon->log_text);
 }
 
 sub roll
@@ -225,30 +225,30 @@ sub roll
 	like(read_file($file), qr/id = $new\b.*\[\s*VALID/,
 		'after the hold-down the state holds the new key') or diag(read_file($file));
 
-	# From now on the old key is nowhere but in the configuration.
+	# From now on only the configuration has the old key.
 	$root->publish(keys => ['second']);
 	my $restarted = start_in(directory => $directory, config => $config);
 	like(said_since($restarted), qr/works/, 'only the new key signs, the old one is configured: works');
 	validates($restarted, 'after the roll');
 	is($restarted->stop, 0, 'stop');
-	# Without the state it could not.
+	# Without the state this would fail.
 	my $fresh = Tlsad::Daemon->start(config => $config);
 	like(said($fresh), qr/do not match the trust anchor/, 'without the state it does not');
 	like($fresh->client(timeout => 2 * PROMPT)->request('policy', 'ok.mail'), qr/^TEMP /, 'which is never NOTFOUND');
 	$fresh->stop;
 
-	# A key that was not there for long enough is not trusted.
+	# A key whose hold-down time is not over is not trusted.
 	$root->publish(keys => ['third'], signers => ['third']);
 	my $hijack = start_in(directory => $directory, config => $config);
 	like(said_since($hijack), qr/do not match the trust anchor/, 'a key from nowhere is not trusted');
 	$hijack->stop;
 	$root->publish(keys => ['second']);
 
-	# Another anchor in the configuration counts at once.
+	# Another trust anchor in the configuration is used at once.
 	my $changed = start_in(directory => $directory, config => { %$config,
 		resolver => { %roll_settings, trust_anchor => $root->anchor('third') } });
-	ok($changed->wait_log(qr/the trust anchor has changed: discarding the old state in \Q$file\E/, PROMPT), 'another anchor: the log tells');
-	like(said_since($changed), qr/do not match the trust anchor/, 'the old state does not count');
+	ok($changed->wait_log(qr/the trust anchor has changed: discarding the old state in \Q$file\E/, PROMPT), 'another trust anchor: a log line');
+	like(said_since($changed), qr/do not match the trust anchor/, 'the old state is not used');
 	$changed->stop;
 	$changed = start_in(directory => $directory, config => { %$config,
 		resolver => { %roll_settings, trust_anchor => $root->anchor('second') } });
@@ -257,8 +257,8 @@ sub roll
 	$changed->stop;
 }
 
-# Daemons on one directory share a log: what the last start has said.
-# What the probe of the last start said: starts in one directory share a log.
+# Daemons on one directory share a log: returns what was logged since the last start. The same for
+# the line of the probe.
 my %log_size;
 
 sub start_in
@@ -314,7 +314,7 @@ sub damaged_state
 		my ($seed) = $mark =~ /(seed [0-9A-F]{64})/ or die "no seed in $mark\n";
 		like(read_file("$directory/cache/root.key"), qr/\A[^\n]*\Q$seed\E.*DNSKEY/s, "$what: the state is sound again");
 	}
-	# A state that cannot be stored is no reason not to serve.
+	# If the state cannot be stored the daemon serves nevertheless.
 	my $directory = Tlsad::Process::private_directory();
 	mkdir("$directory/cache");
 	mkdir("$directory/cache/root.key");

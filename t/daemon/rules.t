@@ -1,9 +1,10 @@
 #!/usr/bin/perl
-# A site's own rules, in a daemon against the lab: minimum levels for every kind of
-# destination, exceptions until their date and not after, what the log and explain tell
-# of them, reloading, files that are broken, and the mode monitor.
+# A site's rules, with a daemon in the lab: minimum levels for every kind of destination, exceptions
+# until their date and not after, log lines and explain for both, reloads, broken files, and the
+# mode monitor.
 #
-# The tables of common/site/minimum.c have t/unit/site/minimum.c, tlsactl exception has t/ctl/exception.t.
+# t/unit/site/minimum.c tests the tables of common/site/minimum.c, t/ctl/exception.t tests tlsactl
+# exception.
 
 use strict;
 use warnings;
@@ -51,7 +52,7 @@ plain MX 10 n
 n A 127.0.0.1
 PLAIN
 
-# One serving thread, so that what was taken over once is taken over.
+# One serving thread, so that a reload is complete once it is seen.
 sub start
 {
 	my (%options) = @_;
@@ -94,7 +95,7 @@ sub explanation
 	return $reply =~ /^OK (.*)/s ? JSON::PP::decode_json($1) : {};
 }
 
-# A worker takes a new configuration over when it comes to it.
+# A serving thread applies a new configuration a moment later.
 sub wait_reply
 {
 	my ($daemon, $map, $key, $expected, $name) = @_;
@@ -161,11 +162,11 @@ sub minimums
 		'[u.site.lab]' => $pinned);
 	like($daemon->request($_, 'bogus-mx.dane.lab'), qr/^TEMP bogus-mx/, "$_: TEMP stays TEMP")
 		for qw(policy native pinned QUERY postfix);
-	like($daemon->request('tlsa', '[u.site.lab]'), qr/^OK 3 1 1 /, 'tlsa: what there is');
-	is($daemon->request('tlsa', '[n.site.lab]'), 'NOTFOUND ', 'tlsa: and what there is not');
+	like($daemon->request('tlsa', '[u.site.lab]'), qr/^OK 3 1 1 /, 'tlsa: the records');
+	is($daemon->request('tlsa', '[n.site.lab]'), 'NOTFOUND ', 'tlsa: without records');
 
 	reload($daemon, { minimum => { '*' => 'encrypted' }, dane => { site_level => 'dane-only' } });
-	wait_reply($daemon, 'policy', 'none.site.lab', qr/^NOTFOUND $/, 'a site that asks for more has more');
+	wait_reply($daemon, 'policy', 'none.site.lab', qr/^NOTFOUND $/, 'a stricter site level wins');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -180,14 +181,14 @@ sub matching
 	is($daemon->request('policy', 'plain.site-plain.lab'), 'OK encrypt', 'below a shorter one');
 	is($daemon->request('policy', 'mx.BÜCHER.lab'), 'OK dane-only', 'in UTF-8');
 	is($daemon->request('policy', '[mx.plain.optout]'), 'NOTFOUND ', 'no rule');
-	is($daemon->request('policy', '[192.0.2.1]'), 'NOTFOUND ', 'and none for what has no name');
+	is($daemon->request('policy', '[192.0.2.1]'), 'NOTFOUND ', 'and none for a key without a name');
 	my $minimum = explanation($daemon, 'none.site.lab')->{minimum};
 	my $line = delete $minimum->{line};
 	is_deeply($minimum, { domain => 'none.site.lab', level => 'dane', reached => JSON::PP::false,
-		offered => 'no TLSA records', file => $daemon->config_file }, 'explain tells the rule');
+		offered => 'no TLSA records', file => $daemon->config_file }, 'explain has the rule');
 	cmp_ok($line, '>', 0, 'and its line');
 	is(explanation($daemon, 'full.site.lab')->{minimum}{reached}, JSON::PP::true, 'one that is reached');
-	is(explanation($daemon, 'bogus-mx.dane.lab')->{minimum}{reached}, undef, 'one of which nobody knows');
+	is(explanation($daemon, 'bogus-mx.dane.lab')->{minimum}{reached}, undef, 'one that is unknown');
 	is(explanation($daemon, '[mx.plain.optout]')->{minimum}, undef, 'and none');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
@@ -215,7 +216,7 @@ sub exceptions
 		until => '2099-12-31', why => 'ticket 5 ; wrong "signatures"', state => 'in force', in_force => JSON::PP::true,
 		instead_of => 'bogus', file => $daemon->config_file }, 'explain: the exception');
 	is(explanation($daemon, 'partial.site.lab')->{exception}{domain}, '.site.lab',
-		'one that has ended hides no other');
+		'an ended one does not hide another one');
 	is(explanation($daemon, 'full.dane.lab')->{exception}, undef, 'explain: none');
 
 	my $log = $daemon->log_text;
@@ -224,7 +225,7 @@ sub exceptions
 		'each is logged once');
 	like($log, qr/exception bogus-mx\.dane\.lab = may until 2099-12-31: used for bogus-mx\.dane\.lab; further uses today are not logged: ticket 5/,
 		'with its reason');
-	unlike($log, qr/has ended/, 'one that ended long ago is no news');
+	unlike($log, qr/has ended/, 'one that ended long ago is not logged');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -235,12 +236,12 @@ sub exceptions_and_minimums
 		exception => { 'none.site.lab' => 'may', 'full.site.lab' => 'encrypt',
 			'partial.site.lab' => 'dane-only', 'bogus-mx.dane.lab' => 'may' } });
 	is($daemon->request('policy', 'none.site.lab'), 'OK dane-only', 'the minimum wins');
-	is($daemon->request('pinned', 'full.site.lab'), $pinned, 'and what is better than both stays');
-	is($daemon->request('policy', 'partial.site.lab'), 'OK dane-only', 'an exception that is as much');
+	is($daemon->request('pinned', 'full.site.lab'), $pinned, 'and a better verdict stays');
+	is($daemon->request('policy', 'partial.site.lab'), 'OK dane-only', 'an exception as strict as the minimum');
 	is($daemon->request('policy', 'bogus-mx.dane.lab'), 'OK encrypt', 'raised to it, without a lookup');
 	my $log = $daemon->log_text;
 	like($log, qr/:\d+: the exception none\.site\.lab = may is less than the minimum \.site\.lab = dane: the minimum wins/,
-		'the log tells at the start');
+		'it is logged at the start');
 	is(() = $log =~ /the minimum wins/g, 3, 'of all three, and no other');
 	is(explanation($daemon, 'none.site.lab')->{exception}{state}, 'overruled by the minimum', 'explain too');
 	is(explanation($daemon, 'none.site.lab')->{reason}, 'no-tlsa', 'with the reason of DNS');
@@ -262,7 +263,7 @@ sub until_its_date
 		FAKETIME_NO_CACHE => 1, DONT_FAKE_MONOTONIC => 1, FAKETIME_DONT_FAKE_MONOTONIC => 1,
 		ASAN_OPTIONS => join(':', grep { defined && length } $ENV{ASAN_OPTIONS},
 			'verify_asan_link_order=0'));
-	# The day after tomorrow, so that midnight does not come in between.
+	# The day after tomorrow, in case midnight passes during the test.
 	my $until = POSIX::strftime('%Y-%m-%d', gmtime(time + 2 * DAY));
 	$set_clock->('+0');
 	my $daemon = eval { start(env => \%env, config => { exception => {
@@ -282,7 +283,7 @@ sub until_its_date
 	my $before = length $daemon->log_text;
 	my $again = start(env => \%env, directory => $daemon->directory,
 		config => { exception => { 'none.site.lab' => "encrypt until $until" } });
-	ok($again->wait_log(qr/it has ended/, PROMPT, $before), 'what ended while no daemon ran is told at the start');
+	ok($again->wait_log(qr/it has ended/, PROMPT, $before), 'an exception that ended while no daemon ran is logged at the start');
 	is($again->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -304,7 +305,7 @@ sub reloading
 	my $ctl = Tlsad::Ctl->new(config => { server => { control => 'unix:' . $daemon->directory . '/control' } });
 	my $answer = $ctl->json('reload');
 	is($answer->{status}, 0, 'tlsactl reload');
-	is_deeply($answer->{json}{changed}, [ 'minimum', 'exception' ], 'it tells what has changed');
+	is_deeply($answer->{json}{changed}, [ 'minimum', 'exception' ], 'it names what has changed');
 	wait_reply($daemon, 'policy', 'none.site.lab', qr/^OK encrypt$/, 'another minimum');
 	wait_reply($daemon, 'policy', 'plain.site-plain.lab', qr/^OK encrypt$/, 'an exception');
 	is($ctl->json('reload')->{json}{changed}[0], undef, 'nothing has changed');
@@ -323,10 +324,10 @@ sub reloading
 		$before = length $daemon->log_text;
 		my $result = $ctl->run('reload');
 		is($result->{status}, 1, "broken: $words");
-		like($result->{err}, qr/\Q$words\E/, 'tlsactl says it');
+		like($result->{err}, qr/\Q$words\E/, 'tlsactl prints it');
 		my @lines = split(/\n/, substr($daemon->log_text, $before));
 		is(scalar @lines, 1, 'one line in the log');
-		like($lines[0], qr/the old configuration stays in use: .*\Q$words\E/, 'which says it too');
+		like($lines[0], qr/the old configuration stays in use: .*\Q$words\E/, 'with the same text');
 		is($daemon->request('policy', 'none.site.lab'), 'OK encrypt', 'the old minimum stays');
 		is($daemon->request('policy', 'plain.site-plain.lab'), 'OK encrypt', 'and the old exception');
 		my ($status, $log) = Tlsad::Daemon->run(lab => $lab, config => $files, args => ['-n']);
@@ -349,7 +350,7 @@ sub many_rules
 		my $before = length $daemon->log_text;
 		$write->($level);
 		$daemon->reload;
-		# It is served meanwhile, by the old rules or the new ones.
+		# Requests are served meanwhile, by the old rules or the new ones.
 		my $answers = 0;
 		my $end = time + PROMPT;
 		do {
@@ -357,7 +358,7 @@ sub many_rules
 		} until substr($daemon->log_text, $before) =~ /configuration reloaded: 1 settings/
 			|| time > $end;
 		cmp_ok(time, '<=', $end, "$level: they are loaded");
-		cmp_ok($answers, '>', 0, 'and there are answers meanwhile');
+		cmp_ok($answers, '>', 0, 'and there are replies meanwhile');
 	}
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
@@ -374,7 +375,7 @@ sub monitor
 	for my $key (sort keys %would) {
 		is($daemon->request($_, $key), 'NOTFOUND ', "$_ $key") for qw(policy native pinned QUERY postfix);
 		like($daemon->log_text, qr/looked up \Q$key\E: map=policy .* reply="NOTFOUND " would="\Q$would{$key}\E"/,
-			'the log tells what it would have been');
+			'the log has what it would have been');
 		my $explain = explanation($daemon, $key);
 		ok($explain->{monitor}, 'explain: monitor');
 		is($explain->{reply}, 'NOTFOUND ', 'explain: what Postfix gets');
@@ -382,11 +383,11 @@ sub monitor
 	}
 	is($daemon->request('policy', 'partial.site.lab'), 'NOTFOUND ', 'an exception too');
 	is(explanation($daemon, 'partial.site.lab')->{would}, 'OK may', 'and what that would be');
-	unlike($daemon->log_text, qr/used for/, 'which is no use of it');
-	is($daemon->request('policy', 'bogus-mx.dane.lab'), 'NOTFOUND ', 'a failure does not hold up mail');
+	unlike($daemon->log_text, qr/used for/, 'which is not logged as a use');
+	is($daemon->request('policy', 'bogus-mx.dane.lab'), 'NOTFOUND ', 'a failure does not delay mail');
 	like($daemon->log_text, qr/lookup of bogus-mx\.dane\.lab failed: .* reply="NOTFOUND " would="TEMP bogus-mx/,
-		'the log has it');
-	like($daemon->request('tlsa', 'u.site.lab'), qr/^OK 3 1 1 /, 'tlsa is no policy');
+		'it is logged');
+	like($daemon->request('tlsa', 'u.site.lab'), qr/^OK 3 1 1 /, 'tlsa is not a policy');
 	my $ctl = Tlsad::Ctl->new(config => { server => { control => 'unix:' . $daemon->directory . '/control' } });
 	is($ctl->json('lookup', 'full.site.lab')->{status}, 1, 'tlsactl lookup shows what Postfix gets');
 	my $status = $ctl->json('status')->{json};
