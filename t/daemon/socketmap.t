@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# Clients that are hostile, clumsy or many. The daemon answers as socketmap_table(5)
-# says or closes that connection, and everybody else is served meanwhile.
+# Clients that are hostile or faulty, and many clients. The daemon replies as socketmap_table(5)
+# specifies or closes that connection, and serves all others meanwhile.
 
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ use Tlsad::Lab;
 use Tlsad::Observe;
 use Tlsad::Process;
 
-# Generous, for loaded machines and sanitizers. [s]
+# [s] Long, for loaded machines and sanitizers.
 use constant PROMPT => 30;
 use constant BULK => 150;		# never-asked destinations
 use constant SILENT_CONNECTIONS => 5000;
@@ -36,10 +36,10 @@ my $netstring = \&Tlsad::Socketmap::netstring;
 
 my $daemon = Tlsad::Daemon->start(lab => $lab,
 	config => { server => { workers => 2 }, resolver => { timeout => '6s' } });
-is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'a first answer');
+is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'a first reply');
 my $good = $netstring->('policy full.dane.lab');
 
-subtest('what is no netstring' => \&bad_netstrings);
+subtest('invalid netstrings' => \&bad_netstrings);
 subtest('sizes' => \&sizes);
 subtest('requests in pieces' => \&pieces);
 subtest('pipelined requests' => \&pipelined);
@@ -49,7 +49,7 @@ subtest('half-closed' => \&half_closed);
 subtest('clients that vanish' => \&vanishing);
 is($daemon->stop, 0, 'the daemon ends with status 0');
 
-subtest('connections that say nothing' => \&silent_connections);
+subtest('silent connections' => \&silent_connections);
 subtest('a client that never reads' => \&never_reads);
 subtest('max_connections' => \&max_connections);
 subtest('max_connections of several workers' => \&max_connections_of_workers);
@@ -104,7 +104,7 @@ sub bad_netstrings
 			last if $more eq '';
 			$bytes .= $more;
 		}
-		# "policy full.dane.lab," and more after a correct beginning is answered.
+		# After a correct beginning, "policy full.dane.lab," and more gets a reply.
 		my $replies = $bad{$what} =~ /^\Q$good\E/ ? 2 : 1;
 		is($bytes, $netstring->('OK dane-only') x $replies,
 			"$what: what came before is answered, then it is closed");
@@ -116,7 +116,7 @@ sub sizes
 {
 	my $client = $daemon->client(timeout => PROMPT);
 	is($client->request('policy', 'x' x (10_000 - length('policy '))), 'NOTFOUND ',
-		'10,000 bytes are taken');
+		'10,000 bytes are accepted');
 	$client->send_raw($netstring->('x' x 10_000));
 	like($client->receive_reply, qr/^PERM /, '10,000 bytes without a blank');
 	my $explain = $client->request('explain', "\xff" x (10_000 - length('explain ')));
@@ -130,8 +130,8 @@ sub sizes
 	is(eval { $again->receive_reply } // $@, "socketmap: closed\n", 'end the connection');
 }
 
-# One connection for each place to cut, all open at once, so that one pause is
-# enough for all to be read in two pieces.
+# One connection for each position to cut, all open at once, so that one pause is enough for all to
+# be read in two pieces.
 sub pieces
 {
 	my $two = $good . $netstring->('native missing.dane.lab');
@@ -155,7 +155,7 @@ sub pieces
 	is($client->receive_reply, 'OK dane-only', 'byte by byte');
 	is($client->receive_reply, 'NOTFOUND ', 'byte by byte, the second');
 
-	# A request that needs a lookup, behind it one that is cut.
+	# A request that needs a lookup, followed by an incomplete one.
 	$client->send_raw($netstring->('policy d149.bulk.lab') . substr($good, 0, 7));
 	is($client->receive_reply, 'OK dane-only', 'a lookup before a piece');
 	$client->send_raw(substr($good, 7));
@@ -175,7 +175,7 @@ sub expected
 	return $number % 2 ? 'OK dane-only' : 'NOTFOUND ';
 }
 
-# Sends and receives at once: with that many neither side may wait for the other.
+# Sends and receives at the same time: with so many requests both sides would block.
 sub exchange
 {
 	my ($client, $bytes, $count) = @_;
@@ -211,7 +211,7 @@ sub pipelined
 	for my $number (1 .. BULK - 10) {
 		push @requests, "policy d$number.bulk.lab";
 		push @expected, qr/^\Q@{[expected($number)]}\E$/;
-		# Between the lookups: cached ones, other maps, nonsense.
+		# Between the lookups: cached destinations, other maps, invalid requests.
 		my @others = ([ 'native full.dane.lab', qr/^OK dane-only$/ ],
 			[ "explain d$number.bulk.lab", qr/"destination":"d$number\.bulk\.lab"/ ],
 			[ "nonsense d$number", qr/^PERM / ], [ 'QUERY not a name', qr/^NOTFOUND $/ ],
@@ -219,7 +219,7 @@ sub pipelined
 		push @requests, map { $_->[0] } @others[$number % 5, ($number + 2) % 5];
 		push @expected, map { $_->[1] } @others[$number % 5, ($number + 2) % 5];
 	}
-	# One that takes a while, and cached ones behind it.
+	# A slow lookup, followed by cached destinations.
 	unshift @requests, 'policy slow.lab', 'policy full.dane.lab';
 	unshift @expected, qr/^OK dane-only$/, qr/^OK dane-only$/;
 	my $client = $daemon->client(timeout => PROMPT);
@@ -227,10 +227,10 @@ sub pipelined
 		scalar(@requests));
 	is(scalar(@replies), scalar(@requests), scalar(@requests) . ' requests, as many replies');
 	my @wrong = grep { ($replies[$_] // '') !~ $expected[$_] } 0 .. $#requests;
-	is(scalar(@wrong), 0, 'each in its place')
+	is(scalar(@wrong), 0, 'each reply in its place')
 		or diag("$wrong[0]: $requests[$wrong[0]]: " . ($replies[$wrong[0]] // 'nothing'));
 
-	# Far more than any buffer holds, cached.
+	# Far more cached requests than any buffer can hold.
 	my $many = 20_000;
 	my $bytes = join('', map { $netstring->($_ % 7 ? 'policy full.dane.lab'
 		: "explain d$_.bulk.lab x") } 1 .. $many);
@@ -239,7 +239,7 @@ sub pipelined
 	@wrong = grep { my $number = $_ + 1;
 		$number % 7 ? $many[$_] ne 'OK dane-only'
 			: $many[$_] !~ /"destination":"d$number\.bulk\.lab x"/ } 0 .. $#many;
-	is(scalar(@wrong), 0, 'each in its place');
+	is(scalar(@wrong), 0, 'each reply in its place');
 }
 
 sub maps
@@ -299,7 +299,7 @@ sub half_closed
 	shutdown($client->socket, 1);
 	my @replies = map { eval { $client->receive_reply } // $@ } 1 .. 4;
 	is("@replies", 'OK dane-only OK dane-only NOTFOUND  OK dane-only',
-		'all answers come after shutdown(2)');
+		'all replies come after shutdown(2)');
 	ok($client->closed_by_peer(PROMPT), 'then it is closed');
 }
 
@@ -314,16 +314,16 @@ sub vanishing
 		}
 	}
 	served($daemon, 'while nobody waits for lookups');
-	is($daemon->request('policy', 'd144.bulk.lab'), 'NOTFOUND ', 'what they asked is looked up');
-	# Nobody is at the other end when these lookups end, with the timeout of 6 s.
+	is($daemon->request('policy', 'd144.bulk.lab'), 'NOTFOUND ', 'their destinations are looked up');
+	# When these lookups end, with the timeout of 6 s, their clients have disconnected.
 	like($daemon->client(timeout => 6 + PROMPT)->request('policy', 'silent.lab'), qr/^TEMP /,
-		'a lookup that others left behind ends');
+		'the lookup of a client that has disconnected ends');
 	ok(wait_until(PROMPT, sub { descriptors($daemon) <= $before + 40 }),
 		'the connections are gone') or diag("$before, then " . descriptors($daemon));
 	ok($daemon->alive, 'the daemon lives');
 }
 
-# The limit of open files that a process may raise its own to.
+# The hard limit of open files.
 sub hard_limit
 {
 	my $limit = qx(sh -c 'ulimit -Hn');
@@ -343,13 +343,13 @@ sub silent_connections
 	my @holders = map { my $ready = "$directory/$_";
 		[ $ready, Tlsad::Process::spawn(log => "$directory/log", code => sub {
 			my @held = map { Tlsad::Socketmap->new($daemon->endpoint) } 1 .. $share;
-			# Among those that say nothing some that say too little.
+			# Among silent clients some with an incomplete request.
 			$held[$_ * 10]->send_raw(substr($good, 0, 1 + $_ % 20)) for 1 .. $share / 10 - 1;
 			open(my $file, '>', $ready) or die "$ready: $!\n";
 			close($file);
 			sleep(300);
 		}) ] } 1 .. HOLDERS;
-	# While they come, too.
+	# Also while they connect.
 	served($daemon, 'while connections come');
 	ok(wait_until(60, sub { !grep { !-e $_->[0] } @holders }),
 		SILENT_CONNECTIONS . ' connections are open');
@@ -364,7 +364,7 @@ sub silent_connections
 		cmp_ok($each, '<', CONNECTION_MOST, sprintf('%.0f bytes for each', $each));
 	}
 	$_->[1]->signal('KILL') for @holders;
-	ok(wait_until(PROMPT, sub { descriptors($daemon) < 200 }), 'and gone again')
+	ok(wait_until(PROMPT, sub { descriptors($daemon) < 200 }), 'and freed again')
 		or diag(descriptors($daemon));
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
@@ -388,12 +388,12 @@ sub never_reads
 		my $each = (resident($daemon) - $before) / @clients;
 		cmp_ok($each, '<', 1024 * 1024, sprintf('%.0f bytes for each of them', $each));
 	}
-	# Not by reading: that would be the end of not reading.
+	# Not checked by reading, since these clients must not read.
 	my $closed = wait_until(4 + PROMPT, sub { !grep { $_->send_raw('') // 1;
 		defined send($_->socket, '1', Socket::MSG_NOSIGNAL()) || $!{EAGAIN} } @clients });
 	ok($closed, 'they are closed after idle_timeout');
 
-	# One that reads late gets every reply, whole and in order.
+	# A client that reads late gets every reply, complete and in order.
 	my $late = $daemon->client(timeout => PROMPT);
 	my $sent = 0;
 	my $all = join('', map { $netstring->("explain x$_ y") } 1 .. 6_000);
@@ -406,7 +406,7 @@ sub never_reads
 	my @replies = exchange($late, substr($all, $sent), 6_000);
 	my @wrong = grep { my $number = $_ + 1;
 		$replies[$_] !~ /"destination":"x$number y"/ } 0 .. $#replies;
-	is(scalar(@replies) . ' ' . scalar(@wrong), '6000 0', 'one that reads late misses nothing');
+	is(scalar(@replies) . ' ' . scalar(@wrong), '6000 0', 'a client that reads late gets every reply');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -422,15 +422,15 @@ sub max_connections
 		server => { workers => 1, max_connections => 5 }, resolver => { timeout => '5s' } });
 	my @clients = map { $daemon->client(timeout => PROMPT) } 1 .. 5;
 	alive($_) for @clients;
-	# The second one is idle for longest, then the third.
+	# The second connection is idle for longest, then the third.
 	alive($clients[0]);
 	my $sixth = $daemon->client(timeout => PROMPT);
 	ok(alive($sixth), 'one more is served');
-	ok($clients[1]->closed_by_peer(PROMPT), 'the longest idle gave way');
+	ok($clients[1]->closed_by_peer(PROMPT), 'the longest idle one was closed');
 	ok(alive($clients[$_]), "client $_ did not") for 0, 3, 4;
 	ok(alive($clients[2]), 'client 2 did not');
 
-	# One that waits for its answer is not idle, however long ago it spoke.
+	# A connection that waits for its reply is not idle, even after a long time.
 	my $waiting = $clients[0];
 	$waiting->send_request('policy', 'silent.lab');
 	Time::HiRes::sleep(0.2);
@@ -441,12 +441,12 @@ sub max_connections
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
-# The limit is the daemon's, whichever thread has accepted a connection.
+# The limit is for all threads together.
 sub max_connections_of_workers
 {
 	my $daemon = Tlsad::Daemon->start(lab => $lab, config => {
 		server => { workers => 4, max_connections => 8 } });
-	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'a first answer');
+	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'a first reply');
 	my @idle = map { $daemon->client(timeout => PROMPT) } 1 .. 8;
 	Time::HiRes::sleep(0.3);
 	my $refused = 0;
@@ -455,14 +455,14 @@ sub max_connections_of_workers
 		$refused++ unless alive($client);
 		push @idle, $client;
 	}
-	is($refused, 0, 'nobody is turned away while others are idle');
-	# Closing is the business of the thread that has the connection.
+	is($refused, 0, 'no client is refused while others are idle');
+	# The thread that has a connection must close it.
 	my $open;
 	ok(wait_until(PROMPT, sub {
 		$open = grep { !defined $_->receive_raw(1, 0.001) } @idle;
 		return $open <= 8;
 	}), 'and no more than max_connections stay') or diag("$open are open");
-	cmp_ok($open, '>=', 5, 'nor much fewer');
+	cmp_ok($open, '>=', 5, 'and not much fewer');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -487,7 +487,7 @@ sub idle_timeout
 	}
 	ok(defined $idle_end, 'an idle connection is closed');
 	cmp_ok($idle_end // 0, '>', 0.9, 'not at once');
-	is($busy_bad, 0, "one that speaks is not ($busy_good requests)");
+	is($busy_bad, 0, "one that sends requests is not ($busy_good requests)");
 	ok($partial->closed_by_peer(PROMPT), 'one that stops in the middle of a request is');
 	like(eval { $waiting->receive_reply(5 + PROMPT) } // $@, qr/^TEMP /,
 		'one that waits for a lookup is not');
@@ -503,7 +503,7 @@ sub reply_over
 	} // $@;
 }
 
-# From another address of loopback, all of which are local on Linux.
+# From another loopback address; on Linux all of 127.0.0.0/8 is local.
 sub reply_from
 {
 	my ($source, $port) = @_;
@@ -528,8 +528,8 @@ sub endpoints
 		socketmap => join(', ', @two), socket_mode => '0600' } });
 	is(reply_over($_), 'OK dane-only', "$_") for @two;
 	is((stat("$directory/socketmap"))[2] & 07777, 0600, 'socket_mode');
-	is(reply_from('127.0.0.9', $port), $netstring->('OK dane-only'), '127.0.0.0/8 may, by default');
-	# A reset while a lookup is under way, which only TCP has.
+	is(reply_from('127.0.0.9', $port), $netstring->('OK dane-only'), '127.0.0.0/8 may connect, by default');
+	# A reset (only with TCP) while a lookup runs.
 	my $reset = Tlsad::Socketmap->new($two[1], timeout => PROMPT);
 	$reset->send_raw($netstring->('policy slow.lab') . $good);
 	setsockopt($reset->socket, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0));
@@ -542,10 +542,10 @@ sub endpoints
 	$daemon = Tlsad::Daemon->start(lab => $lab, config => { server => {
 		socketmap => "unix:$directory/socketmap inet:127.0.0.1:$port",
 		allow => '192.0.2.0/24 127.0.0.9/32 2001:db8::/32' } });
-	is(reply_from('127.0.0.1', $port), '', 'who may not connect gets nothing');
-	is(reply_from('127.0.0.9', $port), $netstring->('OK dane-only'), 'who may is served');
+	is(reply_from('127.0.0.1', $port), '', 'a client that may not connect gets nothing');
+	is(reply_from('127.0.0.9', $port), $netstring->('OK dane-only'), 'one that may is served');
 	is(reply_over("unix:$directory/socketmap"), 'OK dane-only', 'a unix socket has its mode');
-	ok($daemon->wait_log(qr/127\.0\.0\.1 refused.*\[server\] allow/, PROMPT), 'the log tells');
+	ok($daemon->wait_log(qr/127\.0\.0\.1 refused.*\[server\] allow/, PROMPT), 'with a log line');
 	reply_from('127.0.0.1', $port) for 1 .. 50;
 	cmp_ok(count_matches($daemon->log_text, qr/refused/), '<', 30, 'but not for each of many');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
@@ -564,12 +564,12 @@ sub endpoints
 			socketmap => "unix:$directory/socketmap inet:[::1]:$port", allow => '127.0.0.0/8' } });
 		like(reply_over("inet:[::1]:$port"), qr/^socketmap: closed/, 'unless it is left out');
 		$daemon->stop;
-		# One socket for both families: IPv4 clients arrive with mapped addresses.
+		# One socket for both families: IPv4 clients have mapped addresses.
 		$port = Tlsad::Process::free_port();
 		$daemon = Tlsad::Daemon->start(lab => $lab, config => { server => {
 			socketmap => "unix:$directory/socketmap inet:*:$port", allow => '127.0.0.1' } });
 		is(reply_over("inet:127.0.0.1:$port"), 'OK dane-only', 'IPv4 on a socket for all addresses');
-		like(reply_over("inet:[::1]:$port"), qr/^socketmap: closed/, 'IPv6, which may not');
+		like(reply_over("inet:[::1]:$port"), qr/^socketmap: closed/, 'IPv6, which may not connect');
 		$daemon->stop;
 	}
 }
@@ -577,12 +577,12 @@ sub endpoints
 sub several_workers
 {
 	my $daemon = Tlsad::Daemon->start(lab => $lab, config => { server => { workers => 4 } });
-	# It accepts before its threads run, so somebody has to be served first.
-	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'a first answer');
+	# It accepts before its threads run, so one request must be served first.
+	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'a first reply');
 	cmp_ok(threads($daemon), '>=', 4 + 2, 'as many threads as are set');
 	my @clients = map { $daemon->client(timeout => 3 * PROMPT) } 1 .. 40;
 	my $wrong = 0;
-	# Many ask for the same at the same time, over all threads.
+	# Many requests for the same destinations at the same time, over all threads.
 	for my $number (1 .. 30) {
 		$_->send_request('policy', "d$number.bulk.lab") for @clients;
 		for my $client (@clients) {

@@ -1,11 +1,11 @@
 #!/usr/bin/perl
-# Trust anchors of which DNS has only a digest ([dane] learn_trust_anchors): they are
-# taken from the chain of the mail server, nothing else is, a server with any fault
-# costs no more than its own answer, and no server is asked more often than needed.
+# Trust anchors of which DNS has only a digest ([dane] learn_trust_anchors): only they are taken
+# from the chain of the mail server; a faulty server affects only the replies for its own
+# destinations; and no server is connected to more often than needed.
 #
-# In a network namespace of its own (t/postfix/Namespace.pm), because mail servers are
-# asked on port 25. Each has an address of its own in 127.0.0.0/8 and is a
-# t/lab/mailhost; what DNS says stands in the zone bulk.lab of the lab.
+# Runs in its own network namespace (t/postfix/Namespace.pm), because it connects to mail servers on
+# port 25. Each server is a t/lab/mailhost with its own address in 127.0.0.0/8; the DNS records are
+# in the zone bulk.lab of the lab.
 
 use strict;
 use warnings;
@@ -47,7 +47,7 @@ if (!Namespace::inside()) {
 	exit Namespace::run_inside($^X, abs_path($0));
 }
 
-# Nothing here asks the system's resolver.
+# The system's resolver is not used.
 $ENV{TMPDIR} = Namespace::enter("nameserver 127.0.0.1\n");
 my $private = Tlsad::Process::private_directory();
 my $cases = Tlsad::PinnedCases->new;
@@ -55,7 +55,7 @@ my $certificates = $cases->certificates;
 $certificates->make('intermediate', issuer => 'root1', authority => 1);
 $certificates->make('mx', issuer => 'intermediate', names => ['mx.bulk.lab']);
 $certificates->make('impostor', issuer => 'root2', names => ['mx.bulk.lab']);
-# Another certificate of the same authority's key (a cross certificate, or a renewed one).
+# Another certificate of the same authority's key, such as a cross certificate or a renewed one.
 $certificates->make('renewed', authority => 1, key => 'root1', subject => 'renewed');
 my %chains = (
 	whole => $certificates->chain('whole.chain', qw(mx intermediate root1)),
@@ -66,7 +66,7 @@ my %chains = (
 my %proper = (cert => $chains{whole}, key => $certificates->path('mx', 'key'));
 my %impostor = (cert => $chains{impostor}, key => $certificates->path('impostor', 'key'));
 
-# What each fault ends as; the others are native.
+# The result of each fault; for others it is native.
 my @faults = qw(no-starttls refuse-starttls turn-away close-at-connect close-after-ehlo
 	close-in-handshake silent silent-handshake byte-by-byte long-banner endless-banner garbage
 	inject endless-handshake hello-requests many-certs);
@@ -86,18 +86,18 @@ subtest('one connection' => \&one_connection);
 subtest('no connection' => \&no_connection);
 subtest('restart' => \&restart);
 subtest('when the records expire' => \&expiry);
-subtest('a roll-over of the authority' => \&roll_over);
+subtest('a rollover of the authority' => \&roll_over);
 subtest('addresses' => \&addresses);
-subtest('servers with faults' => \&faults);
+subtest('faulty servers' => \&faults);
 subtest('a few at once' => \&a_few_at_once);
 subtest('resolver.timeout' => \&short_timeout);
-subtest('clients that go, a daemon that ends' => \&departures);
+subtest('clients that disconnect, a daemon that ends' => \&departures);
 done_testing();
 
 # --- zones
 
-# host(NAME, addresses => [ADDRESS...], tlsa => ["2 1 1 root1"...], port => N, ttl => S);
-# without addresses it gets one of its own.
+# host(NAME, addresses => [ADDRESS...], tlsa => ["2 1 1 root1"...], port => N, ttl => S); without
+# addresses it gets a new one.
 sub host
 {
 	my ($name, %option) = @_;
@@ -139,7 +139,7 @@ sub define_hosts
 	host('renewed-certificate', addresses => [ $address{renewed} ], tlsa => [ '2 0 1 root1' ]);
 	host('impostor', tlsa => [ '2 1 1 root1' ]);
 	host('short', tlsa => [ '2 0 1 root1' ]);
-	# Whatever its server shows, the digest is known from another one.
+	# Its server may send anything: the digest is known from another one.
 	domain('impostor-known', 'form-2-1-1', 'impostor');
 	host('impostor-unknown', addresses => [ $address{impostor} ], tlsa => [ '2 1 1 intermediate' ]);
 	domain('impostor-beside', 'form-2-1-1', 'impostor-unknown');
@@ -162,7 +162,7 @@ sub define_hosts
 	host('refused-family', addresses => [ '::1', '127.3.0.3' ], tlsa => [ '2 0 1 intermediate' ]);
 	host('deaf-first', addresses => [ '127.3.0.4', '127.3.0.5' ], tlsa => [ '2 0 1 intermediate' ]);
 	host('nobody', addresses => [ '127.3.0.6', '127.3.0.7' ], tlsa => [ '2 0 1 intermediate' ]);
-	# What the harmless ones show is nothing that the others could be asked for.
+	# Servers without a fault send nothing that could be learned for the others.
 	host("fault-$_", tlsa => [ $harmless{$_} ? '2 0 1 root1' : '2 1 1 root1' ]) for @faults;
 	host("silent-$_", tlsa => [ '2 1 1 root2' ]) for 1 .. SILENT;
 	host('patient', tlsa => [ '2 1 1 root1' ]);
@@ -180,7 +180,7 @@ sub serve
 
 my $directories = 0;
 
-# A daemon with a directory for its files; {dane} and {config} are further settings.
+# A daemon with a directory for its files; {dane} and {config} are more settings.
 sub start
 {
 	my (%options) = @_;
@@ -198,7 +198,7 @@ sub ask
 	return eval { $daemon->client(timeout => TIMEOUT + PROMPT)->request($map // 'pinned', $key) } // $@;
 }
 
-# WHAT of the table's "OK secure NAMES with WHAT...", or a whole answer.
+# WHAT of the table's "OK secure NAMES with WHAT...", or a complete reply.
 sub is_answer
 {
 	my ($daemon, $directory, $key, $wanted, $what) = @_;
@@ -250,10 +250,10 @@ sub from_the_chain
 	is(ask($daemon, 'one.bulk.lab', $_), ask($daemon, 'one.bulk.lab'), "map $_") for qw(policy QUERY);
 	is(ask($daemon, 'one.bulk.lab', 'native'), 'OK dane-only', 'map native');
 	my ($explain, @anchors) = anchors_of($daemon, '[beside.bulk.lab]');
-	is(join(' ', sort @anchors), 'learned published', 'explain tells which was learned');
+	is(join(' ', sort @anchors), 'learned published', 'explain shows which was learned');
 	like($explain->{pinned}, qr/^OK secure /, 'explain: pinned');
-	ok(!exists $explain->{not_pinned}, 'explain: nothing is in the way');
-	# Nothing could come of it.
+	ok(!exists $explain->{not_pinned}, 'explain: no not_pinned');
+	# Learning could not succeed.
 	is_answer($daemon, $directory, '[mixed.bulk.lab]', 'OK dane-only');
 	is_answer($daemon, $directory, 'half.bulk.lab', 'OK dane-only');
 	ends_well($daemon);
@@ -269,22 +269,22 @@ sub not_in_the_chain
 		is_answer($daemon, $directory, "[$host.bulk.lab]", 'OK dane-only');
 		my ($explain, @anchors) = anchors_of($daemon, "[$host.bulk.lab]");
 		is("@anchors", 'unknown', 'explain: unknown');
-		like($explain->{not_pinned}, qr/\w/, 'and tells so');
+		like($explain->{not_pinned}, qr/\w/, 'and says so');
 		like($explain->{hosts}[0]{tlsa}[0]{not_pinned} // '', qr/\w/, 'of the record as well');
 	}
 	is_answer($daemon, $directory, 'impostor-beside.bulk.lab', 'OK dane-only', 'one of two hosts');
 	is_answer($daemon, $directory, 'impostor-known.bulk.lab', 'OK secure form-2-1-1.bulk.lab:'
-		. 'impostor.bulk.lab:impostor-known.bulk.lab with root1/key', 'one that another host has shown');
+		. 'impostor.bulk.lab:impostor-known.bulk.lab with root1/key', 'one that another host has sent');
 	is_answer($daemon, $directory, '[partly.bulk.lab]', 'OK secure partly.bulk.lab with root1/key',
 		'one of two trust anchors: the one that the server sends');
-	# The key is that of the record, whatever certificate it stands in.
+	# The key of the record, in another certificate.
 	is_answer($daemon, $directory, '[renewed-certificate.bulk.lab]', 'OK dane-only',
 		'another certificate of the same key');
 	is_answer($daemon, $directory, '[renewed.bulk.lab]', 'OK secure renewed.bulk.lab with root1/key',
 		'and its key');
 	ends_well($daemon);
 	is($_->stop, 0, 'mailhost ends well') for @hosts;
-	# The server that learned nothing from the impostor did ask it.
+	# The daemon connected to the impostor, although it learned nothing.
 	is($hosts[0]->count('handshake'), 2, 'the impostor was asked once for each of its names');
 }
 
@@ -309,7 +309,7 @@ sub names_and_ports
 
 # --- how often
 
-# Cold, all at once, over a connection each; the replies.
+# Not cached, all at once, each over its own connection; returns the replies.
 sub at_once
 {
 	my ($daemon, @keys) = @_;
@@ -334,9 +334,9 @@ sub one_connection
 	}
 	is($counted->count('connection'), 1, 'one connection for all of them');
 	is_answer($daemon, $directory, '[counted-too.bulk.lab]', 'OK secure counted-too.bulk.lab with root1/key');
-	is($too->count('connection'), 0, 'what is known by its digest is not asked for elsewhere');
+	is($too->count('connection'), 0, 'a trust anchor with a known digest is not learned again');
 
-	# In vain is enough, too.
+	# The same without success.
 	ok($daemon->stop == 0, 'the daemon ends with status 0');
 	($daemon, $directory) = start();
 	for my $round (1 .. 3) {
@@ -344,7 +344,7 @@ sub one_connection
 		is("@wrong", '', "round $round: native");
 	}
 	is(ask($daemon, '[unshown.bulk.lab]'), 'OK dane-only', 'the host itself');
-	is($unshown->count('connection'), 1, 'one connection in vain');
+	is($unshown->count('connection'), 1, 'one connection without success');
 	ends_well($daemon);
 	is($_->stop, 0, 'mailhost ends well') for $counted, $too, $unshown;
 }
@@ -357,18 +357,18 @@ sub no_connection
 	like(explain($daemon, '[off.bulk.lab]')->{not_pinned}, qr/learn_trust_anchors/,
 		'explain names the setting');
 	ends_well($daemon);
-	is($host->count('connection'), 0, 'nobody was asked');
+	is($host->count('connection'), 0, 'no server was connected to');
 
 	($daemon, $directory) = start();
 	is(ask($daemon, '[off.bulk.lab]', 'native'), 'OK dane-only', 'map native');
 	like(ask($daemon, '[off.bulk.lab]', 'tlsa'), qr/^OK 2 1 1 [0-9A-F]{64}$/, 'map tlsa');
-	is($host->count('connection'), 0, 'nobody was asked');
+	is($host->count('connection'), 0, 'no server was connected to');
 	ends_well($daemon);
 
-	# enforce = native: only the map pinned asks.
+	# enforce = native: only the map pinned connects to servers.
 	($daemon, $directory) = start(dane => { enforce => 'native', learn_trust_anchors => 'no' });
 	is(ask($daemon, '[off.bulk.lab]', 'policy'), 'OK dane-only', 'policy, enforce = native');
-	is($host->count('connection'), 0, 'nobody was asked');
+	is($host->count('connection'), 0, 'no server was connected to');
 	is_answer($daemon, $directory, '[off.bulk.lab]', 'OK dane-only', 'no');
 	my $from = length($daemon->log_text);
 	$daemon->write_config({ dane => { tafile_dir => $directory, learn_trust_anchors => 'yes' } });
@@ -402,16 +402,16 @@ sub restart
 		is("@anchors", 'learned', 'explain: learned');
 		$way eq 'SIGKILL' ? ends_well($daemon) : is($daemon->kill9, 128 + 9, 'killed');
 	}
-	is($host->count('connection'), 1, 'one connection all in all');
+	is($host->count('connection'), 1, 'one connection in total');
 	is($unshown->count('connection'), 0, 'and none');
 
-	# What was asked for in vain is not asked for again either.
+	# After a failure there is no second attempt either.
 	($daemon, $directory) = start();
-	is(ask($daemon, '[unshown.bulk.lab]'), 'OK dane-only', 'in vain');
+	is(ask($daemon, '[unshown.bulk.lab]'), 'OK dane-only', 'without success');
 	Time::HiRes::sleep(0.5);
 	$daemon->restart;
 	is(ask($daemon, '[unshown.bulk.lab]'), 'OK dane-only', 'and after a restart') for 1 .. 3;
-	is($unshown->count('connection'), 1, 'one connection all in all');
+	is($unshown->count('connection'), 1, 'one connection in total');
 	ends_well($daemon);
 	is($_->stop, 0, 'mailhost ends well') for $host, $unshown;
 }
@@ -422,24 +422,24 @@ sub expiry
 	is(ask($daemon, '[late.bulk.lab]'), 'OK dane-only', 'nobody listens');
 	my $begin = Time::HiRes::time();
 	my $host = serve('late');
-	is(ask($daemon, '[late.bulk.lab]'), 'OK dane-only', 'somebody does') for 1 .. 3;
+	is(ask($daemon, '[late.bulk.lab]'), 'OK dane-only', 'a server listens') for 1 .. 3;
 	my $count = $host->count('connection');
 	if (Time::HiRes::time() - $begin < SHORT_TTL - 2) {
-		is($count, 0, 'but is not asked while the records live');
+		is($count, 0, 'but is not connected to before the records expire');
 	}
 	ok(wait_until(SHORT_TTL + PROMPT, sub { ask($daemon, '[late.bulk.lab]') =~ /^OK secure/ }),
 		'with the next records it is');
 	is_answer($daemon, $directory, '[late.bulk.lab]', 'OK secure late.bulk.lab with root1/key');
-	# New records with the same digest: it is known.
+	# New records with the same digest: the trust anchor is known.
 	Time::HiRes::sleep(SHORT_TTL + 1.5);
 	is_answer($daemon, $directory, '[late.bulk.lab]', 'OK secure late.bulk.lab with root1/key', 'later');
-	is($host->count('connection'), 1, 'one connection all in all');
+	is($host->count('connection'), 1, 'one connection in total');
 	ends_well($daemon);
 	is($host->stop, 0, 'mailhost ends well');
 }
 
-# Both are published, the server changes from one to the other: with the next records at
-# the latest it can be reached.
+# Both are published, and the server changes from one to the other: it can be reached at the latest
+# when the records expire.
 sub roll_over
 {
 	my $host = serve('rolling');
@@ -452,14 +452,14 @@ sub roll_over
 	ok(wait_until(SHORT_TTL + PROMPT, sub { $cases->wrong($wanted,
 		ask($daemon, '[rolling.bulk.lab]'), tafile_dir => $directory) eq '' }), 'after it');
 	is_answer($daemon, $directory, '[rolling.bulk.lab]', $wanted, 'both are trust anchors');
-	is($host->count('connection'), 1, 'of one connection');
+	is($host->count('connection'), 1, 'from one connection');
 	ends_well($daemon);
 	is($host->stop, 0, 'mailhost ends well');
 }
 
 # --- servers that do not serve
 
-# A listener that takes no more connections: a SYN to it gets no answer.
+# A listener whose queue is full: a SYN to it gets no answer.
 sub deaf
 {
 	my ($address) = @_;
@@ -493,7 +493,7 @@ my %healthy = ('ee.bulk.lab' => 'OK fingerprint alpha/key', '[ee.bulk.lab]' => '
 	'full.dane.lab' => 'OK fingerprint text/mx1 text/mx2', 'no-tlsa.dane.lab' => 'NOTFOUND',
 	'[published.bulk.lab]' => 'OK secure published.bulk.lab with root2/certificate');
 
-# The others are served in no time; the slowest of them in seconds.
+# Other destinations get replies at once; the slowest of them in seconds.
 sub is_healthy
 {
 	my ($daemon, $directory, $what) = @_;
@@ -516,7 +516,8 @@ sub fault_answer
 
 sub faults
 {
-	# In a process namespace strace looks at every call, and a server that floods keeps it too busy.
+	# In a process namespace strace handles every call, which is too slow for a server that
+	# floods.
 	local $ENV{TLSAD_HELD};
 	my %hosts = map { $_ => serve("fault-$_", fault => $_) } @faults;
 	my ($daemon, $directory) = start();
@@ -524,10 +525,11 @@ sub faults
 	my $descriptors = descriptors($daemon);
 	my %clients = map { $_ => $daemon->client(timeout => TIMEOUT + PROMPT) } @faults;
 	my $begin = Time::HiRes::time();
-	# TA_FETCH_RUNNING_MAX at once: those that answer at last are not to wait for those that do not.
+	# TA_FETCH_RUNNING_MAX at once: servers that answer late must not wait for those that do not
+	# answer.
 	$clients{$_}->send_request('pinned', "[fault-$_.bulk.lab]")
 		for sort { ($harmless{$b} // 0) <=> ($harmless{$a} // 0) || $a cmp $b } @faults;
-	ok($hosts{silent}->wait_count('connection', 1, PROMPT), 'they are asked');
+	ok($hosts{silent}->wait_count('connection', 1, PROMPT), 'they are connected to');
 	is_healthy($daemon, $directory, 'meanwhile');
 	for my $fault (@faults) {
 		my $reply = eval { $clients{$fault}->receive_reply } // "no reply: $@";
@@ -546,7 +548,7 @@ sub faults
 	cmp_ok(descriptors($daemon), '<=', $descriptors + 8, 'no connection is left open');
 	ends_well($daemon);
 
-	# Each by itself, with a cache that knows of nothing.
+	# Each by itself, with an empty cache.
 	for my $fault (@faults) {
 		($daemon, $directory) = start();
 		$begin = Time::HiRes::time();
@@ -562,7 +564,7 @@ sub faults
 	}
 }
 
-# Of the TCP connections to port 25, the clients' sides: address and port of each.
+# Address and port of the client side of all TCP connections to port 25.
 sub outgoing
 {
 	open(my $handle, '<', '/proc/net/tcp') or die "/proc/net/tcp: $!\n";
@@ -579,16 +581,16 @@ sub a_few_at_once
 	my @clients = map { $daemon->client(timeout => TIMEOUT + PROMPT) } @names;
 	my $begin = Time::HiRes::time();
 	$clients[$_]->send_request('pinned', "[$names[$_].bulk.lab]") for 0 .. $#names;
-	ok($host->wait_count('connection', AT_ONCE > SILENT ? SILENT : 1, PROMPT), 'the first is asked');
+	ok($host->wait_count('connection', AT_ONCE > SILENT ? SILENT : 1, PROMPT), 'the first is connected to');
 	my $last = $daemon->client(timeout => TIMEOUT + PROMPT);
 	$last->send_request('pinned', '[patient.bulk.lab]');
 	is_healthy($daemon, $directory, 'meanwhile');
 	my ($most, %before) = (0);
 	my $select = IO::Select->new(map { $_->socket } @clients);
 	my $end = Time::HiRes::time() + TIMEOUT + PROMPT / 2;
-	# In scalar context can_read() is the last of the sockets.
+	# In scalar context can_read() gives the last of the sockets.
 	while (Time::HiRes::time() < $end && (() = $select->can_read(0)) < SILENT) {
-		# The list is not of one moment. What is in two of them was there in between.
+		# The list is not atomic. A connection that is in two lists existed in between.
 		my %now = outgoing();
 		my $count = grep { $before{$_} } keys %now;
 		$most = $count if $count > $most;
@@ -603,7 +605,7 @@ sub a_few_at_once
 	cmp_ok($most, '<=', AT_ONCE, 'and never more than ' . AT_ONCE);
 	is($cases->wrong('OK secure patient.bulk.lab with root1/key',
 		eval { $last->receive_reply(PROMPT) } // $@, tafile_dir => $directory), '',
-		'one that answers had its turn');
+		'one that answers was served');
 	cmp_ok($host->count('connection'), '<=', SILENT, 'each was asked once at most');
 	ends_well($daemon);
 	is($_->stop, 0, 'mailhost ends well') for $host, $patient;
@@ -627,20 +629,20 @@ sub departures
 	my ($daemon, $directory) = start();
 	my $client = $daemon->client(timeout => PROMPT);
 	$client->send_request('pinned', '[left.bulk.lab]');
-	ok($host->wait_count('connection', 1, PROMPT), 'the server is being asked');
+	ok($host->wait_count('connection', 1, PROMPT), 'the connection is open');
 	$client->close;
 	is_answer($daemon, $directory, '[left.bulk.lab]', 'OK secure left.bulk.lab with root1/key',
-		'a client went, the next one gets the answer');
+		'the client has disconnected, the next one gets the reply');
 	is($host->count('connection'), 1, 'of the same connection');
 
-	# In the middle of it.
+	# In the middle of the connection.
 	my @clients = map { $daemon->client(timeout => PROMPT) } 1 .. 5;
-	# Not known yet: of another key.
+	# Of another key, so not known yet.
 	$_->send_request('pinned', '[silent-1.bulk.lab]') for @clients;
 	my $silent = serve('silent-2', fault => 'silent');
 	push @clients, $daemon->client(timeout => PROMPT);
 	$clients[-1]->send_request('pinned', '[silent-2.bulk.lab]');
-	ok($silent->wait_count('connection', 1, PROMPT), 'a silent server is being asked');
+	ok($silent->wait_count('connection', 1, PROMPT), 'a connection to a silent server is open');
 	my $begin = Time::HiRes::time();
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 	my $seconds = Time::HiRes::time() - $begin;

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
-# Files of trust anchors, which answers of the map pinned name for Postfix to read: what
-# stands in them, what they are called, that they are there whenever an answer names
-# them, when they go, and directories in which they cannot be written.
+# Files of trust anchors, which pinned replies name for Postfix to read: their content and names,
+# that they exist whenever a reply names them, when they are removed, and directories in which they
+# cannot be written.
 #
-# What takes the daemon a minute is begun first and looked at last.
+# Tests of things that take the daemon a minute begin first and are checked last.
 
 use strict;
 use warnings;
@@ -22,8 +22,8 @@ use Tlsad::Process;
 
 use constant PROMPT => 20;		# [s] for what should take milliseconds
 use constant DAY => 86400;
-# A directory that could not be written is tried again, and old files are looked for,
-# after a minute. [s]
+# [s] After a minute a directory that could not be written is tried again, and old files are
+# removed.
 use constant TIMEOUT => 60 + PROMPT;
 use constant MANY => 40;		# anchors: their file takes several pages
 
@@ -38,10 +38,10 @@ my @many = $cases->variants('root1', MANY);
 my $zones = $cases->zones;
 my $lab = Tlsad::Lab->start(special => 0, zones => { %$zones, 'bulk.lab' =>
 	"many A 192.0.2.1\n" . join('', map { "_25._tcp.many TLSA 2 0 0 $_\n" } @many) });
-# Says SERVFAIL to all that is asked.
+# Answers every query with SERVFAIL.
 my $failing = Tlsad::FaultyDns->start(rules => [ { name => '.', behaviour => 'servfail' } ]);
 
-# What the cases' answers must be.
+# The expected replies.
 my %wanted = map { $_->{key} => $_->{reply} } grep { "@{$_->{settings}}" eq 'tafile' }
 	@{$cases->list};
 my @ta = qw(ta-one.site.lab ta-union.site.lab [ta-key.site.lab] [ta-forms.site.lab]);
@@ -54,7 +54,7 @@ subtest('content and name' => \&content);
 subtest('the same set, the same file' => \&same_sets);
 subtest('mode' => \&mode);
 subtest('tafile_prefix' => \&prefix);
-subtest('files that went while tlsad was off' => \&lost_files);
+subtest('files that were removed while tlsad did not run' => \&lost_files);
 subtest('two daemons, one directory' => \&two_daemons);
 subtest("$_->{name}: later" => sub { recovers($_) }) for @broken;
 subtest('old files' => sub { end_sweep($sweep) });
@@ -146,7 +146,7 @@ sub content
 		$files{$name} = $wanted{$key} =~ s/.* with //r;
 	}
 	is(join(' ', names_in($directory)), join(' ', sort keys %files),
-		'no file is there that no answer has named');
+		'there is no file that no reply has named');
 	for my $name (sort keys %files) {
 		my $count = () = $files{$name} =~ /\S+/g;
 		like(openssl('storeutl', '-noout', "$directory/$name"), qr/^Total found: $count$/m,
@@ -175,11 +175,11 @@ sub same_sets
 	isnt($one, $first, 'another file');
 	is(is_right($daemon, 'ta-insecure.site-plain.lab', 'its host again', %options), $one, 'the same');
 	is(files_in($directory), 2, 'there are two');
-	# Nothing is written for an answer that was given before.
+	# Nothing is written for a reply from the cache.
 	my @before = map { (stat("$directory/$_"))[1, 9] } names_in($directory);
 	is_right($daemon, 'ta-one.site.lab', 'again', %options) for 1 .. 20;
 	is(join(' ', map { (stat("$directory/$_"))[1, 9] } names_in($directory)), "@before",
-		'an answer from the cache leaves them alone');
+		'a reply from the cache leaves them alone');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
@@ -205,7 +205,7 @@ sub prefix
 	ok(!-e '/etc/tlsad-anchors', 'nothing is written there');
 }
 
-# An answer from the cache names no file that is not there, whatever happened to it.
+# A reply from the cache never names a file that does not exist, even if it was removed.
 sub lost_files
 {
 	my $directory = new_directory('lost');
@@ -229,7 +229,7 @@ sub lost_files
 	}
 	is(read_file("$directory/$_"), $content{$_}, 'with the same content') for sort keys %content;
 	ok(!-l $linked, 'no symbolic link is followed');
-	is(read_file("$private/victim"), "somebody else's\n", 'nor written through');
+	is(read_file("$private/victim"), "somebody else's\n", 'nor its target changed');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 	is(join(' ', names_in($directory)), join(' ', sort keys %content), 'nothing else is left');
 }
@@ -242,7 +242,7 @@ sub two_daemons
 	$_->send_request('pinned', '[ta-two.site.lab]') for @clients;
 	my %replies;
 	$replies{eval { $_->receive_reply } // $@}++ for @clients;
-	is(join(' ', values %replies), '40', 'all answers are the same');
+	is(join(' ', values %replies), '40', 'all replies are the same');
 	is($cases->wrong($wanted{'[ta-two.site.lab]'}, (keys %replies)[0], tafile_dir => $directory), '',
 		'and right');
 	is(files_in($directory), 1, 'one file');
@@ -329,33 +329,33 @@ sub fails_softly
 	my ($broken) = @_;
 	return if skip_broken($broken);
 	my $daemon = $broken->{daemon};
-	# There is room for small files where it is only nearly full.
+	# A disk that is only nearly full has room for small files.
 	my @keys = $broken->{nearly} ? 'many.bulk.lab' : @ta;
 	$broken->{keys} = \@keys;
 	for my $round (1 .. 3) {
 		is(ask($daemon, $_), 'OK dane-only', "native: $_") for @keys;
 	}
 	is($daemon->request('policy', $keys[0]), 'OK dane-only', 'in map policy, too');
-	is($daemon->request('pinned', 'union.site.lab'), $fingerprint, 'what needs no file is pinned');
+	is($daemon->request('pinned', 'union.site.lab'), $fingerprint, 'a reply that needs no file is pinned');
 	is($daemon->request('tlsa', 'ta-two.site.lab'), 'OK ' . join(', ', sort map {
 		$cases->rdata("2 0 0 $_") =~ s/(\S+)\z/uc $1/er } qw(root1 root2)), 'and is in map tlsa');
-	like(explain($daemon, $keys[0])->{not_pinned}, qr/\w/, 'explain tells why');
+	like(explain($daemon, $keys[0])->{not_pinned}, qr/\w/, 'explain says why');
 	my @complaints = complaints($broken);
 	is(scalar(@complaints), 1, 'there is one line in the log') or diag(join("\n", @complaints));
 	like($complaints[0], qr/\Q$broken->{directory}\E.*$broken->{reason}|$broken->{reason}.*\Q$broken->{directory}\E/,
 		'which names the directory and the reason');
 	my @left = -d $broken->{seen} ? names_in($broken->{seen}) : ();
-	is(join(' ', grep { $_ ne 'filler' } @left), '', 'nothing half-written is left');
+	is(join(' ', grep { $_ ne 'filler' } @left), '', 'no incomplete file is left');
 
 	$broken->{mend}->();
-	# Another one does not have to wait.
+	# Another one need not wait.
 	my %options = (tafile_dir => $broken->{directory},
 		root => $broken->{seen} =~ m{^(/proc/\d+/root)} ? $1 : '');
 	$broken->{options} = \%options;
 	is_right($daemon, '[ta-two.site.lab]', 'mended', %options);
-	is(scalar(complaints($broken)), 1, 'nothing else is complained of');
+	is(scalar(complaints($broken)), 1, 'there is no other error');
 	my $again = grep { /\Q$broken->{directory}\E/ } split(/\n/, $daemon->log_text);
-	cmp_ok($again, '<=', 2, 'one more line may tell that it is over');
+	cmp_ok($again, '<=', 2, 'one more line may say that it works again');
 }
 
 sub recovers
@@ -368,7 +368,7 @@ sub recovers
 		if ($broken->{nearly}) { like(ask($daemon, $key), qr/^OK secure /, "pinned again: $key") }
 		else { is_right($daemon, $key, 'pinned again', %{$broken->{options}}) }
 	}
-	is(scalar(complaints($broken)), 1, 'one complaint all in all');
+	is(scalar(complaints($broken)), 1, 'one error in total');
 	is(join(' ', grep { !/^tlsad-[0-9a-f]{64}\.pem\z/ } names_in($broken->{seen})), '',
 		'nothing else is left');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
@@ -376,7 +376,7 @@ sub recovers
 
 # --- old files
 
-# Times of last modification are as of 40 days ago where nothing else is said.
+# Modification times are 40 days ago unless stated otherwise.
 sub begin_sweep
 {
 	my $directory = new_directory('sweep');
@@ -399,7 +399,7 @@ sub begin_sweep
 	}
 	$daemon->start_again;
 	my $begin = Time::HiRes::time();
-	# One is asked for before the old ones go, another one when they have gone.
+	# One is requested before the old files are removed, another one after that.
 	my $asked = ask($daemon, $keys[0]);
 	return { directory => $directory, daemon => $daemon, begin => $begin, keys => \@keys,
 		file => \%file, made => \%made, asked => $asked, options => \%options, ours => $ours };
@@ -410,8 +410,8 @@ sub end_sweep
 	my ($sweep) = @_;
 	my ($directory, $daemon, $ours) = @{$sweep}{qw(directory daemon ours)};
 	is($cases->wrong($wanted{$sweep->{keys}[0]}, $sweep->{asked}, %{$sweep->{options}}), '',
-		'one was asked for');
-	ok(wait_until(TIMEOUT, sub { !-e "$directory/" . $ours->('a') }), 'what is old goes');
+		'one was requested');
+	ok(wait_until(TIMEOUT, sub { !-e "$directory/" . $ours->('a') }), 'old files are removed');
 	for my $name (sort keys %{$sweep->{made}}) {
 		# Over a day plus max_ttl (1 d) and serve_stale (1 h).
 		my $goes = grep { $name eq $ours->($_) } qw(a b);
