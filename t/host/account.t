@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# tlsad started by root, without a service manager: it binds, becomes [server] user for
-# good, in a chroot if told to, and writes a pid file. What it has become is read from
+# tlsad started by root, without a service manager: it opens its sockets, changes to [server] user
+# permanently, in [server] chroot if set, and writes a pid file. The test reads the result from
 # /proc. Needs root; the account is nobody.
 
 use strict;
@@ -20,7 +20,7 @@ use Tlsad::Lab;
 use Tlsad::Observe;
 use Tlsad::Process;
 
-# A root that changes its account is what systemd/tlsad.service has no need of.
+# With systemd/tlsad.service tlsad never runs as root, so this needs no unit.
 delete $ENV{TLSAD_HELD};
 
 use constant PROMPT => 20;		# [s] for what should take milliseconds
@@ -38,20 +38,20 @@ if (@missing) {
 }
 
 my $lab = Tlsad::Lab->start;
-# A sanitizer looks into /proc at the end, which is not in a chroot.
+# A sanitizer reads /proc at the end, which a chroot does not have.
 my %blind = map { ($_ => join(':', grep { length } $ENV{$_} // '', 'detect_leaks=0')) } 'ASAN_OPTIONS';
 
 subtest('another account' => \&another_account);
 subtest('directories and sockets' => \&made_over);
-subtest('who may not' => \&not_allowed);
+subtest('who may not change the account' => \&not_allowed);
 subtest('sockets of others' => \&others);
 subtest('a pid file' => \&pid_file);
 subtest('OpenRC' => \&openrc);
 subtest('a chroot' => \&in_chroot);
-subtest('a chroot that will not do' => \&bad_chroot);
+subtest('a chroot that cannot be used' => \&bad_chroot);
 done_testing();
 
-# Everybody may look into it.
+# Everybody may read it.
 sub open_directory
 {
 	my $directory = Tlsad::Process::private_directory();
@@ -59,7 +59,7 @@ sub open_directory
 	return $directory;
 }
 
-# A daemon in a directory that the account can reach, with a trust anchor that it can read.
+# A daemon in a directory and with a trust anchor that the account can read.
 sub options
 {
 	my (%options) = @_;
@@ -96,7 +96,7 @@ sub another_account
 	is($status->{$_}, '0' x 16, "$_ is empty") for qw(CapInh CapPrm CapEff CapAmb);
 	is($status->{NoNewPrivs}, 1, 'it cannot get more by running a program');
 	my @threads = map { (stat($_))[4] } glob('/proc/' . $daemon->pid . '/task/*');
-	is(scalar(grep { $_ != $user } @threads), 0, 'no thread is left behind');
+	is(scalar(grep { $_ != $user } @threads), 0, 'no thread keeps other ids');
 	ok(wait_until(PROMPT, sub { explain($daemon, 'full.dane.lab')->{cached} }), 'it stores');
 	$daemon->reload;
 	ok(defined $daemon->wait_log(qr/configuration reloaded/, PROMPT), 'it reloads');
@@ -126,10 +126,10 @@ sub made_over
 	is($owner{'run/socketmap'}, "$user $group 666", 'sockets are the account\'s');
 	is($owner{'run/control'}, "$user $group 600", 'that of tlsactl as well');
 	like($owner{'state/parts.mdb'} // '', qr/^$user $group /, 'and the cache');
-	is(system(Tlsad::Ctl::binary() . " -s $directory/run/control status >/dev/null"), 0, 'root may ask');
+	is(system(Tlsad::Ctl::binary() . " -s $directory/run/control status >/dev/null"), 0, 'root may connect');
 	is($daemon->stop, 0, 'it ends');
 	ok(!-e $socket, 'its sockets are removed');
-	# What is there already is somebody's, and stays.
+	# An existing directory belongs to somebody, and is not changed.
 	my $kept = open_directory();
 	mkdir("$kept/run", 0711);
 	$daemon = Tlsad::Daemon->start(options(directory => $kept, own_cache => 1,
@@ -139,11 +139,11 @@ sub made_over
 	is($daemon->stop, 0, 'it ends');
 	ok(-S "$kept/run/socketmap", 'a socket that it may not remove stays');
 	$daemon->start_again;
-	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'and is taken over');
+	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'and is replaced');
 	is($daemon->stop, 0, 'it ends');
 }
 
-# Sockets accept before all else is done; who is answered knows that it is.
+# Sockets accept connections before the start is complete; a reply shows that it is complete.
 sub start_once_more
 {
 	my ($daemon) = @_;
@@ -176,7 +176,7 @@ sub not_allowed
 		config => { server => { user => 'no-such-one' } });
 	refused('root', qr/user = root is root/, config => { server => { user => 'root' } });
 	refused('a cache of root', qr/cannot write in .*cache.*Permission denied/);
-	# That account already: nothing to do.
+	# Started as that account: nothing to change.
 	my $directory = open_directory();
 	chown($user, $group, $directory);
 	my $daemon = Tlsad::Daemon->start(options(directory => $directory, own_cache => 1,
@@ -185,7 +185,7 @@ sub not_allowed
 	is($daemon->stop, 0, 'it ends');
 }
 
-# Directories in which everybody may make and rename files.
+# Directories in which everybody may create and rename files.
 sub others
 {
 	my @nobody = as_nobody();
@@ -206,7 +206,7 @@ sub others
 		return $socket;
 	};
 	$try->('one that lives', 0777, sub { $listen->($_[0], 0666) }, qr/another process listens/);
-	$try->('one that may not be asked', 0777, sub { $listen->($_[0], 0600) },
+	$try->('one that may not be connected to', 0777, sub { $listen->($_[0], 0600) },
 		qr/cannot find out whether a process listens on the socket .*: Permission denied/);
 	$try->('a dead one that may not be removed', 01777, sub { $listen->($_[0], 0666)->close; 0 },
 		qr/cannot remove the old socket .*not permitted/);
@@ -220,14 +220,14 @@ sub pid_file
 		config => { server => { pid_file => "$directory/pid" } }));
 	$daemon->request('policy', 'nonsense');
 	is($read->("$directory/pid"), $daemon->pid . "\n", 'it has the number');
-	is((stat("$directory/pid"))[4], 0, 'and is not the account\'s to write');
+	is((stat("$directory/pid"))[4], 0, 'and the account may not write it');
 	is($daemon->stop, 0, 'it ends');
 	is($read->("$directory/pid"), '', 'it is empty where it may not be removed');
 	start_once_more($daemon);
 	is($read->("$directory/pid"), $daemon->pid . "\n", 'and is used again');
 	$daemon->kill9;
 	start_once_more($daemon);
-	is($read->("$directory/pid"), $daemon->pid . "\n", 'a number that was left is replaced');
+	is($read->("$directory/pid"), $daemon->pid . "\n", 'an old number is replaced');
 	is($daemon->stop, 0, 'it ends');
 	my $file = open_directory() . '/pid';
 	my $simple = Tlsad::Daemon->start(lab => $lab, config => { server => { pid_file => $file } });
@@ -249,7 +249,7 @@ sub pid_file
 		config => { server => { pid_file => "$directory/no/such" } });
 }
 
-# Its script with stubs for what OpenRC has: the options that it starts tlsad with are right.
+# The script with stubs for OpenRC's functions: it starts tlsad with the right options.
 sub openrc
 {
 	my $script = Tlsad::Process::source_directory() . '/contrib/openrc/tlsad';
@@ -287,7 +287,7 @@ sub in_chroot
 	my $daemon = Tlsad::Daemon->start(options(directory => $root, own_cache => 1, env => \%blind, %config));
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'it serves on a socket outside');
 	is(readlink('/proc/' . $daemon->pid . '/root'), $root, 'its root is the directory');
-	is(readlink('/proc/' . $daemon->pid . '/cwd'), $root, 'and so is where it stands');
+	is(readlink('/proc/' . $daemon->pid . '/cwd'), $root, 'and its working directory');
 	is(status_of($daemon)->{Uid}, join("\t", ($user) x 4), 'it is the account');
 	ok(wait_until(PROMPT, sub { explain($daemon, 'full.dane.lab')->{cached} }), 'it stores');
 	ok(-s "$root/cache/parts.mdb", 'where its configuration says');
@@ -323,26 +323,26 @@ sub bad_chroot
 			config => { server => { chroot => "$place/$name" }, cache => { path => "$place/$name/cache" },
 				resolver => { trust_anchor => "$place/$name/anchor" } });
 	}
-	# The account has made there what would lead root elsewhere.
+	# The account has created a link there that leads elsewhere.
 	my $trap = open_directory();
 	my ($first) = $trap =~ m{^/([^/]+)/};
 	symlink($other, "$trap/$first") or die;
 	my $before = join(' ', glob("$other/*"));
 	refused('a link to elsewhere', qr/chroot: cannot create inside it the/, env => \%blind, directory => $trap,
 		own_cache => 1, config => { server => { chroot => $trap } });
-	is(join(' ', glob("$other/*")), $before, 'root makes nothing there');
+	is(join(' ', glob("$other/*")), $before, 'root creates nothing there');
 	my $taken = open_directory();
 	system('mkdir', '-p', "$taken$taken") == 0 or die;
 	refused('another directory in its place', qr/the same path exists and is not a link/, env => \%blind,
 		directory => $taken, own_cache => 1, config => { server => { chroot => $taken } });
-	# A configuration outside is served, and the log tells what will not work.
+	# With a configuration file outside tlsad serves, and logs that a reload will not work.
 	my $inside = open_directory();
 	my %options = options(directory => $other, env => \%blind, config => { server => { chroot => $inside },
 		cache => { path => "$inside/cache" }, resolver => { trust_anchor => "$inside/anchor.ds" } });
 	File::Copy::copy($lab->trust_anchor, "$inside/anchor.ds");
 	my $daemon = Tlsad::Daemon->start(%options);
 	ok($daemon->wait_log(qr/a reload will not find \S+tlsad\.conf: it is not below \[server\] chroot/, PROMPT),
-		'a configuration outside: the log tells');
+		'a configuration outside: a log line');
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'it serves');
 	$daemon->reload;
 	ok(defined $daemon->wait_log(qr/old configuration stays in use: .*No such file/, PROMPT), 'and a reload fails');

@@ -1,10 +1,9 @@
 #!/usr/bin/perl
-# contrib/apparmor/usr.sbin.tlsad: AppArmor's parser takes it, and it allows whatever a
-# tlsad does that answers, learns, stores, reloads and ends.
+# contrib/apparmor/usr.sbin.tlsad: AppArmor's parser accepts it, and it allows everything that tlsad
+# does when it serves, learns trust anchors, stores, reloads and ends.
 #
-# No kernel that enforces it is needed: what tlsad does is seen by strace(1), and the
-# rules are read by Tlsad::Profile. The directories of the test stand for those that a
-# host has.
+# It needs no kernel that enforces profiles: strace(1) shows what tlsad does, and Tlsad::Profile
+# reads the rules. Directories of the test are mapped to those of a host.
 
 use strict;
 use warnings;
@@ -31,9 +30,9 @@ if (@missing) {
 	exit 1;
 }
 
-is(parser($file), '', 'apparmor_parser takes it');
+is(parser($file), '', 'apparmor_parser accepts it');
 my $profile = Tlsad::Profile->new($file);
-subtest('the rules are read as AppArmor has them' => \&reading);
+subtest('the rules are read as AppArmor reads them' => \&reading);
 SKIP: {
 	skip('a sanitizer opens files of its own, and cannot be traced', 1)
 		if qx(ldd @{[Tlsad::Daemon::binary()]}) =~ /libasan|libtsan/;
@@ -41,7 +40,7 @@ SKIP: {
 }
 done_testing();
 
-# The parser's words about an error; what it says of this host's kernel is no matter.
+# The parser's error messages; its messages about this host's kernel do not matter.
 sub parser
 {
 	my ($profile_file) = @_;
@@ -53,7 +52,7 @@ sub parser
 sub reading
 {
 	is($profile->lacks('/etc/tlsad/tlsad.conf', 'rw'), 'w', 'the configuration is only read');
-	is($profile->lacks('/var/lib/tlsad/cache/parts.mdb', 'rwkm'), 'm', 'the cache is no program');
+	is($profile->lacks('/var/lib/tlsad/cache/parts.mdb', 'rwkm'), 'm', 'the cache cannot be executed');
 	is($profile->lacks('/var/spool/postfix/active/1', 'rw'), 'rw', 'mail is not read');
 	is($profile->lacks('/etc/shadow', 'r'), 'r', 'nor are passwords');
 	is($profile->lacks('/root/x', 'r'), 'r', 'nor homes');
@@ -63,7 +62,7 @@ sub reading
 	open(my $handle, '>', $broken) or die "$broken: $!\n";
 	print {$handle} "profile broken /bin/broken {\n\t/etc/passwd q,\n}\n";
 	close($handle);
-	isnt(parser($broken), '', 'and the parser refuses what is none');
+	isnt(parser($broken), '', 'and the parser refuses an invalid profile');
 }
 
 sub end
@@ -71,7 +70,7 @@ sub end
 	my ($daemon, $trace) = @_;
 	my $pid = $daemon->pid;
 	is($daemon->stop, 0, 'it ends');
-	# strace may have something to write yet.
+	# strace may still be writing.
 	my $deadline = Time::HiRes::time() + PROMPT;
 	until (lines_of("$trace.$pid") =~ /^\+\+\+ exited/m) {
 		die "strace does not end\n" if Time::HiRes::time() > $deadline;
@@ -91,7 +90,7 @@ sub lines_of
 	return $text;
 }
 
-# Runs a daemon that does everything it can. Where its files are, and where on a host.
+# Runs a daemon that does everything it can. Returns its files, and their paths on a host.
 sub trace
 {
 	my ($anchors, $extra, $trace) = @_;
@@ -100,7 +99,7 @@ sub trace
 	my $daemon = Tlsad::Daemon->start(lab => $lab,
 		config => { dane => { enforce => 'pinned', tafile_dir => $anchors },
 			log => { target => 'syslog' }, resolver => { options => $extra } },
-		# -D: signals are for tlsad, not for strace; -ff: a file for each thread.
+		# -D: signals go to tlsad, not to strace; -ff: a file for each thread.
 		wrapper => [ 'strace', '-D', '-ff', '-y', '-s', 4096, '-o', $trace,
 			'-e', 'trace=%file,bind,connect,flock,fcntl,mmap' ]);
 	like($daemon->client(timeout => PROMPT)->request('policy', 'ta-one.site.lab'), qr/tafile=/,
@@ -108,7 +107,7 @@ sub trace
 	$daemon->request('explain', '[mx.site.lab]:imaps');
 	is(system(Tlsad::Ctl::binary(), '-c', $daemon->config_file, 'reload'), 0, 'it reloads');
 	end($daemon, $trace);
-	# Now the cache and the root's key are there already.
+	# Now the cache and the root key exist already.
 	$daemon->start_again;
 	end($daemon, $trace);
 	return ([ $daemon->config_file => '/etc/tlsad/tlsad.conf' ],
@@ -145,5 +144,5 @@ sub held_against_a_run
 		'/var/lib/tlsad/cache/lock k', '/etc/tlsad/root.key r', '/etc/services r') {
 		ok($seen{$known}, "it has $known");
 	}
-	is(join("\n", sort @refused), '', 'nothing of it is refused');
+	is(join("\n", sort @refused), '', 'no access is refused');
 }

@@ -1,12 +1,12 @@
 #!/usr/bin/perl
-# systemd/*: the unit confines tlsad as well as "systemd-analyze security" can tell, and
-# what it forbids is nothing that tlsad needs; the sockets' units fit tlsad.
+# systemd/*: the unit confines tlsad, by the rating of "systemd-analyze security", and forbids
+# nothing that tlsad needs; the units of the sockets fit tlsad.
 #
-# No systemd need run: systemd-analyze(1) works on files, and strace(1) sees what a tlsad
-# does that serves over unix and inet sockets, looks up, stores, learns and writes trust
-# anchors, reloads, is asked by tlsactl, is handed sockets and watched, refuses, crashes and
-# starts again, logs to syslog. The manager is Tlsad::Manager. With TLSAD_HELD in the
-# environment every test holds its daemons against the filter (Tlsad::Daemon).
+# No systemd need run: systemd-analyze(1) works on files, and strace(1) shows what tlsad does when
+# it serves over unix and inet sockets, looks up, stores, learns and writes trust anchors, reloads,
+# serves tlsactl, uses the sockets of a service manager with a watchdog, refuses connections,
+# crashes and starts again, and logs to syslog. The manager is Tlsad::Manager. With TLSAD_HELD in
+# the environment every test checks its daemons against the filter (Tlsad::Daemon).
 
 use strict;
 use warnings;
@@ -56,7 +56,7 @@ sub verify
 	for my $file (glob("$units/*.service"), glob("$units/*.socket")) {
 		my ($name) = $file =~ m{([^/]+)\z};
 		my $text = Tlsad::Process::slurp($file);
-		# Which programs and manuals are installed here is not the unit's fault.
+		# Programs and manuals that are missing on this host are not an error of the unit.
 		$text =~ s/^ExecStart=tlsad$/ExecStart=\/bin\/true/m;
 		$text =~ s/^Documentation=.*\n//m;
 		open(my $handle, '>', "$directory/$name") or die "$name: $!\n";
@@ -65,11 +65,11 @@ sub verify
 	my $said = qx(systemd-analyze verify --man=no $directory/*.service $directory/*.socket 2>&1);
 	my @complaints = grep { /\btlsad/ } split(/\n/, $said);
 	is("@complaints", '', 'systemd-analyze verify has no complaint');
-	is(join(' ', Tlsad::Unit::values_of('Type', @service)), 'notify', 'systemd is told when tlsad is ready');
+	is(join(' ', Tlsad::Unit::values_of('Type', @service)), 'notify', 'tlsad reports to systemd when it is ready');
 	my %sockets = map { ($_ => 1) } split(' ', join(' ', Tlsad::Unit::values_of('Sockets', @service)));
 	ok(-e "$units/$_", "$_ is there") for sort keys %sockets;
 	is(join(' ', sort split(' ', join(' ', Tlsad::Unit::values_of('Also', @service)))), join(' ', sort keys %sockets),
-		'who enables the service enables its sockets');
+		'enabling the service enables its sockets');
 	is(join(' ', Tlsad::Unit::values_of('RuntimeDirectoryPreserve', @service)), 'yes',
 		'their directory stays when tlsad ends');
 }
@@ -84,7 +84,7 @@ sub exposure
 	cmp_ok($level // 10, '<', EXPOSURE_MOST, "at $level");
 }
 
-# The endpoint that a ListenStream= is.
+# The endpoint of a ListenStream=.
 sub endpoint
 {
 	my ($listen) = @_;
@@ -107,21 +107,21 @@ sub sockets
 			if $default ne '';
 		is(join(' ', Tlsad::Unit::values_of('Service', @socket)), 'tlsad.service', 'for tlsad.service');
 		is(join(' ', Tlsad::Unit::values_of('SocketMode', @socket)), $name eq 'control' ? '0600' : '0666',
-			'its mode is the one that tlsad gives') if "@endpoints" =~ /unix:/;
+			'its mode is the one that tlsad sets') if "@endpoints" =~ /unix:/;
 	}
 	ok($names{$_}, "there is one for $_") for qw(socketmap policy control metrics);
 }
 
 # --- system calls
 
-# One run. Each thread gets a file of its own.
+# One run. Each thread gets its own file.
 sub traced
 {
 	my ($trace, %options) = @_;
 	my $manager = delete $options{manager};
 	my %given = $manager ? $manager->options : ();
 	return Tlsad::Daemon->start(%options, timeout => PROMPT, env => $given{env},
-		# -D: signals are for tlsad, not for strace.
+		# -D: signals go to tlsad, not to strace.
 		wrapper => [ @{$given{wrapper} // []}, 'strace', '-D', '-ff', '-o', $trace ]);
 }
 
@@ -131,7 +131,7 @@ sub end
 	my $pid = $daemon->pid;
 	$daemon->{process}->signal($signal);
 	ok(defined $daemon->{process}->wait(PROMPT), "SIG$signal ends it");
-	# strace may have something to write yet.
+	# strace may still be writing.
 	ok(wait_until(PROMPT, sub { Tlsad::Process::slurp("$trace.$pid") =~ /^\+\+\+ (?:exited|killed)/m }), 'strace, too');
 }
 
@@ -179,9 +179,9 @@ sub run_everything
 	$daemon->write_config({ %$config, cache => { max_ttl => '1h' } });
 	$daemon->reload;
 	ok($daemon->wait_log(qr/reloaded.*reloaded/s, PROMPT), 'SIGHUP');
-	is($ask->($unix, 'native', 'full.dane.lab'), 'OK dane-only', 'and the resolver has started anew');
+	is($ask->($unix, 'native', 'full.dane.lab'), 'OK dane-only', 'and the resolver has started again');
 	end($daemon, $trace, 'KILL');
-	# The cache of a crashed daemon is read by a child.
+	# A child process reads the cache after a crash.
 	$daemon->start_again;
 	like($ask->($unix, 'policy', 'ta-one.site.lab'), qr/tafile=/, 'after a crash');
 	end($daemon, $trace, 'TERM');
@@ -190,7 +190,7 @@ sub run_everything
 	my $manager = Tlsad::Manager->new(watchdog => 1, sockets => [ [ socketmap => "unix:$socket" ] ]);
 	my $held = traced($trace, lab => $lab, manager => $manager, config => { log => { target => 'syslog' },
 		server => { socketmap => "unix:$socket" } });
-	ok($manager->wait(PROMPT, sub { exists $_[0]{WATCHDOG} }), 'a manager is told');
+	ok($manager->wait(PROMPT, sub { exists $_[0]{WATCHDOG} }), 'a service manager is notified');
 	is($ask->("unix:$socket", 'policy', 'full.dane.lab'), 'OK dane-only', 'over its socket');
 	end($held, $trace, 'TERM');
 }
@@ -204,7 +204,7 @@ sub held_against_a_run
 		my ($call, $rest) = $line =~ /^(\w+)\((.*)/ or next;
 		$calls{$call}++;
 		$families{$1}++ if $call =~ /^socket(?:pair)?$/ && $rest =~ /^(AF_\w+)/;
-		# MemoryDenyWriteExecute=; libraries are mapped before it matters, and not writable.
+		# MemoryDenyWriteExecute=; libraries are mapped before it is set, and not writable.
 		push(@executable, $line) if $call =~ /^(?:mmap|pkey_mprotect|mprotect)$/
 			&& $rest =~ /PROT_WRITE\|PROT_EXEC/;
 	}

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# contrib/container: what the Containerfile installs, copies and runs is what tlsad needs
-# and has. No container is built.
+# contrib/container: the Containerfile installs, copies and runs what tlsad needs and has. No
+# container is built.
 
 use strict;
 use warnings;
@@ -64,16 +64,16 @@ sub image
 	cmp_ok(index($image, 'ENTRYPOINT'), '>', index($image, 'USER '), 'from the start');
 	my ($check) = $image =~ /^HEALTHCHECK .*CMD \[(.*)\]$/m;
 	my @command = $check =~ /"([^"]*)"/g;
-	is(shift(@command), 'tlsactl', 'tlsactl tells whether it is healthy');
+	is(shift(@command), 'tlsactl', 'tlsactl checks its health');
 	my $directory = Tlsad::Process::private_directory();
 	my $daemon = Tlsad::Daemon->start(directory => $directory);
 	my @ask = (Tlsad::Ctl::binary(), '-s', "$directory/control", @command);
-	is(system("@ask >/dev/null"), 0, 'which it says of one that runs');
+	is(system("@ask >/dev/null"), 0, 'it is healthy while it runs');
 	$daemon->stop;
-	is(system("@ask >/dev/null 2>&1") >> 8, 69, 'and not of one that does not');
+	is(system("@ask >/dev/null 2>&1") >> 8, 69, 'and not otherwise');
 }
 
-# Of each library that tlsad is linked with, the package.
+# The package of each library that tlsad is linked with.
 sub libraries
 {
 	my $readelf = Tlsad::Process::find_program('readelf') // plan(skip_all => 'no readelf');

@@ -1,10 +1,9 @@
 #!/usr/bin/perl
-# What is written about tlsad against tlsad itself: the settings' table of
-# common/conf/settings.c, "tlsad -n -v", conf/tlsad.conf and tlsad.conf(5) name the same
-# settings with the same defaults and bounds; README and the manual pages have what a
-# reader looks for there, what they name exists, and their examples work; README is short;
-# the rules of t/lab/dane-cases are those that the tables of t/lab test, and comments cite what
-# exists.
+# The documents agree with tlsad: the settings' table of common/conf/settings.c, "tlsad -n -v",
+# conf/tlsad.conf and tlsad.conf(5) have the same settings with the same defaults and bounds; README
+# and the manual pages have everything that a reader looks for there, name only things that exist,
+# and have examples that work; README is short; the rules of t/lab/dane-cases are those that the tables of t/lab
+# test; and comments cite what exists.
 
 use strict;
 use warnings;
@@ -54,7 +53,7 @@ subtest('README' => \&check_readme);
 subtest('daemon/HACKING' => \&check_tree);
 subtest('sections that other documents cite' => \&check_cited_sections);
 subtest('t/lab/dane-cases' => \&check_cases);
-subtest('what comments cite' => \&check_citations);
+subtest('citations in comments' => \&check_citations);
 subtest('comments of headers' => \&check_headers);
 subtest('bounds in tlsad.conf(5)' => \&check_bounds);
 subtest('examples of tlsad.conf(5)' => \&check_examples);
@@ -112,8 +111,8 @@ sub in_force
 	return run($tlsad, '-n', '-v', '-c', $file, @options);
 }
 
-# Is this what the setting is without any configuration? tlsad itself reads the
-# value, so that "2m" and "120" are the same.
+# Is this value the default of the setting? tlsad itself reads the value, so that "2m" and "120" are
+# the same.
 sub is_default
 {
 	my ($name, $value) = @_;
@@ -131,7 +130,7 @@ sub check_example
 	write_file("$directory/minimums", '');
 	$set =~ s/^(minimums_file = ).*/$1$directory\/minimums/m;
 	write_file("$directory/set", $set);
-	is(run($tlsad, '-n', '-c', "$directory/set"), '', 'nor has it anything against all of it');
+	is(run($tlsad, '-n', '-c', "$directory/set"), '', 'it accepts all of it, too');
 	my %shown = read_values($set);
 	is("@{[sort keys %shown]}", "@settings", 'it has every setting');
 	my ($section, $comment) = ('', '');
@@ -266,7 +265,7 @@ sub check_ctl_page
 	like($section{Warnings}, qr/^\.It Cm (?:.* , )?\Q$_\E\b/m, "warning $_") for @warnings;
 }
 
-# Every row against both manuals, and against a daemon's page and status.
+# Compares every row with both manuals, and with a daemon's page and status.
 sub check_counters
 {
 	my @rows = Tlsad::Counters::rows();
@@ -285,7 +284,7 @@ sub check_counters
 	my ($stopped) = read_file("$source/daemon/tlsad.8") =~ /^(\.It stopped: .*?)^\.It (?!Va)/ms;
 	my @words = map { /\A\.Va (.*)/ ? grep { /\w/ } split(/[ ,]+/, $1) : () } split(/\n/, $stopped // '');
 	is("@{[sort @words]}", "@{[sort grep { defined } map { $_->{log} } @rows]}",
-		'tlsad(8): the words of the line at the end, and no others');
+		'tlsad(8): the names in the log line at the end, and no others');
 	my $daemon = Tlsad::Daemon->start(config => { server => { metrics => "unix:$directory/metrics" } });
 	my $page = Tlsad::Http->new("unix:$directory/metrics")->get('/metrics')->{body};
 	my $object = JSON::PP->new->decode(run($tlsactl, '--json', '-c', $daemon->config_file, 'status'));
@@ -299,7 +298,7 @@ sub check_counters
 	}
 }
 
-# The daemon makes this object, so a daemon is asked for it.
+# The daemon makes this object, so it comes from a daemon.
 sub check_status
 {
 	my ($text) = @_;
@@ -334,7 +333,7 @@ sub check_readme
 	my (undef, @replies) = ($table // '') =~ /^    ([\w-]+)(?: \.\.\.)? +[A-Z]/mg;
 	cmp_ok(scalar(@replies), '>', 5, 'its table of replies can be read');
 	like($section{REPLIES}, qr/^\.It Cm (?:OK )?\Q$_\E(?: |$)/m, "tlsad(8) has the reply $_") for @replies;
-	# Whatever it names in this tree is there.
+	# Every path of this tree that it names exists.
 	for my $path ($readme =~ m{(?<![\w/.])((?:common|conf|contrib|daemon|systemd|t)/[\w./-]*\w)}g) {
 		ok(-e "$source/$path", "$path is there");
 	}
@@ -409,10 +408,10 @@ sub check_citations
 		push @wrong, map { "$file: $_" } $text =~ m{\b([\w-]+\.md|the law|sts-cases)\b}g;
 	}
 	cmp_ok($found, '>=', 5, 'there are citations');
-	is("@wrong", '', 'all of them are of what is in this tree');
+	is("@wrong", '', 'all of them are in this tree');
 }
 
-# What the comment at the top of a header begins with: the file's name and a colon.
+# The comment at the top of a header begins with the file's name and a colon.
 sub is_named
 {
 	my ($file, $text) = @_;
@@ -431,14 +430,14 @@ sub check_headers
 	ok(!is_named('common/base/text.h', $text =~ s{\A/\*.*?\*/\n}{}sr), 'seen: no comment');
 }
 
-# A number of the page as tlsad takes it: "1 day" is 1d.
+# A number of the page in tlsad's form: "1 day" is 1d.
 sub as_value
 {
 	my ($number, $unit) = @_;
 	return $number . {'' => '', second => 's', minute => 'm', hour => 'h', day => 'd'}->{$unit // ''};
 }
 
-# Does tlsad take it, with what other settings want of it out of the way?
+# Does tlsad accept the value, with other settings that do not conflict with it?
 sub is_taken
 {
 	my ($name, $value) = @_;
@@ -448,7 +447,7 @@ sub is_taken
 	return $? == 0;
 }
 
-# The page says "1 to 64" of a setting: both ends are taken, and what is beyond is not.
+# If the page says "1 to 64" of a setting, both ends are accepted, and values beyond are not.
 sub check_bounds
 {
 	my %described = described_settings();
@@ -540,7 +539,7 @@ sub check_mandoc
 		plan(skip_all => 'mandoc is not installed');
 	}
 	for my $page (sort values %pages) {
-		# Which other manuals are installed here is not the page's fault.
+		# Other manuals that are missing on this host are not an error of the page.
 		my @complaints = grep { !/referenced manual not found|outdated mandoc\.db/ }
 			split(/\n/, run($mandoc, '-T', 'lint', "$source/$page"));
 		is("@complaints", '', $page);

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# contrib/lint: it accepts this tree, and it refuses each kind of error that is added to a
-# copy of a part of it, with the file and the line, and nothing else.
+# contrib/lint: it accepts this tree; in a copy of a part of it, it reports each kind of error that
+# is added, with file and line, and nothing else.
 
 use strict;
 use warnings;
@@ -19,7 +19,7 @@ my @copied = ((map { "$source/$_" } qw(.clang-format contrib/lint contrib/floors
 # Debian 13 does not have version 14. Where formatting must be checked, the first step of
 # .ci/run, contrib/lint itself, fails without it.
 my $formatter = find_formatter();
-# What it says without clang-format must not depend on how this test is run.
+# Its output without clang-format must not depend on how this test is run.
 delete @ENV{qw(CI CLANG_FORMAT)};
 
 subtest('this tree' => sub {
@@ -36,7 +36,7 @@ subtest('a part of it' => sub {
 	is($lines[-1], 'lint: ' . (grep { /\.[ch]$/ } @copied) . ' files, errors: 0', 'the last line');
 });
 
-# Two folders that are used below, with a header each.
+# Two folders for the tests below, with a header each.
 my %low = ('common/dns/low.h' => "#define LOW 1\n");
 my %high = ('common/conf/high.h' => "#define HIGH 1\n");
 
@@ -207,7 +207,7 @@ sub refused
 	my ($name, $files, @wanted) = @_;
 	subtest($name => sub {
 		new_copy(%$files);
-		# Where it is not about formatting, any will do.
+		# If the test is not about formatting, any program is good enough.
 		local $ENV{CLANG_FORMAT} = $ENV{CLANG_FORMAT} // "$copy/none";
 		my ($status, @lines) = lint($copy);
 		is($status, @wanted ? 1 : 0, 'exit status');

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# What contrib has for Prometheus and Grafana: promtool takes the rules and the
-# dashboard's expressions, the alerts fire when they should, and everything that is
-# asked for is on a living daemon's page, with its labels.
+# contrib's files for Prometheus and Grafana: promtool accepts the rules and the dashboard's
+# expressions, the alerts fire when they should, and every metric in an expression is on a running
+# daemon's page, with its labels.
 
 use strict;
 use warnings;
@@ -66,8 +66,7 @@ sub read_page
 	return %found;
 }
 
-# Are all metrics of an expression on the page, and the labels and values that it
-# asks for among theirs?
+# Are all metrics of an expression on the page, with the labels and values that it uses?
 sub is_on_page
 {
 	my ($expression, $what) = @_;
@@ -107,16 +106,16 @@ sub alert_rules
 	my @alerts = $text =~ /- alert: (\w+)/g;
 	my $tests = read_file("$source/t/prometheus/rules.test.yml");
 	like($tests, qr/alertname="$_"/, "$_ is tested") for @alerts;
-	cmp_ok(scalar(@alerts), '>=', 5, 'all that was wanted');
+	cmp_ok(scalar(@alerts), '>=', 5, 'all expected metrics');
 }
 
-# The parts of Grafana's schema of dashboards that an import depends on.
+# The parts of Grafana's dashboard schema that an import needs.
 sub the_dashboard
 {
 	for my $member (qw(title uid schemaVersion panels templating time)) {
 		ok(defined $dashboard->{$member}, "it has $member");
 	}
-	is($dashboard->{id}, undef, 'id is for Grafana to give');
+	is($dashboard->{id}, undef, 'Grafana sets the id');
 	my %variables = map { ($_->{name} => $_) } @{$dashboard->{templating}{list}};
 	is_deeply([ sort keys %variables ], [qw(datasource instance job)], 'variables');
 	my (%ids, %taken, @misplaced);
@@ -136,7 +135,7 @@ sub the_dashboard
 		is(scalar(keys %references), scalar(@{$panel->{targets}}), "$panel->{title}: its queries differ");
 	}
 	is("@misplaced", '', 'no panel lies over another or beyond the edge');
-	is(scalar(keys %ids), scalar(@{$dashboard->{panels}}), 'every panel has an id of its own');
+	is(scalar(keys %ids), scalar(@{$dashboard->{panels}}), 'every panel has its own id');
 }
 
 sub expressions

@@ -1,10 +1,10 @@
 #!/usr/bin/perl
-# tlsad under a service manager: sockets that are handed over, words about readiness,
-# reloads and the end, the watchdog, restarts that nobody notices.
+# tlsad under a service manager: the manager's sockets, notifications about readiness, reloads and
+# the end, the watchdog, and restarts without a lost request.
 #
-# The manager is Tlsad::Manager, which speaks the protocols of sd_listen_fds(3),
-# sd_notify(3) and sd_watchdog_enabled(3), and once systemd-socket-activate(1) where that
-# is installed. No systemd need run. A thread is made to stick by t/lab/hold-thread.
+# The manager is Tlsad::Manager, which implements the protocols of sd_listen_fds(3), sd_notify(3)
+# and sd_watchdog_enabled(3), and once systemd-socket-activate(1) if it is installed. No systemd
+# need run. t/lab/hold-thread stops a thread.
 
 use strict;
 use warnings;
@@ -36,18 +36,18 @@ my $directory = Tlsad::Process::private_directory();
 my $serial = 0;
 
 subtest('ready, reloading, stopping' => \&states);
-subtest('sockets that are handed over' => \&handed_over);
-subtest('sockets and words that cannot be used' => \&bad_manager);
+subtest('sockets of the service manager' => \&handed_over);
+subtest('sockets and variables that cannot be used' => \&bad_manager);
 subtest('systemd-socket-activate' => \&socket_activate);
 subtest('the watchdog' => \&watchdog);
 subtest('a thread that is stuck' => \&stuck);
-subtest('who was accepted a moment before the end' => \&newcomer);
-subtest('restarts that nobody notices' => \&restarts);
+subtest('a connection that was accepted just before the end' => \&newcomer);
+subtest('restarts without a lost request' => \&restarts);
 done_testing();
 
 sub fresh { return "$directory/" . $serial++ }
 
-# A daemon below a manager. `sockets` is as in Tlsad::Manager.
+# A daemon under a manager. `sockets` is as in Tlsad::Manager.
 sub managed
 {
 	my (%options) = @_;
@@ -66,8 +66,8 @@ sub states
 		my ($manager, $daemon) = managed(abstract => $abstract);
 		my $ready = ready($manager);
 		is($ready && $ready->{READY}, 1, "$where: it is ready");
-		is($ready->{STATUS}, 'serving on ' . $daemon->endpoint, 'and says where it serves');
-		is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'which is true');
+		is($ready->{STATUS}, 'serving on ' . $daemon->endpoint, 'and reports where it serves');
+		is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'and it serves there');
 		my $before = int(Time::HiRes::clock_gettime(Time::HiRes::CLOCK_MONOTONIC()) * 1e6);
 		$daemon->reload;
 		my $reloading = $manager->wait(PROMPT, sub { $_[0]{RELOADING} });
@@ -75,9 +75,9 @@ sub states
 		cmp_ok($reloading->{MONOTONIC_USEC} // 0, '>=', $before, 'since when');
 		is((ready($manager) // {})->{STATUS}, 'serving on ' . $daemon->endpoint, 'and ready again');
 		is($daemon->stop, 0, 'it ends');
-		is($manager->wait(PROMPT, sub { $_[0]{STOPPING} })->{STOPPING}, 1, 'and has said that it will');
+		is($manager->wait(PROMPT, sub { $_[0]{STOPPING} })->{STOPPING}, 1, 'and has reported that it stops');
 	}
-	# A reload that comes to nothing ends as well.
+	# A reload that fails ends as well.
 	my ($manager, $daemon) = managed();
 	ready($manager);
 	unlink($daemon->config_file);
@@ -110,30 +110,30 @@ sub handed_over
 	my $status = qx(@{[Tlsad::Ctl::binary()]} -s unix:$control status 2>&1);
 	is($?, 0, 'tlsactl reaches the control socket');
 	like($status, qr/^endpoints\s+unix:\Q$first\E, inet:127\.0\.0\.1:$port$/m,
-		'and is told the endpoints that are in force');
+		'and shows the endpoints in use');
 	my $smtpd = IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $policy) or die "$policy: $!\n";
 	print {$smtpd} "request=smtpd_access_policy\nrecipient=a\@full.dane.lab\n\n";
 	like(scalar(<$smtpd>), qr/^action=/, 'the policy service as well');
 	my $http = IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $metrics) or die "$metrics: $!\n";
 	print {$http} "GET /metrics HTTP/1.0\r\n\r\n";
-	like(join('', <$http>), qr/^tlsad_requests_total/m, 'metrics can be had, though the setting is empty');
+	like(join('', <$http>), qr/^tlsad_requests_total/m, 'metrics are served, although the setting is empty');
 	my $log = $daemon->log_text;
 	like($log, qr/socketmap: using the sockets of the service manager instead of the setting: unix:\Q$first\E, inet:127/,
-		'the log tells that the setting does not count');
+		'the log says that the setting is not used');
 	like($log, qr/control: using the sockets of the service manager: unix:\Q$control\E$/m,
-		'and which sockets are as the setting has them');
-	like($log, qr/warning: .*'nonsense'.* no setting of \[server\] has that name/, 'a socket that nobody takes is named');
+		'and which sockets are those of the setting');
+	like($log, qr/warning: .*'nonsense'.* no setting of \[server\] has that name/, 'an unused socket is named');
 	is($daemon->stop, 0, 'it ends');
-	ok(!(grep { !-S } $first, $control, $metrics, $policy), 'and leaves sockets that are not its own');
-	# Somebody connects while nobody is there, and is answered by the next one.
+	ok(!(grep { !-S } $first, $control, $metrics, $policy), 'and does not remove the manager\'s sockets');
+	# A client that connects while no daemon runs gets its reply from the next one.
 	my $early = Tlsad::Socketmap->new("unix:$first", timeout => PROMPT);
 	$early->send_request('policy', 'full.dane.lab');
 	$daemon->start_again;
-	is($early->receive_reply, 'OK dane-only', 'who came in between is answered');
+	is($early->receive_reply, 'OK dane-only', 'a client that connected in between gets its reply');
 	$daemon->stop;
 	$manager->close;
 
-	# Sockets for another process are not ours.
+	# Sockets for another process are not used.
 	my $own = fresh();
 	my $stranger = Tlsad::Manager->new(sockets => [ [ socketmap => 'unix:' . fresh() ] ],
 		env => { LISTEN_PID => 1 });
@@ -177,7 +177,7 @@ sub bad_manager
 		like($log, qr/^tlsad: error: [ -~]+$/m, "$what: one line that can be printed");
 		like($log, $words, "$what: why");
 	}
-	# What is of no use for anybody is no reason not to serve.
+	# With a useless variable tlsad serves nevertheless.
 	for my $env ({ NOTIFY_SOCKET => '/no/such' }, { NOTIFY_SOCKET => 'relative' }, { NOTIFY_SOCKET => '' },
 		{ NOTIFY_SOCKET => '/' . 'x' x 200 }, { NOTIFY_SOCKET => '@' }, { WATCHDOG_USEC => 'soon' },
 		{ WATCHDOG_USEC => '-5' }, { WATCHDOG_USEC => '1', WATCHDOG_PID => '1' }, { WATCHDOG_USEC => 1 },
@@ -202,7 +202,7 @@ sub socket_activate
 		control => "unix:$control" } }, wrapper => [ $program, '-l', $path, '-l', $control,
 		'--fdname=socketmap:control', (map { "-E$_" } grep { defined $ENV{$_} }
 			qw(ASAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS)) ]);
-	is(ask_once("unix:$path"), 'OK dane-only', 'who connects has it started, and is answered');
+	is(ask_once("unix:$path"), 'OK dane-only', 'a connection starts it, and the client gets its reply');
 	is(system(Tlsad::Ctl::binary() . " -s unix:$control status >/dev/null 2>&1"), 0, 'tlsactl, too');
 	is($daemon->stop, 0, 'it ends');
 }
@@ -211,19 +211,19 @@ sub watchdog
 {
 	my ($manager, $daemon) = managed(watchdog => 3);
 	ready($manager);
-	ok($manager->wait(PROMPT, sub { exists $_[0]{WATCHDOG} }), "it is fed, $_") for 1 .. 3;
+	ok($manager->wait(PROMPT, sub { exists $_[0]{WATCHDOG} }), "it gets keep-alives, $_") for 1 .. 3;
 	is($daemon->stop, 0, 'it ends');
 	($manager, $daemon) = managed();
 	ready($manager);
 	$daemon->reload;
 	ready($manager);
-	is(scalar(grep { exists $_->{WATCHDOG} } $manager->messages), 0, 'not where nobody watches');
+	is(scalar(grep { exists $_->{WATCHDOG} } $manager->messages), 0, 'no keep-alives without a watchdog');
 	is($daemon->stop, 0, 'it ends');
 }
 
 sub stuck
 {
-	# Only one can trace it.
+	# Only one process can trace it.
 	local $ENV{TLSAD_HELD};
 	for (['tlsad-serving', 'a serving thread'], ['tlsad-lookups', 'the lookup thread']) {
 		my ($name, $words) = @$_;
@@ -238,13 +238,13 @@ sub stuck
 			"$words: the log tells");
 		is(($manager->wait(PROMPT, sub { ($_[0]{STATUS} // '') =~ /stuck/ }) // {})->{STATUS} =~ s/\d+/N/r,
 			"$words has been stuck for N seconds", 'the manager, too');
-		is($manager->wait(3, sub { exists $_[0]{WATCHDOG} }), undef, 'it is not fed for as long as it waits');
+		is($manager->wait(3, sub { exists $_[0]{WATCHDOG} }), undef, 'there are no keep-alives for that time');
 		release($held);
-		ok($manager->wait(PROMPT, sub { exists $_[0]{WATCHDOG} }), 'it is when the thread turns again');
-		ok($manager->wait(PROMPT, sub { ($_[0]{STATUS} // '') =~ /^serving on/ }), 'and all is well');
+		ok($manager->wait(PROMPT, sub { exists $_[0]{WATCHDOG} }), 'they continue when the thread runs again');
+		ok($manager->wait(PROMPT, sub { ($_[0]{STATUS} // '') =~ /^serving on/ }), 'and the status is as before');
 		is($daemon->stop, 0, 'it ends');
 	}
-	# What systemd does then (with SIGABRT, which may leave a core file): Restart=on-failure.
+	# systemd then kills it (with SIGABRT, which may leave a core file): Restart=on-failure.
 	my $socket = fresh();
 	my ($manager, $daemon) = managed(watchdog => 3, sockets => [ [ socketmap => "unix:$socket" ] ],
 		config => { server => { socketmap => "unix:$socket" } });
@@ -255,12 +255,12 @@ sub stuck
 	release($held);
 	is($daemon->{process}->wait(PROMPT), 9, 'it is killed');
 	$daemon->start_again;
-	is(ask_once("unix:$socket"), 'OK dane-only', 'and the next one answers on the same socket');
+	is(ask_once("unix:$socket"), 'OK dane-only', 'and the next one serves the same socket');
 	is($daemon->stop, 0, 'it ends');
 }
 
-# Postfix would not ask a third time. On a busy machine the moment may be over before the request
-# is made; then once more.
+# Postfix sends a request only twice. On a busy machine the moment may be over before the request is
+# sent; then the test tries again.
 sub newcomer
 {
 	my $reply = '';
@@ -275,13 +275,13 @@ sub newcomer
 		wait_until(PROMPT, sub { $connections->() == 1 });
 		$daemon->{process}->signal('TERM');
 		$daemon->wait_log(qr/stopping on signal/, PROMPT);
-		# Longer than it takes to end when nobody is there.
+		# Longer than the end takes without clients.
 		Time::HiRes::sleep(0.3);
 		$reply = eval { $client->request('policy', 'full.dane.lab') } // $@;
 		$daemon->stop;
 		last if $reply eq 'OK dane-only';
 	}
-	is($reply, 'OK dane-only', 'is answered');
+	is($reply, 'OK dane-only', 'gets its reply');
 }
 
 sub restarts
@@ -291,7 +291,7 @@ sub restarts
 		config => { server => { socketmap => "unix:$socket", workers => 3 } });
 	ready($manager);
 	my $stream = Tlsad::Stream->start("unix:$socket", CLIENTS, 2 * PROMPT);
-	ok($stream->all_answered, 'all clients are answered');
+	ok($stream->all_answered, 'all clients get replies');
 	my ($statuses, $unanswered) = ('', 0);
 	for (1 .. RESTARTS) {
 		$statuses .= $daemon->stop(PROMPT);
@@ -299,7 +299,7 @@ sub restarts
 		$unanswered++ unless ready($manager) && $stream->all_answered;
 	}
 	is($statuses, '0' x RESTARTS, 'all ends are clean');
-	is($unanswered, 0, 'after each restart all clients are answered');
+	is($unanswered, 0, 'after each restart all clients get replies');
 	my @failures = $stream->stop;
 	is(scalar(@failures), 0, 'no request has failed') or diag(@failures[0 .. ($#failures < 9 ? $#failures : 9)]);
 	note($stream->answers, " answers over ${\ RESTARTS} restarts");

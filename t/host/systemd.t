@@ -1,8 +1,8 @@
 #!/usr/bin/perl
-# tlsad as the service that it is on a mail host: the units of systemd/, unchanged but for where
-# the configuration is, under a real systemd that the test boots for itself (Tlsad::Systemd).
+# tlsad as a service, like on a mail host: the units of systemd/, unchanged except for the path of
+# the configuration, under a real systemd that the test boots (Tlsad::Systemd).
 #
-# What only the words between tlsad and its manager are about is in t/host/service.t, without systemd.
+# t/host/service.t tests the protocols between tlsad and its manager, without systemd.
 
 use strict;
 use warnings;
@@ -51,10 +51,10 @@ subtest('the start' => \&beginning);
 subtest('without rights' => \&rights);
 subtest('what it does' => \&work);
 subtest('reload' => \&reload);
-subtest('restarts that nobody notices' => \&restarts);
+subtest('restarts without a lost request' => \&restarts);
 subtest('a thread that is stuck' => \&stuck);
 subtest('killed' => \&killed);
-subtest('started by who asks' => \&activated);
+subtest('started by a request' => \&activated);
 subtest('metrics' => \&metrics);
 subtest('the end' => \&ending);
 $systemd->stop;
@@ -122,8 +122,8 @@ sub beginning
 	}
 	isnt(($systemd->run(qw(systemctl is-enabled tlsad-metrics.socket)))[0], 0, 'metrics are not enabled');
 	is($systemd->property('tlsad', 'StatusText'), 'serving on unix:/run/tlsad/socketmap',
-		'systemctl status tells where it serves');
-	is(ask('native', 'full.dane.lab'), 'OK dane-only', 'it answers');
+		'systemctl status shows where it serves');
+	is(ask('native', 'full.dane.lab'), 'OK dane-only', 'it serves');
 	my $smtpd = IO::Socket::UNIX->new(Peer => $systemd->path('/run/tlsad/policy')) or die "policy: $!\n";
 	print {$smtpd} "request=smtpd_access_policy\nprotocol_state=RCPT\nrecipient=a\@full.dane.lab\n\n";
 	is(scalar(<$smtpd>), "action=DUNNO\n", 'smtpd, too');
@@ -159,7 +159,7 @@ sub getent
 	return (split(/:/, $line))[2];
 }
 
-# All that a unit could be in the way of: files, sockets, threads, a child.
+# Everything that a unit could forbid: files, sockets, threads, a child.
 sub work
 {
 	my $reply = ask('pinned', 'ta-one.site.lab');
@@ -182,11 +182,11 @@ sub reload
 {
 	$systemd->write('/etc/tlsad/tlsad.conf', config('max_ttl = 1h', '[exception]', 'excepted.lab = encrypt'));
 	works(qw(systemctl reload tlsad));
-	is(ask('policy', 'excepted.lab'), 'OK encrypt', 'the new settings hold as soon as it is done');
+	is(ask('policy', 'excepted.lab'), 'OK encrypt', 'the new settings apply as soon as it is done');
 	$systemd->write('/etc/tlsad/tlsad.conf', "[cache]\nmax_ttl = nonsense\n");
 	$systemd->run(qw(systemctl reload tlsad));
-	is(ask('policy', 'excepted.lab'), 'OK encrypt', 'what cannot be read is not taken over');
-	like(journal(), qr/old configuration stays/, 'and the journal tells');
+	is(ask('policy', 'excepted.lab'), 'OK encrypt', 'a file that cannot be read is not applied');
+	like(journal(), qr/old configuration stays/, 'and the journal says so');
 	$systemd->write('/etc/tlsad/tlsad.conf', config());
 	works(qw(systemctl reload tlsad));
 	is(ask('policy', 'excepted.lab'), 'NOTFOUND ', 'and back');
@@ -195,13 +195,13 @@ sub reload
 sub restarts
 {
 	my $stream = Tlsad::Stream->start($socketmap, CLIENTS, 2 * PROMPT);
-	ok($stream->all_answered, 'all clients are answered');
+	ok($stream->all_answered, 'all clients get replies');
 	my $unanswered = 0;
 	for (1 .. RESTARTS) {
 		works(qw(systemctl restart tlsad));
 		$unanswered++ unless $stream->all_answered;
 	}
-	is($unanswered, 0, 'after each restart all clients are answered');
+	is($unanswered, 0, 'after each restart all clients get replies');
 	my @failures = $stream->stop;
 	is(scalar(@failures), 0, 'no request has failed') or diag(@failures[0 .. ($#failures < 9 ? $#failures : 9)]);
 	note($stream->answers, " answers over ${\ RESTARTS} restarts");
@@ -216,12 +216,12 @@ sub stuck
 	my $held = hold(thread_named($systemd->process('tlsad.service'), 'tlsad-serving'));
 	plan(skip_all => 'ptrace is not allowed here') unless $held;
 	ok(wait_until(PROMPT, sub { journal() =~ /Watchdog timeout/ }), 'systemd has waited long enough');
-	# Who is traced is not gone before its tracer is.
+	# A traced process does not end before its tracer.
 	release($held);
 	ok(wait_until(PROMPT, sub { $systemd->property('tlsad', 'NRestarts') > $before }),
-		'it ends it and starts it anew');
+		'it ends it and starts it again');
 	like(journal(), qr/a serving thread has been stuck for \d+ seconds/, 'the journal says why');
-	is(ask('native', 'full.dane.lab'), 'OK dane-only', 'and it answers again');
+	is(ask('native', 'full.dane.lab'), 'OK dane-only', 'and it serves again');
 	unlink($systemd->path('/etc/systemd/system/tlsad.service.d/watchdog.conf'));
 	works(qw(systemctl daemon-reload));
 	works(qw(systemctl restart tlsad));
@@ -232,10 +232,10 @@ sub killed
 	my $before = $systemd->property('tlsad', 'NRestarts');
 	my $client = Tlsad::Socketmap->new($socketmap, timeout => PROMPT);
 	works(qw(systemctl kill --signal=KILL tlsad));
-	is(ask('native', 'full.dane.lab'), 'OK dane-only', 'who asks now waits for the next one');
+	is(ask('native', 'full.dane.lab'), 'OK dane-only', 'a new request waits for the next one');
 	cmp_ok($systemd->property('tlsad', 'NRestarts'), '>', $before, 'which systemd has started');
 	is(Tlsad::Stream::ask_like_postfix($socketmap, \$client, 'full.dane.lab'), 'OK dane-only',
-		'who had asked before asks again');
+		'a client with an old connection sends the request again');
 }
 
 sub activated
@@ -243,11 +243,11 @@ sub activated
 	works(qw(systemctl stop tlsad.service));
 	isnt(($systemd->run(qw(systemctl is-active tlsad.service)))[0], 0, 'it has ended');
 	works(qw(systemctl is-active tlsad.socket));
-	is(ask('native', 'full.dane.lab'), 'OK dane-only', 'who asks has it started');
+	is(ask('native', 'full.dane.lab'), 'OK dane-only', 'a request starts it');
 	works(qw(systemctl is-active tlsad.service));
 }
 
-# As systemd/tlsad-metrics.socket says.
+# As in systemd/tlsad-metrics.socket.
 sub metrics
 {
 	works(qw(systemctl enable tlsad-metrics.socket));
@@ -259,8 +259,8 @@ sub metrics
 		print {$http} "GET $_[0] HTTP/1.0\r\n\r\n";
 		return join('', <$http>);
 	};
-	like($get->('/metrics'), qr/^tlsad_requests_total/m, 'they can be had');
-	ok(wait_until(PROMPT, sub { $get->('/healthz') =~ m{^HTTP/1\.\d 200 } }), 'and all is well');
+	like($get->('/metrics'), qr/^tlsad_requests_total/m, 'metrics are served');
+	ok(wait_until(PROMPT, sub { $get->('/healthz') =~ m{^HTTP/1\.\d 200 } }), 'and it is healthy');
 }
 
 sub ending

@@ -1,11 +1,11 @@
 #!/usr/bin/perl
-# contrib/debian: the package is built, lintian has nothing against it, and on a clean
-# system of its own it is installed, works, is installed once more, removed and purged.
+# contrib/debian: the package is built, lintian accepts it, and in a clean Debian system it is
+# installed, works, is installed again, removed and purged.
 #
-# Run by "make check-package", since it takes a minute or two and a mirror of Debian: the
-# one that apt-get of this host uses. The clean system is made by debootstrap in a private
-# directory, and whatever runs in it is in namespaces of its own. No systemd runs there, so
-# the test does what the unit would. Needs root.
+# Run by "make check-package", since it takes a minute or two and a Debian mirror: the one that this
+# host's apt-get uses. debootstrap makes the clean system in a private directory, and its processes
+# run in their own namespaces. No systemd runs there, so the test does what the unit would do. Needs
+# root.
 
 use strict;
 use warnings;
@@ -14,16 +14,16 @@ use lib "$FindBin::Bin/../lib";
 use Test::More;
 use Tlsad::Process;
 
-# For what takes half a minute on an idle machine. [s]
+# [s] For steps that take half a minute on an idle machine.
 use constant TIMEOUT => 600;
-# What ends with the first of its processes, with whatever it has mounted.
+# Ends with the first of its processes, together with its mounts.
 my @CONFINED = qw(unshare --mount --pid --fork --kill-child --mount-proc);
 
-# Whatever has its name, but the package and what the system noted of its installation.
+# Every file with its name, except for the package and the system's records of the installation.
 use constant TRACES => 'find / -xdev -path /packages -prune -o -path /proc -prune -o -path /var/log -prune'
 	. ' -o -path /var/lib/apt -prune -o -name "*tlsad*" -print';
 
-# Starts the daemon as the unit does, and waits until it answers.
+# Starts the daemon like the unit, and waits until it serves.
 use constant START => <<'END_OF_SCRIPT';
 install -d -o tlsad -g tlsad -m 0755 /run/tlsad
 install -d -o tlsad -g tlsad -m 0750 /var/lib/tlsad
@@ -58,7 +58,7 @@ my ($package) = glob("$directory/packages/tlsad_*.deb");
 prepare_root();
 subtest('installation' => \&installation) or BAIL_OUT(log_of('install'));
 subtest('the daemon' => \&daemon);
-subtest('once more' => \&once_more);
+subtest('again' => \&once_more);
 subtest('removal' => \&removal);
 subtest('purge' => \&purge);
 subtest('purge with files of the account' => \&purge_with_files);
@@ -154,7 +154,7 @@ sub prepare_root
 {
 	write_file("$root/etc/apt/sources.list", join('', @sources));
 	write_file("$root/etc/resolv.conf", read_file('/etc/resolv.conf'));
-	# As on a host that must not start services while packages are installed.
+	# As on a host that must not start services during the installation of packages.
 	write_file("$root/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0755);
 	write_file("$root/etc/dpkg/dpkg.cfg.d/test", "force-unsafe-io\n");
 	mkdir("$root/packages") or die "$root/packages: $!\n";
@@ -190,8 +190,8 @@ sub installation
 	is(works('the configuration', 'find /etc/tlsad -not -user root'), '', 'is not its own');
 	is(works('the configuration', 'cat /var/lib/dpkg/info/tlsad.conffiles'),
 		"/etc/tlsad/root.key\n/etc/tlsad/tlsad.conf\n", 'is known to dpkg');
-	is(works('tlsad -n', 'tlsad -n'), '', 'has nothing to say against it');
-	works('and so it does for the account', 'setpriv --reuid tlsad --regid tlsad --clear-groups tlsad -n');
+	is(works('tlsad -n', 'tlsad -n'), '', 'accepts it');
+	works('also as the account', 'setpriv --reuid tlsad --regid tlsad --clear-groups tlsad -n');
 	works('tlsactl is there', 'tlsactl --help');
 	works('the manual pages are',
 		'cd /usr/share/man && ls man8/tlsad.8.gz man8/tlsactl.8.gz man5/tlsad.conf.5.gz');
@@ -199,10 +199,10 @@ sub installation
 	works("systemd will start $_", "systemctl is-enabled $_")
 		for qw(tlsad.service tlsad.socket tlsad-policy.socket tlsad-control.socket);
 	is(works('metrics', 'systemctl is-enabled tlsad-metrics.socket || :'), "disabled\n",
-		'are for who wants them');
+		'are not enabled by default');
 	# There is no man(1) here to find the manual pages.
 	is(works('the units', 'cd /lib/systemd/system; systemd-analyze verify tlsad*.* 2>&1 | '
-		. 'grep tlsad | grep -v "Command .man " || :'), '', 'are right to systemd');
+		. 'grep tlsad | grep -v "Command .man " || :'), '', 'are valid for systemd');
 }
 
 sub daemon
@@ -242,7 +242,7 @@ sub purge
 
 sub purge_with_files
 {
-	works('once more', 'dpkg -i /packages/tlsad.deb </dev/null');
+	works('again', 'dpkg -i /packages/tlsad.deb </dev/null');
 	works('with a directory for a Postfix in a chroot',
 		'mkdir -p /var/spool/postfix && install -d -o tlsad -g tlsad /var/spool/postfix/tlsad');
 	works('is purged', 'dpkg --purge tlsad');

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
-# contrib/rpm/tlsad.spec: rpm(8) can read it, makes the package from a release, and the
-# package has what it should have. Run by "make check-package".
+# contrib/rpm/tlsad.spec: rpm(8) can read it and builds the package from a release, and the package
+# has everything it should have. Run by "make check-package".
 #
-# Whatever distribution this host has, what the build needs is taken as it is here, and the
-# macros that Fedora has from systemd are given as below. Needs no root.
+# Works on any distribution: the build uses this host's libraries, and Fedora's macros for systemd
+# are defined below. Needs no root.
 
 use strict;
 use warnings;
@@ -60,7 +60,7 @@ sub specification
 {
 	my $text = run('rpmspec', @define, '-P', $spec);
 	is($?, 0, 'rpmspec reads it') or diag($text);
-	# %files and its kind are directives, and stay.
+	# %files and the like are directives, and stay.
 	my @left = $text =~ /(%\{\w+\}|%(?:systemd|sysusers|make|auto|configure)\w*)/g;
 	is("@left", '', 'no macro is unknown');
 	open(my $configure, '<', "$source/configure.ac") or die "configure.ac: $!\n";
@@ -98,8 +98,8 @@ sub package
 		ok(scalar(grep { m{^/usr/share/man/\Q$page\E(?:\.\w+)?$} } @files), $page);
 	}
 	is(run(@query, '--configfiles'), "/etc/tlsad/root.key\n/etc/tlsad/tlsad.conf\n",
-		'the configuration is known as such');
-	is(join(' ', grep { m{^(?:/run|/var|/usr/local)} } @files), '', 'what runs makes the rest');
+		'the configuration is marked as such');
+	is(join(' ', grep { m{^(?:/run|/var|/usr/local)} } @files), '', 'the scriptlets create the rest');
 	my $scripts = run(@query, '--scripts');
 	like($scripts, qr/^echo \Q$_\E/m, $_) for 'sysusers systemd/tlsad.sysusers', 'post tlsad.service tlsad.socket',
 		'preun tlsad.service tlsad.socket', 'postun tlsad.socket', 'postun tlsad.service';
