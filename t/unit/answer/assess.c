@@ -1,6 +1,6 @@
 /*
- * assess: a destination from the cache and the site's rules: hit, due, missing, decided by an
- * exception; how deep is read; what a lookup has found. By table.
+ * assess: a destination from the cache and the site's rules: hit, due for refresh, missing, decided
+ * by an exception; how deep the cache is read; a lookup's result. By table.
  */
 #include "daemon/answer/assess.h"
 
@@ -9,7 +9,7 @@
 
 #include <event2/event.h>
 
-/* What the cache has: hosts by their first letter. */
+/* Hosts in the cache, by their first letter. */
 static const struct {
 	const char *domain, *host;
 	enum host_status status;
@@ -19,7 +19,7 @@ static const struct {
 	{"due.example.com", "due-mx.example.com", HOST_USABLE, 50},
 	{"none.example.com", "none-mx.example.com", HOST_NONE, 3000},
 	{"failed.example.com", "failed-mx.example.com", HOST_FAILED, 3000},
-	{"half.example.com", NULL, HOST_NONE, 3000}, /* its host is not there */
+	{"half.example.com", NULL, HOST_NONE, 3000}, /* its host is not in the cache */
 };
 
 static const struct {
@@ -48,14 +48,14 @@ static const struct {
 		REASON_NOT_A_DESTINATION, MINIMUM_NONE},
 	{"full.example.com:26", false, true, ASSESS_MISS, VERDICT_NOTFOUND,
 		REASON_NOT_A_DESTINATION, MINIMUM_NONE},
-	/* An exception decides without the cache, unless more is wanted or no rules apply. */
+	/* An exception decides without the cache, unless `thorough` is set or no rules apply. */
 	{"excepted.example.net", false, true, ASSESS_EXCEPTION, VERDICT_NOTFOUND,
 		REASON_NOT_A_DESTINATION, MINIMUM_NONE},
 	{"excepted.example.net", true, true, ASSESS_MISS, VERDICT_NOTFOUND,
 		REASON_NOT_A_DESTINATION, MINIMUM_NONE},
 	{"excepted.example.net", false, false, ASSESS_MISS, VERDICT_NOTFOUND,
 		REASON_NOT_A_DESTINATION, MINIMUM_NONE},
-	/* One that the minimum wins over does not. */
+	/* An exception that the minimum overrules does not decide. */
 	{"overruled.example.net", false, true, ASSESS_MISS, VERDICT_NOTFOUND,
 		REASON_NOT_A_DESTINATION, MINIMUM_DANE},
 	{"[192.0.2.1]", false, true, ASSESS_NO_DESTINATION, VERDICT_NOTFOUND,
@@ -171,7 +171,7 @@ static void test_cases(void)
 	}
 }
 
-/* Of a host only the header is read, unless a failure must be told or everything is wanted. */
+/* Only the header of a host is read, unless the text of a failure or everything is needed. */
 static void test_depth(void)
 {
 	static const struct {
@@ -188,7 +188,7 @@ static void test_depth(void)
 	};
 	static struct assessment got;
 
-	/* The first time, a part is read from the store, whole; then from its copy. */
+	/* The first time a part is read from the store, completely; then from its copy. */
 	for (int time = 0; time < 2; time++) {
 		for (size_t i = 0; i < sizeof depths / sizeof depths[0]; i++) {
 			struct destination destination;
@@ -204,13 +204,13 @@ static void test_depth(void)
 			if (depths[i].whole && depths[i].key[1] == 'f' && depths[i].key[2] == 'a')
 				ok(evidence_failure(got.evidence, &failure) &&
 						failure.type == DNS_TYPE_TLSA,
-					"%s: what failed is there", depths[i].key);
+					"%s: the failure is there", depths[i].key);
 			assess_end(reader);
 		}
 	}
 }
 
-/* What a lookup has found is the caller's, and is assessed like what the cache has. */
+/* A lookup's result stays the caller's, and is assessed like evidence from the cache. */
 static void test_result(void)
 {
 	struct destination destination;

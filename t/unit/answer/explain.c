@@ -1,7 +1,6 @@
 /*
- * explain: one line of valid JSON within its limit, parsed back here, with all that the parts say;
- * hosts are left away where they do not fit and the line says how many; strangers' bytes are
- * escaped.
+ * explain: one line of valid JSON within its limit, parsed here, with everything from the parts;
+ * hosts that do not fit are left out and counted; bytes from strangers are escaped.
  */
 #include "daemon/answer/explain.h"
 
@@ -37,7 +36,7 @@ static char *line_of(const struct explanation *explanation, size_t limit)
 	return line;
 }
 
-/* The line, checked for what every line must be, parsed. */
+/* Make the line, check it as every line must be, and parse it. */
 static json_t *explain(const char *what, const struct explanation *explanation, size_t limit)
 {
 	json_error_t error;
@@ -163,14 +162,15 @@ static void test_domain(void)
 	json_t *line = explain("a domain", &explanation, LIMIT);
 	is_string(string_of(line, "destination"), "example.com:587", "the destination");
 	is_string(string_of(line, "reply"), "OK dane-only", "the reply");
-	is_string(string_of(line, "native"), "OK dane-only", "what native answers");
-	is_string(string_of(line, "pinned"), "OK fingerprint match=DE:AD", "what pinned answers");
-	is_string(string_of(line, "not_pinned"), "because", "why it is no other");
+	is_string(string_of(line, "native"), "OK dane-only", "the native reply");
+	is_string(string_of(line, "pinned"), "OK fingerprint match=DE:AD", "the pinned reply");
+	is_string(string_of(line, "not_pinned"), "because", "why they are equal");
 	is_string(string_of(line, "reason"), "dane-full", "the reason");
 	is_string(string_of(line, "rule"), reason_rule(REASON_DANE_FULL), "the rule");
 	is_string(string_of(line, "kind"), "domain", "the kind");
 	is_number(number_of(line, "port"), 587, "the port");
-	is_number(number_of(line, "ttl"), 30, "the time left is that of the part with the least");
+	is_number(
+		number_of(line, "ttl"), 30, "the remaining lifetime is the shortest of all parts");
 	ok(json_is_true(json_object_get(line, "cached")), "cached");
 	const json_t *mx = json_object_get(line, "mx");
 	is_string(string_of(mx, "status"), "found", "the MX status");
@@ -179,7 +179,7 @@ static void test_domain(void)
 	ok(json_object_get(mx, "stale") == NULL, "it is not stale");
 	const json_t *array = json_object_get(line, "hosts");
 	is_number((int64_t)json_array_size(array), 2, "both hosts");
-	ok(json_object_get(line, "hosts_not_shown") == NULL, "none is left away");
+	ok(json_object_get(line, "hosts_not_shown") == NULL, "none is left out");
 	const json_t *host = json_array_get(array, 0);
 	is_string(string_of(host, "name"), "mx1.example.com", "a host's name");
 	is_string(string_of(host, "status"), "usable", "its status");
@@ -188,7 +188,7 @@ static void test_domain(void)
 	is_number(number_of(host, "port"), 587, "its port");
 	ok(json_is_true(json_object_get(host, "stale")) &&
 			number_of(host, "stale_until") == PARTS_NOW + 3000,
-		"it is stale, and until when");
+		"it is stale, and stale_until");
 	const json_t *lookups = json_object_get(host, "lookups");
 	is_number((int64_t)json_array_size(lookups), 2, "its lookups");
 	const json_t *lookup = json_array_get(lookups, 0);
@@ -209,7 +209,7 @@ static void test_domain(void)
 		"a record's fields");
 	ok(strncmp(string_of(record, "match"), "DE:AD:BE:EF:00:", 15) == 0 &&
 			json_object_get(record, "not_pinned") == NULL,
-		"what it gives to a pinned reply");
+		"its digest in a pinned reply");
 	is_string(string_of(record, "data"),
 		"DEADBEEF00000000000000000000000000000000000000000000000000000000", "its data");
 	record = json_array_get(tlsa, 1);
@@ -228,7 +228,7 @@ static void test_domain(void)
 		"its failure");
 	lookup = json_array_get(json_object_get(host, "lookups"), 1);
 	is_string(string_of(lookup, "failure"), "bogus", "the lookup's failure");
-	is_string(string_of(lookup, "detail"), "signature expired", "and its words");
+	is_string(string_of(lookup, "detail"), "signature expired", "and its text");
 	json_decref(line);
 	end();
 }
@@ -271,7 +271,7 @@ static void test_pins(void)
 			i == 3   ? pin_obstacle_text(PIN_OTHER_DIGEST)
 			: i == 1 ? pin_obstacle_text(PIN_TA_UNKNOWN)
 				 : "(none)",
-			"what is in its way");
+			"why it is not pinned");
 	}
 	json_decref(line);
 	end();
@@ -307,7 +307,7 @@ static void test_others(void)
 	end();
 }
 
-/* A key that is no destination, whatever bytes it has. */
+/* A key that is not a destination, with any bytes. */
 static void test_no_destination(void)
 {
 	char key[10000];
@@ -342,7 +342,7 @@ static void test_no_destination(void)
 	json_decref(line);
 }
 
-/* The largest evidence that there can be, at every limit. */
+/* The largest possible evidence, at every limit. */
 static void test_limits(void)
 {
 	static struct mx_host hosts[PART_HOSTS_MAX];
@@ -373,7 +373,7 @@ static void test_limits(void)
 		json_decref(line);
 	}
 	ok(before < PART_HOSTS_MAX, "the last limits were too small for all");
-	/* Not even the frame fits: then there is no line, and never one over the limit. */
+	/* If not even the frame fits there is no line, and never one over the limit. */
 	many_begin("limits that nothing fits in");
 	for (size_t limit = 0; limit < 300; limit += 50) {
 		char *line = line_of(&explanation, limit);
@@ -385,7 +385,7 @@ static void test_limits(void)
 	end();
 }
 
-/* Parts that were cut, or hold anything: still valid JSON. */
+/* Cut or changed parts: still valid JSON. */
 static void test_damaged(void)
 {
 	struct part_times times = parts_times();

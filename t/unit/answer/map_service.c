@@ -1,6 +1,6 @@
 /*
- * map_service: the reply to a lookup is made from what the lookup thread has found, whatever has
- * become of the tables meanwhile that the threads share. What names no map or no key.
+ * map_service: the reply after a lookup is made from the lookup thread's result, even if the shared
+ * tables have changed meanwhile. Requests without a map or a key.
  */
 #include "common/verdict/render.h"
 #include "daemon/answer/socketmap.h"
@@ -58,7 +58,7 @@ static void make_evidence(void)
 	part = parts_host(&evidence.hosts[0].part, &facts, &times, name, 25);
 }
 
-/* Under the key of that evidence, or of none. */
+/* With the key of that evidence, or of other evidence. */
 static struct ta_file_finding finding_of(enum ta_file_state state, bool same)
 {
 	struct pin_settings settings = conf_pin_settings(conf);
@@ -102,13 +102,13 @@ static void test_finding(void)
 	snprintf(expected, sizeof expected, "OK secure match=mx.example.com tafile=%s/tlsad-%s.pem",
 		conf->dane.tafile_dir,
 		"abababababababababababababababababababababababababababababababab");
-	is_string(finish(&ready), expected, "a file that the shared table has no more");
+	is_string(finish(&ready), expected, "a file that is no longer in the shared table");
 	is_string(finish(&none), "OK dane-only", "no file");
 	is_string(finish(&unknown), "OK dane-only", "not known in time");
-	is_string(finish(&other), "OK dane-only", "a file of other anchors is not taken");
+	is_string(finish(&other), "OK dane-only", "a file of other trust anchors is not used");
 }
 
-/* A destination whose lookup came too late: one line, until it is looked up in time. */
+/* A destination whose lookup was too late: one log line, until a lookup is in time. */
 static void test_given_up(void)
 {
 	struct ta_file_finding none = finding_of(TA_FILE_IMPOSSIBLE, true);
@@ -136,7 +136,7 @@ static void test_given_up(void)
 	service.given_up = NULL;
 }
 
-/* What socketmap clients send, and what is replied without a lookup. */
+/* Requests of socketmap clients, and the replies without a lookup. */
 static void test_payloads(void)
 {
 	static const struct {
@@ -174,10 +174,10 @@ static void test_payloads(void)
 			"\"%s\": %.60s", cases[i].payload, bytes);
 	}
 	is_number((int64_t)counter_read(&counters.replies[MAP_COUNT][REPLY_PERM]), 4,
-		"refusals are counted apart");
-	is_number(
-		(int64_t)counter_read(&counters.invalid), 3, "so are keys that are no destination");
-	is_number((int64_t)counter_read(&counters.misses), 2, "and what has to be looked up");
+		"refusals are counted separately");
+	is_number((int64_t)counter_read(&counters.invalid), 3,
+		"so are keys that are not a destination");
+	is_number((int64_t)counter_read(&counters.misses), 2, "and requests that need a lookup");
 }
 
 /* The table. */

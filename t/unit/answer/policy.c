@@ -1,6 +1,6 @@
 /*
- * policy: what recipients are told when nothing was found out, which of these replies have a line
- * in the log, and what monitor mode makes of them. All else is shown by t/daemon/policy.t.
+ * policy: replies without a lookup's result, which of them are logged, and replies in monitor mode.
+ * t/daemon/policy.t tests everything else.
  */
 #include "daemon/answer/policy.h"
 #include "common/base/clock.h"
@@ -56,7 +56,7 @@ static void give_up(const struct conf *conf)
 	capture_end(log_lines, sizeof log_lines);
 }
 
-/* A lookup has found that there is no such domain. */
+/* The result of a lookup: there is no such domain. */
 static void finish(const struct conf *conf)
 {
 	struct lookup_result found = {.evidence = {.destination = &request.destination}};
@@ -81,23 +81,24 @@ static bool has_line(void)
 static void test_lines(const struct conf *ruled, const struct conf *free_of_rules)
 {
 	give_up(ruled);
-	is_string(reply, deferred, "a minimum, and nothing was found out");
+	is_string(reply, deferred, "a minimum, and no result");
 	ok(has_line(), "a line in the log");
 	give_up(ruled);
 	is_string(reply, deferred, "again");
 	ok(!has_line(), "without a line");
 	finish(ruled);
-	is_string(reply, "DUNNO", "a lookup: no host, so mail comes back by itself");
-	is_number((int64_t)deferrals_count(service.given_up), 0, "nothing is given up any more");
+	is_string(reply, "DUNNO", "a result: no host, so Postfix returns the mail");
+	is_number((int64_t)deferrals_count(service.given_up), 0,
+		"no destination is given up any more");
 	give_up(ruled);
 	ok(has_line(), "so the next one has a line");
 	finish(ruled);
 
 	give_up(free_of_rules);
-	is_string(reply, "DUNNO", "a reload has dropped the rule");
+	is_string(reply, "DUNNO", "a reload has removed the rule");
 	is_number((int64_t)deferrals_count(service.given_up), 0,
 		"nothing is deferred: the next line is not held back");
-	ok(!has_line(), "and there is nothing to tell");
+	ok(!has_line(), "and nothing is logged");
 }
 
 static void test_monitor(const struct conf *monitored)
@@ -105,12 +106,12 @@ static void test_monitor(const struct conf *monitored)
 	uint64_t before = counter_read(&counters.replies[POLICY_DEFER]);
 
 	give_up(monitored);
-	is_string(reply, "DUNNO", "monitor mode holds nothing back");
+	is_string(reply, "DUNNO", "monitor mode refuses nothing");
 	ok(strstr(log_lines,
 		   "monitor: the reply for a recipient at mail.example would have been \"") !=
 				NULL &&
 			strstr(log_lines, deferred) != NULL,
-		"the log tells of it");
+		"it is logged");
 	is_number((int64_t)counter_read(&counters.monitored), 1, "it is counted");
 	is_number((int64_t)counter_read(&counters.replies[POLICY_DEFER]), (int64_t)before,
 		"and not as a deferral");

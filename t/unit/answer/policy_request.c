@@ -1,6 +1,6 @@
 /*
- * policy_request: requests in the forms of Postfix 2.1 to 3.12, each cut at every byte and in any
- * order; what is no request, found at the first byte that shows it; limits to the byte; domains.
+ * policy_request: requests as sent by Postfix 2.1 to 3.12, each cut at every byte and in any order;
+ * invalid requests, found at the first byte that shows the error; exact limits; domains.
  */
 #include "daemon/answer/policy_request.h"
 
@@ -13,7 +13,7 @@ static size_t used;
 
 static enum policy_parsed parse(const char *bytes, size_t size)
 {
-	/* A copy of its own, so that a sanitizer sees who reads behind it. */
+	/* A separate copy, so that a sanitizer detects reads after its end. */
 	char *copy = malloc(size + 1);
 
 	if (copy == NULL)
@@ -26,9 +26,9 @@ static enum policy_parsed parse(const char *bytes, size_t size)
 	return parsed;
 }
 
-/* --- requests as they are ------------------------------------------------------------------ */
+/* --- valid requests ------------------------------------------------------------------------ */
 
-/* What each version added (SMTPD_POLICY_README), in the order in which smtpd_check.c sends it. */
+/* The attributes that each version added (SMTPD_POLICY_README), in the order of smtpd_check.c. */
 #define POSTFIX_2_1                                                                                \
 	"request=smtpd_access_policy\nprotocol_state=RCPT\nprotocol_name=SMTP\n"                   \
 	"client_address=1.2.3.4\nclient_name=another.domain.tld\nhelo_name=some.domain.tld\n"      \
@@ -99,7 +99,7 @@ static const struct {
 
 enum { VERSIONS = sizeof versions / sizeof versions[0] };
 
-/* The values point into `bytes`, which must live. */
+/* The values point into `bytes`, which must stay valid. */
 static bool is(enum policy_attribute attribute, const char *expected)
 {
 	const struct policy_value *value = &attributes.values[attribute];
@@ -120,7 +120,7 @@ static bool is_read(const char *bytes, size_t size, bool has_sasl)
 	       policy_request_has_recipient(&attributes) && policy_request_may_prepend(&attributes);
 }
 
-/* The lines in an order that `state` makes. */
+/* The lines in an order that depends on `state`. */
 static void shuffle(const char *text, char *out, uint64_t *state)
 {
 	const char *lines[64], *at = text;
@@ -149,13 +149,13 @@ static void test_versions(void)
 		size_t size = (size_t)snprintf(bytes, sizeof bytes, "%s\n", versions[i].lines);
 		ok(is_read(bytes, size, versions[i].has_sasl) && used == size, "%s",
 			versions[i].version);
-		many_begin("cut anywhere it is a beginning");
+		many_begin("cut anywhere it is incomplete");
 		for (size_t cut = 0; cut < size; cut++)
 			many(parse(bytes, cut) == POLICY_PARTIAL, "after %zu bytes", cut);
 		many_end();
 		snprintf(bytes + size, sizeof bytes - size, "%s\n", "request=something else");
 		ok(is_read(bytes, strlen(bytes), versions[i].has_sasl) && used == size,
-			"what comes behind is the next one's");
+			"bytes after it belong to the next one");
 		many_begin("in any order");
 		for (int n = 0; n < 200; n++) {
 			shuffle(versions[i].lines, bytes, &random);
@@ -166,7 +166,7 @@ static void test_versions(void)
 	}
 }
 
-/* --- what is none -------------------------------------------------------------------------- */
+/* --- invalid requests ---------------------------------------------------------------------- */
 
 #define TEXT(string) string, sizeof string - 1
 
@@ -179,7 +179,7 @@ static const struct {
 } rows[] = {
 	{"nothing", TEXT(""), POLICY_PARTIAL, ""},
 	{"no attributes", TEXT("\n"), POLICY_BAD, "no attributes"},
-	{"one that nobody knows", TEXT("future=1\n\n"), POLICY_WHOLE, ""},
+	{"an unknown one", TEXT("future=1\n\n"), POLICY_WHOLE, ""},
 	{"no type", TEXT("recipient=a@b.c\n\n"), POLICY_WHOLE, ""},
 	{"empty values", TEXT("recipient=\nsender=\nprotocol_state=\n\n"), POLICY_WHOLE, ""},
 	{"an equals sign in a value", TEXT("sender=a=b@c.d\n\n"), POLICY_WHOLE, ""},
@@ -199,10 +199,10 @@ static const struct {
 		"attribute recipient occurs twice"},
 	{"the same twice", TEXT("sender=a@b.c\nsender=a@b.c\n"), POLICY_BAD, "sender occurs twice"},
 	{"empty, and again", TEXT("recipient=\nrecipient=\n"), POLICY_BAD, "occurs twice"},
-	{"twice what nobody asks for", TEXT("size=1\nsize=2\n\n"), POLICY_WHOLE, ""},
+	{"an unused one twice", TEXT("size=1\nsize=2\n\n"), POLICY_WHOLE, ""},
 	{"NUL in a value", TEXT("recipient=a@b.c\0.d\n"), POLICY_BAD, "a NUL byte"},
 	{"NUL in a name", TEXT("re\0cipient=a@b.c\n"), POLICY_BAD, "a NUL byte"},
-	{"NUL in what nobody asks for", TEXT("future=\0\n"), POLICY_BAD, "a NUL byte"},
+	{"NUL in an unused one", TEXT("future=\0\n"), POLICY_BAD, "a NUL byte"},
 	{"NUL before the end of the line", TEXT("\0"), POLICY_BAD, "a NUL byte"},
 	{"a netstring", TEXT("22:policy a.example.com,\n"), POLICY_BAD, "no \"=\""},
 	{"HTTP", TEXT("GET / HTTP/1.1\r\n\r\n"), POLICY_BAD, "no \"=\""},
@@ -219,7 +219,7 @@ static void test_rows(void)
 			diag("%d: %s", parsed, words);
 		ok(parsed != POLICY_WHOLE || used == rows[i].size, "all of it");
 	}
-	/* What the log shows cannot be more than a line. */
+	/* The error for the log is always one line. */
 	parse(TEXT("a\x1b[2J\nb=1\n\n"));
 	is_string(words, "no \"=\" in \"a?[2J\"", "no escape sequences");
 }
@@ -259,7 +259,7 @@ static void test_count_limits(void)
 	for (int i = 0; i < POLICY_LINES_MAX; i++)
 		size = add_line(size, 3);
 	large[size] = '\n';
-	ok(parse(large, size + 1) == POLICY_WHOLE, "as many lines as there may be");
+	ok(parse(large, size + 1) == POLICY_WHOLE, "the largest number of lines");
 	size = add_line(size, 3);
 	ok(parse(large, size) == POLICY_BAD && strstr(words, "lines") != NULL, "one more: %s",
 		words);
@@ -274,13 +274,13 @@ static void test_size_limits(void)
 	size = add_line(size, POLICY_REQUEST_MAX - size - 1);
 	large[size] = '\n';
 	is_number((int64_t)size, POLICY_REQUEST_MAX, "lines of the largest size");
-	ok(parse(large, size + 1) == POLICY_WHOLE, "and the end behind them");
+	ok(parse(large, size + 1) == POLICY_WHOLE, "and the end after them");
 	size = add_line(size, 2);
 	ok(parse(large, size) == POLICY_BAD && strstr(words, "longer than") != NULL,
 		"one more line: %s", words);
 }
 
-/* Whatever comes: nothing is read behind the bytes, and what is used is there. */
+/* With any bytes: nothing is read after their end, and `used` is within them. */
 static void test_noise(void)
 {
 	static const char alphabet[] = "=\n\0re=recipient@.\xff ";
@@ -299,7 +299,7 @@ static void test_noise(void)
 	many_end();
 }
 
-/* --- what is asked ------------------------------------------------------------------------- */
+/* --- recipients and domains ---------------------------------------------------------------- */
 
 static void test_states(void)
 {

@@ -1,7 +1,7 @@
 /*
- * cache: parts of versions and kinds that are not known: a cache with some of them opens and keeps
- * the rest, does not find them, a list passes over them and over malformed keys, and a new part
- * takes their place; an MX set with a name that is too long for any host is none.
+ * cache: parts of unknown versions and kinds: a cache with such parts opens and keeps the others,
+ * does not find them, a list passes over them and over malformed keys, and a new part replaces
+ * them; an MX set with a name that is too long for any host is a miss.
  */
 #include "daemon/cache/cache.h"
 
@@ -40,7 +40,7 @@ static struct part_times now_and_an_hour(void)
 		.stored_at = now, .refresh_at = now + 3000, .expires = now + 3600};
 }
 
-/* An MX set of one host; with `offset`, with another octet there and a checksum that holds. */
+/* An MX set of one host; with `offset`, with another octet there and a valid checksum. */
 static void put_mx(
 	struct cache *cache, char kind, const char *domain, enum part_offset offset, unsigned value)
 {
@@ -109,10 +109,10 @@ static void check_all(struct cache *cache, const char *when)
 
 	if (reader == NULL)
 		bail_out("no reader");
-	ok(look(reader, "known.example") == CACHE_HIT, "%s: what is known is found", when);
+	ok(look(reader, "known.example") == CACHE_HIT, "%s: known parts are found", when);
 	ok(look(reader, "later.example") == CACHE_MISS, "%s: another version is a miss", when);
 	ok(look(reader, "other.example") == CACHE_MISS, "%s: another kind is a miss", when);
-	snprintf(what, sizeof what, "%s: the list passes over them, and over what is no key", when);
+	snprintf(what, sizeof what, "%s: the list passes over them, and over invalid keys", when);
 	check_list(reader, "hmx.example.com:25 mknown.example ", what);
 	cache_reader_free(reader);
 }
@@ -132,7 +132,7 @@ static void test_unknown(struct event_base *base)
 	cache_stop_writing(cache);
 	check_all(cache, "as stored");
 	cache_close(cache);
-	/* Without its seal, every value of the file is looked at. */
+	/* Without its seal, every value of the file is checked. */
 	snprintf(seal, sizeof seal, "%s/parts.mdb.seal", directory);
 	ok(unlink(seal) == 0, "the file was sealed");
 	cache = open_cache(base);
@@ -144,12 +144,12 @@ static void test_unknown(struct event_base *base)
 	put_mx(cache, 'm', "later.example", PART_AT_CHECKSUM, 0);
 	cache_stop_writing(cache);
 	struct cache_reader *reader = cache_reader_new(cache);
-	ok(look(reader, "later.example") == CACHE_HIT, "a new part takes the place of one");
+	ok(look(reader, "later.example") == CACHE_HIT, "a new part replaces one");
 	cache_reader_free(reader);
 	cache_close(cache);
 }
 
-/* A part that says what no lookup ever said: the name of its host has that many octets. */
+/* A part that no lookup can make: the name of its host has that many octets. */
 static void put_long_name(struct cache *cache, const char *domain, size_t name_size)
 {
 	struct mx_set set = {.security = DNS_SECURE};

@@ -1,6 +1,6 @@
 /*
- * hot_table: what was put is found, whole, under its own key only; what does not fit is not kept; a
- * clearing forgets all; and threads that write and read the same slots never see a mixture.
+ * hot_table: a value is found, complete, under its own key only; values that do not fit are not
+ * kept; clearing forgets all; threads that write and read the same slots never see a mixture.
  */
 #include "daemon/cache/hot_table.h"
 
@@ -27,16 +27,16 @@ static void put_and_get(void)
 
 	ok(!get("key", 3, &copy), "nothing is found in an empty hot table");
 	hot_table_put(table, "key", 3, value, sizeof value);
-	ok(get("key", 3, &copy), "what was put is found");
+	ok(get("key", 3, &copy), "a value is found");
 	is_number(copy.size, sizeof value, "with its size");
 	ok(memcmp(copy.value, value, sizeof value) == 0, "and its bytes");
 	ok(!get("kez", 3, &copy), "another key of that length finds nothing");
 	ok(!get("ke", 2, &copy), "nor does a beginning of the key");
 	hot_table_put(table, "key", 3, (const uint8_t *)"new", 3);
 	ok(get("key", 3, &copy) && copy.size == 3 && memcmp(copy.value, "new", 3) == 0,
-		"a later value takes the place of the earlier");
+		"a later value replaces the earlier one");
 	hot_table_clear(table);
-	ok(!get("key", 3, &copy), "a clearing forgets it");
+	ok(!get("key", 3, &copy), "clearing forgets it");
 }
 
 static void room(void)
@@ -70,15 +70,15 @@ static void beginning(void)
 		"the largest slot holds a value, whole");
 	ok(hot_table_get(large, hash, "key", 3, 10, &copy) && copy.size == 10 &&
 			memcmp(copy.value, value, 10) == 0,
-		"of which no more is copied than was asked for");
+		"no more than the requested bytes are copied");
 	hot_table_put(large, "kez", 3, value, 4);
 	ok(hot_table_get(large, hot_table_find(large, "kez", 3), "kez", 3, 10, &copy) &&
 			copy.size == 4,
-		"nor more than there is");
+		"nor more than it has");
 	hot_table_free(large);
 }
 
-/* Far more keys than slots: each is found as it was put or not at all. */
+/* Far more keys than slots: each value is found as it was put, or not at all. */
 static void many_keys(void)
 {
 	enum { KEYS = 600000 };

@@ -1,6 +1,6 @@
 /*
- * lifetime: min_ttl and max_ttl, refreshing ahead, the life of a failure, and what becomes of an
- * old part when refreshing it failed; near the end of time and with a clock that was set back.
+ * lifetime: min_ttl and max_ttl, prefetch, the lifetime of a failure, and the old part after a
+ * failed refresh; near the end of time and with a clock that was set back.
  */
 #include "daemon/cache/lifetime.h"
 #include "daemon/lookup/part_kind.h"
@@ -39,9 +39,9 @@ static const struct {
 	{"no refresh ahead", 3600, 30, 86400, 0, NOW, 3600, NEVER},
 	{"the largest share", 3600, 30, 86400, 90, NOW, 3600, 3240},
 	{"a share of less than a second", 30, 30, 86400, 1, NOW, 30, 0},
-	{"a share of a life that does not fit 32 bits times 100", 86400 * 30, 30, 86400 * 30, 90,
-		NOW, 86400 * 30, 86400 * 27},
-	{"the longest life that there can be", INT32_MAX, 30, UINT32_MAX, 90, NOW, INT32_MAX,
+	{"a lifetime that does not fit into 32 bits times 100", 86400 * 30, 30, 86400 * 30, 90, NOW,
+		86400 * 30, 86400 * 27},
+	{"the longest possible lifetime", INT32_MAX, 30, UINT32_MAX, 90, NOW, INT32_MAX,
 		1932735282},
 	{"at the beginning of time", 3600, 30, 86400, 10, 0, 3600, 360},
 	{"an hour before its end", 3600, 30, 86400, 10, UINT32_MAX - 3600, 3600, 360},
@@ -68,7 +68,7 @@ static void test_answers(void)
 				times.stored_at, times.refresh_at, times.expires, times.stale_until,
 				times.flags);
 	}
-	many_begin("no min_ttl lets a host outlive its TTL by more than a minute");
+	many_begin("min_ttl never extends the TTL of a host by more than a minute");
 	for (uint32_t min_ttl = 0; min_ttl < 4000; min_ttl += 37) {
 		struct lifetime_settings settings = defaults;
 		settings.min_ttl = min_ttl;
@@ -80,7 +80,7 @@ static void test_answers(void)
 		}
 	}
 	many_end();
-	/* Nothing wraps: what would live past the end of time lives until then. */
+	/* Nothing overflows: a lifetime past the end of time ends there. */
 	many_begin("near the end of time");
 	for (uint32_t left = 0; left < 4000; left++) {
 		uint32_t now = UINT32_MAX - left;
@@ -115,10 +115,10 @@ static void test_failures(void)
 
 	ok(times.stored_at == NOW && times.expires == NOW + 30 && times.refresh_at == UINT32_MAX &&
 			times.flags == 0 && times.stale_until == 0,
-		"a failure lives for failure_ttl and is not refreshed ahead");
+		"a failure is valid for failure_ttl and has no prefetch");
 	struct lifetime_settings settings = defaults;
 	settings.failure_ttl = 1;
-	is_number(lifetime_of_failure(&settings, NOW).expires, NOW + 1, "whatever that is");
+	is_number(lifetime_of_failure(&settings, NOW).expires, NOW + 1, "for any value");
 }
 
 /* --- after a failed refresh ---------------------------------------------------------------- */
@@ -149,7 +149,7 @@ static const struct {
 	int32_t new_expires, new_refresh, new_stale_until; /* NONE: UINT32_MAX; unused: 0 */
 } rows[] = {
 #define NONE INT32_MAX
-	/* still good: kept, and tried again in a while */
+	/* still valid: kept, and tried again later */
 	{"good, a usable host", H, HOST_USABLE, 0, -100, 500, 0, 3600, LIFETIME_KEEP, 500, 30, 0},
 	{"good, a host without DANE", H, HOST_NONE, 0, -100, 500, 0, 3600, LIFETIME_KEEP, 500, 30,
 		0},
@@ -159,7 +159,7 @@ static const struct {
 	{"good, without staleness", H, HOST_USABLE, 0, -100, 1, 0, 0, LIFETIME_KEEP, 1, 30, 0},
 	{"good, the clock was set back a little", H, HOST_USABLE, 0, 60, 500, 0, 3600,
 		LIFETIME_KEEP, 500, 30, 0},
-	/* expired: it may live on for the DANE that it says */
+	/* expired: it is still used if it has DANE */
 	{"expired now, a usable host", H, HOST_USABLE, 0, -100, 0, 0, 3600, LIFETIME_STALE, 30,
 		NONE, 3600},
 	{"expired, a usable host", H, HOST_USABLE, 0, -1000, -100, 0, 3600, LIFETIME_STALE, 30,
@@ -176,7 +176,7 @@ static const struct {
 	{"expired, none left", H, HOST_USABLE, 0, -9000, -3600, 0, 3600, LIFETIME_REPLACE, 0, 0, 0},
 	{"expired long ago", H, HOST_USABLE, 0, -90000, -80000, 0, 3600, LIFETIME_REPLACE, 0, 0, 0},
 	{"expired, staleness is off", H, HOST_USABLE, 0, -100, 0, 0, 0, LIFETIME_REPLACE, 0, 0, 0},
-	/* a NOTFOUND never lives on */
+	/* a part without DANE is never used after it has expired */
 	{"expired, a host without DANE", H, HOST_NONE, 0, -1000, -1, 0, 3600, LIFETIME_REPLACE, 0,
 		0, 0},
 	{"expired, an unreachable host", H, HOST_UNREACHABLE, 0, -1000, -1, 0, 3600,
@@ -188,7 +188,7 @@ static const struct {
 	{"expired, a null MX", M, MX_NULL, 0, -1000, -1, 0, 3600, LIFETIME_REPLACE, 0, 0, 0},
 	{"expired, a failed MX", M, MX_FAILED, PART_HAS_FAILURE, -1000, -1, 0, 3600,
 		LIFETIME_REPLACE, 0, 0, 0},
-	/* stale already: its end stays where it was */
+	/* stale already: its end stays */
 	{"stale, in its first round", H, HOST_USABLE, PART_STALE, -10, 20, 3000, 3600,
 		LIFETIME_STALE, 30, NONE, 3000},
 	{"stale, its round is over", H, HOST_USABLE, PART_STALE, -30, 0, 3000, 3600, LIFETIME_STALE,
@@ -212,7 +212,7 @@ static const struct {
 		LIFETIME_REPLACE, 0, 0, 0},
 	{"stale, the clock was set back a little", H, HOST_USABLE, PART_STALE, 60, 90, 3000, 3600,
 		LIFETIME_STALE, 30, NONE, 3000},
-	/* other flags go along */
+	/* other flags are kept */
 	{"good, from the second view", H, HOST_USABLE, PART_SECOND_VIEW, -100, 500, 0, 3600,
 		LIFETIME_KEEP, 500, 30, 0},
 	{"expired, from the second view", H, HOST_USABLE, PART_SECOND_VIEW, -100, -1, 0, 3600,
@@ -260,7 +260,7 @@ static void test_after_failure(void)
 	}
 }
 
-/* Refreshes that go on failing: stale for just serve_stale, then gone. */
+/* Refreshes that always fail: stale for exactly serve_stale, then replaced. */
 static void test_whole_life(void)
 {
 	struct part_times times = lifetime_of_answer(&defaults, NOW, 600);
@@ -275,7 +275,7 @@ static void test_whole_life(void)
 		header.stale_until = times.stale_until;
 		header.flags = times.flags;
 		served_until = header.expires;
-		/* The next failed refresh: when it is due, or at the expiry. */
+		/* The time of the next failed refresh: when it is due, or at the expiry. */
 		now = header.refresh_at < header.expires ? header.refresh_at : header.expires;
 		enum lifetime_choice choice = after_failure(&defaults, now, &header, &times);
 		kept += choice == LIFETIME_KEEP;

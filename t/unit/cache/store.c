@@ -1,8 +1,9 @@
 /*
- * store: what is put is found, by the writer at once and by readers after a commit, and again after
- * a restart or a kill; in their order the lowest go first and the file never grows over its size;
- * a reader's view stays as it was while the writer goes on; a file of another format and a
- * damaged one are set aside and never crash anybody; what cannot be opened says why in one line.
+ * store: a value is found, by the writer at once and by readers after a commit, and again after a
+ * restart or a kill; values of the lowest order are deleted first and the file never exceeds its
+ * size; a reader's view does not change while the writer continues; files of another format and
+ * damaged ones are set aside and never crash the process; a store that cannot be opened gives the
+ * reason in one line.
  */
 #include "daemon/cache/store.h"
 
@@ -21,7 +22,7 @@ enum { SMALL = 1 << 20, FORMAT = 1, CAPTURED_SIZE = 64 * 1024, VALUE_MAX = 10000
 static char captured[CAPTURED_SIZE];
 static char error[STORE_ERROR_SIZE];
 
-/* --- values that tell whether they are what was stored -------------------------------------- */
+/* --- values that can be checked ------------------------------------------------------------- */
 
 static uint32_t sum_of(const char *key, size_t key_size, const uint8_t *bytes, size_t size)
 {
@@ -159,7 +160,7 @@ static void test_put_and_get(void)
 	store_reader_begin(reader);
 	ok(reader_has(reader, "a", 100, 1), "a reader sees what was committed");
 	store_reader_end(reader);
-	ok(store_commit(store), "a commit of nothing is good");
+	ok(store_commit(store), "a commit without changes succeeds");
 
 	put(store, "a", 50, 2, 20);
 	store_commit(store);
@@ -187,7 +188,7 @@ static void test_put_and_get(void)
 	ok(!store_put(store, long_key, STORE_KEY_MAX + 1, (const uint8_t *)"1", 1, 5) &&
 			store_trouble(store)[0] != '\0',
 		"a longer key is refused: %s", store_trouble(store));
-	ok(!store_put(store, "", 0, (const uint8_t *)"1", 1, 5), "and so is none");
+	ok(!store_put(store, "", 0, (const uint8_t *)"1", 1, 5), "and so is an empty one");
 	ok(put(store, "b", 100, 3, 30) && store_commit(store) && writer_has(store, "b", 100, 3),
 		"the next one is put as ever");
 	is_string(store_trouble(store), "", "and the trouble is over");
@@ -213,13 +214,13 @@ static void test_reopen(void)
 	/* No commit: closing writes what is pending. */
 	store_close(store);
 	for (int round = 0; round < 2; round++) {
-		/* The second time without the mark of a good end: the file is looked through. */
+		/* The second time without the seal: the whole file is checked. */
 		if (round == 1)
 			unlink(beside(directory, ".seal"));
 		capture_begin();
 		store = open_at(directory);
 		capture_end(captured, sizeof captured);
-		many(store != NULL && captured[0] == '\0', "round %d opens without a word: %s",
+		many(store != NULL && captured[0] == '\0', "round %d opens without a log line: %s",
 			round, captured);
 		for (unsigned i = 0; i < 300; i++) {
 			char key[32];
@@ -237,7 +238,7 @@ static void test_reopen(void)
 		many(round == 1 || !writer_has(store, "key-6", 4 + 18, 6), "are gone");
 		many(round == 1 || writer_has(store, "key-7", 4 + 21, 7), "no others are");
 		if (round == 0) {
-			/* Put back what the next round looks for. */
+			/* Put back the values for the next round. */
 			for (unsigned i = 0; i < 7; i++) {
 				char key[32];
 				snprintf(key, sizeof key, "key-%u", i);
@@ -258,7 +259,7 @@ static void test_expire(void)
 	const char *directory = scratch_path("expire");
 	struct store *store = open_at(directory);
 
-	/* Orders whose bytes would sort otherwise in the machine's own order. */
+	/* Orders that would sort differently in the machine's byte order. */
 	static const uint32_t orders[] = {
 		0, 1, 255, 256, 257, 65535, 65536, 16777216, 2147483647, 2147483648U, 4294967294U};
 	enum { COUNT = sizeof orders / sizeof orders[0] };
@@ -269,15 +270,15 @@ static void test_expire(void)
 	}
 	is_number((int64_t)store_expire(store, 0, 100), 0, "nothing is below 0");
 	is_number((int64_t)store_expire(store, 256, 100), 3, "three are below 256");
-	is_number((int64_t)store_expire(store, 256, 100), 0, "and then none is");
+	is_number((int64_t)store_expire(store, 256, 100), 0, "and then no more");
 	is_number((int64_t)store_expire(store, UINT32_MAX, 2), 2, "no more than asked for");
 	ok(!writer_has(store, "8", 20, 3) && !writer_has(store, "7", 20, 4) &&
 			writer_has(store, "6", 20, 5),
 		"and the lowest first");
-	/* A value that is put again has its new order, and its old one is forgotten. */
+	/* A value that is put again has only its new order. */
 	put(store, "6", 20, 77, 4294967295U - 5);
-	is_number(
-		(int64_t)store_expire(store, 65536, 100), 0, "what was put again has a new order");
+	is_number((int64_t)store_expire(store, 65536, 100), 0,
+		"a value that was put again has a new order");
 	ok(writer_has(store, "6", 20, 77), "and stays");
 	is_number((int64_t)store_expire(store, 2147483648U, 100), 3, "up to the middle");
 	is_number((int64_t)store_expire(store, UINT32_MAX, 100), 3, "and the rest");
@@ -289,7 +290,7 @@ static void test_expire(void)
 	scratch_remove(directory);
 }
 
-/* Ten times what fits, with orders that grow: the store stays within its size, the newest stay. */
+/* Ten times more than fits, with growing orders: the store keeps its size limit and the newest. */
 static void test_eviction(void)
 {
 	const char *directory = scratch_path("full");
@@ -323,7 +324,7 @@ static void test_eviction(void)
 		snprintf(key, sizeof key, "eternal-%u", i);
 		many(writer_has(store, key, 200, i), "eternal %u, of the highest order, stays", i);
 	}
-	/* All that are left are younger than all that went. */
+	/* All remaining values are newer than all deleted ones. */
 	for (unsigned i = 0; i < COUNT; i++) {
 		char key[32];
 		snprintf(key, sizeof key, "%u.example.com", i * 7919 % COUNT);
@@ -349,7 +350,7 @@ static void test_eviction(void)
 	store_figures(store, &figures);
 	ok(store != NULL && captured[0] == '\0' && figures.entries == COUNT - oldest + ETERNAL,
 		"a full store whose daemon was killed opens with all it had: %s", captured);
-	many_begin("and takes new values");
+	many_begin("and accepts new values");
 	for (unsigned i = 0; i < 2000; i++) {
 		char key[32];
 		snprintf(key, sizeof key, "new-%u", i);
@@ -363,8 +364,8 @@ static void test_eviction(void)
 }
 
 /*
- * Values so large that few fit: making room takes those of the lowest order and leaves the rest,
- * the one that has just come above all.
+ * Values so large that few fit: making room deletes values of the lowest order and keeps the
+ * others, above all the newest one.
  */
 static void test_few_values(void)
 {
@@ -402,7 +403,7 @@ static void test_few_values(void)
 	many_end();
 }
 
-/* Random orders and sizes, large ones among them: writes may fail, but not two commits in a row. */
+/* Random orders and sizes, also large ones: writes may fail, but not two commits in a row. */
 static void test_large_values(void)
 {
 	const char *directory = scratch_path("large");
@@ -422,7 +423,7 @@ static void test_large_values(void)
 		snprintf(key, sizeof key, "%u", (unsigned)(tap_random(&state) % 500));
 		bool good = put(store, key, size, i, (uint32_t)tap_random(&state));
 		if (!good)
-			many(store_trouble(store)[0] != '\0', "%u: a failure has words", i);
+			many(store_trouble(store)[0] != '\0', "%u: a failure has a text", i);
 		failed += !good;
 		in_a_row = good ? 0 : in_a_row + 1;
 		if (in_a_row > most_in_a_row)
@@ -441,12 +442,12 @@ static void test_large_values(void)
 	store_close(store);
 	unlink(beside(directory, ".seal"));
 	store = open_at(directory);
-	ok(store != NULL && writer_has(store, "last", 100, 1), "and read anew");
+	ok(store != NULL && writer_has(store, "last", 100, 1), "and read again");
 	store_close(store);
 	scratch_remove(directory);
 }
 
-/* More than ever fits, in one commit. */
+/* More than can fit, in one commit. */
 static void test_too_much_at_once(void)
 {
 	const char *directory = scratch_path("burst");
@@ -499,7 +500,7 @@ static void test_snapshot(void)
 	}
 	store_expire(store, 25, 100);
 	store_commit(store);
-	ok(same(value, size, "7", 500, 7), "it stays where it is, and as it is");
+	ok(same(value, size, "7", 500, 7), "it does not move or change");
 	many_begin("a reader that began before sees all as it was, one that began after as it is");
 	store_reader_begin(new);
 	for (unsigned i = 0; i < 50; i++) {
@@ -512,7 +513,7 @@ static void test_snapshot(void)
 	many_end();
 	store_reader_end(old);
 	store_reader_begin(old);
-	ok(reader_lacks(old, "7"), "begun again it sees all as it is");
+	ok(reader_lacks(old, "7"), "after it begins again it sees the new values");
 	store_reader_end(old);
 	store_reader_end(new);
 	ok(reader_lacks(new, "30"), "after its end it sees nothing");
@@ -530,7 +531,7 @@ struct reading {
 	unsigned long looks, wrong, went_back;
 };
 
-/* All pairs are written in one commit, so all are of one age, which never goes down. */
+/* All pairs are written in one commit, so all have the same age, which never decreases. */
 static void *read_pairs(void *argument)
 {
 	struct reading *reading = argument;
@@ -610,14 +611,15 @@ static void test_threads(void)
 			failed += !put(store, key, 8000, age, age);
 		}
 		failed += !put_pairs(store, age);
-		/* As the daemon does: a reader that is not scheduled for a while keeps old pages.
+		/*
+		 * As the daemon does: a reader that is not scheduled for a while keeps old pages. /
 		 */
 		usleep(1500);
 	}
 	atomic_store(&over, true);
 	struct store_figures figures;
 	store_figures(store, &figures);
-	ok(figures.evicted > 0, "values had to go meanwhile: %ju", (uintmax_t)figures.evicted);
+	ok(figures.evicted > 0, "values were deleted meanwhile: %ju", (uintmax_t)figures.evicted);
 	is_number(failed, 0, "%d commits while %d threads read, evicting all the time", COMMITS,
 		READERS);
 	for (int i = 0; i < READERS; i++) {
@@ -632,9 +634,9 @@ static void test_threads(void)
 	scratch_remove(directory);
 }
 
-/* --- what is found at the start ------------------------------------------------------------ */
+/* --- existing files at the start ----------------------------------------------------------- */
 
-/* Run it in a child process, which may crash; its exit status, or 128 and the signal. */
+/* Run it in a child process, which may crash; returns its exit status, or 128 plus the signal. */
 static int in_child(int (*run)(const char *), const char *directory)
 {
 	int status = 0;
@@ -655,7 +657,7 @@ static void sample_key(char key[32], unsigned i)
 	snprintf(key, 32, "%08x.example", i * 2654435761U);
 }
 
-/* A store of a few dozen pages, with pages that are free, killed rather than closed. */
+/* A store of a few dozen pages, also free ones, killed instead of closed. */
 static int make_sample(const char *directory)
 {
 	struct store_settings settings = settings_for(directory);
@@ -677,7 +679,7 @@ static int make_sample(const char *directory)
 	return store == NULL;
 }
 
-/* Open what is there, read all, write, end: 0 when nothing was wrong that is said to be good. */
+/* Open the file, read everything, write, close: 0 if every successful call was correct. */
 static int use_store(const char *directory)
 {
 	struct store_settings settings = settings_for(directory);
@@ -700,7 +702,7 @@ static int use_store(const char *directory)
 		found++;
 	}
 	store_reader_end(reader);
-	/* Set aside as a whole or used as a whole. */
+	/* The file must be set aside or used completely. */
 	if (found != 0 && found != SAMPLES - SAMPLES_GONE)
 		return 4;
 	for (unsigned i = 0; i < 100; i++) {
@@ -737,13 +739,13 @@ static const char *outcome_name(int outcome)
 
 enum { TRIES_MAX = 256, RUNNING = -1, SET_ASIDE = 0x1000 };
 
-/* Shared with the child process that tries them, and survives it. */
+/* Shared with the child process that tries them; still readable after its crash. */
 static int *outcomes;
 
 static struct {
 	char *bytes; /* the sample */
 	size_t size, pages;
-	char *seal; /* of a file that was closed well: any will do for one that then changes */
+	char *seal; /* seal of a closed file: any seal will do, since the file is changed then */
 	size_t seal_size;
 	char *changed;
 	const char *directory;
@@ -760,8 +762,8 @@ static void install(size_t size, bool sealed)
 }
 
 /*
- * Install and use damaged files 0 to count - 1 in a child process; where it crashes or finds
- * something wrong, another child goes on with the next.
+ * Install and use damaged files 0 to count - 1 in a child process; if it crashes or finds an error,
+ * another child continues with the next file.
  */
 static void run_tries(unsigned count, void (*prepare)(unsigned))
 {
@@ -860,7 +862,7 @@ static void prepare_flips(unsigned i)
 
 	memcpy(damage.changed, damage.bytes, damage.size);
 	for (unsigned n = 0; n < flips; n++) {
-		/* Where LMDB keeps its own things: heads of pages, the first of them most. */
+		/* LMDB's own data: the beginning of pages, most often of the first ones. */
 		size_t page = tap_random(&damage.state) % (i % 4 == 0 ? 3 : damage.pages);
 		size_t at = page * 4096 + tap_random(&damage.state) % (i % 2 ? 4096 : 160);
 		damage.changed[at] ^= (char)(1 << tap_random(&damage.state) % 8);
@@ -894,7 +896,7 @@ static void test_damage(void)
 	diag("a sample of %zu pages", damage.pages);
 
 	check_tries("a file of a process that was killed is used", 2, prepare_whole, 0, 2);
-	is_string(captured, "", "without a word");
+	is_string(captured, "", "without a log line");
 	check_tries("a file that was cut is set aside", sizeof cuts / sizeof cuts[0], prepare_cut,
 		sizeof cuts / sizeof cuts[0], 0);
 	ok(strstr(captured, "is damaged: set aside as") != NULL, "and the log says so");
@@ -910,14 +912,14 @@ static void test_damage(void)
 	scratch_remove(damage.directory);
 }
 
-/* Values that only their own check can tell are wrong. */
+/* Values that only their own check can detect as wrong. */
 static void test_wrong_values(void)
 {
 	const char *directory = scratch_path("values");
 	struct store *store = open_at(directory);
 
 	put(store, "good", 100, 1, 1);
-	/* Not what intact() wants: as if a bit had turned. */
+	/* intact() refuses it: as if one bit had changed. */
 	store_put(store, "bad", 3, value_for("other", 100, 2), 100, 2);
 	store_close(store);
 	unlink(beside(directory, ".seal"));
@@ -964,7 +966,7 @@ static void test_format(void)
 	}
 }
 
-/* A size that was made smaller: never over it, and usable. */
+/* A smaller size than before: the file is never larger, and usable. */
 static void test_smaller_size(void)
 {
 	const char *directory = scratch_path("smaller");
@@ -993,7 +995,7 @@ static void test_smaller_size(void)
 	scratch_remove(directory);
 }
 
-/* A writer that is killed loses what it had not committed, and nothing else. */
+/* A writer that is killed loses only changes that were not committed. */
 static int write_and_die(const char *directory)
 {
 	struct store_settings settings = settings_for(directory);
@@ -1014,10 +1016,9 @@ static void test_kill(void)
 	capture_begin();
 	struct store *store = open_at(directory);
 	capture_end(captured, sizeof captured);
-	ok(store != NULL && writer_has(store, "committed", 100, 1),
-		"what it had committed is there");
-	ok(!writer_has(store, "pending", 100, 2), "what it had not is not");
-	is_string(captured, "", "and there is nothing to say");
+	ok(store != NULL && writer_has(store, "committed", 100, 1), "committed values are there");
+	ok(!writer_has(store, "pending", 100, 2), "others are not");
+	is_string(captured, "", "and nothing is logged");
 	store_close(store);
 	scratch_remove(directory);
 }
@@ -1042,7 +1043,7 @@ static void expect_refusal(const char *what, const char *directory, const char *
 	diag("%s", error);
 }
 
-/* As somebody who may not write there: the words go to standard output's pipe of the parent. */
+/* As an account that may not write there; the error goes to the parent's pipe. */
 static int open_as_nobody(const char *directory)
 {
 	if (setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0)
@@ -1064,7 +1065,7 @@ static void test_refusals(void)
 	store = open_at(path);
 	expect_refusal("a store that another process has", path, "is in use by another tlsad");
 	ok(put(store, "a", 100, 1, 1) && store_commit(store) && writer_has(store, "a", 100, 1),
-		"which goes on undisturbed");
+		"which continues");
 	is_number(in_child(open_fails, path), 0, "from another process it is refused too");
 	store_close(store);
 	store = open_at(path);
@@ -1092,7 +1093,7 @@ static void test_refusals(void)
 		chmod(path, 0700);
 		return;
 	}
-	/* Permissions do not bind the superuser: somebody else tries. */
+	/* Permissions do not apply to root, so another account tries. */
 	chmod(scratch_directory, 0755);
 	snprintf(path, sizeof path, "%s", scratch_path("locked"));
 	mkdir(path, 0755);
@@ -1111,7 +1112,7 @@ static void test_refusals(void)
 		is_number(outcome, 0, "a directory that may not be made: one line says so");
 }
 
-/* A disk that is full: files may grow to so many bytes and no more. */
+/* A full disk: files may only grow to this number of bytes. */
 static int write_on_full_disk(const char *directory)
 {
 	struct store_settings settings = settings_for(directory);
@@ -1167,8 +1168,8 @@ static void test_full_disk(void)
 	capture_begin();
 	int outcome = in_child(write_on_full_disk, directory);
 	capture_end(captured, sizeof captured);
-	is_number(outcome, 0,
-		"a disk that fills up: writes fail with words, what was there is served");
+	is_number(
+		outcome, 0, "a disk that fills up: writes fail with a text, old values are served");
 	if (outcome != 0)
 		diag("%s", captured);
 	scratch_remove(directory);

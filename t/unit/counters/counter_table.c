@@ -1,6 +1,6 @@
 /*
- * counter_table: every counter has a row, every row is whole, its labels cover what its owner
- * counts, and no name, path or word is there twice.
+ * counter_table: every counter has a row, every row is complete, its labels match its owner's
+ * numbers, and no name or path occurs twice.
  */
 #include "daemon/counters/counter_table.h"
 
@@ -10,7 +10,7 @@
 
 #include <ctype.h>
 
-enum { CELLS_MAX = 64 /* of a row; more would be a label that somebody else controls */ };
+enum { CELLS_MAX = 64 /* of a row; more would mean that clients control a label */ };
 
 static bool is_word(const char *word)
 {
@@ -49,7 +49,7 @@ static bool continues_family(size_t n)
 	       strcmp(counter_table[n - 1].metric, counter_table[n].metric) == 0;
 }
 
-/* Once for each cell, `a=x,b=y`. */
+/* The labels of a cell: `a=x,b=y`. */
 static void print_labels(char *out, size_t size, const struct counter_row *row, size_t cell)
 {
 	size_t used = 0;
@@ -64,13 +64,14 @@ static void rows_are_whole(void)
 {
 	size_t values = 0;
 
-	many_begin("every row is whole");
+	many_begin("every row is complete");
 	for (size_t i = 0; i < counter_table_rows; i++) {
 		const struct counter_row *row = &counter_table[i];
 		size_t cells = counter_row_cells(row);
 
 		values += cells;
-		many(row->metric != NULL || row->status != NULL, "row %zu: it is nowhere", i);
+		many(row->metric != NULL || row->status != NULL,
+			"row %zu: it is not shown anywhere", i);
 		many(row->section < COUNTER_SECTIONS, "row %zu: section", i);
 		many(row->offset % sizeof(uint64_t) == 0 && row->size == cells * sizeof(uint64_t),
 			"row %zu: %zu cells for %zu bytes", i, cells, row->size);
@@ -96,7 +97,7 @@ static void metrics_are_named_well(void)
 		many(is_word(row->metric) && strncmp(row->metric, "tlsad_", 6) == 0, "%s",
 			row->metric);
 		many(ends_with(row->metric, "_total") == (row->kind == COUNTER_RISING),
-			"%s: what rises ends in _total, and nothing else", row->metric);
+			"%s: only counters end in _total", row->metric);
 		many((row->help == NULL) == continues_family(i), "%s: help of each family, once",
 			row->metric);
 		many(row->help == NULL || ends_with(row->help, "."), "%s: help is a sentence",
@@ -107,7 +108,7 @@ static void metrics_are_named_well(void)
 	many_end();
 }
 
-/* NULL where the row has none. */
+/* NULL if the row does not have one. */
 static const char *status_of(const struct counter_row *row)
 {
 	return row->status;
@@ -135,7 +136,7 @@ static bool is_unique(const char *word, size_t n, const char *(*of)(const struct
 
 static void nothing_is_there_twice(void)
 {
-	many_begin("no path, word or sample is there twice");
+	many_begin("no path, name or sample occurs twice");
 	for (size_t i = 0; i < counter_table_rows; i++) {
 		const struct counter_row *row = &counter_table[i];
 
@@ -161,7 +162,7 @@ static void samples_differ(void)
 	static char samples[COUNTER_VALUES_MAX][512];
 	size_t count = 0;
 
-	many_begin("every sample has labels of its own");
+	many_begin("every sample has different labels");
 	for (size_t i = 0; i < counter_table_rows; i++) {
 		const struct counter_row *row = &counter_table[i];
 		size_t size;
@@ -201,7 +202,7 @@ static void cells_are_in_order(void)
 	}
 }
 
-/* Members that are no number of their own: another row is made from them. */
+/* Members without a row: another row is computed from them. */
 static const struct {
 	enum counter_owner owner;
 	size_t offset, size;
@@ -227,7 +228,7 @@ static bool has_row(enum counter_owner owner, size_t offset)
 	return false;
 }
 
-/* Whoever adds a counter is told that it has no row. */
+/* A counter without a row fails here. */
 static void counters_have_rows(void)
 {
 	static const struct {

@@ -1,6 +1,6 @@
 /*
- * counters: numbers of two threads are added, each number lands in its row, sums by label, the line
- * at the end.
+ * counters: numbers of two threads are added, each number gets to its row, sums by label, the log
+ * line at the end.
  */
 #include "daemon/counters/counters.h"
 
@@ -85,13 +85,13 @@ static void count(void)
 	figures.resolver_states[PROBE_CLOCK] = 1;
 }
 
-/* Each word of the table is in the line: no section of it is left out. */
+/* Every log name of the table is in the line: no section is missing. */
 static void words_are_in(const char *line)
 {
 	char padded[LINE_SIZE + 1], word[64];
 
 	snprintf(padded, sizeof padded, " %s", line);
-	many_begin("the line has every word of the table");
+	many_begin("the line has every name of the table");
 	for (size_t i = 0; i < counter_table_rows; i++) {
 		if (counter_table[i].log == NULL)
 			continue;

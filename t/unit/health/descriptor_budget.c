@@ -1,6 +1,6 @@
 /*
- * descriptor_budget: what everybody gets of a limit, and that all together never need more than it
- * is, as long as it is enough for the least of each.
+ * descriptor_budget: the share of each service for a limit; all together never need more than the
+ * limit, if it is enough for the minimum of each.
  */
 #include "daemon/health/descriptor_budget.h"
 
@@ -22,7 +22,7 @@ static const struct {
 	{{1024, 256, 4, true}, 32, 16, 670},
 	{{65536, 4224, 8, true}, 32, 16, 61198},
 	{{UINT32_MAX, 4224, 8, true}, 32, 16, UINT32_MAX - 4338},
-	/* Fewer than are needed: the least of each. */
+	/* Fewer than needed: the minimum of each. */
 	{{0, 14, 1, false}, 4, 2, 6},
 	{{20, 14, 64, true}, 4, 2, 6},
 };

@@ -1,13 +1,13 @@
 /*
- * health: each thread that is stuck and each state of the resolver, and which of several troubles
- * is told.
+ * health: each thread that is stuck, each state of the resolver, and which of several problems is
+ * reported.
  */
 #include "daemon/health/health.h"
 
 #include "daemon/loop/heartbeat.h"
 #include "t/unit/tap.h"
 
-/* What health.c asks, in the place of server.c and lookup.c. */
+/* The functions that health.c calls, instead of server.c and lookup.c. */
 static struct lookup_counters counters;
 static uint32_t serving_age, looking_age;
 
@@ -37,7 +37,7 @@ static const struct {
 } rows[] = {
 	{0, 0, PROBE_WORKS, true, "ok"},
 	{HEARTBEAT_STUCK - 1, HEARTBEAT_STUCK - 1, PROBE_WORKS, true, "ok"},
-	/* Anchors of other zones alone: as it was configured. */
+	/* Only trust anchors of other zones: as configured. */
 	{0, 0, PROBE_NO_ANCHOR, true, "ok"},
 	{HEARTBEAT_STUCK, 0, PROBE_WORKS, true, "a serving thread has been stuck for 10 seconds"},
 	{0, 3600, PROBE_WORKS, true, "the lookup thread has been stuck for 3600 seconds"},

@@ -1,7 +1,7 @@
 /*
- * part_kind: every row of the table is whole and agrees with common/part: its key says its kind,
- * what it encodes opens as that kind, a failure comes out as it went in; which lookups have failed,
- * how long what they found lives, and which parts may live on after a failure.
+ * part_kind: every row of the table is complete and agrees with common/part: its key has its kind,
+ * its parts open as that kind, a failure is encoded without loss; which lookups have failed, how
+ * long their facts are valid, and which parts may be used after they have expired.
  */
 #include "daemon/lookup/part_kind.h"
 
@@ -41,7 +41,7 @@ static void test_rows(void)
 			key, kinds[i], subject.name, strlen(subject.name), subject.port);
 		ok(part_key_read(&said, key, key_size) && said.kind == row->kind &&
 				said.kind == kinds[i],
-			"%s: its key says its kind", name);
+			"%s: its key has its kind", name);
 		uint8_t *bytes = row->encode_failure(&failure, &times, key, key_size, &size);
 		memset(&read, 0, sizeof read);
 		ok(bytes != NULL && part_intact(bytes, size, key, key_size) &&
@@ -49,13 +49,14 @@ static void test_rows(void)
 				part_failure(&part, &read) && read.type == failure.type &&
 				strcmp(read.detail, failure.detail) == 0,
 			"%s: a failure opens and says what failed", name);
-		ok(!row->may_be_stale(part.header.status), "%s: a failure does not live on", name);
+		ok(!row->may_be_stale(part.header.status),
+			"%s: a failure is not used after it has expired", name);
 		row->cancel(NULL);
 		free(bytes);
 	}
 	ok(part_kind_find(PART_TA) == NULL && part_kind_find(PART_TA_ATTEMPT) == NULL &&
 			part_kind_find((enum part_kind)'x') == NULL,
-		"what is not looked up has no row");
+		"a kind without lookup has no row");
 }
 
 /* --- lifetimes ----------------------------------------------------------------------------- */
@@ -87,7 +88,7 @@ static const struct {
 	bool refresh, stale;
 } host_rows[] = {
 	{"a usable host", HOST_USABLE, 3600, 30, false, false, 3600, true, true},
-	{"its digest must not live on beyond its TTL", HOST_USABLE, 10, 3600, false, false, 70,
+	{"its digest must not be valid beyond its TTL", HOST_USABLE, 10, 3600, false, false, 70,
 		true, true},
 	{"an unusable host", HOST_UNUSABLE, 600, 30, false, false, 600, true, true},
 	{"a host without DANE", HOST_NONE, 600, 30, false, false, 600, true, false},

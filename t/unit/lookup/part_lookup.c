@@ -1,10 +1,8 @@
 /*
- * part_lookup: the sources of a part in turn, with a cache of a fleet before DNS that answers,
- * misses at once or later, and DNS that answers, fails or cannot be asked: what the requests get,
- * what is kept and what is counted; requests that give up, lookups that are stopped.
- *
- * The fleet is made up here, and so is what a kind's lookup finds in DNS; the rest is the
- * program's.
+ * part_lookup: the sources of a part in turn. The first one is a fleet's cache that has the part,
+ * or misses at once or later; then DNS, which answers, fails or cannot be asked. What the requests
+ * get, what is stored and counted; requests that give up, lookups that are stopped. The fleet's
+ * cache and the lookup in DNS are replaced here; the rest is the daemon's code.
  */
 #include "daemon/lookup/part_lookup.h"
 
@@ -14,7 +12,7 @@
 #include "t/unit/parts.h"
 #include "t/unit/scratch.h"
 
-/* What a source does when it is asked. */
+/* Behaviour of a source when it is asked. */
 enum act { ACT_REFUSE, ACT_MISS, ACT_FIND, ACT_FAIL, ACT_WAIT };
 
 static enum act fleet_act, dns_act;
@@ -99,7 +97,7 @@ static const struct part_source fleet = {
 
 static const struct part_source *const sources[] = {&fleet, &part_source_dns, NULL};
 
-/* --- what a kind's lookup finds in DNS ----------------------------------------------------- */
+/* --- the lookup of a kind in DNS ------------------------------------------------------------ */
 
 struct dns_lookup {
 	struct part_kind_waiter *waiter;
@@ -214,7 +212,7 @@ static bool holds(const struct part_buffer *buffer, enum mx_status status, const
 	return part.header.status == status && strcmp(failure.detail, detail) == 0;
 }
 
-/* --- in turn ------------------------------------------------------------------------------- */
+/* --- sources in turn ------------------------------------------------------------------------ */
 
 static const char no_source[] = "there is no source left to ask";
 
@@ -254,18 +252,18 @@ static void test_turns(void)
 		ok(dns_asked == rows[i].dns_asked &&
 				counter_read(&counters.parts) == rows[i].parts &&
 				counter_read(&counters.failures) == rows[i].failures,
-			"%s: what is counted is what DNS was asked", name);
+			"%s: lookups in DNS are counted", name);
 		ok(!ask(&later) && later.done == 0 &&
 				holds(&later.part, rows[i].status, rows[i].detail),
 			"%s: the next request finds it in the cache", name);
-		ok(running == 0 && lookups.running.count == 0, "%s: nothing is left", name);
+		ok(running == 0 && lookups.running.count == 0, "%s: no lookup is left", name);
 		part_buffer_clear(&one.part);
 		part_buffer_clear(&other.part);
 		part_buffer_clear(&later.part);
 	}
 }
 
-/* Nothing can be asked from the start: no lookup runs, and giving up makes a failed part. */
+/* No source can be asked from the start: no lookup runs, and giving up makes a failed part. */
 static void test_no_source(void)
 {
 	struct asker asker;
@@ -300,7 +298,7 @@ static void test_stale(void)
 	ok(asker.done == 1 && holds(&asker.part, MX_FOUND, no_source) &&
 			part_open(&part, PART_MX, asker.part.bytes, asker.part.size) &&
 			(part.header.flags & PART_STALE) != 0,
-		"it lives on when no source is left");
+		"it is still used when no source is left");
 	part_buffer_clear(&asker.part);
 }
 
@@ -313,7 +311,8 @@ static void test_give_up(void)
 	start(ACT_WAIT, ACT_FIND);
 	ask(&asker);
 	part_request_give_up(&lookups, &asker.request);
-	ok(holds(&asker.part, MX_FAILED, "the fleet is silent"), "a failure says who was silent");
+	ok(holds(&asker.part, MX_FAILED, "the fleet is silent"),
+		"the failure names the silent source");
 	part_buffer_clear(&asker.part);
 	part_lookups_clear(&lookups);
 	ok(running == 0 && part_lookups_init(&lookups), "a lookup is stopped at the first source");
@@ -324,7 +323,7 @@ static void test_give_up(void)
 	run();
 	part_request_give_up(&lookups, &asker.request);
 	ok(holds(&asker.part, MX_FAILED, "no answer in time"), "and at the second one");
-	ok(asker.done == 0 && lookups.running.count == 1, "the lookup goes on without it");
+	ok(asker.done == 0 && lookups.running.count == 1, "the lookup continues without it");
 	part_buffer_clear(&asker.part);
 	ok(ask(&later) && fleet_asked == 1, "the next request joins it");
 	part_lookups_clear(&lookups);
@@ -353,7 +352,7 @@ int main(void)
 		bail_out("no random numbers");
 	ok(lookups.sources != NULL && lookups.sources[0] == &part_source_dns &&
 			lookups.sources[1] == NULL,
-		"DNS is the one source of the program");
+		"DNS is the only source of the daemon");
 	lookups.sources = sources;
 	test_turns();
 	test_no_source();

@@ -1,6 +1,7 @@
 /*
- * deferral: the first TEMP answer has a line, later ones one in an interval with the number of
- * those left out; a destination that is answered, or not asked for, is forgotten; there is a most.
+ * deferral: the first TEMP reply is logged, later ones once in an interval with the number of those
+ * left out; a destination with another reply, or without requests, is forgotten; their number is
+ * limited.
  */
 #include "daemon/loop/deferral.h"
 
@@ -30,24 +31,24 @@ static void test_lines(void)
 	is_note(deferral_note(deferrals, "a.example", BEGIN + DEFERRAL_INTERVAL), false, 2,
 		DEFERRAL_INTERVAL, "after it, with those left out");
 	is_note(deferral_note(deferrals, "a.example", BEGIN + DEFERRAL_INTERVAL + 1), true, 1,
-		DEFERRAL_INTERVAL + 1, "and anew");
+		DEFERRAL_INTERVAL + 1, "and again");
 	is_number((int64_t)deferrals_count(deferrals), 2, "two are deferred");
 	is_number(deferrals_oldest(deferrals), BEGIN, "since the first of them");
 	ok(deferral_end(deferrals, "a.example", BEGIN + 2 * DEFERRAL_INTERVAL, &note), "it ends");
 	is_note(note, false, 1, 2 * DEFERRAL_INTERVAL, "its end");
 	ok(!deferral_end(deferrals, "a.example", BEGIN, &note), "it ends once");
 	is_number(deferrals_oldest(deferrals), BEGIN + 1, "the other one is left");
-	is_note(deferral_note(deferrals, "a.example", 5000), false, 0, 0, "it begins anew");
+	is_note(deferral_note(deferrals, "a.example", 5000), false, 0, 0, "it begins again");
 }
 
 static void test_forgetting(void)
 {
 	deferral_note(deferrals, "b.example", 6000);
 	deferrals_forget(deferrals, 5001);
-	is_number((int64_t)deferrals_count(deferrals), 1, "one is not asked for any more");
-	is_number(deferrals_oldest(deferrals), BEGIN + 1, "and that which is stays");
+	is_number((int64_t)deferrals_count(deferrals), 1, "one is not requested any more");
+	is_number(deferrals_oldest(deferrals), BEGIN + 1, "and the other one stays");
 	deferrals_forget(deferrals, 6001);
-	is_number((int64_t)deferrals_count(deferrals), 0, "none is");
+	is_number((int64_t)deferrals_count(deferrals), 0, "none is left");
 }
 
 static void test_most(void)
@@ -58,12 +59,13 @@ static void test_most(void)
 	for (unsigned i = 0; i < DEFERRALS_MAX + 10; i++) {
 		snprintf(key, sizeof key, "d%u.example", i);
 		deferral_note(deferrals, key, 7000 + i);
-		/* This one is asked for again and again. */
+		/* This one is requested again and again. */
 		deferral_note(deferrals, "d0.example", 7000 + i);
 	}
-	is_number((int64_t)deferrals_count(deferrals), DEFERRALS_MAX, "there is a most");
-	ok(!deferral_end(deferrals, "d1.example", 30000, &note), "the longest unasked has gone");
-	ok(deferral_end(deferrals, "d0.example", 30000, &note), "that which is asked for has not");
+	is_number((int64_t)deferrals_count(deferrals), DEFERRALS_MAX, "the number is limited");
+	ok(!deferral_end(deferrals, "d1.example", 30000, &note),
+		"the one without requests for longest is forgotten");
+	ok(deferral_end(deferrals, "d0.example", 30000, &note), "the requested one is not");
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /*
- * heartbeat: young while its loop turns, old when the loop is stuck, young again afterwards.
+ * heartbeat: young while its loop runs, old when the loop is stuck, young again afterwards.
  */
 #include "daemon/loop/heartbeat.h"
 
@@ -7,7 +7,7 @@
 
 #include <time.h>
 
-/* [s] A second and a tick: what the loop sleeps at most until the next beat. */
+/* [s] A second and a tick: the longest time between two beats. */
 enum { OLD = 2, TIMEOUT = 30 };
 
 static bool turned;
@@ -18,7 +18,7 @@ static void note_turn(evutil_socket_t fd, short what, void *context)
 	turned = true;
 }
 
-/* Until the age is such, the loop turning or not. */
+/* Wait for this age, with or without running the loop. */
 static bool wait_for_age(
 	const struct heartbeat *heartbeat, struct event_base *base, bool turning, bool old)
 {
@@ -41,13 +41,13 @@ int main(void)
 	struct heartbeat *heartbeat = heartbeat_new(base);
 
 	ok(heartbeat != NULL, "a heartbeat");
-	ok(wait_for_age(heartbeat, base, false, true), "old when the loop does not turn");
-	ok(wait_for_age(heartbeat, base, true, false), "young when it turns again");
+	ok(wait_for_age(heartbeat, base, false, true), "old when the loop does not run");
+	ok(wait_for_age(heartbeat, base, true, false), "young when it runs again");
 	heartbeat_free(heartbeat);
 
 	event_base_once(base, -1, EV_TIMEOUT, note_turn, NULL, &soon);
 	event_base_dispatch(base);
-	ok(turned, "nothing is left in the loop that would keep it");
+	ok(turned, "no event is left in the loop");
 	event_base_free(base);
 	libevent_global_shutdown();
 	return done_testing();

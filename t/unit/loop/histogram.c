@@ -1,6 +1,6 @@
 /*
- * histogram: every time is in the one bucket whose bound is the first that is no less; bounds
- * ascend and say the same in seconds; sums over several add up.
+ * histogram: every duration is in the bucket with the first bound that is not less; bounds ascend
+ * and have the same value as text in seconds; sums of several histograms are right.
  */
 #include "daemon/loop/histogram.h"
 
@@ -37,7 +37,7 @@ static void test_bounds(void)
 		many(bucket_of(bound->max + 1) == i + 1, "more than %s does not", bound->text);
 	}
 	many(bucket_of(0) == 0, "0 is in the first");
-	many(bucket_of(UINT64_MAX / 4) == HISTOGRAM_BOUNDS, "what is longer than all");
+	many(bucket_of(UINT64_MAX / 4) == HISTOGRAM_BOUNDS, "longer than all bounds");
 	many_end();
 }
 

@@ -1,6 +1,6 @@
 /*
- * exposition: samples as Prometheus reads them; what a label or a help says never ends it; buckets
- * are summed up; what does not fit is noticed.
+ * exposition: samples as Prometheus reads them; no text can end a label or a help; buckets are
+ * cumulative; a page that does not fit is noticed.
  */
 #include "daemon/metrics/exposition.h"
 
@@ -57,7 +57,7 @@ static void test_histogram(void)
 	for (char *at = bytes; (at = strstr(at, "h_seconds_bucket{le=\"")) != NULL;) {
 		at = strchr(at, '}') + 2;
 		value = strtoull(at, NULL, 10);
-		many(value >= last, "%ju does not go back", (uintmax_t)value);
+		many(value >= last, "%ju does not decrease", (uintmax_t)value);
 		last = value;
 		buckets++;
 	}
@@ -77,7 +77,7 @@ static void test_room(void)
 
 	text_init(&out, small, sizeof small);
 	exposition_number(&out, "name_total", EXPOSITION_COUNTER, "Help.", 1);
-	ok(out.cut, "what does not fit is noticed");
+	ok(out.cut, "a page that does not fit is noticed");
 }
 
 int main(void)
