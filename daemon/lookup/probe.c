@@ -39,8 +39,8 @@ static void say_clock(const char *detail)
 
 	gmtime_r(&now, &utc);
 	strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", &utc);
-	log_error("DNSSEC validation does not work: the root's signatures are expired or not yet "
-		  "valid; check this machine's clock, which says %s (%s)",
+	log_error("DNSSEC validation does not work: the root's signatures have expired or "
+		  "are not valid yet; check this machine's clock, which says %s (%s)",
 		date, detail);
 }
 

@@ -95,7 +95,7 @@ sub probe
 
 	my $no_match = qr/\A\S+ error: DNSSEC validation does not work: the root's keys do not match the trust anchor/;
 	my $stripped = qr/\A\S+ error: DNSSEC validation does not work: signatures are stripped on the way; set \[resolver\] forward/;
-	my $clock = qr/\A\S+ error: DNSSEC validation does not work: .*expired or not yet valid; check this machine's clock, which says \d{4}-\d\d-\d\d/;
+	my $clock = qr/\A\S+ error: DNSSEC validation does not work: .*have expired or are not valid yet; check this machine's clock, which says \d{4}-\d\d-\d\d/;
 	my $root = Tlsad::Root->new;
 	my $try = sub {
 		my ($what, $pattern, $anchor, %publish) = @_;
