@@ -175,7 +175,7 @@ sub expected
 	return $number % 2 ? 'OK dane-only' : 'NOTFOUND ';
 }
 
-# Sends and receives at the same time: with so many requests both sides would block.
+# Sends and receives at the same time: with this number of requests both sides would block.
 sub exchange
 {
 	my ($client, $bytes, $count) = @_;

@@ -142,7 +142,7 @@ static void test_payloads(void)
 	static const struct {
 		const char *payload;
 		enum map_state state;
-		const char *reply; /* its beginning; NULL: there is none yet */
+		const char *reply; /* its beginning; NULL: no reply yet */
 	} cases[] = {
 		{"policy", MAP_REPLIED, "PERM a request is a map, a space and a key"},
 		{"", MAP_REPLIED, "PERM a request is a map, a space and a key"},
