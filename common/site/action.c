@@ -5,12 +5,13 @@
 
 enum { WORD_SIZE = 40 };
 
-/* All that access(5) has for a recipient, in capitals as it writes them. */
+/* All actions that access(5) has for a recipient. */
 static const char *const actions[] = {"BCC", "DEFER", "DEFER_IF_PERMIT", "DEFER_IF_REJECT",
 	"DISCARD", "DUNNO", "FILTER", "HOLD", "INFO", "OK", "PREPEND", "REDIRECT", "REJECT",
 	"WARN"};
 enum { ACTIONS = sizeof actions / sizeof actions[0] };
 
+/* The placeholders; PLACES: not a placeholder. */
 enum place { PLACE_DESTINATION, PLACE_REQUIRED, PLACE_OFFERED, PLACE_REASON, PLACES };
 
 static const char *const place_names[PLACES] = {
@@ -20,7 +21,7 @@ static const char *const place_names[PLACES] = {
 	[PLACE_REASON] = "reason",
 };
 
-/* The place that `{` at `brace` opens; `*end` is behind it. PLACES when there is none. */
+/* The placeholder that begins with the `{` at `brace`, or PLACES; `*end` is the byte after it. */
 static enum place find_place(const char *brace, const char **end)
 {
 	size_t length = strcspn(brace + 1, "{}");

@@ -7,8 +7,8 @@
 enum { DAY = 24 * 60 * 60 };
 
 /*
- * Words of smtp_tls_policy_maps that stand alone (postconf(5)). `fingerprint` is worth nothing
- * without digests, which are not for a rule to know.
+ * Levels of smtp_tls_policy_maps that need no attributes (postconf(5)). `fingerprint` is missing:
+ * it needs digests, which an exception cannot give.
  */
 static const enum tls_level levels[] = {
 	TLS_LEVEL_NONE,
@@ -40,7 +40,7 @@ bool exception_parse_level(const char *word, size_t size, enum tls_level *level)
 
 /* --- dates --------------------------------------------------------------------------------- */
 
-/* Does the word have this form, in which 0 is any digit? */
+/* Does the word have this form, in which 0 means any digit? */
 static bool has_form(const char *word, size_t size, const char *form)
 {
 	if (size != strlen(form))
@@ -77,7 +77,7 @@ bool exception_parse_date(const char *word, size_t size, uint32_t *until)
 	moment.tm_sec = seconds ? digits(word + 17, 2) : 0;
 	struct tm as_written = moment;
 	int64_t time = timegm(&moment);
-	/* timegm() takes the 31st of February for a day in March; here it is a mistake. */
+	/* timegm() makes the 31st of February a day in March; here it is an error. */
 	if (moment.tm_mon != as_written.tm_mon || moment.tm_mday != as_written.tm_mday ||
 		moment.tm_hour != as_written.tm_hour || moment.tm_min != as_written.tm_min ||
 		moment.tm_sec != as_written.tm_sec)
@@ -92,7 +92,7 @@ bool exception_parse_date(const char *word, size_t size, uint32_t *until)
 
 const char *exception_print_date(uint32_t until, char date[EXCEPTION_DATE_SIZE])
 {
-	/* The whole last day, if it ends with one. */
+	/* An end at midnight is written as the day before, which is its last day. */
 	time_t shown = until % DAY == 0 && until > 0 ? (time_t)until - DAY : (time_t)until;
 	const char *form = until % DAY == 0 && until > 0 ? "%Y-%m-%d"
 			   : until % 60 == 0             ? "%Y-%m-%dT%H:%MZ"
@@ -113,7 +113,7 @@ bool exception_check_reason(const char *reason, char error[EXCEPTION_ERROR_SIZE]
 
 	if (strlen(reason) > EXCEPTION_REASON_MAX)
 		words = "the reason is longer than 500 bytes; shorten it";
-	/* It goes to terminals and into logs, a line each. */
+	/* It is shown on terminals and in logs. */
 	else if (!text_is_showable(reason))
 		words = "the reason is not UTF-8 or contains a control character";
 	if (words != NULL)

@@ -1,8 +1,8 @@
 /*
- * exception: how an exception is written: `LEVEL [until DATE] [; REASON]`.
+ * exception: the text form of an exception: `LEVEL [until DATE] [; REASON]`.
  *
- * DATE is `2026-12-31`, which ends when that day is over, or a moment, `2026-12-31T18:00Z` or
- * `2026-12-31T18:00:30Z`; all in UTC. Pure.
+ * DATE is `2026-12-31`: the exception ends at the end of that day; or a moment, `2026-12-31T18:00Z`
+ * or `2026-12-31T18:00:30Z`; all in UTC. Pure.
  */
 #ifndef TLSAD_SITE_EXCEPTION_H
 #define TLSAD_SITE_EXCEPTION_H
@@ -22,30 +22,31 @@ enum {
 
 #define EXCEPTION_FOREVER UINT32_MAX
 
-/* What the text says; `reason` points into it and may be empty. */
+/* The parsed text; `reason` points into the text and may be empty. */
 struct exception_terms {
 	enum tls_level level;
-	uint32_t until; /* [s] wall clock, the first second without it, or EXCEPTION_FOREVER */
+	uint32_t until; /* wall clock [s], the first second after its end, or EXCEPTION_FOREVER */
 	const char *reason;
 };
 
-/* False and one line when it cannot be read. */
+/* False and one line in `error` if the text is not an exception. */
 bool exception_parse(
 	const char *text, struct exception_terms *terms, char error[EXCEPTION_ERROR_SIZE]);
 
+/* Parse one word of the text, not ended by a NUL byte. */
 bool exception_parse_level(const char *word, size_t size, enum tls_level *level);
 bool exception_parse_date(const char *word, size_t size, uint32_t *until);
 
-/* A reason is one line of UTF-8. */
+/* Is this a valid reason: one line of UTF-8, without control characters, not too long? */
 bool exception_check_reason(const char *reason, char error[EXCEPTION_ERROR_SIZE]);
 
-/* The levels that an exception can have, NULL behind the last. */
+/* The n-th level that an exception can have, from 0; NULL after the last. */
 const char *exception_level(size_t n);
 
-/* The date in the form above that reads back as the same; "" for EXCEPTION_FOREVER. */
+/* The shortest of the forms above that reads back as the same date; "" for EXCEPTION_FOREVER. */
 const char *exception_print_date(uint32_t until, char date[EXCEPTION_DATE_SIZE]);
 
-/* The whole in the form above, appended. */
+/* Append the whole exception in the form above. */
 void exception_print(const struct exception_terms *terms, struct text *out);
 
 #endif

@@ -1,10 +1,11 @@
 #include "common/site/minimum.h"
 
-/* Is there a host that does not reach `encrypt` at Postfix's level `dane`, or that may not? */
+/* Is there a host that Postfix's level `dane` might not encrypt? */
 static bool some_host_without_dane(const struct decide_facts *facts)
 {
 	for (size_t i = 0; i < facts->host_count; i++) {
-		/* Postfix's own lookup may succeed where ours failed, and find none. */
+		/* Postfix's own lookup may succeed although ours failed, and find no TLSA record.
+		 */
 		if (facts->hosts[i] == HOST_NONE || facts->hosts[i] == HOST_FAILED)
 			return true;
 	}
@@ -80,12 +81,15 @@ bool minimum_keeps_pins(enum minimum_level minimum, struct verdict verdict)
 
 enum exception_effect exception_effect(enum minimum_level minimum, enum tls_level level)
 {
-	/* Of an exception `verify` checks the name of a host that an MX record names. */
+	/*
+	 * `verify` does not count as authenticated: it checks the certificate for the host's name
+	 * in the MX record, which may be forged.
+	 */
 	switch (minimum) {
 	case MINIMUM_ENCRYPTED:
 		if (level == TLS_LEVEL_NONE || level == TLS_LEVEL_MAY)
 			return EXCEPTION_RAISED;
-		/* It ends at `may` for hosts without DANE, and only a lookup tells. */
+		/* At `dane` a host without DANE gets `may`; only a lookup shows whether it has. */
 		return level == TLS_LEVEL_DANE ? EXCEPTION_OVERRULED : EXCEPTION_HOLDS;
 	case MINIMUM_AUTHENTICATED:
 		return level == TLS_LEVEL_DANE_ONLY || level == TLS_LEVEL_SECURE
@@ -125,7 +129,7 @@ bool exception_reply(const struct ruling *ruling, struct reply *reply)
 	}
 }
 
-/* Behind MX records that are signed there is a host that DANE authenticates. */
+/* The MX records are signed and DANE authenticates at least one host. */
 static bool authenticates(struct verdict verdict)
 {
 	return verdict.reason == REASON_DANE_FULL || verdict.reason == REASON_DANE_PARTIAL;

@@ -37,8 +37,9 @@ static void apply_key(const struct rules *rules, const char *key, size_t size, u
 }
 
 /*
- * From the shortest suffix to the longest: what is found later is more exact. With a ruling it gets
- * what applies; without one nothing is looked at but the filter. True when one passed it.
+ * Try the suffixes of a name from the shortest to the longest, so that a more specific key, found
+ * later, overwrites the ruling. Without a ruling, only the filter is read. True if a suffix passed
+ * the filter.
  */
 static bool walk_below(const struct rules *rules, const char *name, size_t size, uint32_t now,
 	struct ruling *ruling)
@@ -67,7 +68,7 @@ void rules_look_ahead(
 	hint->below = rules->below != 0 && walk_below(rules, name, size, 0, NULL);
 	if (!rules->exact)
 		return;
-	/* The filter would be one more place to wait for; here the slot itself is on its way. */
+	/* The filter would cost another cache miss, so the slot itself is prefetched. */
 	hint->hash = rules_hash(rules, name, size);
 	hash_set_prefetch(&rules->slots, hint->hash);
 }
@@ -92,11 +93,11 @@ void rules_match(const struct rules *rules, const char *name, size_t size,
 
 void rules_find_key(const struct rules *rules, const char *key, uint32_t now, struct ruling *ruling)
 {
-	/* A key with a dot in front is the last of its own suffixes. */
+	/* `.example.org` is the longest of its own suffixes, so the key itself is tried too. */
 	rules_find(rules, key, strlen(key), now, ruling);
 }
 
-/* --- what there is ------------------------------------------------------------------------- */
+/* --- counting, listing, comparing ---------------------------------------------------------- */
 
 size_t rules_minimum_count(const struct rules *rules)
 {

@@ -1,5 +1,5 @@
 /*
- * From a rule as it is written to its place in the table.
+ * Parses a rule and adds it to the table.
  */
 #include "common/site/rules_table.h"
 
@@ -19,7 +19,7 @@ bool rules_key(const char *key, char normal[RULES_KEY_SIZE], char error[RULES_ER
 		strcpy(normal, key);
 		return true;
 	}
-	/* A single label below which names are, `.org`, is a key but no destination. */
+	/* A single label is a key only with a dot, `.org`: `org` itself is not a destination. */
 	if (destination_name_to_ascii(name, size, destination.name)) {
 		snprintf(normal, RULES_KEY_SIZE, "%s%s", below ? "." : "", destination.name);
 		if (below || strchr(destination.name, '.') != NULL)
@@ -32,9 +32,10 @@ bool rules_key(const char *key, char normal[RULES_KEY_SIZE], char error[RULES_ER
 	return false;
 }
 
+/* What happens to a second rule: it replaces the first, is ignored, or is an error. */
 enum second { SECOND_TAKEN, SECOND_PASSED_OVER, SECOND_REFUSED };
 
-/* A rule for a key that has one of its kind already. */
+/* For a key that already has a rule of the same kind. */
 static enum second check_second(const char *what, const char *key, struct rule_place first,
 	struct rule_place second, char error[RULES_ERROR_SIZE])
 {

@@ -1,6 +1,6 @@
 /*
- * Files of rules. They may come from a tool and have 100,000 lines, which is no size for a reader
- * of configurations; so what their lines are made of is read here.
+ * Files of rules. A tool may write 100,000 lines, too many for inih, which also limits a line to
+ * 198 bytes; so these files have their own reader.
  */
 #include "common/base/list_file.h"
 #include "common/site/rules.h"

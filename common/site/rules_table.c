@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 enum {
-	FILTER_BITS = 8, /* for each slot; of the slots at most two thirds are taken */
+	FILTER_BITS = 8, /* for each place of the set, of which at most two thirds are used */
 	CHUNK_SIZE = 65536,
 };
 
@@ -47,7 +47,7 @@ struct rules *rules_new(void)
 
 	if (rules == NULL)
 		return NULL;
-	/* The keys are the site's own: nobody outside can make them crowd together. */
+	/* The site chooses the keys: nobody outside can make them collide. */
 	hash_set_init(&rules->slots, sizeof(struct rule_slot), rules_slot_has_key);
 	rules->generation = atomic_fetch_add(&generation, 1) + 1;
 	return rules;
@@ -100,7 +100,7 @@ static void filter_add(struct rules *rules, uint64_t hash)
 	rules->filter[bit / 64] |= UINT64_C(1) << bit % 64;
 }
 
-/* As large as the number of slots demands. */
+/* Give the filter the size for the number of places, and fill it again if that changed. */
 static bool grow_filter(struct rules *rules)
 {
 	size_t bits = hash_set_places(&rules->slots) * FILTER_BITS;
@@ -120,7 +120,7 @@ static bool grow_filter(struct rules *rules)
 	return true;
 }
 
-/* Room for one more slot. All have new places when there was none. */
+/* Room for one more slot. If the table had to grow, all slots have new places. */
 static bool grow_slots(struct rules *rules)
 {
 	size_t places = hash_set_places(&rules->slots);
@@ -190,7 +190,7 @@ struct rule_slot *rules_need_slot(
 	const char *long_key = size < RULES_KEY_IN_SLOT ? NULL : rules_copy_text(rules, key);
 	if (size >= RULES_KEY_IN_SLOT && long_key == NULL)
 		return NULL;
-	/* There is room for it. */
+	/* grow_slots() made room, so this cannot fail. */
 	struct rule_slot *slot = hash_set_add_hashed(&rules->slots, hash);
 	slot->nth = (uint32_t)(rules->slots.count - 1);
 	slot->minimum = NO_MINIMUM;

@@ -1,13 +1,13 @@
 /*
- * rules_table: how rules are kept, for rules.c, rules_add.c and rules_table.c alone.
+ * rules_table: how rules are stored. For rules.c, rules_add.c and rules_table.c only.
  *
- * One set of keys. An entry, called a slot, is a cache line that holds the key too, unless that is
- * long: what is found is found with one look at memory, which can be on its way before it is
- * needed. The suffixes of a name are looked up only where there are keys with as many labels, and
- * only those that pass a filter of a few bits a key, small enough to stay in the processor's cache:
- * nearly all suffixes end there.
+ * All keys are in one hash set. An entry, called a slot, is one cache line that includes the key,
+ * unless the key is long; so finding a key costs one cache miss, and the slot can be prefetched.
+ * The suffixes of a name are looked up only if there are keys with as many labels, and only if they
+ * pass a filter of a few bits per key, which is small enough to stay in the processor's cache. The
+ * filter stops nearly all suffixes.
  *
- * What allocates returns NULL, or false, when out of memory; the rules stay as they were.
+ * Functions that allocate return NULL or false if memory runs out; the rules are then unchanged.
  */
 #ifndef TLSAD_SITE_RULES_TABLE_H
 #define TLSAD_SITE_RULES_TABLE_H
@@ -23,7 +23,7 @@ enum {
 	NO_MINIMUM = MINIMUM_COUNT,
 };
 
-/* Memory that is freed at once. What lies in it never moves. */
+/* Memory that is freed as a whole. Objects in it never move. */
 struct rules_chunk {
 	struct rules_chunk *next;
 	size_t size, used;
@@ -35,11 +35,11 @@ struct rule_slot {
 	uint32_t line;               /* of the minimum, like the source */
 	struct exception *exception; /* or NULL */
 	uint32_t nth;                /* the key is the n-th that was added */
-	uint8_t source;              /* number of rules->sources */
+	uint8_t source;              /* index in rules->sources */
 	uint8_t minimum;             /* enum minimum_level, or NO_MINIMUM */
 	uint8_t key_size;
 	union {
-		char key[RULES_KEY_IN_SLOT]; /* with an end, if it fits with it */
+		char key[RULES_KEY_IN_SLOT]; /* if it fits with its NUL byte */
 		const char *long_key;
 	};
 };
@@ -51,7 +51,7 @@ struct rules {
 	const char *sources[RULES_SOURCES_MAX + 1]; /* the last is NULL */
 	size_t source_count;
 
-	uint32_t *order; /* the places of the slots, in the order in which they were added */
+	uint32_t *order; /* the places of the slots, in the order of adding */
 	size_t order_room;
 	struct exception **exceptions;
 	size_t exception_count, exception_room;
@@ -59,27 +59,27 @@ struct rules {
 
 	struct hash_set slots;
 	uint64_t *filter;
-	size_t filter_mask; /* number of its bits less one */
+	size_t filter_mask; /* number of its bits minus 1 */
 
-	uint32_t generation; /* no other rules have this one */
-	size_t all;          /* 1 + the number of `*` in the order, or 0 */
-	bool exact;          /* is there a key of one name? */
-	uint64_t below;      /* rules_label_bit() of the keys for the names below one */
+	uint32_t generation; /* unique among all rules of this process, from 1 */
+	size_t all;          /* 1 + the index of `*` in the order, or 0 without it */
+	bool exact;          /* there are keys for single names */
+	uint64_t below;      /* rules_label_bit() of all keys like `.example.org` */
 };
 
-/* Memory that lives as long as the rules. */
+/* Memory that is valid as long as the rules. */
 void *rules_allocate(struct rules *rules, size_t size);
 const char *rules_copy_text(struct rules *rules, const char *text);
 
 /* Room for one more element of an array of `count`. */
 bool rules_grow(void **array, size_t count, size_t *room, size_t size);
 
-/* The number of a name that rules_source() gave. */
+/* The index in rules->sources of a string of rules_source(). */
 uint8_t rules_source_number(const struct rules *rules, const char *source);
 
 /*
- * The slot of a key in its one form, a new one if need be; it is there until the next key is added.
- * NULL and words when there is none.
+ * The slot of a key in normal form, added if it does not exist; valid until the next key is added.
+ * NULL and one line if there are too many rules or memory runs out.
  */
 struct rule_slot *rules_need_slot(
 	struct rules *rules, const char *key, char error[RULES_ERROR_SIZE]);
@@ -112,14 +112,14 @@ static inline const struct rule_slot *rules_slot_at(const struct rules *rules, s
 	return hash_set_at(&rules->slots, rules->order[n]);
 }
 
-/* Where the slot's minimum stands. */
+/* Where the slot's minimum was read from. */
 static inline struct rule_place rules_minimum_place(
 	const struct rules *rules, const struct rule_slot *slot)
 {
 	return (struct rule_place){rules->sources[slot->source], slot->line};
 }
 
-/* Keys of very many labels share the last one. */
+/* One bit for each number of labels; 63 and more share the last one. */
 static inline uint64_t rules_label_bit(unsigned labels)
 {
 	return UINT64_C(1) << (labels < 63 ? labels : 63);

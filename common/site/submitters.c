@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-	/* Postfix takes no longer ones from a client (line_length_limit). */
+	/* Postfix accepts no longer ones from a client (line_length_limit). */
 	ENTRY_MAX = 2048,
 	ADDRESS_BITS = 128,
 	NETWORK_KEY_SIZE = 17, /* the length of the prefix, then the address */
@@ -42,7 +42,7 @@ static bool set_has(const struct hash_set *set, const char *bytes, size_t size)
 	return hash_set_find(set, bytes, size) != NULL;
 }
 
-/* The same twice is no error: lists are put together from several. */
+/* Adding an entry twice is not an error: lists are often merged from several. */
 static bool set_add(struct hash_set *set, const char *bytes, size_t size)
 {
 	if (set_has(set, bytes, size))
@@ -73,7 +73,7 @@ static void set_clear(struct hash_set *set)
 struct submitters {
 	bool is_set[SUBMITTERS_LISTS];
 	struct hash_set sets[SUBMITTERS_LISTS]; /* struct key */
-	bool prefixes[ADDRESS_BITS + 1];        /* the lengths that occur */
+	bool prefixes[ADDRESS_BITS + 1];        /* the lengths of prefixes that occur */
 };
 
 struct submitters *submitters_new(void)
@@ -82,7 +82,7 @@ struct submitters *submitters_new(void)
 
 	if (submitters == NULL)
 		return NULL;
-	/* The site itself chooses the keys. */
+	/* The site chooses the keys: nobody outside can make them collide. */
 	for (size_t i = 0; i < SUBMITTERS_LISTS; i++)
 		hash_set_init(&submitters->sets[i], sizeof(struct key), key_is);
 	return submitters;
@@ -98,9 +98,9 @@ void submitters_free(struct submitters *submitters)
 }
 
 /*
- * An address with its domain as struct destination has one and the rest in small letters: as
- * access(5) does, although a local part is its host's own (RFC 5321 2.4). Returns its size, 0 when
- * there is no such address.
+ * The normal form of an address: its domain as in struct destination, the local part in lower case.
+ * access(5) does the same, although only the receiving host may interpret a local part (RFC 5321
+ * 2.4). Returns the size, 0 if it is not an address.
  */
 static size_t fold_address(const char *address, size_t size, size_t at, char folded[ENTRY_MAX])
 {
@@ -118,7 +118,7 @@ static size_t fold_address(const char *address, size_t size, size_t at, char fol
 	return local + domain_size;
 }
 
-/* The last `@`, or `size`. */
+/* The offset of the last `@`, or `size`. */
 static size_t find_at(const char *address, size_t size)
 {
 	const char *at = size > 0 ? memrchr(address, '@', size) : NULL;
@@ -141,7 +141,7 @@ static size_t fold_sender(const char *entry, char folded[ENTRY_MAX])
 	return strlen(domain) + below;
 }
 
-/* What of an address the network's prefix leaves. */
+/* The length of the prefix, then the address with all bits after the prefix cleared. */
 static void make_network_key(const uint8_t address[16], unsigned bits, char key[NETWORK_KEY_SIZE])
 {
 	memset(key, 0, NETWORK_KEY_SIZE);
@@ -151,7 +151,8 @@ static void make_network_key(const uint8_t address[16], unsigned bits, char key[
 		key[1 + bits / 8] = (char)(address[bits / 8] & 0xff00 >> bits % 8);
 }
 
-/* The entry as it is kept and looked for. Returns its size, 0 when it is none. */
+/* The normal form of an entry, which is its key in the set. Returns its size, 0 if it is invalid.
+ */
 static size_t make_key(
 	enum submitters_list list, const char *entry, char key[ENTRY_MAX], char *error)
 {
@@ -245,7 +246,7 @@ bool submitters_add(struct submitters *submitters, enum submitters_list list, co
 	return add_file(submitters, list, entry + sizeof file_tag - 1, error);
 }
 
-/* --- asking -------------------------------------------------------------------------------- */
+/* --- matching ------------------------------------------------------------------------------ */
 
 static bool has_sender(const struct hash_set *set, const char *sender, size_t size)
 {

@@ -1,12 +1,13 @@
 /*
- * submitters: whose mail is held to minimum levels when it comes in, `[policy] senders`,
+ * submitters: the senders to whose mail minimum levels apply at RCPT: `[policy] senders`,
  * sasl_usernames and clients.
  *
- * Where none of the three is set, everybody's is; else that of whoever is in one of them. A list
- * that is set and empty, as an empty file is, has nobody in it. Everything is found by hash: of
- * networks there is one look for each length of prefix that occurs.
+ * If none of the three lists is set, minimums apply to everybody; otherwise to a submitter that
+ * matches at least one of them. A list that is set but empty, such as an empty file, matches
+ * nobody. Everything is found by hash; for networks there is one lookup for each length of prefix
+ * that occurs.
  *
- * Built by one thread, then not changed any more and read by all.
+ * One thread builds the lists; after that they do not change and any thread may read them.
  */
 #ifndef TLSAD_SITE_SUBMITTERS_H
 #define TLSAD_SITE_SUBMITTERS_H
@@ -16,7 +17,7 @@
 
 enum submitters_list {
 	SUBMITTERS_SENDERS,        /* user@example.org, example.org, .example.org (all below) */
-	SUBMITTERS_SASL_USERNAMES, /* exactly */
+	SUBMITTERS_SASL_USERNAMES, /* compared byte by byte */
 	SUBMITTERS_CLIENTS,        /* addresses, networks */
 	SUBMITTERS_LISTS,
 };
@@ -29,18 +30,18 @@ struct submitters;
 struct submitters *submitters_new(void);
 void submitters_free(struct submitters *submitters);
 
-/* Is that an entry of such a list, or `file:PATH`? Files are not looked at. */
+/* Is this a valid entry of this list, or `file:PATH`? Does not read the file. */
 bool submitters_check(
 	enum submitters_list list, const char *entry, char error[SUBMITTERS_ERROR_SIZE]);
 
 /*
- * Add an entry, or all those of a file, one a line; empty lines and those that begin with `#` or
- * `;` are passed over. False and words, with file and line where it is a file's.
+ * Add an entry or, for `file:PATH`, all entries of a file, one per line; empty lines and lines that
+ * begin with `#` or `;` are skipped. False and one line, with file and line if it is about a file.
  */
 bool submitters_add(struct submitters *submitters, enum submitters_list list, const char *entry,
 	char error[SUBMITTERS_ERROR_SIZE]);
 
-/* Who hands in mail; none of it ends in a NUL byte, all may be empty. */
+/* The submitter of a message. The strings do not end with a NUL byte; each may be empty. */
 struct submitter {
 	const char *sender;
 	size_t sender_size;
@@ -50,7 +51,7 @@ struct submitter {
 	size_t client_address_size;
 };
 
-/* NULL has everybody in it. */
+/* Do minimums apply to this submitter? With `submitters` NULL they apply to everybody. */
 bool submitters_has(const struct submitters *submitters, const struct submitter *person);
 
 #endif
