@@ -57,7 +57,7 @@ bool check_client(const char *entry, char *error, size_t error_size)
 	       submitters_check(SUBMITTERS_CLIENTS, entry, error);
 }
 
-/* libunbound checks the rest; it does not notice that there is no blank after the zone. */
+/* libunbound checks the rest, but does not notice a missing blank after the zone. */
 bool check_stub(const char *entry, char *error, size_t error_size)
 {
 	if (strpbrk(entry, " \t") != NULL)
@@ -74,7 +74,7 @@ bool check_absolute(const char *entry, char *error, size_t error_size)
 	return false;
 }
 
-/* It becomes part of a reply, whose words are separated by blanks and commas (postconf(5)). */
+/* The path becomes part of a reply, in which blanks and commas separate words (postconf(5)). */
 bool check_directory(const char *entry, char *error, size_t error_size)
 {
 	const char *words = NULL;

@@ -1,8 +1,9 @@
 /*
- * checks: can this be the value of a setting, or one entry of its list? For the table of settings.
+ * checks: is this a valid value of a setting, or a valid entry of its list? For the table of
+ * settings.
  *
- * Pure but for libidn2 and the C library's address parsing: nothing is opened or looked up. What
- * one setting demands of another is consistency.h's.
+ * The functions check the form only: they open no file and look nothing up. consistency.h checks
+ * what one setting requires of another.
  */
 #ifndef TLSAD_CONF_CHECKS_H
 #define TLSAD_CONF_CHECKS_H
@@ -10,10 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* False and what is wrong, words without section and key. */
+/* False and one line that says what is wrong, without section and key. `error_size`: 256. */
 typedef bool entry_check(const char *entry, char *error, size_t error_size);
 
-/* Endpoints, `unix:PATH` or `inet:HOST:PORT`; the second and third may be empty. */
+/*
+ * Endpoints, `unix:PATH` or `inet:HOST:PORT`; the control socket is a unix socket. The second and
+ * third may be empty.
+ */
 entry_check check_endpoint, check_control, check_metrics;
 
 entry_check check_network; /* `ADDRESS/BITS` or an address */
@@ -22,7 +26,7 @@ entry_check check_network; /* `ADDRESS/BITS` or an address */
 entry_check check_sender, check_sasl_username, check_client;
 
 entry_check check_stub;      /* `ZONE ADDRESS[@PORT]` */
-entry_check check_absolute;  /* a path from / on, or empty */
-entry_check check_directory; /* the same, as a reply to Postfix can name it */
+entry_check check_absolute;  /* an absolute path, or empty */
+entry_check check_directory; /* the same, in a form that a reply to Postfix can contain */
 
 #endif

@@ -1,10 +1,13 @@
 /*
  * conf: the configuration, read with inih.
  *
- * Every setting is one row of the table in settings.c, from which it is parsed, checked, printed
- * and explained. The sections `minimum` and `exception` have domains for keys: they are rules
- * (common/site/rules.h). A struct conf does not change once it is loaded: a reload makes a new one.
- * Threads that use one hold a reference.
+ * Every setting is one row of the table in settings.c, which is used to parse, check, print and
+ * explain it. In the sections `minimum` and `exception` the keys are domains: their lines are rules
+ * (common/site/rules.h). A struct conf does not change after it is loaded; a reload makes a new
+ * one. Each thread that uses one holds a reference (conf_hold(), conf_release()).
+ *
+ * Errors are one line that names the file and line or the override, the setting, what is wrong and
+ * what to do.
  */
 #ifndef TLSAD_CONF_CONF_H
 #define TLSAD_CONF_CONF_H
@@ -20,12 +23,12 @@
 
 enum {
 	CONF_LIST_MAX = 256, /* entries of one list */
-	CONF_LINE_MAX = 198, /* what inih reads in one piece (INI_MAX_LINE less two) */
+	CONF_LINE_MAX = 198, /* longest line that inih reads [bytes] (INI_MAX_LINE minus 2) */
 	CONF_ERROR_SIZE = 512,
-	CONF_DIRECTORY_MAX = 200, /* of tafile_dir, which is part of replies [bytes] */
+	CONF_DIRECTORY_MAX = 200, /* of tafile_dir, which becomes part of replies [bytes] */
 };
 
-/* The default of [server] policy: where it cannot be created, tlsad only warns. */
+/* The default of [server] policy. If it cannot be created, tlsad only warns. */
 #define CONF_DEFAULT_POLICY "unix:" TLSAD_RUNDIR "/policy"
 
 enum conf_enforce { ENFORCE_NATIVE, ENFORCE_PINNED };
@@ -48,7 +51,7 @@ struct conf {
 		char *control;           /* `unix:PATH`, or empty */
 		char *metrics;           /* endpoint, or empty */
 		struct conf_list allow;
-		uint32_t workers;     /* 0: as many as there are processors */
+		uint32_t workers;     /* 0: one for each processor, at most 8 */
 		uint32_t socket_mode; /* permission bits */
 		uint32_t max_connections;
 		uint32_t idle_timeout; /* [s] */
@@ -69,20 +72,20 @@ struct conf {
 		int site_level;         /* enum tls_level (common/verdict/level.h) */
 		int fingerprint_digest; /* enum conf_digest */
 		char *tafile_dir;       /* directory, or empty */
-		char *tafile_prefix;    /* the same as Postfix sees it, or empty */
+		char *tafile_prefix;    /* the same directory as Postfix sees it, or empty */
 		bool learn_trust_anchors;
 		int mode;              /* enum conf_mode */
-		char *minimums_file;   /* or empty, like the next */
-		char *exceptions_file; /* it need not exist */
+		char *minimums_file;   /* or empty, like the next one */
+		char *exceptions_file; /* need not exist */
 	} dane;
 	struct {
 		bool warm;
 		bool announce;
-		char *announce_header; /* a header field's name */
-		char *lacking;         /* common/site/action.h */
+		char *announce_header; /* the name of a header field */
+		char *lacking;         /* an action (common/site/action.h) */
 		uint32_t wait;         /* [s] */
 		struct conf_list senders, sasl_usernames, clients;
-		/* The entries of these three; NULL before conf_load_rules(). */
+		/* The entries of these three lists; NULL before conf_load_rules(). */
 		struct submitters *submitters;
 	} policy;
 	struct {
@@ -99,53 +102,53 @@ struct conf {
 	} cache;
 	struct {
 		int target;   /* enum log_target */
-		bool answers; /* replies from the cache have a line, too */
+		bool answers; /* log replies from the cache as well */
 	} log;
 	/*
-	 * Minimums and exceptions. NULL when there is no rule and the mode is MODE_ENFORCE: then
-	 * rules change no reply.
+	 * Minimums and exceptions. NULL if there is no rule and the mode is MODE_ENFORCE: then
+	 * no rule can change a reply.
 	 */
 	struct rules *rules;
 };
 
 /*
  * Read `file`, then the overrides, each `SECTION.KEY=VALUE`. `file_must_exist` is false for the
- * default file; when it is absent every setting has its default. On failure NULL, and `error` holds
- * one line that names the file and line, what is wrong and what to do. The reference is the
- * caller's.
+ * default file; if that does not exist, every setting has its default. Returns a reference that the
+ * caller releases, or NULL and an error.
  */
 struct conf *conf_load(const char *file, bool file_must_exist, char *const *overrides,
 	size_t override_count, char error[CONF_ERROR_SIZE]);
 
 /*
- * Read the files that hold rules, and those of [policy], before the configuration is shared;
- * without this there are only the rules of the configuration itself. False and one line, as above.
+ * Read the files of rules and the lists of [policy]. Call this before other threads use the
+ * configuration; without it only the rules of the configuration itself exist. False and an error on
+ * failure.
  */
 bool conf_load_rules(struct conf *conf, char error[CONF_ERROR_SIZE]);
 
 struct conf *conf_hold(struct conf *conf);
 void conf_release(struct conf *conf);
 
-/* Every setting with its value and its meaning, as a configuration file. */
+/* Print every setting with its value and its help line, as a configuration file. */
 void conf_print(const struct conf *conf, FILE *out);
 
 /*
- * The n-th setting that differs between two configurations, as `section.key`, or NULL. Of rules the
- * section alone is named, whether they are in the configuration or in files. The name is valid
- * until the thread's next call.
+ * The n-th setting that differs between two configurations, from 0, as `section.key`, or NULL. For
+ * rules, in the configuration or in files, it is the section alone. The name is valid until the
+ * next call in the same thread.
  */
 const char *conf_difference(const struct conf *one, const struct conf *other, size_t n);
 
-/* Can a running daemon apply a change of `section.key`? */
+/* Does a reload apply a change of `section.key`, or only a restart? */
 bool conf_reloadable(const char *setting);
 
 /*
- * In a configuration that was just loaded and is not yet shared: settings that a running daemon
- * cannot change get the value that is in force. False when out of memory.
+ * In a configuration that was just loaded and is not yet shared: set the settings that only a
+ * restart can change back to the values in force. False: out of memory.
  */
 bool conf_copy_restart_settings(struct conf *conf, const struct conf *in_force);
 
-/* The settings of the resolver and of pinned replies; strings stay the configuration's. */
+/* The settings of the resolver and of pinned replies; `conf` still owns the strings. */
 struct resolver_settings;
 struct resolver_settings conf_resolver_settings(const struct conf *conf);
 struct pin_settings conf_pin_settings(const struct conf *conf);

@@ -16,7 +16,7 @@ static bool refuse(char *error, const char *format, ...)
 	return false;
 }
 
-/* libunbound would leave such a server out and fail without a word. */
+/* libunbound would ignore such a server silently, and then fail. */
 static bool names_loopback(const char *key, const struct conf_list *servers, char *error)
 {
 	for (size_t i = 0; i < servers->count; i++) {
@@ -24,7 +24,7 @@ static bool names_loopback(const char *key, const struct conf_list *servers, cha
 		const char *blank = strpbrk(entry, " \t");
 		const char *address = blank != NULL ? blank + strspn(blank, " \t") : entry;
 
-		/* An address is followed by its end, a port or a name. */
+		/* After the address comes the end of the entry, a port (@) or a name (#). */
 		if (strncmp(address, "127.", 4) == 0 ||
 			(strncmp(address, "::1", 3) == 0 && strchr("@#", address[3]) != NULL))
 			return !refuse(error,

@@ -14,17 +14,17 @@ enum {
 	OVERRIDE_KEY_SIZE = 4 * RULES_KEY_SIZE, /* a domain in UTF-8 */
 };
 
-/* One run over a file and the overrides. */
+/* The state while a file and the overrides are read. */
 struct loading {
 	struct conf *conf;
 	const char *file;
 	FILE *stream;                  /* NULL after the end of the file */
 	bool was_set[SETTINGS_MAX];    /* by row of the table, like the next */
 	bool overridden[SETTINGS_MAX]; /* by an override before this one */
-	unsigned line;                 /* the one being read, from 1; 0: none yet */
-	/* The line as it is: what inih takes for a comment is an exception's reason. */
+	unsigned line;                 /* number of the current line, from 1; 0: none yet */
+	/* The whole line: inih cuts the reason of an exception off as a comment. */
 	char raw[CONF_LINE_MAX + 2];
-	bool continued; /* the line begins with a blank: more of the setting before */
+	bool continued; /* the line begins with a blank: it continues the setting before */
 	bool failed;
 	char error[CONF_ERROR_SIZE];
 };
@@ -32,7 +32,7 @@ struct loading {
 static bool complain(struct loading *loading, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The first error is kept; returns false for the caller to return. */
+/* Keep the first error. Always returns false, for the caller to return. */
 static bool complain(struct loading *loading, const char *format, ...)
 {
 	if (!loading->failed) {
@@ -82,7 +82,7 @@ static bool complain_unknown(struct loading *loading, const char *section, const
 		section);
 }
 
-/* The value of the line that is being read, to its end. */
+/* The value of the current line, up to the end of the line. */
 static const char *raw_value(struct loading *loading)
 {
 	char *value = loading->raw + strcspn(loading->raw, "=:");
@@ -130,7 +130,7 @@ static bool take_setting(
 	return value_parse(setting, loading->conf, value, words) || complain(loading, "%s", words);
 }
 
-/* One `key = value`. `again` when it goes on with the setting of the line before. */
+/* Handle one `key = value`. `again`: the line continues the setting of the line before. */
 static bool take_value(struct loading *loading, const char *section, const char *key,
 	const char *value, bool again)
 {
@@ -148,12 +148,12 @@ static bool take_value(struct loading *loading, const char *section, const char 
 	return complain_unknown(loading, section, key);
 }
 
-/* inih's reader: counts lines, and finds those that it would cut in two. */
+/* inih's reader: counts lines and reports those that are too long for inih. */
 static char *read_line(char *line, int size, void *context)
 {
 	struct loading *loading = context;
 
-	/* One error is enough; after it the rest need not be read. */
+	/* After the first error the rest need not be read. */
 	if (loading->failed || fgets(line, size, loading->stream) == NULL)
 		return NULL;
 	loading->line++;
@@ -191,7 +191,7 @@ static bool load_file(struct loading *loading, const char *file, bool file_must_
 	if (ferror(loading->stream)) {
 		complain(loading, "cannot read the file: %s", strerror(errno));
 	} else if (bad_line > 0 && (!loading->failed || (unsigned)bad_line < loading->line)) {
-		/* inih reads on after a line that it cannot read, and reports it at the end. */
+		/* inih reads on after a line that it cannot parse, and reports it at the end. */
 		loading->failed = false;
 		loading->line = (unsigned)bad_line;
 		complain(loading, "expected '[section]', 'key = value' or a comment");
@@ -201,7 +201,7 @@ static bool load_file(struct loading *loading, const char *file, bool file_must_
 	return !loading->failed;
 }
 
-/* `SECTION.KEY=VALUE`: replaces what the file says, or an earlier override of a single value. */
+/* `SECTION.KEY=VALUE`: replaces the value of the file or of an earlier override. */
 static bool take_override(struct loading *loading, const char *override)
 {
 	char section[OVERRIDE_SECTION_SIZE], key[OVERRIDE_KEY_SIZE];
@@ -217,7 +217,7 @@ static bool take_override(struct loading *loading, const char *override)
 	if (setting != NULL) {
 		bool *overridden = &loading->overridden[setting - conf_settings];
 
-		/* The first override replaces what the file says; more stubs add up. */
+		/* The first override of a repeated setting replaces the file's; later ones add. */
 		if (setting->type == VALUE_LIST ||
 			(setting->type == VALUE_REPEATED && !*overridden))
 			value_clear(setting, loading->conf);

@@ -28,7 +28,10 @@ static bool load_submitters(struct conf *conf, char error[CONF_ERROR_SIZE])
 	return true;
 }
 
-/* Without its file a minimum would not be in force, so that must exist; tlsactl makes the other. */
+/*
+ * The minimums file must exist, because its minimums would otherwise silently not apply. The
+ * exceptions file need not: "tlsactl exception add" creates it.
+ */
 bool conf_load_rules(struct conf *conf, char error[CONF_ERROR_SIZE])
 {
 	const struct {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Those of the configuration itself; the files that hold others are settings. */
+/* Only the rules of the configuration itself: files of rules are printed as settings. */
 static void print_minimums(FILE *out, const struct conf *conf)
 {
 	const char *head = "\n[minimum]\n", *key;

@@ -25,9 +25,9 @@ static const char *const log_target_choices[] = {
 };
 
 /*
- * A row is one macro: section and key, which also name the member of struct conf, then the default,
- * what the type needs (bounds, choices or a check), RELOAD or RESTART, and the help. A member whose
- * type is not the macro's does not compile.
+ * A row is one macro: section and key, which are also the name of the member in struct conf; the
+ * default; what the type needs (bounds, choices or a check); RELOAD or RESTART; the help. It does
+ * not compile if the type of the member is not that of the macro.
  */
 #define MEMBER(name, member, type)                                                                 \
 	_Generic(&((struct conf *)NULL)->name.member, type * : offsetof(struct conf, name.member))

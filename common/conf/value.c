@@ -31,7 +31,7 @@ static bool parse_number(const char *value, int base, uint64_t *number)
 	return errno == 0 && *end == '\0';
 }
 
-/* A number with a letter for its unit behind it, or without. */
+/* A number, with or without a letter for its unit after it. */
 static bool parse_unit(
 	const char *value, const char *letters, const uint64_t *units, uint64_t *number)
 {
@@ -237,7 +237,7 @@ static void print_list(FILE *out, const struct setting *setting, const struct co
 			fprintf(out, "%s%s = %s", i > 0 ? "\n" : "", setting->key,
 				list->entries[i]);
 		else
-			/* A line that begins with a blank goes on with the one before. */
+			/* A line that begins with a blank continues the line before. */
 			fprintf(out, "%s %s", i > 0 ? ",\n\t" : "", list->entries[i]);
 	}
 }
