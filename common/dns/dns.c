@@ -19,10 +19,10 @@ struct dns_query {
 	enum dns_view view;
 	bool finished;
 	bool cancelled;
-	bool probing; /* for the root itself */
+	bool for_root; /* dns_distrust() does not apply */
 	uint16_t type;
 	char name[DNS_NAME_SIZE];
-	/* as libunbound gave it */
+	/* The answer as libunbound returned it; rcode is negative if it was not asked. */
 	int rcode;
 	enum dns_security security;
 	uint8_t *packet;
@@ -35,13 +35,13 @@ TAILQ_HEAD(dns_query_list, dns_query);
 struct dns {
 	struct event_base *base;
 	struct dns_settings settings;
-	FILE *messages; /* where libunbound writes what it has to say: our log */
+	FILE *messages; /* libunbound's log messages, which become lines of our log */
 	struct ub_ctx *views[DNS_VIEW_COUNT];
-	bool crippled;                  /* a second view could not be made */
+	bool second_view_failed;        /* the second view could not be created */
 	bool distrust;                  /* dns_distrust() */
-	struct dns_query_list waiting;  /* for libunbound */
-	struct dns_query_list finished; /* for their callbacks */
-	struct event *deliver;          /* runs the callbacks of `finished` */
+	struct dns_query_list waiting;  /* libunbound has not answered yet */
+	struct dns_query_list finished; /* answered, callback not yet called */
+	struct event *deliver;          /* calls the callbacks of `finished` */
 	struct dns_counters counters;
 };
 
@@ -56,10 +56,10 @@ static void query_free(struct dns_query *query)
 	free(query);
 }
 
-/* Turn what libunbound gave into an answer. */
+/* Turn the result of libunbound into an answer. */
 static void read_answer(const struct dns_query *query, struct dns_answer *answer)
 {
-	/* NXDOMAIN is no failure and stands in the packet. */
+	/* With NXDOMAIN, which is not a failure, rcode is 0: it is in the packet. */
 	if (query->security == DNS_BOGUS) {
 		memset(answer, 0, sizeof *answer);
 		dns_answer_fail(answer, DNS_FAILURE_BOGUS, DNS_BOGUS, query->detail);
@@ -72,14 +72,14 @@ static void read_answer(const struct dns_query *query, struct dns_answer *answer
 	} else {
 		dns_answer_parse(answer, query->name, query->type, query->security, query->packet,
 			query->packet_size);
-		if (query->dns->distrust && !query->probing && answer->security != DNS_SECURE)
+		if (query->dns->distrust && !query->for_root && answer->security != DNS_SECURE)
 			dns_answer_fail(answer, DNS_FAILURE_LOCAL, DNS_UNKNOWN,
 				"no trust anchor covers the root zone any longer");
 	}
 }
 
-/* A step of a lookup, for `-v`. */
-static void tell(const struct dns_query *query, const struct dns_answer *answer)
+/* A step of a lookup, for `tlsad -v`. */
+static void log_answer(const struct dns_query *query, const struct dns_answer *answer)
 {
 	char detail[DNS_DETAIL_SIZE];
 
@@ -110,7 +110,7 @@ static void deliver_finished(evutil_socket_t fd, short what, void *context)
 		TAILQ_REMOVE(&dns->finished, query, link);
 		read_answer(query, &answer);
 		dns_count_answer(&dns->counters, query->type, &answer);
-		tell(query, &answer);
+		log_answer(query, &answer);
 		query->callback(query->context, &answer);
 		dns_answer_clear(&answer);
 		query_free(query);
@@ -125,7 +125,7 @@ static void finish(struct dns_query *query)
 	event_active(query->dns->deliver, EV_TIMEOUT, 0);
 }
 
-/* libunbound's callback: its buffer is shared by all questions, so keep a copy and return. */
+/* libunbound's callback. All queries share its buffer, so copy the packet and return. */
 static void resolved(void *context, int rcode, void *packet, int packet_size, int security,
 	char *why_bogus, int was_ratelimited)
 {
@@ -154,17 +154,17 @@ static void resolved(void *context, int rcode, void *packet, int packet_size, in
 	finish(query);
 }
 
-/* The others are made when they are first needed; without them the first one serves. */
+/* Create a view when it is first needed. If that fails, the first view is used instead. */
 static struct ub_ctx *get_view(struct dns *dns, enum dns_view view)
 {
 	char error[256];
 
-	if (dns->views[view] == NULL && (view == DNS_VIEW_FRESH || !dns->crippled)) {
+	if (dns->views[view] == NULL && (view == DNS_VIEW_FRESH || !dns->second_view_failed)) {
 		dns->views[view] =
 			dns_view_new(dns->base, &dns->settings, dns->messages, error, sizeof error);
-		/* A fresh one is tried again each time. */
+		/* The fresh view is tried again each time. */
 		if (dns->views[view] == NULL && view != DNS_VIEW_FRESH) {
-			dns->crippled = true;
+			dns->second_view_failed = true;
 			log_warning("cannot create the second resolver, so records are not "
 				    "refreshed before they expire until tlsad restarts: %s",
 				error);
@@ -200,7 +200,7 @@ struct dns_query *dns_query_start(struct dns *dns, enum dns_view view, const cha
 	query->context = context;
 	query->security = DNS_UNKNOWN;
 	snprintf(query->name, sizeof query->name, "%s", name);
-	query->probing = name[0] == '\0';
+	query->for_root = name[0] == '\0';
 	TAILQ_INSERT_TAIL(&dns->waiting, query, link);
 	ask(query);
 	return query;
@@ -215,8 +215,8 @@ void dns_query_cancel(struct dns_query *query)
 		return;
 	}
 	/*
-	 * ub_cancel() would leave us no call to free the query in; libunbound goes on with the
-	 * question for its cache's sake, and its callback then finds the flag.
+	 * After ub_cancel() no callback would follow to free the query in. So libunbound
+	 * continues, which also fills its cache, and its callback sees the flag.
 	 */
 	query->cancelled = true;
 }
@@ -270,7 +270,7 @@ void dns_forget(struct dns *dns)
 			}
 		}
 		dns->views[view] = fresh;
-		/* What waits in it is called back, as failed, or runs into its deadline. */
+		/* Its waiting queries are called back as failed, or their deadlines pass. */
 		ub_ctx_delete(old);
 	}
 }
@@ -279,7 +279,7 @@ void dns_limit_ttl(struct dns *dns, uint32_t max_ttl)
 {
 	if (dns->settings.max_ttl == max_ttl)
 		return;
-	/* libunbound takes no option over once it has begun to work. */
+	/* libunbound accepts no option after its first query, so new views are needed. */
 	dns->settings.max_ttl = max_ttl;
 	dns_forget(dns);
 }
@@ -316,7 +316,7 @@ void dns_free(struct dns *dns)
 		if (dns->views[view] != NULL)
 			ub_ctx_delete(dns->views[view]);
 	}
-	/* libunbound calls back no more. */
+	/* From here on libunbound calls no callback. */
 	free_queries(&dns->waiting);
 	free_queries(&dns->finished);
 	if (dns->messages != NULL)

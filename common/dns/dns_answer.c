@@ -87,7 +87,7 @@ bool dns_name_equal(const char *one, const char *other)
 	return true;
 }
 
-/* Lower case, no dot at the end; false when it is longer than any name may be. */
+/* Copy in lower case, without a dot at the end; false if it is too long for any name. */
 static bool copy_name(char out[DNS_NAME_SIZE], const char *name)
 {
 	size_t length = length_without_dot(name);
@@ -116,14 +116,14 @@ void dns_answer_fail(struct dns_answer *answer, enum dns_failure failure,
 
 static void least(uint32_t *ttl, uint32_t other)
 {
-	/* RFC 2181 8: a TTL with the top bit set is to be taken as zero. */
+	/* RFC 2181 8: treat a TTL with the top bit set as zero. */
 	if (other > INT32_MAX)
 		other = 0;
 	if (other < *ttl)
 		*ttl = other;
 }
 
-/* A name that fills its RDATA to the end. */
+/* Read a name that must fill its RDATA exactly. */
 static bool read_name(
 	const struct dns_answer *answer, const uint8_t *rdata, size_t size, char name[NS_MAXDNAME])
 {
@@ -141,8 +141,8 @@ static bool is_among(char names[][DNS_NAME_SIZE], unsigned count, const char *na
 }
 
 /*
- * Follow the alias chain and gather the records at its end. libunbound puts the chain in order,
- * each link once; anything else is no answer of a resolver.
+ * Follow the alias chain and collect the records at its end. libunbound puts the chain in order,
+ * each link once; in another order the records are not found, which nothing_left() notices.
  */
 static bool read_answer_section(struct dns_answer *answer, ns_msg *message, uint16_t type)
 {
@@ -192,8 +192,8 @@ static bool read_answer_section(struct dns_answer *answer, ns_msg *message, uint
 }
 
 /*
- * Is there nothing in the answer section that stands under the chain's end? What is out of order
- * is nobody's answer, and an absence must not be read out of it.
+ * Does the answer section contain no record at the end of the chain? If there is one, the section
+ * was out of order, and the answer must not be read as the absence of records.
  */
 static bool nothing_left(const struct dns_answer *answer, ns_msg *message, uint16_t type)
 {
@@ -211,7 +211,7 @@ static bool nothing_left(const struct dns_answer *answer, ns_msg *message, uint1
 	return true;
 }
 
-/* RRSIG RDATA, RFC 4034 3.1: the type covered, the original TTL and the end, and what it takes. */
+/* Offsets in the RDATA of an RRSIG and its least size (RFC 4034 3.1). */
 enum { RRSIG_COVERED = 0, RRSIG_TTL = 4, RRSIG_EXPIRATION = 8, RRSIG_MIN = 18 };
 
 static void read_signatures(struct dns_answer *answer, ns_msg *message, uint16_t type)
@@ -234,7 +234,7 @@ static void read_signatures(struct dns_answer *answer, ns_msg *message, uint16_t
 	}
 }
 
-/* RFC 2308 5: how long an absence may be kept. Without a SOA it may not be kept at all. */
+/* RFC 2308 5: how long a negative answer may be kept. Without a SOA it must not be kept. */
 static bool read_negative_ttl(struct dns_answer *answer, ns_msg *message)
 {
 	bool found = false;
@@ -296,7 +296,7 @@ void dns_answer_parse(struct dns_answer *answer, const char *name, uint16_t type
 			"the answer cannot be parsed, or its alias chain loops or is too long");
 		return;
 	}
-	/* What does not fit in 64 KB libunbound cuts off, like any resolver: that is no NODATA. */
+	/* libunbound truncates an answer above 64 KB, as any resolver does: it is not NODATA. */
 	if (ns_msg_getflag(message, ns_f_tc)) {
 		dns_answer_fail(
 			answer, DNS_FAILURE_MALFORMED, security, "the answer is larger than 64 KB");
@@ -325,6 +325,6 @@ bool dns_answer_mx(const struct dns_answer *answer, const struct dns_record *rec
 	*preference = (uint16_t)ns_get16(record->rdata);
 	if (!read_name(answer, record->rdata + 2, record->size - 2u, exchange))
 		return false;
-	/* The root, "." or empty as the library has it, is the empty name here. */
+	/* The root, which the C library writes as "." or as "", is "" here. */
 	return copy_name(name, exchange);
 }

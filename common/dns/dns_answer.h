@@ -1,6 +1,6 @@
 /*
- * dns_answer: what one DNS answer says, read from its bytes with the C library's ns_initparse()
- * and ns_parserr(). Pure: bytes and a security status in, a struct out.
+ * dns_answer: parses one DNS answer, with the C library's ns_initparse() and ns_parserr(). Pure:
+ * from bytes and a DNSSEC status to a struct.
  */
 #ifndef TLSAD_DNS_DNS_ANSWER_H
 #define TLSAD_DNS_DNS_ANSWER_H
@@ -11,11 +11,11 @@
 
 enum {
 	DNS_NAME_MAX = 253,    /* octets as text without the last dot, RFC 1035 2.3.4 */
-	DNS_NAME_SIZE = 256,   /* of a name as text, with room to see one that is too long */
-	DNS_DETAIL_SIZE = 256, /* of the words of a failure */
-	/* Links of an alias chain that are followed: libunbound's own limit on restarts. */
+	DNS_NAME_SIZE = 256,   /* buffer for a name, so large that too long names are noticed */
+	DNS_DETAIL_SIZE = 256, /* buffer for the text of a failure */
+	/* Links of an alias chain that are followed: libunbound's own limit of restarts. */
 	DNS_ALIAS_MAX = 11,
-	/* Records of one RRset that are looked at; what 64 KB can hold of the smallest. */
+	/* Records of one RRset that are read: as many of the smallest as fit in 64 KB. */
 	DNS_RECORDS_MAX = 4096,
 };
 
@@ -33,18 +33,21 @@ enum dns_type {
 
 const char *dns_type_name(uint16_t type);
 
-/* Numbers of the next three are kept in the cache's parts: new ones go before the count. */
+/* The numbers of the next three enums are stored in the cache: add new ones before the count. */
 enum dns_outcome {
-	DNS_FOUND,    /* records of the type asked for, at the end of any alias chain */
+	DNS_FOUND,    /* records of the queried type, at the end of the alias chain, if any */
 	DNS_NODATA,   /* the name exists, the type does not */
 	DNS_NXDOMAIN, /* the name does not exist */
-	DNS_FAILED,   /* no answer that can be trusted: see `failure` */
+	DNS_FAILED,   /* no trustworthy answer: see `failure` */
 	DNS_OUTCOME_COUNT,
 };
 
 const char *dns_outcome_name(enum dns_outcome outcome);
 
-/* As in RFC 4035 4.3; "secure" is validated up to a trust anchor, and by this program itself. */
+/*
+ * DNSSEC status, as in RFC 4035 4.3. "Secure": this program itself validated the answer up to a
+ * trust anchor.
+ */
 enum dns_security { DNS_SECURE, DNS_INSECURE, DNS_BOGUS, DNS_UNKNOWN, DNS_SECURITY_COUNT };
 
 const char *dns_security_name(enum dns_security security);
@@ -52,10 +55,10 @@ const char *dns_security_name(enum dns_security security);
 enum dns_failure {
 	DNS_FAILURE_NONE,
 	DNS_FAILURE_BOGUS,     /* validation failed */
-	DNS_FAILURE_SERVFAIL,  /* the resolver found no server that answers usefully */
+	DNS_FAILURE_SERVFAIL,  /* the resolver found no server with a usable answer */
 	DNS_FAILURE_TIMEOUT,   /* no answer in time */
 	DNS_FAILURE_MALFORMED, /* an answer that cannot be read, an alias loop, a long chain */
-	DNS_FAILURE_LOCAL,     /* nothing was asked: out of memory, too many lookups */
+	DNS_FAILURE_LOCAL,     /* not sent or not usable here: out of memory, too many lookups */
 	DNS_FAILURE_COUNT,
 };
 
@@ -71,45 +74,45 @@ struct dns_answer {
 	enum dns_security security;
 	enum dns_failure failure;
 	/*
-	 * Seconds the answer may be kept: the least TTL of every record it was made from, aliases
-	 * too, and for what is absent the lesser of the SOA's TTL and MINIMUM (RFC 2308 5). 0 when
-	 * it failed.
+	 * How long the answer may be kept [s]: the lowest TTL of all records that it was made from,
+	 * including aliases; for a negative answer also limited by the lower of the SOA's TTL and
+	 * MINIMUM (RFC 2308 5). 0 if it failed.
 	 */
 	uint32_t ttl;
 	/*
-	 * What the RRSIGs of a secure answer say (RFC 4034 3.1), 0 without any: when the first of
-	 * them ends [s since 1970], those of aliases too, and the TTL that the zone gives the
-	 * records asked for [s], of which a forwarder's cache and our own max_ttl may have taken.
+	 * From the RRSIGs of a secure answer (RFC 4034 3.1), 0 without any: when the first of them
+	 * expires, including those of aliases [s since 1970], and the TTL of the queried records in
+	 * their zone [s], before a forwarder's cache or our own max_ttl reduced it.
 	 */
 	uint32_t signature_expires;
 	uint32_t original_ttl;
-	bool alias;                         /* the name asked for is a CNAME, or under a DNAME */
-	char canonical_name[DNS_NAME_SIZE]; /* where the records are: the alias chain's end */
+	bool alias;                         /* the queried name is a CNAME or below a DNAME */
+	char canonical_name[DNS_NAME_SIZE]; /* the end of the alias chain: owner of the records */
 	char detail[DNS_DETAIL_SIZE];       /* why it failed, one line, or empty */
 	const uint8_t *packet;
 	size_t packet_size;
 	size_t record_count;
-	struct dns_record *records; /* of the type asked for; dns_answer_clear() frees them */
+	struct dns_record *records; /* of the queried type; dns_answer_clear() frees them */
 };
 
 /*
- * Read a packet that libunbound gave for `name` and `type`. The packet must outlive the answer.
- * A packet that cannot be read is a DNS_FAILED answer, never an error.
+ * Parse the packet that libunbound returned for `name` and `type`. The caller keeps the packet as
+ * long as the answer. A packet that cannot be parsed gives a DNS_FAILED answer, never an error.
  */
 void dns_answer_parse(struct dns_answer *answer, const char *name, uint16_t type,
 	enum dns_security security, const uint8_t *packet, size_t packet_size);
 
-/* An answer that says: failed. `detail` may be NULL. */
+/* Make a DNS_FAILED answer; frees the records that it had. `detail` may be NULL. */
 void dns_answer_fail(struct dns_answer *answer, enum dns_failure failure,
 	enum dns_security security, const char *detail);
 
 void dns_answer_clear(struct dns_answer *answer);
 
-/* The preference and the name of an MX record as text; false when it cannot be read. */
+/* The preference and the host of an MX record; the root is "". False if it cannot be parsed. */
 bool dns_answer_mx(const struct dns_answer *answer, const struct dns_record *record,
 	uint16_t *preference, char name[DNS_NAME_SIZE]);
 
-/* Names in DNS are equal without regard to ASCII case and to a dot at the end. */
+/* Compare names without regard to ASCII case and to a dot at the end. */
 bool dns_name_equal(const char *one, const char *other);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * dns_count: what was asked of DNS and what came back, by type and status.
+ * dns_count: counts DNS queries by type and by the status of their answer.
  *
- * One thread writes; any thread reads.
+ * One thread counts; any thread reads.
  */
 #ifndef TLSAD_DNS_DNS_COUNT_H
 #define TLSAD_DNS_DNS_COUNT_H
@@ -11,24 +11,24 @@
 
 #include <stdatomic.h>
 
-/* The types that are asked for. */
+/* The types that tlsad queries. */
 enum dns_counted_type {
 	DNS_COUNTED_MX,
 	DNS_COUNTED_A,
 	DNS_COUNTED_AAAA,
 	DNS_COUNTED_TLSA,
 	DNS_COUNTED_CNAME,
-	DNS_COUNTED_NS, /* of the root: the resolver's health */
+	DNS_COUNTED_NS, /* of the root: the check of the resolver's health */
 	DNS_COUNTED_OTHER,
 	DNS_COUNTED_TYPES,
 };
 
 enum dns_status {
-	DNS_STATUS_SECURE,   /* with records, or a proof that there are none */
+	DNS_STATUS_SECURE,   /* records, or a proof that they do not exist */
 	DNS_STATUS_INSECURE, /* the same without DNSSEC */
 	DNS_STATUS_BOGUS,
 	DNS_STATUS_SERVFAIL,
-	DNS_STATUS_TIMEOUT, /* not waited for any longer */
+	DNS_STATUS_TIMEOUT, /* the query was given up */
 	DNS_STATUS_MALFORMED,
 	DNS_STATUS_LOCAL,
 	DNS_STATUS_COUNT,
@@ -36,12 +36,13 @@ enum dns_status {
 
 struct dns_counters {
 	counter queries[DNS_COUNTED_TYPES][DNS_STATUS_COUNT];
-	counter failures_in_row; /* since the last answer that can be trusted */
+	counter failures_in_row; /* since the last secure or insecure answer */
 };
 
 const char *dns_counted_type_name(enum dns_counted_type type);
 const char *dns_status_name(enum dns_status status);
 
+/* Only the counting thread calls these. */
 void dns_count_answer(
 	struct dns_counters *counters, uint16_t type, const struct dns_answer *answer);
 void dns_count_timeout(struct dns_counters *counters, uint16_t type);

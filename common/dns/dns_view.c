@@ -7,39 +7,39 @@
 #include <string.h>
 #include <unbound-event.h>
 
-enum { MESSAGES_MAX = 5 }; /* a second */
+enum { MESSAGES_MAX = 5 }; /* logged per second */
 
 /* --- settings ------------------------------------------------------------------------------ */
 
 /*
- * libunbound's stock settings are made for a resolver that many stub resolvers share. Here a
- * destination has seconds, and one with dead name servers must cost little.
+ * libunbound's defaults are made for a resolver that many stub resolvers share. Here a destination
+ * has only seconds, and one with dead name servers must cost little.
  */
 static const struct {
 	const char *name;
 	const char *value;
 } fixed_options[] = {
-	/* The validator is what this program is for, whatever the build's default. */
+	/* This program needs the validator, whatever the default of libunbound's build. */
 	{"module-config:", "validator iterator"},
 	/*
-	 * A zone whose servers are silent is given up after 5 seconds, not minutes (measured),
-	 * while one that is merely slow or loses packets is not taken for dead at once, as it is at
-	 * 1000.
+	 * With 2000 ms, libunbound gives up a zone with silent servers after 5 seconds instead of
+	 * minutes (measured). With 1000 ms it would also treat slow servers, or servers that lose
+	 * packets, as dead at once.
 	 */
 	{"infra-cache-max-rtt:", "2000"},
 	{"infra-keep-probing:", "yes"},
-	/* And tried again soon: a failure must not outlive [cache] failure_ttl by much. */
+	/* Try again soon: a failure must not last much longer than [cache] failure_ttl. */
 	{"infra-host-ttl:", "15"},
 	{"val-bogus-ttl:", "15"},
-	/* What waits for dead servers must leave room for what is answered. */
+	/* Queries that wait for dead servers must leave room for other queries. */
 	{"num-queries-per-thread:", "4096"},
-	/* TLSA and DNSKEY sets do not fit in little packets; above this, TCP (RFC 9715). */
+	/* Large enough for most TLSA and DNSKEY sets; larger answers use TCP (RFC 9715). */
 	{"edns-buffer-size:", "1232"},
-	/* A stripped signature is a downgrade, not a stale zone (RFC 4035 5.2). */
+	/* Treat a missing signature as bogus: an attacker may have removed it (RFC 4035 5.2). */
 	{"harden-dnssec-stripped:", "yes"},
 	{"harden-glue:", "yes"},
 	{"qname-minimisation:", "yes"},
-	/* Names that libunbound would answer itself but a private tree may hold. */
+	/* Names that libunbound would answer itself, but that may exist in a private tree. */
 	{"local-zone:", "test. nodefault"},
 	{"local-zone:", "invalid. nodefault"},
 	{"local-zone:", "home.arpa. nodefault"},
@@ -66,7 +66,7 @@ static bool set_number(
 	return set_option(view, name, value, error, error_size);
 }
 
-/* A stub is `ZONE ADDR[@PORT]`; libunbound takes the two apart. */
+/* A stub is `ZONE ADDR[@PORT]`; libunbound takes zone and address separately. */
 static bool add_stub(struct ub_ctx *view, const char *stub, char *error, size_t error_size)
 {
 	char zone[DNS_NAME_SIZE + 1];
@@ -81,10 +81,10 @@ static bool add_stub(struct ub_ctx *view, const char *stub, char *error, size_t 
 	return code == 0 || complain(error, error_size, "stub", stub, code);
 }
 
-/* Certificates of forwarders reached over TLS are checked against these. */
+/* The CA certificates for forwarders over TLS. */
 static const char ca_certificates[] = "/etc/ssl/certs/ca-certificates.crt";
 
-/* libunbound wants a port before a name; DNS over TLS has one of its own (RFC 7858 3.1). */
+/* libunbound needs a port before a name; the port of DNS over TLS is 853 (RFC 7858 3.1). */
 static bool spell_forward(const char *forward, char *out, size_t size)
 {
 	const char *name = strchr(forward, '#');
@@ -134,7 +134,7 @@ static bool configure(
 		!set_number(view, "outgoing-range:", settings->udp_sockets, error, error_size) ||
 		!set_number(view, "outgoing-num-tcp:", settings->tcp_sockets, error, error_size))
 		return false;
-	/* Last of all that is not an anchor or a server, so that it can override the above. */
+	/* After all other options, so that the file can override them. */
 	if (settings->options_file != NULL &&
 		(code = ub_ctx_config(view, settings->options_file)) != 0)
 		return complain(error, error_size, "options", settings->options_file, code);
@@ -142,7 +142,7 @@ static bool configure(
 		(code = ub_ctx_add_ta_autr(view, settings->tracked_root_anchor_file)) != 0)
 		return complain(error, error_size, "trust_anchor",
 			settings->tracked_root_anchor_file, code);
-	for (size_t i = 0; i < settings->zone_anchor_count; i++) {
+	for (size_t i = 0; i < settings->zone_trust_anchor_count; i++) {
 		if ((code = ub_ctx_add_ta(view, settings->zone_trust_anchors[i])) != 0)
 			return complain(error, error_size, "trust_anchor",
 				settings->zone_trust_anchors[i], code);
@@ -156,7 +156,7 @@ static bool configure(
 
 /* --- messages ------------------------------------------------------------------------------ */
 
-/* A few a second: what goes wrong for every question must not fill the disk. */
+/* Limited per second: a fault that occurs at every query must not fill the disk. */
 static bool message_wanted(void)
 {
 	static struct log_limit limit = LOG_LIMIT(MESSAGES_MAX, 1);
@@ -170,8 +170,8 @@ static bool message_wanted(void)
 }
 
 /*
- * libunbound's own messages, a line each. At its verbosity 0 these are faults of its own, such as
- * an anchor file that it cannot read; of what servers do wrong its answers tell.
+ * Log one message of libunbound. At its verbosity 0 the messages are about its own faults, such as
+ * a file of trust anchors that it cannot read. Faults of name servers are reported in its answers.
  */
 static ssize_t log_message(void *cookie, const char *bytes, size_t size)
 {
@@ -212,10 +212,10 @@ static void ignore(void *context, int rcode, void *packet, int packet_size, int 
 }
 
 /*
- * libunbound takes its settings in, anchor files among them, at the first question. One that it
- * answers itself shows now whether it can.
+ * libunbound applies its settings, including files of trust anchors, at the first query. A query
+ * that it answers itself, without the network, shows now whether they are valid.
  */
-static bool take_settings_in(
+static bool apply_settings(
 	struct ub_ctx *view, const struct dns_settings *settings, char *error, size_t error_size)
 {
 	int code = ub_resolve_event(view, "localhost.", DNS_TYPE_A, 1, NULL, ignore, NULL);
@@ -243,7 +243,7 @@ struct ub_ctx *dns_view_new(struct event_base *base, const struct dns_settings *
 	}
 	ub_ctx_debugout(view, messages);
 	if (configure(view, settings, error, error_size) &&
-		take_settings_in(view, settings, error, error_size))
+		apply_settings(view, settings, error, error_size))
 		return view;
 	ub_ctx_delete(view);
 	return NULL;

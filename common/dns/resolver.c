@@ -6,14 +6,14 @@
 #include <string.h>
 
 enum {
-	/* Two views are asked all the time; of the fresh one a probe uses a socket or two. */
+	/* Two views are in constant use; the probe needs only a few sockets of the fresh one. */
 	VIEWS_ASKED = 2,
-	/* Sockets of one view of the resolver; more are of no use. */
+	/* Sockets of one view; more than the maximum would not help. */
 	UDP_MAX = 2048,
 	UDP_MIN = 6,
 	TCP_MAX = 64,
 	TCP_MIN = 1,
-	/* [s] With less the resolver's own cache of delegations and keys would be of no use. */
+	/* [s] With less, the resolver would look up delegations and keys again too often. */
 	MAX_TTL_MIN = 300,
 };
 
@@ -55,7 +55,7 @@ static bool make_dns(struct resolver *resolver, struct event_base *base,
 	char words[256];
 
 	settings.zone_trust_anchors =
-		root_anchor_others(resolver->root_anchors, &settings.zone_anchor_count);
+		root_anchor_others(resolver->root_anchors, &settings.zone_trust_anchor_count);
 	resolver->dns = dns_new(base, &settings, words, sizeof words);
 	if (resolver->dns == NULL && root_anchor_reset(resolver->root_anchors))
 		resolver->dns = dns_new(base, &settings, words, sizeof words);

@@ -16,12 +16,12 @@
 #include <unistd.h>
 
 enum {
-	FILE_MAX = 64 * 1024, /* of anchors: a few hundred bytes are usual */
-	OTHERS_MAX = 64,
+	FILE_MAX = 64 * 1024, /* of a file of trust anchors, usually a few hundred bytes */
+	OTHERS_MAX = 64,      /* trust anchors of other zones than the root */
 	PATH_SIZE = 4096,
 	DIGEST_SIZE = 2 * 32 + 1, /* SHA-256 in hexadecimal */
 	MARK_SIZE = 256,
-	LEFTOVER_AGE = 10, /* [s] */
+	LEFTOVER_AGE = 10, /* of a directory before it may be removed [s] */
 };
 
 /* https://data.iana.org/root-anchors/root-anchors.xml: KSK-2017 and KSK-2024. */
@@ -30,20 +30,20 @@ static const char built_in[] =
 	". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16\n";
 
 /*
- * The first two lines of a state: digests of the seed that it grew from and of what stands behind
- * these lines. For libunbound they are comments.
+ * The first two lines of a stored state: the digest of the seed that it was made from, and the
+ * digest of all bytes after these lines. libunbound reads them as comments.
  */
 #define MARK "; tlsad: grown from seed "
 #define MARK_STATE "\n; tlsad: what follows has the digest "
 
 struct root_anchors {
-	char directory[PATH_SIZE]; /* of the working copy, our own */
-	int lock;                  /* on the directory, as long as we live */
+	char directory[PATH_SIZE]; /* of the working copy, private */
+	int lock;                  /* flock(2) on the directory, held while we run */
 	char working[PATH_SIZE];
 	char state[PATH_SIZE];
 	char seed_digest[DIGEST_SIZE];
-	char *root_seed; /* the root's records */
-	char *kept;      /* what the state file holds after its first two lines */
+	char *root_seed; /* the records of the root in the seed */
+	char *kept;      /* the state file without its first two lines; NULL: none */
 	enum root_anchor_state found;
 	bool complained;
 	size_t other_count;
@@ -78,7 +78,7 @@ static char *read_file(const char *path)
 	return bytes;
 }
 
-/* In one step: whoever reads the file sees the old or the new one. */
+/* Atomically: a reader sees either the old or the new file. */
 static bool write_file(const char *path, const char *head, const char *body)
 {
 	char fresh[PATH_SIZE + 8];
@@ -99,8 +99,8 @@ static bool write_file(const char *path, const char *head, const char *body)
 }
 
 /*
- * OWNER [TTL] [CLASS] DS|DNSKEY NUMBER NUMBER NUMBER DATA: enough to tell a record from garbage
- * and from one that goes on in the next line. libunbound reads it thoroughly.
+ * OWNER [TTL] [CLASS] DS|DNSKEY NUMBER NUMBER NUMBER DATA: enough to reject garbage and records
+ * that continue on the next line. libunbound checks the rest.
  */
 static bool is_record(const char *line, size_t size)
 {
@@ -126,7 +126,7 @@ static bool is_record(const char *line, size_t size)
 	return false;
 }
 
-/* The record's owner is its first word; a line without one goes on with the line before. */
+/* A line that begins with a blank would have the owner of the line before; it is refused. */
 static bool sort_line(
 	struct root_anchors *anchors, const char *line, size_t length, struct text *root)
 {
@@ -209,14 +209,17 @@ static bool make_mark(const struct root_anchors *anchors, const char *learned, c
 	return true;
 }
 
-/* Revoked by its owner (RFC 5011 2.1): libunbound then writes no key, only a remark on those. */
+/*
+ * If the keys were revoked (RFC 5011 2.1), libunbound writes a line with ";;REVOKED" instead of
+ * usable keys.
+ */
 static bool holds_key(const char *learned)
 {
 	return strstr(learned, ";;REVOKED") == NULL &&
 	       (strstr(learned, "DNSKEY") != NULL || strstr(learned, "DS") != NULL);
 }
 
-/* What an earlier run has learned, unless the seed has changed since or the file is damaged. */
+/* Load the keys of an earlier run, unless the seed has changed since or the file is damaged. */
 static void load_state(struct root_anchors *anchors)
 {
 	char *state = read_file(anchors->state);
@@ -255,7 +258,7 @@ static void load_state(struct root_anchors *anchors)
 #define WORKING_PREFIX "tlsad-anchor-"
 #define WORKING_FILE "root.key"
 
-/* libunbound writes beside the file, as `root.key.NUMBERS`, and renames that. */
+/* libunbound writes a new file `root.key.NUMBERS` in the same directory and renames it. */
 static void remove_working_files(int directory)
 {
 	int fd = dup(directory);
@@ -275,8 +278,8 @@ static void remove_working_files(int directory)
 }
 
 /*
- * What a killed process left. Its owner holds a lock on the directory as long as it lives; one
- * that was made a moment ago may not be locked yet.
+ * Remove the directory of a killed process. A running process holds a lock on its directory; a
+ * directory that was made a moment ago may not be locked yet, so its age counts too.
  */
 static void sweep_leftover(const char *path)
 {
@@ -317,7 +320,7 @@ static bool own_directory(struct root_anchors *anchors)
 	return anchors->lock >= 0 && flock(anchors->lock, LOCK_EX | LOCK_NB) == 0;
 }
 
-/* A directory of our own, in memory where there is one. */
+/* Make a private directory, in memory if possible. */
 static bool make_directory(struct root_anchors *anchors)
 {
 	const char *const places[] = {getenv("RUNTIME_DIRECTORY"), "/dev/shm", "/run", "/tmp"};
@@ -459,7 +462,7 @@ void root_anchor_keep(struct root_anchors *anchors)
 		free(learned);
 		return;
 	}
-	/* Nothing was learned as long as it is the seed. */
+	/* As long as the file equals the seed, libunbound has learned nothing. */
 	if (strcmp(learned, anchors->root_seed) == 0) {
 		free(learned);
 		return;

@@ -36,7 +36,7 @@ static bool says(const char *detail, const char *const *words, size_t count)
 	return false;
 }
 
-/* libunbound has words, not codes, for why validation failed (validator/val_sigcrypt.c). */
+/* libunbound gives the reason of a failed validation only as text (validator/val_sigcrypt.c). */
 static enum probe_result read_bogus(const char *detail)
 {
 	static const char *const clock_words[] = {

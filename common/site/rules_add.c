@@ -32,7 +32,7 @@ bool rules_key(const char *key, char normal[RULES_KEY_SIZE], char error[RULES_ER
 	return false;
 }
 
-/* What happens to a second rule: it replaces the first, is ignored, or is an error. */
+/* A second rule replaces the first, is ignored, or is an error. */
 enum second { SECOND_TAKEN, SECOND_PASSED_OVER, SECOND_REFUSED };
 
 /* For a key that already has a rule of the same kind. */
