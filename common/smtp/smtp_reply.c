@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Of a line that is no reply, this much tells an administrator what kind of server it is. */
+/* Bytes to show of a line that is not a reply: enough to see what kind of server it is. */
 enum { QUOTED_MAX = 48 };
 
 void smtp_reply_init(struct smtp_reply *reply, const char *keyword)
@@ -33,14 +33,14 @@ static bool begins_with_keyword(const char *words, size_t size, const char *keyw
 	while (size > 0 && *words == ' ')
 		words++, size--;
 	size_t length = 0;
-	/* `=` ends a keyword in the manner of old servers ("AUTH=LOGIN"). */
+	/* Old servers end a keyword with `=` ("AUTH=LOGIN"). */
 	while (length < size && words[length] != ' ' && words[length] != '\t' &&
 		words[length] != '=')
 		length++;
 	return text_equal_nocase(words, length, keyword);
 }
 
-/* The code once, then the words of each line behind those of the line before. */
+/* Add the code once, with the first line, and the words of every line. */
 static void keep_words(struct smtp_reply *reply, bool first, const char *words, size_t size)
 {
 	if (first)
@@ -67,7 +67,7 @@ static enum smtp_reply_state end_line(struct smtp_reply *reply)
 	size_t words_size = size - (size_t)(words - line);
 
 	reply->code = (unsigned)((line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0'));
-	/* The first line of an answer to EHLO is the server's name, whatever that is. */
+	/* The first line of a reply to EHLO is the server's name, even if it equals the keyword. */
 	if (!first && reply->keyword != NULL &&
 		begins_with_keyword(words, words_size, reply->keyword))
 		reply->keyword_listed = true;
@@ -98,7 +98,7 @@ size_t smtp_reply_feed(struct smtp_reply *reply, const char *bytes, size_t size)
 
 	while (used < size && reply->state == SMTP_REPLY_UNFINISHED)
 		reply->state = take_byte(reply, bytes[used++]);
-	/* Of what is no reply at all, a few bytes more, to be shown. */
+	/* Keep a few more bytes of a line that is not a reply, to show them. */
 	if (reply->state == SMTP_REPLY_MALFORMED) {
 		while (used < size && bytes[used] != '\n' && reply->line_size < QUOTED_MAX)
 			reply->line[reply->line_size++] = bytes[used++];

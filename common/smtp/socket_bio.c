@@ -55,7 +55,7 @@ static long control(BIO *bio, int command, long number, void *pointer)
 	(void)bio;
 	(void)number;
 	(void)pointer;
-	/* Nothing is held back, so it is always flushed; OpenSSL fails without that answer. */
+	/* Nothing is buffered, so a flush always succeeds; OpenSSL fails if it returns 0. */
 	return command == BIO_CTRL_FLUSH;
 }
 

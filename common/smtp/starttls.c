@@ -1,7 +1,7 @@
 /*
- * One state, the stage, and one event that waits for the socket to be readable or writable. Each
- * step ends in exactly one of: waiting for that event, or finish(), after which the struct may be
- * gone; so both are the last thing that a function does.
+ * The state is the stage, and one event waits for the socket to be readable or writable. Each step
+ * ends either with wait_for() or with finish(). Because finish() may free the struct, both are
+ * always the last call of a function.
  */
 #include "common/smtp/starttls.h"
 
@@ -23,16 +23,16 @@ enum {
 
 struct starttls {
 	struct starttls_terms terms;
-	char *server_name, *helo; /* what the terms point to */
+	char *server_name, *helo; /* copies of the strings in the terms */
 	starttls_callback *callback;
 	void *context;
-	struct event *ready;    /* the socket, one way */
-	struct event *deadline; /* of all of it */
+	struct event *ready;    /* the socket is readable or writable */
+	struct event *deadline; /* of the whole attempt */
 	struct socket_bio socket;
 	SSL *ssl;
 	enum starttls_stage stage;
-	bool calling; /* the callback */
-	bool freed;   /* starttls_free() was called meanwhile */
+	bool calling; /* the callback is running */
+	bool freed;   /* starttls_free() was called by the callback */
 	struct starttls_result result;
 	struct smtp_reply reply;
 	size_t command_size, command_sent; /* [bytes] */
@@ -52,7 +52,7 @@ static const char *const outcome_names[STARTTLS_OUTCOME_COUNT] = {
 	[STARTTLS_LOCAL] = "local",
 };
 
-/* The words say when, in a sentence about the server or about us. */
+/* The words say when, in a sentence such as "the server closed the connection ...". */
 static const struct {
 	const char *name;
 	const char *words;
@@ -98,19 +98,22 @@ static void destroy(struct starttls *starttls)
 	free(starttls);
 }
 
-/* As a client should (RFC 5321 4.1.1.10, RFC 8446 6.1), but nobody waits for the answer. */
-static void take_leave(struct starttls *starttls)
+/*
+ * Send QUIT and close_notify, as a client should (RFC 5321 4.1.1.10, RFC 8446 6.1), but do not wait
+ * for the reply.
+ */
+static void send_quit(struct starttls *starttls)
 {
 	static const char quit[] = "QUIT\r\n";
 	const int size = sizeof quit - 1;
 
 	switch (starttls->result.outcome) {
 	case STARTTLS_DONE:
-		/* On a port that is TLS at once the server has not greeted yet. */
+		/* On a port with TLS at once the server has not sent its greeting yet. */
 		if (starttls->terms.protocol == STARTTLS_SMTP)
 			(void)SSL_write(starttls->ssl, quit, size);
 		(void)SSL_shutdown(starttls->ssl);
-		/* The SSL outlives the socket, its BIO must not. */
+		/* The SSL stays until after the callback; its BIO must not outlive the socket. */
 		SSL_set_bio(starttls->ssl, NULL, NULL);
 		ERR_clear_error();
 		return;
@@ -129,7 +132,7 @@ static void finish(struct starttls *starttls, enum starttls_outcome outcome)
 	starttls->result.outcome = outcome;
 	starttls->result.stage = starttls->stage;
 	starttls->result.ssl = outcome == STARTTLS_DONE ? starttls->ssl : NULL;
-	take_leave(starttls);
+	send_quit(starttls);
 	event_del(starttls->ready);
 	event_del(starttls->deadline);
 	if (starttls->socket.fd >= 0)
@@ -172,7 +175,7 @@ static void fail_connection(struct starttls *starttls, int error)
 		"%s", strerror(error));
 }
 
-/* `error` is 0 where the other side closed in good order. */
+/* `error` is 0 if the other side closed the connection in the regular way. */
 static void fail_closed(struct starttls *starttls, int error)
 {
 	const char *words = stages[starttls->stage].words;
@@ -210,7 +213,7 @@ static void wait_for(struct starttls *starttls, short what)
 
 /* --- TLS ----------------------------------------------------------------------------------- */
 
-/* OpenSSL's words for why; the first error is the cause, others follow from it. */
+/* Report OpenSSL's reason. The first error in its queue is the cause of the others. */
 static void fail_handshake(struct starttls *starttls)
 {
 	unsigned long error = ERR_get_error();
@@ -291,7 +294,7 @@ static void send_command(struct starttls *starttls)
 			wait_for(starttls, EV_WRITE);
 			return;
 		}
-		/* What the server said before it hung up is still to be read. */
+		/* The server closed the connection, but may have sent a reply before: read it. */
 		if (sent < 0)
 			break;
 		starttls->command_sent += (size_t)sent;
@@ -317,9 +320,9 @@ static void say(struct starttls *starttls, enum starttls_stage stage, const char
 }
 
 /*
- * Bytes that came with a reply although nothing more was asked for. A server that closes may say so
- * at any time (421). After the go-ahead for TLS they would be plaintext, from anybody on the way,
- * that the client takes for something said under TLS: CVE-2011-0411.
+ * Bytes arrived after a reply although no further command was sent. A server that shuts down may
+ * send 421 at any time. After the reply to STARTTLS such bytes are an attack: anybody on the path
+ * can inject plaintext that the client then treats as received under TLS (CVE-2011-0411).
  */
 static void fail_unasked(struct starttls *starttls, const char *bytes, size_t size)
 {
@@ -344,7 +347,7 @@ static void fail_unasked(struct starttls *starttls, const char *bytes, size_t si
 	finish(starttls, STARTTLS_NO_SMTP);
 }
 
-/* A reply of class 2: on to the next stage. */
+/* After a reply 2xx: continue with the next stage. */
 static void go_on(struct starttls *starttls)
 {
 	switch (starttls->stage) {
@@ -367,7 +370,7 @@ static void take_reply(struct starttls *starttls, const char *rest, size_t rest_
 	const struct smtp_reply *reply = &starttls->reply;
 	char peeked[SMTP_REPLY_LINE_MAX];
 
-	/* The last read may have ended, or the next packet begun, just behind the reply. */
+	/* Further bytes may not have been read yet, because the read ended with the reply. */
 	if (rest_size == 0) {
 		ssize_t more = recv(starttls->socket.fd, peeked, sizeof peeked, MSG_PEEK);
 		rest = peeked;
@@ -452,7 +455,7 @@ static void end_connecting(struct starttls *starttls)
 
 	if (getsockopt(starttls->socket.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
 		error = errno;
-	/* A reset of what was connected already: what the server said before is still there. */
+	/* A reset after the connection was established: a greeting may still be readable. */
 	if (error != 0 && error != ECONNRESET)
 		fail_connection(starttls, error);
 	else
