@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a byte of a name becomes; 0 for those that a name cannot hold. */
+/* The lower-case form of each byte; 0 for a byte that is not allowed in a name. */
 static const char name_bytes[256] = {
 	['-'] = '-',
 	['.'] = '.',
@@ -84,15 +84,16 @@ static bool label_valid(const char *label, size_t size)
 }
 
 /*
- * Every request goes through here, so it is one pass: checks the name by valid_hostname()'s rules
- * and puts it in lower case into `out`, which has room for the longest name and a NUL byte.
- * Returns the number of labels, 0 when it is no name.
+ * Check a name by the rules of valid_hostname() and copy it in lower case to `out`, which has room
+ * for the longest name and a NUL byte. In one pass, because every request runs it. Returns the
+ * number of labels, 0 if it is not a name.
  */
 static unsigned normalise(const char *name, size_t size, char *out)
 {
-	size_t label = 0; /* where the label begins */
+	size_t label = 0; /* offset of the current label */
 	unsigned labels = 1;
-	unsigned char others = 0; /* bits of what is no digit; '0' to '9' are 0x30 to 0x39 */
+	/* Above 0x0f if any byte is not a digit, as '0' to '9' are 0x30 to 0x39. */
+	unsigned char others = 0;
 
 	if (size == 0 || size > DESTINATION_NAME_MAX)
 		return 0;
@@ -150,7 +151,7 @@ static bool port_number(const char *port, size_t size, uint16_t *number)
 	return value > 0 && value <= UINT16_MAX;
 }
 
-/* Known also where there is no services(5), as in a small container. */
+/* Known even if /etc/services does not exist, as in a small container. */
 static const struct {
 	const char *name;
 	uint16_t port;
@@ -162,7 +163,7 @@ static const struct {
 	{"lmtp", 24},
 };
 
-/* An empty port is the default one; other services are looked up as Postfix does. */
+/* An empty port is the default one. Other names are looked up in services(5), as Postfix does. */
 static bool parse_port(const char *port, size_t size, uint16_t *number)
 {
 	char name[64];
@@ -192,7 +193,7 @@ static bool parse_port(const char *port, size_t size, uint16_t *number)
 	return true;
 }
 
-/* To A-labels. False when the name cannot be converted. */
+/* Convert to A-labels. False if that is not possible. */
 static bool convert_name(const char *name, size_t size, char *out, size_t *out_size)
 {
 	char input[4 * DESTINATION_NAME_MAX + 1]; /* UTF-8 takes four bytes at most */
@@ -222,7 +223,7 @@ static bool is_ascii(const char *name, size_t size)
 	return true;
 }
 
-/* The name itself, brackets and port gone. Returns the number of labels; 0 when it is no name. */
+/* Parse a name without brackets and port. Returns the number of labels, 0 if it is not a name. */
 static unsigned parse_labels(
 	const char *name, size_t size, struct destination *destination, bool *address)
 {
@@ -264,7 +265,7 @@ static enum destination_result parse_name(
 
 	if (labels == 0)
 		return address ? DESTINATION_ADDRESS : DESTINATION_INVALID;
-	/* One label: a host's own search list would make it ambiguous. */
+	/* A single label is ambiguous: the search list of a host may complete it. */
 	return labels > 1 ? DESTINATION_OK : DESTINATION_INVALID;
 }
 
@@ -289,7 +290,7 @@ enum destination_result destination_parse(
 	} else {
 		const char *colon = memchr(key, ':', key_size);
 		destination->kind = DESTINATION_DOMAIN;
-		/* A second colon: no host and port, but perhaps an IPv6 address. */
+		/* With a second colon it is not host and port, but perhaps an IPv6 address. */
 		if (colon != NULL && memchr(colon + 1, ':', (size_t)(end - colon - 1)) != NULL)
 			return is_address(key, key_size) ? DESTINATION_ADDRESS
 							 : DESTINATION_INVALID;
@@ -304,7 +305,7 @@ enum destination_result destination_parse(
 	return DESTINATION_OK;
 }
 
-/* `_25._tcp.`: its length and the port, or 0. */
+/* The length of a prefix like `_25._tcp.` and its port, or 0 without one. */
 static size_t service_labels(const char *key, size_t key_size, uint16_t *port)
 {
 	static const char protocol[] = "._tcp.";
@@ -327,7 +328,7 @@ enum destination_result destination_parse_host(
 		destination_parse(key + labels, key_size - labels, destination);
 
 	if (labels > 0) {
-		/* One port is enough. */
+		/* A second port, or a prefix before brackets, is an error. */
 		if (labels == key_size || key[labels] == '[' ||
 			memchr(key + labels, ':', key_size - labels) != NULL)
 			return DESTINATION_INVALID;

@@ -1,10 +1,11 @@
 /*
- * destination: from a lookup key, as Postfix's smtp_tls_policy_maps sends it, to a mail domain or
- * a host with its port.
+ * destination: turns a lookup key, as Postfix sends it for smtp_tls_policy_maps, into a mail domain
+ * or a host, with its port.
  *
- * A key is a next-hop as it stands in the transport (postconf(5), smtp_tls_policy_maps). Names
- * follow Postfix's valid_hostname(); internationalised names become A-labels as IDNA2008 with the
- * non-transitional mapping of UTS 46 has it (RFC 5891 5, libidn2). Pure: no DNS, no state.
+ * A key is a next-hop as written in the transport (postconf(5), smtp_tls_policy_maps). Names must
+ * be valid for Postfix's valid_hostname(). Internationalised names are converted to A-labels with
+ * IDNA2008 and the non-transitional mapping of UTS 46 (RFC 5891 5, libidn2). Pure: no DNS, no
+ * state; only unusual names of ports are looked up in services(5).
  */
 #ifndef TLSAD_DANE_DESTINATION_H
 #define TLSAD_DANE_DESTINATION_H
@@ -28,12 +29,12 @@ enum destination_kind {
 	DESTINATION_HOST,   /* `[host]`: no MX lookup */
 };
 
-/* What a key turned out to be. All but DESTINATION_OK are answered NOTFOUND without DNS. */
+/* The reply to a key with any result but DESTINATION_OK is NOTFOUND, without a DNS lookup. */
 enum destination_result {
 	DESTINATION_OK,
-	DESTINATION_PARENT,  /* `.example.com`, Postfix's look-up of a parent domain */
+	DESTINATION_PARENT,  /* `.example.com`, with which Postfix looks up a parent domain */
 	DESTINATION_ADDRESS, /* an address literal */
-	DESTINATION_INVALID, /* no mail destination */
+	DESTINATION_INVALID, /* not a mail destination */
 };
 
 struct destination {
@@ -43,28 +44,29 @@ struct destination {
 	char name[DESTINATION_NAME_MAX + 1]; /* lower case, A-labels, no dot at the end */
 };
 
+/* `*destination` is defined only with DESTINATION_OK. */
 enum destination_result destination_parse(
 	const char *key, size_t key_size, struct destination *destination);
 
 /*
- * A key that is a host without brackets: `host`, `host:port`, `_port._tcp.host` (RFC 6698 3), or
- * what has brackets for destination_parse().
+ * The same for a key that is a host, with or without brackets: `host`, `host:port`, `[host]`,
+ * `[host]:port`, or `_port._tcp.host` (RFC 6698 3).
  */
 enum destination_result destination_parse_host(
 	const char *key, size_t key_size, struct destination *destination);
 
-/* The one way to write a destination: `name`, `name:587`, `[name]`, `[name]:587`. */
+/* The normal form of a destination: `name`, `name:587`, `[name]`, `[name]:587`. */
 void destination_print(const struct destination *destination, char key[DESTINATION_KEY_SIZE]);
 
 /*
- * A name by itself, as struct destination has it: lower case, A-labels, no dot at the end. One
- * label will do. False when it is no name.
+ * The normal form of a name without port, as in struct destination: lower case, A-labels, no dot at
+ * the end. A single label is allowed. False if it is not a name.
  */
 bool destination_name_to_ascii(const char *name, size_t size, char ascii[DESTINATION_NAME_MAX + 1]);
 
 /*
- * Is this a name that Postfix's valid_hostname() takes, of at most 253 octets? One label will do:
- * MX hosts may have one. Upper case is taken as it is.
+ * Does Postfix's valid_hostname() accept this name, and has it at most 253 octets? A single label
+ * is allowed, because MX hosts may have one, and so is upper case.
  */
 bool destination_name_valid(const char *name, size_t size);
 

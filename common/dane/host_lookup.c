@@ -1,9 +1,9 @@
 /*
- * One host: RFC 7672 2.2.2 and 2.2.3, RFC 7671 7 (which name the TLSA records are looked up at).
+ * Implements RFC 7672 2.2.2 and 2.2.3, and RFC 7671 7 (at which name TLSA records are looked up).
  *
- * The questions are a small table of slots. After each answer advance() reads the table from the
- * top and either asks what is still missing or concludes; it keeps no other state, so the rules
- * stand in one place and in their order.
+ * The queries are a small table of slots. After each answer advance() reads the table from the top
+ * and either starts the next query or concludes. There is no other state, so all rules are in one
+ * place, in the order in which they apply.
  */
 #include "common/dane/host_lookup.h"
 
@@ -16,9 +16,9 @@
 
 enum {
 	/*
-	 * One family of addresses is enough to go on. When nothing else is missing, the other one
-	 * gets this much more time [s] before it counts as failed: half-dead servers of one family
-	 * must not use up the whole [resolver] timeout.
+	 * The addresses of one family are enough to continue. When nothing else is missing, the
+	 * other family gets this much more time [s] before it counts as failed: name servers that
+	 * answer for one family only must not use up the whole [resolver] timeout.
 	 */
 	OTHER_FAMILY_WAIT = 2,
 };
@@ -27,7 +27,7 @@ enum question { ASK_A, ASK_AAAA, ASK_CNAME, ASK_TLSA_CANONICAL, ASK_TLSA_ORIGINA
 
 struct slot {
 	struct dane_host_lookup *lookup;
-	struct dns_query *query; /* while it waits */
+	struct dns_query *query; /* while it waits for the answer, otherwise NULL */
 	bool answered;
 	bool alias;
 	struct host_question result;
@@ -39,11 +39,11 @@ struct dane_host_lookup {
 	void *context;
 	struct event *deadline;
 	struct event *other_family; /* OTHER_FAMILY_WAIT */
-	bool over;                  /* the deadline has passed: nothing more is asked */
+	bool over;                  /* the deadline has passed: start no more queries */
 	uint16_t port;
 	char name[DNS_NAME_SIZE];
 	struct slot slots[QUESTION_COUNT];
-	/* the TLSA RRset that counts, with the RDATA behind the table */
+	/* The TLSA records that are used. One allocation: their table, then all RDATA. */
 	size_t tlsa_count;
 	struct host_tlsa *tlsa;
 };
@@ -76,7 +76,6 @@ static void keep_addresses(struct host_question *result, const struct dns_answer
 	}
 }
 
-/* One allocation: the table, and behind it all RDATA. */
 static bool keep_tlsa(struct dane_host_lookup *lookup, const struct dns_answer *answer)
 {
 	size_t size = 0;
@@ -167,7 +166,7 @@ static bool waiting(const struct slot *slot)
 	return slot->query != NULL;
 }
 
-/* The least TTL of all answers that count. */
+/* The lowest TTL of all answers that did not fail. */
 static uint32_t least_ttl(const struct dane_host_lookup *lookup)
 {
 	uint32_t ttl = UINT32_MAX;
@@ -180,7 +179,7 @@ static uint32_t least_ttl(const struct dane_host_lookup *lookup)
 	return ttl == UINT32_MAX ? 0 : ttl;
 }
 
-/* Give up on an address family that keeps everything else waiting. */
+/* Give up an address family that delays everything else. */
 static void give_up_addresses(struct dane_host_lookup *lookup)
 {
 	for (int i = ASK_A; i <= ASK_AAAA; i++) {
@@ -209,11 +208,12 @@ static void limit_wait(struct dane_host_lookup *lookup)
 }
 
 /*
- * All that matters is known. `culprit` is the question that failed, with HOST_FAILED; `base` the
- * one whose TLSA records count, with HOST_USABLE and HOST_UNUSABLE.
+ * The status is known: report it, or wait a little for the other address family. `failed_slot` is
+ * the query that failed, for HOST_FAILED; `base_domain` is the name whose TLSA records are used,
+ * for HOST_USABLE and HOST_UNUSABLE.
  */
 static void conclude(struct dane_host_lookup *lookup, enum host_status status,
-	const struct slot *culprit, const char *base_domain)
+	const struct slot *failed_slot, const char *base_domain)
 {
 	const struct slot *a = &lookup->slots[ASK_A], *aaaa = &lookup->slots[ASK_AAAA];
 
@@ -240,23 +240,25 @@ static void conclude(struct dane_host_lookup *lookup, enum host_status status,
 		if (lookup->slots[i].answered)
 			facts->questions[facts->question_count++] = lookup->slots[i].result;
 	}
-	if (culprit != NULL) {
-		facts->failure.failure = culprit->result.failure;
-		facts->failure.type = culprit->result.type;
-		copy(facts->failure.name, sizeof facts->failure.name, culprit->result.name);
-		copy(facts->failure.detail, sizeof facts->failure.detail, culprit->result.detail);
+	if (failed_slot != NULL) {
+		const struct host_question *result = &failed_slot->result;
+
+		facts->failure.failure = result->failure;
+		facts->failure.type = result->type;
+		copy(facts->failure.name, sizeof facts->failure.name, result->name);
+		copy(facts->failure.detail, sizeof facts->failure.detail, result->detail);
 	}
 	if (base_domain != NULL) {
 		copy(facts->base_domain, sizeof facts->base_domain, base_domain);
 		facts->tlsa_count = lookup->tlsa_count;
 		facts->tlsa = lookup->tlsa;
 	}
-	/* The owner frees the lookup in here. */
+	/* The owner frees the lookup in this call. */
 	lookup->callback(lookup->context, facts);
 	free(facts);
 }
 
-/* A secure TLSA RRset that is not empty: is there a record in it that can be used? */
+/* Does the secure TLSA RRset, which is not empty, contain a usable record? */
 static enum host_status check_tlsa(const struct dane_host_lookup *lookup)
 {
 	for (size_t i = 0; i < lookup->tlsa_count; i++) {
@@ -268,7 +270,7 @@ static enum host_status check_tlsa(const struct dane_host_lookup *lookup)
 
 enum step { STEP_WAIT, STEP_NEXT, STEP_DONE };
 
-/* TLSA at one base domain. STEP_NEXT: none there. */
+/* Look up TLSA at one base domain. STEP_NEXT: there are no secure records. */
 static enum step try_base_domain(
 	struct dane_host_lookup *lookup, enum question question, const char *base_domain)
 {
@@ -284,7 +286,7 @@ static enum step try_base_domain(
 	if (waiting(slot))
 		return STEP_WAIT;
 	if (failed(slot)) {
-		/* RFC 7672 2.1.2: as if the host could not be reached. */
+		/* RFC 7672 2.1.2: treat the host as unreachable. */
 		conclude(lookup, HOST_FAILED, slot, NULL);
 		return STEP_DONE;
 	}
@@ -294,7 +296,7 @@ static enum step try_base_domain(
 	return STEP_DONE;
 }
 
-/* No secure address: true when there is still a secure alias to look at, RFC 7672 2.2.3. */
+/* No address is secure. True if the host is a secure alias (RFC 7672 2.2.3): look up TLSA at it. */
 static bool consider_insecure(struct dane_host_lookup *lookup)
 {
 	struct slot *a = &lookup->slots[ASK_A], *aaaa = &lookup->slots[ASK_AAAA];
@@ -306,8 +308,9 @@ static bool consider_insecure(struct dane_host_lookup *lookup)
 		return false;
 	}
 	if (!found(a) && !found(aaaa)) {
-		const struct slot *culprit = failed(a) ? a : failed(aaaa) ? aaaa : NULL;
-		conclude(lookup, culprit != NULL ? HOST_FAILED : HOST_UNREACHABLE, culprit, NULL);
+		const struct slot *failed_slot = failed(a) ? a : failed(aaaa) ? aaaa : NULL;
+		conclude(lookup, failed_slot != NULL ? HOST_FAILED : HOST_UNREACHABLE, failed_slot,
+			NULL);
 		return false;
 	}
 	if (!(found(a) && a->alias) && !(found(aaaa) && aaaa->alias)) {
@@ -338,7 +341,7 @@ static void advance(struct dane_host_lookup *lookup)
 		if (!consider_insecure(lookup))
 			return;
 	} else if (secure->alias) {
-		/* RFC 7671 7: first where the chain ends, then where it begins. */
+		/* RFC 7671 7: first at the end of the alias chain, then at the original name. */
 		enum step step =
 			try_base_domain(lookup, ASK_TLSA_CANONICAL, secure->result.canonical_name);
 		if (step != STEP_NEXT)
@@ -421,7 +424,7 @@ void dane_host_lookup_pending(const struct dane_host_lookup *lookup, struct part
 	copy(failure->detail, sizeof failure->detail, "no answer in time");
 	copy(failure->name, sizeof failure->name, lookup->name);
 	failure->type = DNS_TYPE_A;
-	/* The last one asked is the one that all waits for. */
+	/* If several queries wait, report the last one in the order of the table. */
 	for (int i = 0; i < QUESTION_COUNT; i++) {
 		if (waiting(&lookup->slots[i])) {
 			failure->type = lookup->slots[i].result.type;

@@ -22,8 +22,7 @@ static int compare_hosts(const void *one, const void *other)
 	return strcmp(a->name, b->name);
 }
 
-/* Names that Postfix would refuse are not counted, and a host counts once, where it is preferred.
- */
+/* Ignores names that Postfix would refuse. drop_duplicates() keeps the best preference of each. */
 static void add_host(struct mx_set *set, uint16_t preference, const char *name)
 {
 	if (!destination_name_valid(name, strlen(name)))
@@ -86,7 +85,7 @@ static void fail(struct mx_set *set, const char *domain, const struct dns_answer
 	snprintf(set->failure.detail, sizeof set->failure.detail, "%s", answer->detail);
 }
 
-/* To look at some of the hosts only would be to guess. */
+/* With only some of the hosts, the result would be a guess. */
 static void refuse_oversized(struct mx_set *set, const char *domain)
 {
 	struct dns_answer failed = {.outcome = DNS_FAILED};
@@ -135,7 +134,7 @@ static void conclude(struct dane_mx_lookup *lookup, const struct dns_answer *ans
 		fail(&set, lookup->domain, &failed);
 	}
 	event_del(lookup->deadline);
-	/* The owner frees the lookup in here. */
+	/* The owner frees the lookup in this call. */
 	lookup->callback(lookup->context, &set);
 	free(set.hosts);
 }

@@ -47,7 +47,7 @@ static enum tlsa_usability check_full(const struct tlsa_record *record)
 	bool certificate = record->selector == TLSA_CERTIFICATE;
 	bool readable = certificate ? certificate_readable(record->data, record->data_size)
 				    : public_key_readable(record->data, record->data_size);
-	/* What OpenSSL has to say of a stranger's garbage must not surface at a later error. */
+	/* Errors about data from DNS must not appear as the reason of a later OpenSSL error. */
 	ERR_clear_error();
 	if (readable)
 		return TLSA_USABLE;
