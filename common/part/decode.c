@@ -50,7 +50,7 @@ static const uint8_t *take(struct part_cursor *cursor, size_t size)
 	if ((size_t)(cursor->end - cursor->at) < size) {
 		cursor->damaged = true;
 		cursor->at = cursor->end;
-		/* Numbers read as zero; longer things are given their size by the caller. */
+		/* Numbers are read as zero; the caller sets the size of longer fields to zero. */
 		return nothing;
 	}
 	const uint8_t *at = cursor->at;

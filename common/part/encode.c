@@ -66,7 +66,7 @@ static void put_failure(struct writer *writer, const struct part_failure *failur
 	put_string(writer, failure->detail);
 }
 
-/* The header, of which `header` says what the part is, and the failure. */
+/* Write the header, with kind, status, security and count from `header`, and the failure. */
 static void start(struct writer *writer, const struct part_header *header,
 	const struct part_times *times, const struct part_failure *failure)
 {
@@ -75,7 +75,7 @@ static void start(struct writer *writer, const struct part_header *header,
 		[PART_AT_KIND] = header->kind,
 		[PART_AT_STATUS] = header->status,
 		[PART_AT_SECURITY] = header->security,
-		/* Whether it has a failure is the part's own affair, whatever the old one had. */
+		/* The flags may come from an older part, which may have had a failure. */
 		[PART_AT_FLAGS] = (uint8_t)((times->flags & ~PART_HAS_FAILURE) |
 					    (failure != NULL ? PART_HAS_FAILURE : 0)),
 		[PART_AT_COUNT] = header->count,

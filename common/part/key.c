@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* --- to make ------------------------------------------------------------------------------- */
+/* --- making keys --------------------------------------------------------------------------- */
 
 size_t part_key_put_port(char *at, uint16_t port)
 {
@@ -30,11 +30,14 @@ size_t part_ta_attempt_key(char key[PART_TA_ATTEMPT_KEY_MAX], const char *name, 
 	return used + sizeof *ta;
 }
 
-/* --- to read ------------------------------------------------------------------------------- */
+/* --- reading keys -------------------------------------------------------------------------- */
 
-/* Each takes its piece off the end of what is left of a key; false when that has no such end. */
+/* Each function removes one field from the end of the key; false if the end is not that field. */
 
-/* Selectors and matching types as in RFC 6698 2.1; a full record is named by a digest as well. */
+/*
+ * Selector and matching type as in RFC 6698 2.1; the matching type is never 0, because a record
+ * with the whole data is named by a digest too.
+ */
 static bool take_ta(struct ta_digest *ta, const char *bytes, size_t *size)
 {
 	enum { SELECTOR_MAX = 1, SHA256 = 1, SHA512 = 2, SHA256_SIZE = 32 };

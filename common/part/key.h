@@ -1,6 +1,6 @@
 /*
- * key: the keys under which parts are kept, all that there are. The first octet is the kind (enum
- * part_kind), what follows names one part of that kind:
+ * key: makes and reads the keys of all parts in the cache. The first octet is the kind (enum
+ * part_kind), the rest names one part of that kind:
  *
  *   MX set       domain
  *   host         name ":" port in decimal
@@ -8,7 +8,7 @@
  *   TA attempt   name ":" port, as of a host, then the TA's 66 octets
  *
  * Names are lower case, A-labels, without a dot at the end, and no longer than DNS_NAME_MAX. A key
- * has no NUL byte after it. Which of these a kind has is in common/part/kind.c. Pure.
+ * has no NUL byte after it. common/part/kind.c lists the fields of each kind. Pure.
  */
 #ifndef TLSAD_PART_KEY_H
 #define TLSAD_PART_KEY_H
@@ -19,20 +19,20 @@
 #include <string.h>
 
 enum {
-	/* Of an MX set or a host: a kind, a name, a colon and a port. */
+	/* Of an MX set or a host: kind, name, colon and port [octets]. */
 	PART_KEY_MAX = 1 + DNS_NAME_MAX + 6,
 	PART_TA_KEY_SIZE = 1 + (int)sizeof(struct ta_digest),
 	PART_TA_ATTEMPT_KEY_MAX = PART_KEY_MAX + (int)sizeof(struct ta_digest),
 };
 
-/* --- to make; each returns the length of the key ------------------------------------------- */
+/* --- making keys; each function returns the length of the key ------------------------------ */
 
-/* `:` and the port. */
+/* Writes `:` and the port in decimal. */
 size_t part_key_put_port(char *at, uint16_t port);
 
 /*
- * Of a kind with a name. The port counts if the kind has one. Without a TA: that comes after it. In
- * the header, as every request makes some of them and the kind is known where they are made.
+ * The key of a kind with a name, without the trust anchor that may follow. `port` is used only if
+ * the kind has one. Inline because every request makes some keys of a constant kind.
  */
 static inline size_t part_named_key(
 	char key[PART_KEY_MAX], enum part_kind kind, const char *name, size_t size, uint16_t port)
@@ -51,9 +51,9 @@ size_t part_ta_key(char key[PART_TA_KEY_SIZE], const struct ta_digest *ta);
 size_t part_ta_attempt_key(char key[PART_TA_ATTEMPT_KEY_MAX], const char *name, size_t size,
 	uint16_t port, const struct ta_digest *ta);
 
-/* --- to read ------------------------------------------------------------------------------- */
+/* --- reading keys -------------------------------------------------------------------------- */
 
-/* What a key says. Members that the kind does not have are zero. */
+/* The fields of a key. Members that the kind does not have are zero. */
 struct part_key {
 	enum part_kind kind;
 	const char *name; /* in the key, no NUL byte after it */
@@ -63,9 +63,9 @@ struct part_key {
 };
 
 /*
- * False when the kind is unknown, or when the key is not exactly what the functions above make: a
- * name with other octets than those of lower-case host names, a port with leading zeros or above
- * 65535, a TA that no record can name, something missing or too much.
+ * False if the kind is unknown or if the functions above could not have made the key: a name with
+ * octets that a lower-case host name cannot have, a port with leading zeros or above 65535, a TA
+ * that no TLSA record can name, missing or additional octets.
  */
 bool part_key_read(struct part_key *read, const char *key, size_t size);
 

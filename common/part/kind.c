@@ -24,7 +24,7 @@ static const char *const ta_attempt_statuses[] = {"failed"};
 
 #define STATUSES(names) .status_count = sizeof(names) / sizeof(names)[0], .status_names = (names)
 
-/* MX sets and hosts first: every request reads them. */
+/* MX sets and hosts come first, because every request reads them. */
 const struct part_kind_format part_kind_formats[PART_KIND_COUNT] = {
 	{
 		.kind = PART_MX,

@@ -1,7 +1,7 @@
 /*
- * kind: the kinds of parts, one row each: what a key of the kind names, and what the header of such
- * a part can say. Encoding, decoding, keys and lists of the cache read this table. How a kind is
- * looked up is in daemon/lookup/part_kind.h. Pure.
+ * kind: the table of the kinds of parts, one row each: which fields a key of the kind has, and
+ * which values the header of such a part can have. Encoding, decoding, keys and lists of the cache
+ * use this table. daemon/lookup/part_kind.h says how each kind is looked up. Pure.
  */
 #ifndef TLSAD_PART_KIND_H
 #define TLSAD_PART_KIND_H
@@ -10,23 +10,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The number is kept in keys and in parts. */
+/* The numbers are stored in keys and in parts. */
 enum part_kind {
 	PART_MX = 'm',
 	PART_HOST = 'h',
-	/* Of a trust anchor that DNS names by a digest: what a server has shown, DER. */
+	/* A trust anchor of which DNS has only a digest: the DER that a server sent. */
 	PART_TA = 'a',
-	/* A server did not show it; nothing but the header. */
+	/* A server did not send the trust anchor; the part is only the header. */
 	PART_TA_ATTEMPT = 't',
 };
 
 struct part_kind_format {
 	enum part_kind kind;
 	const char *name; /* in lists of the cache and in log lines */
-	/* What a key of the kind has after its first octet, in this order. */
+	/* The fields of a key after its first octet, in this order. */
 	bool key_has_name, key_has_port, key_has_ta;
-	bool has_security; /* the header says an enum dns_security */
-	/* Of the header's status: how many there are, and their names. */
+	bool has_security; /* the header contains an enum dns_security */
+	/* The number of values that the header's status can have, and their names. */
 	uint8_t status_count;
 	const char *const *status_names;
 };
@@ -35,7 +35,7 @@ enum { PART_KIND_COUNT = 4 };
 
 extern const struct part_kind_format part_kind_formats[PART_KIND_COUNT];
 
-/* NULL for what is not in the enum. In the header, as each part that is read needs it. */
+/* NULL for an unknown kind. Inline because it is called for each part that is read. */
 static inline const struct part_kind_format *part_kind_format(enum part_kind kind)
 {
 	for (size_t i = 0; i < PART_KIND_COUNT; i++) {
@@ -45,10 +45,10 @@ static inline const struct part_kind_format *part_kind_format(enum part_kind kin
 	return NULL;
 }
 
-/* "mx", "host", "anchor", "attempt"; "unknown" for what is not in the enum. */
+/* "mx", "host", "anchor", "attempt"; "unknown" for an unknown kind. */
 const char *part_kind_name(enum part_kind kind);
 
-/* "found", "usable", ...; "unknown" for a kind or a status that does not exist. */
+/* "found", "usable", ...; "unknown" for an unknown kind or status. */
 const char *part_status_name(enum part_kind kind, unsigned status);
 
 #endif

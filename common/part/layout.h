@@ -1,13 +1,13 @@
 /*
- * layout: where things stand in a part's bytes. The one description of the format; encode.c writes
- * it, decode.c reads it, and only tests include this besides.
+ * layout: the format of a part's bytes, described only here. encode.c writes it and decode.c reads
+ * it; apart from these, only tests include this header.
  *
- * Numbers are unsigned and in network byte order, unaligned; a string is a u8 length and its
+ * Numbers are unsigned, in network byte order and unaligned; a string is a u8 length and its
  * octets. So a part has the same bytes on every machine.
  *
  * Header, PART_HEADER_SIZE octets:
  *
- *    0  u32  checksum     FNV-1a of the key and of all that follows
+ *    0  u32  checksum     FNV-1a of the key and of all following octets
  *    4  u8   version      PART_VERSION
  *    5  u8   kind         enum part_kind
  *    6  u8   status       enum mx_status or enum host_status, otherwise 0
@@ -20,7 +20,7 @@
  *   20  u32  expires
  *   24  u32  stale_until
  *
- * Behind it:
+ * After the header:
  *
  *   failure      only with PART_HAS_FAILURE: u8 failure, u16 type, string name, string detail
  *   MX set       count * { u16 preference, string name }
@@ -32,8 +32,9 @@
  *                          addresses * { 4 octets for type A, otherwise 16 } },
  *                u16 records, records * { u8 usability, u16 size, octets }
  *
- * Of every version, the first five octets are the checksum, of the same sort, and the version; the
- * rest is the version's own. So one that is not known can be told from one that is damaged.
+ * In every version the first five octets are the checksum, computed in the same way, and the
+ * version; a version may change the rest. So an unknown version can be distinguished from a damaged
+ * part.
  */
 #ifndef TLSAD_PART_LAYOUT_H
 #define TLSAD_PART_LAYOUT_H
@@ -77,7 +78,7 @@ static inline void layout_put_u32(uint8_t *at, uint32_t number)
 	layout_put_u16(at + 2, (uint16_t)number);
 }
 
-/* FNV-1a: against accidents on a disk, not against people; 32 bits are enough for that. */
+/* FNV-1a finds accidental damage on a disk, not manipulation; 32 bits are enough for that. */
 static inline uint32_t layout_checksum_add(uint32_t sum, const void *bytes, size_t size)
 {
 	const uint8_t *at = bytes;
@@ -86,7 +87,7 @@ static inline uint32_t layout_checksum_add(uint32_t sum, const void *bytes, size
 	return sum;
 }
 
-/* Of a part of at least PART_AT_VERSION octets, under that key. */
+/* The checksum of a part of at least PART_AT_VERSION octets under this key. */
 static inline uint32_t layout_checksum(
 	const uint8_t *bytes, size_t size, const char *key, size_t key_size)
 {
