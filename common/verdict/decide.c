@@ -43,7 +43,7 @@ static struct verdict verdict(enum verdict_level level, enum reason reason)
 	return (struct verdict){level, reason};
 }
 
-/* How many hosts there are of each status. */
+/* The number of hosts of each status; `reachable`: all but HOST_UNREACHABLE. */
 struct tally {
 	unsigned hosts[HOST_STATUS_COUNT];
 	unsigned reachable;
@@ -60,9 +60,9 @@ static struct tally count_hosts(const struct decide_facts *facts)
 }
 
 /*
- * The MX set is signed, or there is none that an attacker could forge. One failed host does not
- * hold up a domain: at these levels Postfix looks up TLSA itself for the host that it is about to
- * use, and skips one whose lookup fails.
+ * The MX set is signed, or there are no MX records that an attacker could forge. One failed host
+ * does not delay the mail of a domain: at these levels Postfix itself looks up TLSA for the host
+ * that it is about to use, and skips a host whose lookup fails.
  */
 static struct verdict decide_secure(const struct tally *tally)
 {
@@ -74,7 +74,7 @@ static struct verdict decide_secure(const struct tally *tally)
 		return verdict(VERDICT_DANE, REASON_DANE_PARTIAL);
 	if (tally->hosts[HOST_UNUSABLE] > 0)
 		return verdict(VERDICT_DANE, REASON_DANE_UNUSABLE);
-	/* A failure is never NOTFOUND: blocking a lookup would be a downgrade. */
+	/* A failure is never NOTFOUND: an attacker could block a lookup to downgrade TLS. */
 	if (tally->hosts[HOST_FAILED] > 0)
 		return verdict(VERDICT_TEMP, REASON_LOOKUP_FAILED);
 	return verdict(VERDICT_NOTFOUND, REASON_NO_TLSA);
@@ -117,7 +117,7 @@ static struct verdict decide_fresh(const struct decide_facts *facts)
 		case MX_FOUND:
 			secure = facts->mx_security == DNS_SECURE;
 			break;
-		default: /* MX_ABSENT: there is no MX record that could be insecure */
+		default: /* MX_ABSENT: there are no MX records that an attacker could forge */
 			break;
 		}
 	}
@@ -132,7 +132,7 @@ struct verdict decide(const struct decide_facts *facts)
 {
 	struct verdict result = decide_fresh(facts);
 
-	/* What outlived its expiry may keep DANE up, never take it away. */
+	/* Expired parts may keep DANE in use, but never turn it off. */
 	if (facts->stale && result.level == VERDICT_NOTFOUND)
 		return verdict(VERDICT_TEMP, REASON_LOOKUP_FAILED);
 	return result;

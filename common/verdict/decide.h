@@ -1,6 +1,6 @@
 /*
- * decide: from the parts to a verdict, by RFC 7672 as in t/lab/dane-cases, "From hosts to the
- * answer (native)". Pure: no I/O, no clock, no memory of earlier calls.
+ * decide: makes a verdict from the facts in the parts, by the rules of RFC 7672 as in
+ * t/lab/dane-cases, "From hosts to the answer (native)". Pure: no I/O, no clock, no state.
  */
 #ifndef TLSAD_VERDICT_DECIDE_H
 #define TLSAD_VERDICT_DECIDE_H
@@ -8,7 +8,10 @@
 #include "common/dane/destination.h"
 #include "common/part/part.h"
 
-/* Stable words in explain, logs and metrics. Some belong to capabilities still to come. */
+/*
+ * Their names are a stable interface: explain, logs and metrics show them. REASON_STS_ENFORCE is
+ * reserved for MTA-STS, which this version does not have yet.
+ */
 enum reason {
 	REASON_DANE_FULL,
 	REASON_DANE_PARTIAL,
@@ -30,12 +33,12 @@ enum reason {
 
 const char *reason_name(enum reason reason);
 
-/* The rule behind the reason, one sentence for an administrator. */
+/* The rule that led to the reason, one sentence for an administrator. */
 const char *reason_rule(enum reason reason);
 
 enum verdict_level {
-	VERDICT_NOTFOUND,  /* no opinion: Postfix's own level applies */
-	VERDICT_TEMP,      /* not known: Postfix defers */
+	VERDICT_NOTFOUND,  /* no policy: Postfix's own level applies */
+	VERDICT_TEMP,      /* unknown: Postfix defers the mail */
 	VERDICT_DANE,      /* DANE for the hosts that have it */
 	VERDICT_DANE_ONLY, /* DANE for every host */
 };
@@ -47,11 +50,11 @@ struct verdict {
 
 struct decide_facts {
 	enum destination_kind kind;
-	enum mx_status mx_status;      /* domains only */
+	enum mx_status mx_status;      /* with DESTINATION_DOMAIN */
 	enum dns_security mx_security; /* with MX_FOUND */
 	enum dns_failure mx_failure;   /* with MX_FAILED */
-	bool stale;                    /* some part outlived its expiry */
-	size_t host_count;             /* of a `[host]`, or a domain without MX: 1 */
+	bool stale;                    /* some part has expired and is still used */
+	size_t host_count;             /* 1 for a `[host]` or a domain without MX records */
 	enum host_status hosts[PART_HOSTS_MAX];
 };
 

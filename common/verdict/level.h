@@ -1,11 +1,11 @@
 /*
- * level: Postfix's TLS security levels, as smtp_tls_security_level and the values of
- * smtp_tls_policy_maps name them (postconf(5)).
+ * level: Postfix's TLS security levels, with the names that smtp_tls_security_level and the values
+ * of smtp_tls_policy_maps have (postconf(5)).
  */
 #ifndef TLSAD_VERDICT_LEVEL_H
 #define TLSAD_VERDICT_LEVEL_H
 
-/* Ordered: from TLS_LEVEL_DANE_ONLY on, every host is authenticated or gets no mail. */
+/* Ordered: at TLS_LEVEL_DANE_ONLY and above, a host that is not authenticated gets no mail. */
 enum tls_level {
 	TLS_LEVEL_NONE,
 	TLS_LEVEL_MAY,

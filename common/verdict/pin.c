@@ -50,7 +50,7 @@ bool pin_walk_next(struct pin_walk *walk, struct tlsa_record *record)
 	return false;
 }
 
-/* RFC 7671 5.1: of DANE-EE nothing counts but the digest, as at Postfix's level fingerprint. */
+/* RFC 7671 5.1: for DANE-EE only the digest matters, as at Postfix's level fingerprint. */
 static enum pin_obstacle digest_of(const struct pin_settings *settings,
 	const struct tlsa_record *record, uint8_t *entry, size_t *size)
 {
@@ -82,7 +82,7 @@ enum pin_obstacle pin_record(const struct pin_settings *settings, const struct t
 					     : ta_of(settings, record, entry, size);
 }
 
-/* Keeps them sorted, and each once. */
+/* Add an entry at its place in the order, unless it is already there. */
 static bool add(struct pins *pins, const uint8_t *entry)
 {
 	size_t low = 0, high = pins->count;
@@ -146,7 +146,7 @@ static bool add_host(const struct pin_settings *settings, struct pins *pins,
 	return !walk.cursor.damaged || give_up(pins, PIN_DAMAGED);
 }
 
-/* A host that failed is not used, and one without an address cannot be. */
+/* Postfix skips a host whose lookup failed, and cannot use a host without an address. */
 static bool counts(enum host_status status)
 {
 	return status != HOST_FAILED && status != HOST_UNREACHABLE;

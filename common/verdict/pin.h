@@ -1,8 +1,9 @@
 /*
- * pin: what a reply can carry so that Postfix need not look up TLSA records itself: the digests
- * of DANE-EE records (`fingerprint`), or the trust anchors of DANE-TA records (`secure` with a
- * tafile). Decides by t/lab/dane-cases, "From hosts to the answer (pinned)". Pure, thread-safe;
- * what a record holds whole is digested with OpenSSL, nothing else costs an allocation.
+ * pin: collects the TLSA data for a reply, so that Postfix need not look up TLSA records itself:
+ * the digests of DANE-EE records (`fingerprint`), or the trust anchors of DANE-TA records (`secure`
+ * with a tafile). Decides by t/lab/dane-cases, "From hosts to the answer (pinned)". Pure: any
+ * thread may call these functions. A record that contains a whole certificate or key is digested
+ * with OpenSSL; nothing else allocates memory.
  */
 #ifndef TLSAD_VERDICT_PIN_H
 #define TLSAD_VERDICT_PIN_H
@@ -14,19 +15,20 @@
 
 enum {
 	/*
-	 * Octets of all digests of one reply: 1,020 of SHA-256 or 510 of SHA-512, which are 97,920
-	 * characters of a reply, and Postfix takes 100,000.
+	 * Octets of all digests of one reply: 1,020 of SHA-256 or 510 of SHA-512. They are 97,920
+	 * characters of a reply, for which Postfix accepts 100,000.
 	 */
 	PIN_OCTETS_MAX = 32640,
 };
 
 struct pin_settings {
-	enum tlsa_matching_type digest; /* TLSA_SHA256 or TLSA_SHA512: what Postfix compares */
-	bool tas;                       /* trust anchors can be handed on */
-	bool learn;                     /* so can those of which DNS has only a digest */
+	enum tlsa_matching_type digest; /* TLSA_SHA256 or TLSA_SHA512, which Postfix compares */
+	bool tas;                       /* trust anchors can be passed to Postfix in files */
+	bool learn;                     /* also those of which DNS has only a digest */
 	/*
-	 * The site's own level, or a minimum, authenticates hosts. Keys behind MX records that are
-	 * not signed are less: whoever forges the records names a host of his own.
+	 * The site's own level, or a minimum, authenticates hosts. If the MX records are not
+	 * signed, pinned keys are weaker than that: an attacker who forges the MX records can name
+	 * a host with valid TLSA records of the attacker's own.
 	 */
 	bool strict_site;
 };
@@ -38,31 +40,31 @@ enum pin_form {
 	PIN_ENCRYPT,      /* TLS without authentication */
 };
 
-/* Why what DNS says cannot be put into a reply. */
+/* Why the TLSA data cannot be put into a reply. */
 enum pin_obstacle {
 	PIN_CLEAR,         /* it can */
-	PIN_NO_DANE,       /* the reply is none of DANE */
-	PIN_INSECURE_MX,   /* and the site asks for more */
-	PIN_NOT_ALL_HOSTS, /* some host has no usable record: it would be held to the others' */
-	PIN_MIXED_USAGES,  /* DANE-EE and DANE-TA: there is no such level in Postfix */
-	PIN_OTHER_DIGEST,  /* DANE-EE by another digest than Postfix compares */
-	PIN_NO_DIRECTORY,  /* DANE-TA without a place for trust anchors */
-	PIN_ONLY_DIGEST,   /* DANE-TA by a digest, and learning is off */
-	PIN_TOO_MANY,      /* they do not fit into a reply */
+	PIN_NO_DANE,       /* the verdict is not DANE */
+	PIN_INSECURE_MX,   /* the MX records are not signed, and the site requires more */
+	PIN_NOT_ALL_HOSTS, /* a host without usable records would need those of other hosts */
+	PIN_MIXED_USAGES,  /* DANE-EE and DANE-TA: Postfix has no level for both */
+	PIN_OTHER_DIGEST,  /* DANE-EE with another digest than Postfix compares */
+	PIN_NO_DIRECTORY,  /* DANE-TA, but no directory for trust anchors is set */
+	PIN_ONLY_DIGEST,   /* DANE-TA with only a digest, and learning is off */
+	PIN_TOO_MANY,      /* the data does not fit in a reply */
 	PIN_DAMAGED,       /* the part cannot be read */
-	PIN_TA_UNKNOWN,    /* no server has shown the trust anchor that the digest names */
-	PIN_NOT_YET,       /* the file of trust anchors was not made in time */
-	PIN_NOT_WRITTEN,   /* it could not be written */
+	PIN_TA_UNKNOWN,    /* no server sent the trust anchor that the digest names */
+	PIN_NOT_YET,       /* the file of trust anchors was not ready in time */
+	PIN_NOT_WRITTEN,   /* the file of trust anchors could not be written */
 	PIN_OBSTACLE_COUNT,
 };
 
 const char *pin_obstacle_text(enum pin_obstacle obstacle);
 
-/* Entries are sorted and each stands there once, so equal sets are equal bytes. */
+/* Entries are sorted and without duplicates, so equal sets have equal bytes. */
 struct pins {
 	enum pin_form form;
 	enum pin_obstacle obstacle;
-	/* With PIN_NOTHING, at which record of which host, if it is about one. */
+	/* With PIN_NOTHING: the record and its host, if the obstacle is about one record. */
 	bool at_record;
 	size_t host;
 	struct tlsa_record record;
@@ -71,21 +73,21 @@ struct pins {
 	uint8_t entries[PIN_OCTETS_MAX];
 };
 
-/* The evidence is whole parts. */
+/* Collect the TLSA data of all hosts; all parts of the evidence must be present. */
 void pin_collect(const struct pin_settings *settings, const struct evidence *evidence,
 	struct verdict verdict, struct pins *pins);
 
-/* Why it is PIN_NOTHING, one sentence without an end for an administrator. */
+/* Append why it is PIN_NOTHING, for an administrator: one sentence without a full stop. */
 void pin_explain(const struct pins *pins, const struct evidence *evidence, struct text *out);
 
 /*
- * What one usable record gives: PIN_CLEAR and for DANE-EE the digest, for DANE-TA the name of its
- * trust anchor; `entry` has room for a struct ta_digest.
+ * The entry of one usable record: for DANE-EE its digest, for DANE-TA the struct ta_digest of its
+ * trust anchor, with PIN_CLEAR; otherwise the obstacle. `entry` has room for a struct ta_digest.
  */
 enum pin_obstacle pin_record(const struct pin_settings *settings, const struct tlsa_record *record,
 	uint8_t *entry, size_t *size);
 
-/* The usable records of a host, one after the other; false behind the last. */
+/* Walk over the usable records of a host; pin_walk_next() returns false after the last one. */
 struct pin_walk {
 	struct part_cursor cursor;
 	size_t left;

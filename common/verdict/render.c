@@ -14,9 +14,9 @@ static void add_digests(struct text *out, const struct pins *pins)
 	}
 }
 
-/* Names of a `match` that is being written. */
+/* The names of the current `match`. */
 struct names {
-	struct text *out; /* NULL: they are only counted */
+	struct text *out; /* NULL: only count them */
 	size_t count;
 	struct {
 		const char *bytes;
@@ -24,7 +24,10 @@ struct names {
 	} names[2 * PART_HOSTS_MAX + 1];
 };
 
-/* One label could be `nexthop` or `hostname`, which Postfix would replace by a name from DNS. */
+/*
+ * A single label is left out: it could be `nexthop` or `hostname`, which Postfix would replace by
+ * another name, in the second case by one from DNS.
+ */
 static bool can_match(const char *name, size_t size)
 {
 	return memchr(name, '.', size) != NULL && destination_name_valid(name, size);
@@ -85,7 +88,7 @@ static int compare_records(const void *one, const void *other)
 
 bool render_measure_tlsa(const struct part *host, size_t *count, size_t *size)
 {
-	/* Usable records have three numbers of one digit, a blank after each. */
+	/* The three numbers of a usable record have one digit each, with a blank after each. */
 	enum { NUMBERS = sizeof "3 1 1 " - 1, SEPARATOR = sizeof ", " - 1 };
 	struct pin_walk walk;
 	struct tlsa_record record;
@@ -106,7 +109,7 @@ static void add_record(struct text *out, const struct tlsa_record *record, bool 
 	text_add_hex(out, record->data, record->data_size);
 }
 
-/* Sorted, so that the same records make the same reply; out of memory, in the order of DNS. */
+/* Sorted, so that the same records give the same reply. Without memory, in the order of DNS. */
 static void add_tlsa(struct text *out, const struct part *host)
 {
 	struct tlsa_record *records = NULL, record;

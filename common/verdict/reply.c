@@ -19,7 +19,7 @@ struct reply reply_level(enum tls_level level)
 
 struct reply reply_secure_nexthop(void)
 {
-	/* The names are a default that the site may have changed: they are given in full. */
+	/* They are Postfix's default, but given explicitly because a site may have changed that. */
 	struct reply reply = reply_level(TLS_LEVEL_SECURE);
 
 	reply.match = MATCH_NEXTHOP;
@@ -41,7 +41,7 @@ struct reply reply_temp_of(const struct evidence *evidence)
 	return (struct reply){.kind = REPLY_TEMP, .evidence = evidence};
 }
 
-/* At `dane` a host without DANE is reached at `may`: is that less than the site asks for? */
+/* At `dane` Postfix uses `may` for a host without DANE: does the site require more than that? */
 static bool site_is_above_may(enum tls_level site)
 {
 	return site == TLS_LEVEL_ENCRYPT || site >= TLS_LEVEL_DANE_ONLY;
@@ -58,7 +58,7 @@ struct reply reply_from_verdict(
 	case VERDICT_DANE:
 		if (!site_is_above_may(site))
 			return reply_level(TLS_LEVEL_DANE);
-		/* Unusable records make TLS mandatory: a site that asks for that gets it. */
+		/* Unusable records make TLS mandatory, which is what the site's level requires. */
 		if (verdict.reason == REASON_DANE_UNUSABLE && site == TLS_LEVEL_ENCRYPT)
 			return reply_level(TLS_LEVEL_ENCRYPT);
 		return reply_notfound();

@@ -1,9 +1,9 @@
 /*
- * reply: what Postfix is told, as data. render.h turns it into the words that Postfix reads;
- * nothing reads these words to find out what they mean.
+ * reply: a reply to Postfix as data. render.h turns it into text at the end; no code parses that
+ * text again.
  *
- * A reply owns nothing: what it points to belongs to whoever made it, and must stay until the reply
- * is rendered. Pure.
+ * A reply owns nothing: its creator owns what it points to and keeps it until the reply is
+ * rendered. Pure.
  */
 #ifndef TLSAD_VERDICT_REPLY_H
 #define TLSAD_VERDICT_REPLY_H
@@ -25,16 +25,16 @@ enum reply_kind {
 /* Their names in lower case, for metrics and JSON. */
 const char *reply_kind_name(enum reply_kind kind);
 
-/* What stands after OK. */
+/* The kind of text after OK. */
 enum reply_content {
 	REPLY_POLICY, /* a value of smtp_tls_policy_maps: level, match and attributes */
 	REPLY_TLSA,   /* the usable TLSA records of `evidence`, a host */
-	REPLY_TEXT,   /* `text` as it is */
+	REPLY_TEXT,   /* `text`, unchanged */
 };
 
-/* What a policy's `match=` lists. */
+/* The list in `match=` of a policy. */
 enum reply_match {
-	MATCH_NONE,    /* there is no match= */
+	MATCH_NONE,    /* no match= */
 	MATCH_NEXTHOP, /* nexthop:dot-nexthop, the default of smtp_tls_secure_cert_match */
 	MATCH_DIGESTS, /* the digests in `pins`, for the level fingerprint */
 	/*
@@ -51,11 +51,11 @@ struct reply {
 	enum reply_match match;          /* of a policy */
 	const struct pins *pins;         /* with MATCH_DIGESTS */
 	const char *ta_file;             /* with MATCH_HOSTS: a path as Postfix sees it */
-	const char *text;                /* with REPLY_TEXT; with REPLY_TEMP and REPLY_PERM: why */
-	const struct evidence *evidence; /* see above; with REPLY_TEMP: what failed, or NULL */
+	const char *text;                /* of REPLY_TEXT; with REPLY_TEMP, REPLY_PERM: why */
+	const struct evidence *evidence; /* see above; with REPLY_TEMP: has the failure, or NULL */
 };
 
-/* A policy that is a level and nothing else. */
+/* A policy that is only a level. */
 struct reply reply_level(enum tls_level level);
 
 /* `secure match=nexthop:dot-nexthop`: a certificate for the mail domain's own name. */
@@ -66,17 +66,17 @@ struct reply reply_notfound(void);
 /* `why` is one line of printable ASCII. */
 struct reply reply_temp(const char *why);
 
-/* What failed is told from the evidence, which may be NULL. */
+/* TEMP with the failure that the evidence contains; `evidence` may be NULL. */
 struct reply reply_temp_of(const struct evidence *evidence);
 
 /*
- * The verdict as Postfix gets it with `[dane] enforce = native`, where it looks up the TLSA records
+ * The reply for a verdict with `[dane] enforce = native`, where Postfix looks up the TLSA records
  * itself. Never weaker than the site's own level, smtp_tls_security_level.
  */
 struct reply reply_from_verdict(
 	struct verdict verdict, enum tls_level site, const struct evidence *evidence);
 
-/* TLS without authentication, unless the site asks for more. */
+/* `encrypt`, TLS without authentication; NOTFOUND if the site's own level is stronger. */
 struct reply reply_encrypt(enum tls_level site);
 
 #endif
