@@ -2,7 +2,8 @@
  * part_lookup: the sources of a part in turn. The first one is a fleet's cache that has the part,
  * or misses at once or later; then DNS, which answers, fails or cannot be asked. It checks the
  * results of requests, the stored parts and the counters; requests that give up, lookups that are
- * stopped. The fleet's cache and the lookup in DNS are replaced here; the rest is the daemon's code.
+ * stopped. The fleet's cache and the lookup in DNS are replaced here; the rest is the daemon's
+ * code.
  */
 #include "daemon/lookup/part_lookup.h"
 
