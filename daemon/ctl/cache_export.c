@@ -23,7 +23,9 @@ static bool take_line(void *context, const json_t *entry)
 
 	/* postmap(1) would not read this as a line with a key and a value. */
 	if (key[0] == '\0' || key[0] == '#' || strchr(key, ' ') != NULL || value[0] == '\0') {
-		log_error("tlsad gave '%.300s' as a key, which postmap cannot read", key);
+		log_error("tlsad sent the key '%.300s', which postmap(1) cannot read, so no table "
+			  "was printed: flush that destination from the cache",
+			key);
 		table->bad_key = true;
 		return false;
 	}
@@ -36,8 +38,8 @@ int cache_export_run(struct ctl *ctl, const struct command *command, int count, 
 {
 	const char *map = "policy";
 	const struct argument table[] = {
-		{"map", 'm', ARGUMENT_TEXT, "NAME", "make a table of this map, default policy",
-			&map, 0, 0, NULL},
+		{"map", 'm', ARGUMENT_TEXT, "NAME",
+			"the map whose policies to print, default policy", &map, 0, 0, NULL},
 	};
 	struct table lines = {.bad_key = false};
 	int status = arguments_parse(ctl, command, table, 1, count, arguments, NULL);

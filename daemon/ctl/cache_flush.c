@@ -10,14 +10,14 @@ static int report(const struct ctl *ctl, const json_t *response)
 	json_int_t flushed = client_integer(response, "flushed");
 
 	if (!json_is_integer(json_object_get(response, "flushed"))) {
-		log_error("tlsad did not say what it has deleted");
+		client_log_missing("flushed");
 		return EX_UNAVAILABLE;
 	}
 	if (ctl->json)
 		printf("{\n  \"flushed\": %" JSON_INTEGER_FORMAT "\n}\n", flushed);
 	else
-		printf("%" JSON_INTEGER_FORMAT " part%s deleted\n", flushed,
-			flushed == 1 ? "" : "s");
+		printf("%" JSON_INTEGER_FORMAT " entr%s deleted from the cache\n", flushed,
+			flushed == 1 ? "y" : "ies");
 	return CTL_YES;
 }
 
@@ -26,7 +26,7 @@ int cache_flush_run(struct ctl *ctl, const struct command *command, int count, c
 	const char *key = NULL;
 	bool all = false;
 	const struct argument table[] = {
-		{"all", 'a', ARGUMENT_FLAG, NULL, "forget everything", &all, 0, 0, NULL},
+		{"all", 'a', ARGUMENT_FLAG, NULL, "delete everything", &all, 0, 0, NULL},
 	};
 	struct response response;
 	int status = arguments_parse_optional(ctl, command, table, 1, count, arguments, &key);
@@ -34,8 +34,8 @@ int cache_flush_run(struct ctl *ctl, const struct command *command, int count, c
 	if (status != ARGUMENTS_GO_ON)
 		return status;
 	if (all == (key != NULL)) {
-		log_error(all ? "cache flush: either '%s' or --all"
-			      : "cache flush: a destination is missing, or --all",
+		log_error(all ? "cache flush: '%s' and --all cannot be combined"
+			      : "cache flush: name a destination, or use --all",
 			key);
 		arguments_print_usage(command);
 		return EX_USAGE;

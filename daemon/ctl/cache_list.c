@@ -26,7 +26,7 @@ static bool take_line(void *context, const json_t *entry)
 	if (port != 0)
 		text_add_format(&text, ":%" JSON_INTEGER_FORMAT, port);
 	if (json_is_true(json_object_get(entry, "stale")))
-		text_add(&text, " (stale)");
+		text_add(&text, " (expired, still used)");
 	if ((*lines)++ == 0)
 		printf(COLUMNS, "KIND", "STATUS", "DNSSEC", "LEFT", "NAME");
 	printf(COLUMNS, client_string(entry, "kind"),

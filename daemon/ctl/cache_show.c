@@ -9,7 +9,9 @@
 static int report(const struct ctl *ctl, const char *key, const json_t *explanation)
 {
 	if (json_is_null(explanation)) {
-		log_error("%.300s: not all of it is in the cache", key);
+		log_error("%.300s: the cache does not have all of it; \"tlsactl explain\" looks it "
+			  "up",
+			key);
 		return CTL_NO;
 	}
 	/* Whatever the reply is, it is in the cache. */

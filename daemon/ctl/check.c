@@ -28,13 +28,14 @@ static int read_options(struct ctl *ctl, const struct command *command, int coun
 			&options->check.connect, 0, 0, NULL},
 		{"timeout", 0, ARGUMENT_NUMBER, "N", "seconds for one connection, default 20",
 			&options->check.timeout, 1, 3600, NULL},
-		{"starttls", 0, ARGUMENT_CHOICE, "smtp|none", "none: TLS at once; default smtp",
-			&options->protocol, 0, 0, server_protocol_names},
+		{"starttls", 0, ARGUMENT_CHOICE, "smtp|none",
+			"none: TLS from the first byte; default smtp", &options->protocol, 0, 0,
+			server_protocol_names},
 		{"ipv4", '4', ARGUMENT_FLAG, NULL, "connect over IPv4 only",
 			&options->check.ipv4_only, 0, 0, NULL},
 		{"ipv6", '6', ARGUMENT_FLAG, NULL, "connect over IPv6 only",
 			&options->check.ipv6_only, 0, 0, NULL},
-		{"mx-only", 0, ARGUMENT_FLAG, NULL, "look up only, connect to nobody",
+		{"mx-only", 0, ARGUMENT_FLAG, NULL, "only look up the DNS records, do not connect",
 			&options->check.mx_only, 0, 0, NULL},
 	};
 	int status = arguments_parse(
@@ -51,10 +52,11 @@ static bool check_options(const struct options *options)
 	socklen_t size;
 
 	if (options->check.ipv4_only && options->check.ipv6_only)
-		log_error("check: -4 and -6 leave no address");
+		log_error("check: -4 and -6 cannot be combined: no address is left");
 	else if (options->check.connect != NULL &&
 		 !ip_address_parse(options->check.connect, 25, &address, &size))
-		log_error("--connect %s: expected a numeric address", options->check.connect);
+		log_error("--connect %s: expected a numeric IPv4 or IPv6 address",
+			options->check.connect);
 	else
 		return true;
 	return false;
@@ -70,12 +72,14 @@ static bool read_destination(
 			destination->port = (uint16_t)options->port;
 		return true;
 	case DESTINATION_ADDRESS:
-		log_error("%.300s is an address: there is no DANE for it; name the host, and its "
-			  "address with --connect",
+		log_error("%.300s is an address, and DANE needs a name: name the host, and give "
+			  "the address with --connect",
 			typed);
 		return false;
 	default:
-		log_error("'%.300s' is not a mail domain or [host]", typed);
+		log_error("'%.300s' is not a mail domain or a host in brackets, as example.com or "
+			  "[mx.example.com]:587",
+			typed);
 		return false;
 	}
 }

@@ -32,9 +32,10 @@ static int read_options(struct ctl *ctl, const struct command *command, int coun
 {
 	const struct argument table[] = {
 		{"postfix", 0, ARGUMENT_LIST, "DIR",
-			"configuration of Postfix, default its own; may be repeated",
+			"configuration directory of Postfix, default Postfix's own; may be "
+			"repeated",
 			&options->postfix, 0, 0, NULL},
-		{"all", 'v', ARGUMENT_FLAG, NULL, "say what is fine, too", &options->all, 0, 0,
+		{"all", 'v', ARGUMENT_FLAG, NULL, "also print what is fine", &options->all, 0, 0,
 			NULL},
 	};
 	return arguments_parse(
@@ -51,7 +52,8 @@ static void examine_daemon(struct doctor *doctor, const struct ctl *ctl)
 
 	if (!program_find("tlsad", true, program)) {
 		doctor_add(doctor, DOCTOR_CONFIGURATION, "tlsad", DOCTOR_UNKNOWN,
-			"it is neither beside tlsactl nor in PATH");
+			"not found beside tlsactl or in PATH, so its configuration was not "
+			"checked");
 		doctor_remedy(doctor, "install tlsad, or add its directory to PATH");
 		return;
 	}
@@ -62,8 +64,8 @@ static void examine_daemon(struct doctor *doctor, const struct ctl *ctl)
 			"tlsad -n accepts the configuration");
 	} else {
 		doctor_add(doctor, DOCTOR_CONFIGURATION, program, DOCTOR_FAULT, "tlsad -n: %s",
-			line[0] != '\0' ? line : "it failed without a word");
-		doctor_remedy(doctor, "mend what it names, then: tlsad -n%s%s",
+			line[0] != '\0' ? line : "it failed without a message");
+		doctor_remedy(doctor, "correct what it names, then run: tlsad -n%s%s",
 			ctl->conf_given ? " -c " : "", ctl->conf_given ? ctl->conf_file : "");
 	}
 	program_clear(&result);
@@ -92,7 +94,7 @@ static void open_resolver(struct local_resolver *local, struct doctor *doctor)
 		return;
 	doctor_add(doctor, DOCTOR_VALIDATION, "", DOCTOR_FAULT, "the resolver does not start: %s",
 		error);
-	doctor_remedy(doctor, "mend [resolver] in tlsad.conf, or the file that it names");
+	doctor_remedy(doctor, "correct [resolver] in tlsad.conf, or the file that it names");
 }
 
 /* False after a signal, or after an error, which is logged. */
@@ -155,7 +157,7 @@ static int run(struct ctl *ctl, struct local_resolver *local, const struct optio
 	if (!local_resolver_load_conf(local, ctl, error, sizeof error)) {
 		/* Everything else depends on it. */
 		doctor_add(&doctor, DOCTOR_CONFIGURATION, "tlsad.conf", DOCTOR_FAULT, "%s", error);
-		doctor_remedy(&doctor, "mend that; nothing else was examined");
+		doctor_remedy(&doctor, "correct this; nothing else was examined");
 		status = report(ctl, &doctor, options->all);
 	} else if (!local_resolver_open_loop(local, error, sizeof error)) {
 		log_error("%s", error);

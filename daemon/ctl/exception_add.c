@@ -18,7 +18,7 @@ static bool read_level(const char *word, struct exception_terms *terms)
 	text_init(&text, words, sizeof words);
 	for (size_t i = 0; exception_level(i) != NULL; i++)
 		text_add_format(&text, "%s%s", i > 0 ? ", " : "", exception_level(i));
-	log_error("'%s' is not a level of an exception; there are %s", word, words);
+	log_error("'%s' is not a level for an exception; use one of %s", word, words);
 	return false;
 }
 
@@ -29,13 +29,13 @@ static bool read_terms(const char *level, const char *until, struct exception_te
 	if (!read_level(level, terms))
 		return false;
 	if (until != NULL && !exception_parse_date(until, strlen(until), &terms->until)) {
-		log_error("--until %s: expected a date, 2026-12-31, or a moment in UTC, "
+		log_error("--until %s: expected a date like 2026-12-31, or a time in UTC like "
 			  "2026-12-31T18:00Z",
 			until);
 		return false;
 	}
 	if (until != NULL && terms->until <= clock_wall()) {
-		log_error("--until %s: that is over", until);
+		log_error("--until %s: this is in the past", until);
 		return false;
 	}
 	if (exception_check_reason(terms->reason, error))
@@ -49,9 +49,9 @@ int exception_add_run(struct ctl *ctl, const struct command *command, int count,
 	struct exception_terms terms = {.until = EXCEPTION_FOREVER, .reason = ""};
 	const char *operands[2], *until = NULL;
 	const struct argument table[] = {
-		{"until", 'u', ARGUMENT_TEXT, "DATE", "the last day, 2026-12-31, or a moment",
-			&until, 0, 0, NULL},
-		{"reason", 'r', ARGUMENT_TEXT, "TEXT", "why, for those who come after you",
+		{"until", 'u', ARGUMENT_TEXT, "DATE",
+			"the last day, as 2026-12-31, or a time in UTC", &until, 0, 0, NULL},
+		{"reason", 'r', ARGUMENT_TEXT, "TEXT", "why; shown wherever the exception is",
 			&terms.reason, 0, 0, NULL},
 	};
 	char value[EXCEPTION_REASON_MAX + 64], date[EXCEPTION_DATE_SIZE];

@@ -32,7 +32,7 @@ static void print_text(const json_t *changed, const json_t *restart)
 	terminal_open(&terminal, stdout);
 	if (print_settings(&terminal, changed, TERMINAL_GOOD, "changed", "") +
 			print_settings(&terminal, restart, TERMINAL_WARNING, "restart",
-				": applied when tlsad is started again") ==
+				": applied when tlsad restarts") ==
 		0)
 		puts("nothing has changed");
 }
@@ -59,7 +59,7 @@ int reload_run(struct ctl *ctl, const struct command *command, int count, char *
 	json_t *changed = json_object_get(response.object, "changed");
 	json_t *restart = json_object_get(response.object, "restart");
 	if (!json_is_array(changed) || !json_is_array(restart)) {
-		log_error("tlsad did not say what has changed");
+		client_log_missing("changed");
 		status = EX_UNAVAILABLE;
 	} else if (ctl->json) {
 		print_json(changed, restart);

@@ -478,8 +478,7 @@ static void print_text(const json_t *status)
 static int report(const struct ctl *ctl, const json_t *status)
 {
 	if (!json_is_object(status)) {
-		log_error("tlsad sent a response without a status; do tlsad and tlsactl have the "
-			  "same version?");
+		client_log_missing("status");
 		return EX_UNAVAILABLE;
 	}
 	if (ctl->json)

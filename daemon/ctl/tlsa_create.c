@@ -57,8 +57,9 @@ static int read_options(struct creation *creation, const struct command *command
 		{"key", 0, ARGUMENT_TEXT, "FILE", "PEM file with a private or public key",
 			&options->key, 0, 0, NULL},
 		{"connect", 0, ARGUMENT_ADDRESS, "ADDR",
-			"ask the server NAME, or the one at this address", &options->connect, 0, 0,
-			NULL},
+			"get the certificates from the server NAME, or from the one at this "
+			"address",
+			&options->connect, 0, 0, NULL},
 		{"port", 'p', ARGUMENT_NUMBER, "N", "port, default 25", &options->port, 1, 65535,
 			NULL},
 		{"protocol", 0, ARGUMENT_CHOICE, "tcp|udp|sctp", "default tcp", &options->protocol,
@@ -72,7 +73,8 @@ static int read_options(struct creation *creation, const struct command *command
 			0, 2, NULL},
 		{"ttl", 0, ARGUMENT_NUMBER, "N", "seconds, default none", &options->ttl, 0,
 			INT32_MAX, NULL},
-		{"generic", 0, ARGUMENT_FLAG, NULL, "as RFC 3597 has it, for old name servers",
+		{"generic", 0, ARGUMENT_FLAG, NULL,
+			"in the form of RFC 3597, for name servers that do not know TLSA",
 			&options->generic, 0, 0, NULL},
 		{"starttls", 0, ARGUMENT_CHOICE, "smtp|none", "with --connect; default smtp",
 			&options->starttls, 0, 0, server_protocol_names},
@@ -91,11 +93,12 @@ static bool check_options(const struct options *options)
 		(options->certificate != NULL) + (options->key != NULL) + options->connect.given;
 
 	if (sources != 1)
-		log_error("tlsa create: say one of --cert, --key and --connect");
+		log_error("tlsa create: give exactly one of --cert, --key and --connect");
 	else if (options->key != NULL && options->selector != TLSA_PUBLIC_KEY)
-		log_error("tlsa create: --selector 0 is of the whole certificate: use --cert");
+		log_error("tlsa create: --selector 0 needs the whole certificate: use --cert "
+			  "instead of --key");
 	else if (options->connect.given && options->protocol != 0)
-		log_error("tlsa create: --connect is for TCP");
+		log_error("tlsa create: --connect works only with --protocol tcp");
 	else
 		return true;
 	return false;
@@ -145,8 +148,8 @@ static bool add_chain(struct creation *creation, STACK_OF(X509) * chain, const c
 		if (!certificate_is_authority(certificate))
 			continue;
 		if (creation->count == RECORDS_MAX) {
-			log_error("%s: more than %d certificates of authorities, which is not the "
-				  "chain of a server",
+			log_error("%s: more than %d CA certificates, too many for the chain of one "
+				  "server: use its chain alone",
 				where, RECORDS_MAX);
 			return false;
 		}
@@ -154,8 +157,9 @@ static bool add_chain(struct creation *creation, STACK_OF(X509) * chain, const c
 			return false;
 	}
 	if (creation->count == 0)
-		log_error("%s: no certificate of an authority, which usage %u is about", where,
-			creation->options.usage);
+		log_error("%s: no CA certificate, which --usage %u needs; for a server's own "
+			  "certificate use --usage 3",
+			where, creation->options.usage);
 	return creation->count > 0;
 }
 
@@ -188,7 +192,7 @@ static bool take_key(struct creation *creation)
 	bool good = tlsa_record_from_key(parameters, key, &creation->made[0].record);
 	EVP_PKEY_free(key);
 	if (!good) {
-		log_error("%s: the key has no public form", options->key);
+		log_error("%s: OpenSSL cannot derive the public key from this key", options->key);
 		return false;
 	}
 	snprintf(creation->made[0].source, sizeof creation->made[0].source, "key");
@@ -328,12 +332,12 @@ static void warn(const struct creation *creation)
 	const struct options *options = &creation->options;
 
 	if (options->usage < TLSA_DANE_TA)
-		log_warning("usage %u is not for mail servers, whose clients pass over it (RFC "
-			    "7672 3.1.3)",
+		log_warning(
+			"mail clients do not use records of usage %u (RFC 7672 3.1.3): use 3 or 2",
 			options->usage);
 	if (options->connect.given)
-		log_warning("the server at %s was not authenticated: compare with its own files "
-			    "before you publish this",
+		log_warning("the server at %s was not authenticated: compare this record with one "
+			    "from the server's own files before you publish it",
 			creation->address);
 }
 

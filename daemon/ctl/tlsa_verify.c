@@ -168,11 +168,13 @@ static void add_record_words(
 			result->position + 1, result->reason);
 		break;
 	case TLSA_MATCH_ABSENT:
-		text_add(text,
-			verification->key != NULL ? "another key" : "no certificate of the file");
+		text_add(text, verification->key != NULL ? "it is another key"
+							 : "it matches no certificate of the file");
 		break;
 	case TLSA_MATCH_UNKNOWN:
-		text_add(text, "of a whole certificate, which a key does not tell: use --cert");
+		text_add(text,
+			"it is about a whole certificate, which cannot be compared with a key: "
+			"use --cert");
 		break;
 	default:
 		text_add(text, tlsa_usability_text(verification->facts->tlsa[index].usability));
@@ -214,17 +216,17 @@ static void add_advice(const struct verification *verification, struct text *tex
 	if (verification->status == CTL_YES)
 		text_add_format(text,
 			"caches may hold older records for up to %u more seconds (%s, the TTL): "
-			"switch now if the record has been published for longer than that, else "
-			"it is safe from %s on",
+			"switch now if the record has been in DNS for longer than that; "
+			"otherwise it is safe from %s on",
 			held, duration, date);
 	else if (verification->facts->status == HOST_FAILED ||
 		 verification->facts->status == HOST_UNREACHABLE)
-		text_add(text, "not now");
+		text_add(text, "not now: DNS has no usable answer, see the line DNS");
 	else
 		text_add_format(text,
-			"publish the record below beside those that are there; caches may hold "
-			"what they have for %u more seconds (%s), so wait that long, counted from "
-			"when all name servers have it, before you switch",
+			"add the record below to those in DNS; caches may hold the old records "
+			"for %u more seconds (%s), so switch when all name servers have had the "
+			"new record for that long",
 			held, duration);
 }
 
@@ -372,7 +374,7 @@ int tlsa_verify_run(struct ctl *ctl, const struct command *command, int count, c
 	if (status != ARGUMENTS_GO_ON)
 		return status;
 	if ((verification.certificate_file != NULL) == (verification.key_file != NULL)) {
-		log_error("tlsa verify: say one of --cert and --key");
+		log_error("tlsa verify: give exactly one of --cert and --key");
 		arguments_print_usage(command);
 		return EX_USAGE;
 	}

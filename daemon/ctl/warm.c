@@ -124,7 +124,8 @@ static void fail(struct warm *warm, const char *key, const char *why)
 
 static void take_reply(struct warm *warm, const char *key, const struct response *response)
 {
-	struct socketmap_reply reply = {.exit_status = EX_TEMPFAIL, .text = "no reply"};
+	struct socketmap_reply reply = {
+		.exit_status = EX_TEMPFAIL, .text = "tlsad's response is not a socketmap reply"};
 	char why[LOG_LINE_SIZE];
 	struct text text;
 
@@ -169,7 +170,7 @@ static void give_up_overdue(struct warm *warm, uint64_t limit)
 			continue;
 		request->id = 0;
 		warm->pending--;
-		fail(warm, request->key, "tlsad did not answer in time");
+		fail(warm, request->key, "tlsad did not respond in time");
 	}
 }
 
@@ -210,7 +211,7 @@ static void start(struct warm *warm, const char *key)
 		id = client_send(
 			warm->client, json_pack("{s:s, s:s}", "verb", "lookup", "key", key));
 	if (id == 0) {
-		fail(warm, key, "it is too long, or is not UTF-8");
+		fail(warm, key, "the destination is too long or is not UTF-8");
 		return;
 	}
 	for (size_t i = 0; i < warm->parallel; i++) {
@@ -317,7 +318,9 @@ static bool open_list(struct warm *warm, const char *file)
 		return false;
 	}
 	if (S_ISDIR(status.st_mode)) {
-		log_error("%s: that is a directory", file);
+		log_error("%s: this is a directory; name a file with one destination per line, or "
+			  "- for standard input",
+			file);
 		return false;
 	}
 	warm->size = S_ISREG(status.st_mode) ? status.st_size : 0;
@@ -354,8 +357,8 @@ int warm_run(struct ctl *ctl, const struct command *command, int count, char **a
 	const char *file = NULL;
 	uint32_t parallel = PARALLEL;
 	const struct argument table[] = {
-		{"parallel", 0, ARGUMENT_NUMBER, "N", "lookups at a time, default 64", &parallel, 1,
-			PARALLEL_MAX, NULL},
+		{"parallel", 0, ARGUMENT_NUMBER, "N", "lookups at the same time, default 64",
+			&parallel, 1, PARALLEL_MAX, NULL},
 	};
 	struct warm warm = {.ctl = ctl};
 	int status = arguments_parse(ctl, command, table, 1, count, arguments, &file);

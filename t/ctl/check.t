@@ -158,7 +158,7 @@ sub rows
 			'^verified +right\.site\.lab, preference 10',
 				'^verified +ta\.site\.lab, preference 20'],
 		['a domain without MX records', 'right.site.lab', 0, '',
-			'MX +none: the domain is its own host'],
+			'MX +no MX records; the domain is its own host'],
 		['in the middle of a roll-over', '[rolling.site.lab]', 0, 'record-stale',
 			'warning +rolling\.site\.lab: no certificate matches the record 3 1 1 '],
 		['usage 1 beside 3', '[mixed.site.lab]', 0, 'record-unusable',
@@ -179,7 +179,7 @@ sub rows
 			"DNS +1 TLSA record at _$port\\._tcp\\.red\\\\027\\[31m\\.site\\.lab"],
 		['escape sequences in an MX record', 'escapes.site.lab', 0, '', 'MX +1 host, secure'],
 		['expired, usage 3', '[expired.site.lab]', 0, 'certificate-expired',
-			'has expired on 20.* pass over it \(usage 3\)'],
+			'expired on 20.* ignore the dates \(usage 3\)'],
 		['expires soon', '[soon.site.lab]', 0, 'certificate-expires',
 			'expires in [45] days \(20'],
 		['not valid yet', '[early.site.lab]', 0, 'certificate-not-yet-valid',
@@ -188,32 +188,32 @@ sub rows
 			'cert 1 +CN=intermediate; names: none; issuer: CN=root'],
 		['an intermediate as the trust anchor, by its key, another name',
 			'[ta-key.site.lab]', 1, '',
-			'reject +2 1 1 \S+ is cert 1, but: the certificate is for none of the names ta-key\.site\.lab',
+			'reject +2 1 1 \S+ is cert 1, but: the certificate has none of the names ta-key\.site\.lab',
 			sprintf($publish, 'ta-key', '3 1 1'),
-				'but not +one of cert 1: the certificate is for none of'],
+				'but not +a record for cert 1, which would not verify: the certificate has none of'],
 		['a trust anchor with another name', '[ta-name.site.lab]', 1, '',
-			'for none of the names ta-name\.site\.lab'],
+			'has none of the names ta-name\.site\.lab'],
 		['a trust anchor, expired', '[ta-expired.site.lab]', 1, 'certificate-expired',
-			'certificate has expired', 'look at it \(usage 2\)'],
+			'certificate has expired', 'check the dates \(usage 2\)'],
 		['a chain without its trust anchor', '[ta-without.site.lab]', 1,
 			'trust-anchor-not-sent',
 			'no TLSA record matches',
-				'must send its trust anchor too \(RFC 7672 3\.1\.2\)'],
+				'must send its trust anchor, too \(RFC 7672 3\.1\.2\)'],
 		['a trust anchor whole in DNS, not sent', '[ta-full.site.lab]', 0,
 			'only-matching-type-0',
-			'match +2 0 0 \S+ is the trust anchor, which was not sent, depth 1'],
+			'match +2 0 0 \S+ is the trust anchor, which the server did not send, depth 1'],
 		['a chain in another order', '[disorder.site.lab]', 0, '',
 			'match +2 0 1 \S+ is cert 1, depth 2'],
 		['a wildcard', '[wildcard.site.lab]', 0, ''],
 		['the name of the mail domain', 'named.site.lab', 0, ''],
 		['the name of the mail domain after insecure MX records', 'named.site-plain.lab',
 			1, 'mx-insecure',
-			'for none of the names ta-domain\.site\.lab$'],
+			'has none of the names ta-domain\.site\.lab$'],
 		['byte by byte', '[bytes.site.lab]', 0, ''],
 		['no STARTTLS', '[cleartext.site.lab]', 1, 'no-starttls',
 			'STARTTLS is not offered'],
 		['STARTTLS refused', '[refusing.site.lab]', 1, '', 'STARTTLS is refused: 454'],
-		['turned away', '[away.site.lab]', 75, '', 'turns us away: 554'],
+		['turned away', '[away.site.lab]', 75, '', 'the server refuses this client: 554'],
 		['drops at once', '[closing.site.lab]', 75, '', 'closed the connection before the greeting'],
 		['drops after EHLO', '[ehlo.site.lab]', 75, '', '^unknown ',
 			'closed the connection before the reply to EHLO'],
@@ -223,10 +223,10 @@ sub rows
 		['silent in the handshake', '[mute.site.lab]', 75, '',
 			'timed out after 2 s in the TLS handshake'],
 		['a banner of 100 KB', '[banner.site.lab]', 0, '', 'verified'],
-		['an endless banner', '[endless.site.lab]', 75, '', 'what comes is not SMTP'],
-		['garbage', '[garbage.site.lab]', 75, '', 'what comes is not SMTP'],
+		['an endless banner', '[endless.site.lab]', 75, '', 'the server does not speak SMTP'],
+		['garbage', '[garbage.site.lab]', 75, '', 'the server does not speak SMTP'],
 		['data before TLS', '[inject.site.lab]', 75, '',
-			'what comes is not SMTP: unexpected data'],
+			'the server does not speak SMTP: unexpected data'],
 		['a chain of a hundred certificates', '[many.site.lab]', 0, '', 'cert 99 +CN='],
 		['a certificate without end', '[flood.site.lab]', 1, '', 'excessive message size'],
 		['requests without end in the handshake', '[hello.site.lab]', 1, '',
@@ -251,13 +251,13 @@ sub rows
 		['no DANE', 'without.site.lab', 2, '', '^no-dane +without',
 			'there are no TLSA records at',
 			sprintf($publish, 'none', ee('ta')),
-				'but not +one of cert 1: the certificate is for none of'],
+				'but not +a record for cert 1, which would not verify: the certificate has none of'],
 		['insecure MX records', 'site-plain.lab', 0, 'mx-insecure',
 			'senders +dane-insecure-mx', 'sign the zone site-plain\.lab'],
 		['insecure MX records, no DANE', 'none.site-plain.lab', 2, '',
 			'senders +insecure:'],
-		['null MX', 'null.site.lab', 2, '', 'the domain takes no mail'],
-		['no such domain', 'missing.site.lab', 2, '', 'there is no such domain'],
+		['null MX', 'null.site.lab', 2, '', 'the domain accepts no mail'],
+		['no such domain', 'missing.site.lab', 2, '', 'the domain does not exist'],
 		['bogus MX records', 'bogus-mx.dane.lab', 75, '', 'bogus-mx\.dane\.lab MX: bogus:'],
 	);
 }
@@ -345,7 +345,7 @@ sub options
 		unlike($run->('[family.site.lab]', @to, '-4')->{out}, qr/warning/,
 			'-4: no warning');
 		is($run->('[family.site.lab]', @to, '--ipv6')->{status}, 75, '-6');
-		like($run->('[right.site.lab]', @to, '-6')->{out}, qr/it has no IPv6 address/,
+		like($run->('[right.site.lab]', @to, '-6')->{out}, qr/the host has no IPv6 address/,
 			'-6 without such an address');
 	}
 }
@@ -373,7 +373,7 @@ sub signatures
 	is($result->{status}, 0, 'it is well');
 	my @details = map { $_->{detail} } grep { $_->{kind} eq 'signature-expires' } @{$result->{json}{warnings}};
 	is(scalar(@details), 2, 'of the MX records and of the host');
-	like($details[0], qr/signature of ok\.mail MX ends in 5 days \(20.*mail is deferred/,
+	like($details[0], qr/signature of ok\.mail MX expires in 5 days \(20.*mail is deferred/,
 		'the words');
 	$root->publish(keys => ['key'], until => time + 15 * DAY);
 	is(scalar(@{$ours->json('check', 'ok.mail', '--mx-only')->{json}{warnings}}), 0,
@@ -383,11 +383,11 @@ sub signatures
 sub bad_arguments
 {
 	for my $row ([[], qr/DEST is missing/], [['a.example', 'b.example'],
-		qr/one argument too many/],
+		qr/'b\.example' is one too many/],
 		[['a.example', '--timeout', 0], qr/expected a number/], [['a.example', '--starttls',
 			'imap'], qr/smtp\|none/],
-		[['a.example', '--connect', 'mx.example'], qr/expected a numeric address/],
-		[['a.example', '-4', '-6'], qr/leave no address/], [['a.example', '--mxonly'],
+		[['a.example', '--connect', 'mx.example'], qr/expected a numeric IPv4 or IPv6 address/],
+		[['a.example', '-4', '-6'], qr/cannot be combined/], [['a.example', '--mxonly'],
 			qr/did you mean '--mx-only'/]) {
 		my $result = $ctl->run('check', @{$row->[0]});
 		is("$result->{status} $result->{out}", '64 ', "@{$row->[0]}: status");

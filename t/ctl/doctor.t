@@ -192,16 +192,16 @@ sub well
 	my @arguments = ('doctor', '-c', $conf, '--postfix', postfix());
 	my $result = $ctl->run(@arguments);
 	is("$result->{status} $result->{err}", '0 ', 'status') or diag($result->{out});
-	like($result->{out}, qr/\Anote +trust-anchor \S+: a private root is trusted, key \d+; none of IANA's\nin all +nothing wrong, \d+ fine\n\z/,
+	like($result->{out}, qr/\Anote +trust-anchor \S+: a private root is trusted, key \d+, and no key of IANA's\nin all +nothing wrong, \d+ fine\n\z/,
 		'quiet, but for the private root');
 	for my $option ('--all', '-v') {
 		my $all = $ctl->run(@arguments, $option);
 		is($all->{status}, 0, "$option: status");
 		like($all->{out}, $_, "$option: $_") for qr/^ok +configuration \S+: tlsad -n accepts/m,
 			qr/^ok +name-server 127\.0\.0\.1\@\d+: \[resolver\] stub \. for \. answers over UDP and TCP, with DNSSEC$/m,
-			qr/^ok +clock: \d{4}-\d\d-\d\d \d\d:\d\d UTC is within the root's signatures, /m,
+			qr/^ok +clock: \d{4}-\d\d-\d\d \d\d:\d\d UTC is within the validity of the root's signatures, /m,
 			qr/^ok +validation: the root zone is secure$/m,
-			qr/^ok +socket unix:\S+: tlsad answers$/m, qr/^ok +socket inet:127\.0\.0\.1:\d+: tlsad answers$/m,
+			qr/^ok +socket unix:\S+: tlsad replies$/m, qr/^ok +socket inet:127\.0\.0\.1:\d+: tlsad replies$/m,
 			qr/^ok +postfix \S+: Postfix \d+\.\d+/m, qr/^ok +policy-maps \S+: \S+: the user postfix may open it$/m,
 			qr/^ok +resolv-conf \/etc\/resolv.conf: nameserver 127\.0\.0\.1 validates$/m;
 		unlike($all->{out}, qr/ -> /, "$option: no remedies");
@@ -225,17 +225,17 @@ sub main_cf
 	complains_of_main('a file alone', { smtp_tls_policy_maps => 'hash:/etc/postfix/tls' },
 		['fault', 'policy-maps', qr/no table of smtp_tls_policy_maps is a socketmap/, qr/postconf/]);
 	complains_of_main('another socket', { smtp_tls_policy_maps => 'socketmap:unix:/nowhere/s:policy' },
-		['fault', 'policy-maps', qr{leads to tlsad: socketmap:unix:/nowhere/s:policy is not one of \[server\] socketmap}, qr/postconf/]);
+		['fault', 'policy-maps', qr{is an endpoint of tlsad: socketmap:unix:/nowhere/s:policy is not in \[server\] socketmap}, qr/postconf/]);
 	complains_of_main('another port', { smtp_tls_policy_maps => 'socketmap:inet:127.0.0.1:1:policy' },
-		['fault', 'policy-maps', qr/127\.0\.0\.1:1:policy is not one of/, qr/postconf/]);
+		['fault', 'policy-maps', qr/127\.0\.0\.1:1:policy is not in/, qr/postconf/]);
 	complains_of_main('half a socketmap', { smtp_tls_policy_maps => 'socketmap:unix:/nowhere' },
-		['fault', 'policy-maps', qr{socketmap:unix:/nowhere is not one of}, qr/postconf/]);
+		['fault', 'policy-maps', qr{socketmap:unix:/nowhere is not in}, qr/postconf/]);
 	my $table = "socketmap:unix:$directory/run/socketmap";
 	complains_of_main('a map that is none', { smtp_tls_policy_maps => "$table:polciy" },
-		['fault', 'policy-maps', qr/tlsad has no map polciy, and Postfix defers all mail; there are policy, native, pinned/,
+		['fault', 'policy-maps', qr/tlsad has no map polciy, so Postfix defers all mail; maps with policies: policy, native, pinned/,
 			qr/'smtp_tls_policy_maps = \Q$table\E:policy'/]);
 	complains_of_main("a map for others: $_", { smtp_tls_policy_maps => "$table:$_" },
-		['fault', 'policy-maps', qr/the map $_ answers with no policy/, qr/:policy'\z/]) for qw(tlsa explain);
+		['fault', 'policy-maps', qr/the map $_ does not reply with policies/, qr/:policy'\z/]) for qw(tlsa explain);
 	complains_of_main("the map $_", { smtp_tls_policy_maps => "$table:$_" })
 		for qw(policy Native QUERY query postfix);
 	complains_of_main($_->[0], { smtp_tls_policy_maps => $_->[1] }) for
@@ -245,30 +245,30 @@ sub main_cf
 		['relative to the queue', 'socketmap:unix:tlsad/socketmap:policy'],
 		['by proxymap', "proxy:$table:policy"];
 	complains_of_main('proxymap does not know it', { smtp_tls_policy_maps => "proxy:$table:policy", proxy_read_maps => 'hash:/x' },
-		['fault', 'policy-maps', qr/proxymap refuses proxy:\Q$table\E:policy: proxy_read_maps does not have it/,
+		['fault', 'policy-maps', qr/proxymap refuses proxy:\Q$table\E:policy: proxy_read_maps does not contain it/,
 			qr/-e "proxy_read_maps = \$\(postconf -c \S+ -h proxy_read_maps\) proxy:\Q$table\E:policy"\z/]);
 
 	complains_of_main('no DNSSEC', { smtp_dns_support_level => undef },
-		['fault', 'dns-support', qr/smtp_dns_support_level = \(empty\): dane-only mail is deferred/,
+		['fault', 'dns-support', qr/smtp_dns_support_level = \(empty\): Postfix defers dane-only mail/,
 			qr/-e 'smtp_dns_support_level = dnssec'\z/]);
 	complains_of_main('DNS without DNSSEC', { smtp_dns_support_level => 'enabled' },
 		['fault', 'dns-support', qr/smtp_dns_support_level = enabled/, qr/dnssec/]);
 	complains_of_main('no DNS', { smtp_host_lookup => 'native' },
 		['fault', 'dns-support', qr/smtp_host_lookup = native/, qr/'smtp_host_lookup = dns'/]);
 	complains_of_main('no level', { @native, smtp_tls_security_level => undef },
-		['warning', 'security-level', qr/no TLS where tlsad has no opinion/, qr/'smtp_tls_security_level = dane'/]);
+		['warning', 'security-level', qr/where tlsad has no policy, mail goes out without TLS/, qr/'smtp_tls_security_level = dane'/]);
 	complains_of_main('the old word for may', { @native, smtp_tls_security_level => undef, smtp_use_tls => 'yes' });
 	complains_of_main('a level that is none', { @native, smtp_tls_security_level => 'dnae' },
-		['fault', 'security-level', qr/smtp_tls_security_level = dnae is not a level/, qr/= dane'/]);
+		['fault', 'security-level', qr/smtp_tls_security_level = dnae is not a security level/, qr/= dane'/]);
 	for my $level (qw(encrypt secure dane-only)) {
 		complains_of_main("the level $level", { @native, smtp_tls_security_level => $level },
-			['fault', 'security-level', qr/smtp_tls_security_level = $level, but \[dane\] site_level = dane: an answer of tlsad may weaken it/,
+			['fault', 'security-level', qr/smtp_tls_security_level = $level, but \[dane\] site_level = dane: a policy of tlsad may be weaker/,
 				qr/\[dane\] site_level = $level in tlsad.conf/]);
 		complains("the level $level on both sides", ['-c', config(dane => { site_level => $level }), '--postfix',
 			postfix({ @native, smtp_tls_security_level => $level })]);
 	}
 	complains('only tlsad is strict', ['-c', config(dane => { site_level => 'secure' }), '--postfix', postfix()],
-		['warning', 'security-level', qr/= dane, but \[dane\] site_level = secure: tlsad holds answers back/, qr/site_level = dane/]);
+		['warning', 'security-level', qr/= dane, but \[dane\] site_level = secure: tlsad sends no policy weaker than site_level/, qr/site_level = dane/]);
 	complains_of_main('may', { @native });
 	complains_of_main('MX records that are not signed', { smtp_tls_dane_insecure_mx_policy => 'may' },
 		['warning', 'insecure-mx', qr/smtp_tls_dane_insecure_mx_policy = may: hosts/,
@@ -288,10 +288,10 @@ sub master_cf
 			@expected ? $chroot : $both)], @expected);
 	};
 	$in_chroot->('a chroot hides the socket', "socketmap:unix:$socket:policy",
-		['fault', 'policy-maps', qr/the smtp client is in a chroot, \Q$directory\E\/queue, and does not see that path/,
+		['fault', 'policy-maps', qr/the smtp client runs in the chroot \Q$directory\E\/queue and does not see this path/,
 			qr/'smtp_tls_policy_maps = proxy:socketmap:unix:\Q$socket\E:policy'\z/]);
 	$in_chroot->('a path from outside', "socketmap:unix:$directory/queue/tlsad/socketmap:policy",
-		['fault', 'policy-maps', qr/does not see that path/, qr/= socketmap:unix:tlsad\/socketmap:policy'\z/]);
+		['fault', 'policy-maps', qr/does not see this path/, qr/= socketmap:unix:tlsad\/socketmap:policy'\z/]);
 	$in_chroot->("in the chroot: $_", $_) for 'socketmap:unix:tlsad/socketmap:policy',
 		'socketmap:unix:/tlsad/socketmap:policy', "proxy:socketmap:unix:$socket:policy",
 		"socketmap:inet:127.0.0.1:$port:policy";
@@ -300,11 +300,11 @@ sub master_cf
 		'socketmap:unix:link/socketmap:policy' }, $both)]);
 	unlink("$directory/queue/link");
 	complains('what - stands for', ['-c', $conf, '--postfix', postfix({ compatibility_level => 0 },
-		$MASTER =~ s/^(smtp .*?-  -  )n/$1-/mr)], ['fault', 'policy-maps', qr/in a chroot/, qr/proxy:/]);
+		$MASTER =~ s/^(smtp .*?-  -  )n/$1-/mr)], ['fault', 'policy-maps', qr/runs in the chroot/, qr/proxy:/]);
 	complains('what - stands for now', ['-c', $conf, '--postfix', postfix({}, $MASTER =~ s/^(smtp .*?-  -  )n/$1-/mr)]);
 	complains('proxymap in a chroot', ['-c', $conf, '--postfix', postfix({ smtp_tls_policy_maps =>
 		"proxy:socketmap:unix:$socket:policy" }, $MASTER =~ s/^(proxymap .*?-  -  )n/$1y/mr)],
-		['fault', 'policy-maps', qr/proxymap is in a chroot/, qr/write n for proxymap's chroot in master.cf/]);
+		['fault', 'policy-maps', qr/proxymap runs in the chroot/, qr/set the column chroot of proxymap to n in master.cf/]);
 	complains('an option in master.cf', ['-c', $conf, '--postfix', postfix({},
 		$MASTER =~ s/^(relay .*)/$1 -o smtp_dns_support_level=enabled/mr)],
 		['fault', 'dns-support', qr/= enabled/, qr/postconf -c \S+ -P 'relay\/unix\/smtp_dns_support_level = dnssec'\z/]);
@@ -312,7 +312,7 @@ sub master_cf
 		['note', 'postfix', qr/sends no mail/]);
 	Namespace::write_file("$directory/queue/etc/resolv.conf", "nameserver 127.0.0.1\n");
 	$in_chroot->('an old copy of resolv.conf', 'socketmap:unix:tlsad/socketmap:policy',
-		['fault', 'resolv-conf', qr/without options trust-ad/, qr{echo 'options trust-ad' >>\Q$directory\E/queue/etc/resolv.conf}]);
+		['fault', 'resolv-conf', qr/"options trust-ad" is missing/, qr{echo 'options trust-ad' >>\Q$directory\E/queue/etc/resolv.conf}]);
 	unlink("$directory/queue/etc/resolv.conf");
 	$in_chroot->('no copy of resolv.conf', 'socketmap:unix:tlsad/socketmap:policy',
 		['fault', 'resolv-conf', qr/No such file/, qr{install -D -m 644 /etc/resolv.conf \Q$directory\E/queue/etc/resolv.conf}]);
@@ -324,7 +324,7 @@ sub permissions
 	my $etc = postfix();
 	chmod(0700, "$directory/run");
 	complains('a directory that is closed', ['-c', $conf, '--postfix', $etc],
-		['fault', 'policy-maps', qr/the user postfix may not pass \Q$directory\E\/run, mode 0700/, qr/\Achmod o\+x \Q$directory\E\/run\z/]);
+		['fault', 'policy-maps', qr/the user postfix may not enter \Q$directory\E\/run, mode 0700/, qr/\Achmod o\+x \Q$directory\E\/run\z/]);
 	chmod(0755, "$directory/run");
 	chmod(0755, "$directory/run/socketmap");
 	complains('a socket that is closed', ['-c', $conf, '--postfix', $etc],
@@ -351,7 +351,7 @@ sub pinned
 	$check->('no name for SNI', $config, { smtp_tls_servername => undef },
 		['note', 'servername', qr/smtp_tls_servername is empty/, qr/'smtp_tls_servername = hostname'/]);
 	$check->('md5', $config, { smtp_tls_fingerprint_digest => 'md5' },
-		['fault', 'fingerprint-digest', qr/= md5, but \[dane\] fingerprint_digest = sha256: no pinned host matches/, qr/= sha256'\z/]);
+		['fault', 'fingerprint-digest', qr/= md5, but \[dane\] fingerprint_digest = sha256: pinned replies match no server/, qr/= sha256'\z/]);
 	$check->('md5 by default', $config, { compatibility_level => 2 },
 		['fault', 'fingerprint-digest', qr/= md5, the default at this compatibility_level, but/, qr/= sha256'\z/]);
 	$check->('sha512 here', config(dane => { enforce => 'pinned', fingerprint_digest => 'sha512' }), {},
@@ -366,10 +366,10 @@ sub pinned
 	$check->('a file', $anchors->('plain'), {}, ['fault', 'tafile', qr/tafile_dir is not a directory/, qr/install -d/]);
 	chmod(0700, "$directory/anchors");
 	$check->('a closed directory', $anchors->('anchors'), {},
-		['fault', 'tafile', qr/postfix may not read trust anchors below it/, qr/chmod o\+x \Q$directory\E\/anchors/]);
+		['fault', 'tafile', qr/Postfix may not enter this directory/, qr/chmod o\+x \Q$directory\E\/anchors/]);
 	chmod(0755, "$directory/anchors");
 	$check->('a prefix without a chroot', $anchors->('queue/tlsad/anchors', '/tlsad/anchors'), {},
-		['fault', 'tafile', qr/smtp does not see \[dane\] tafile_dir by that name/, qr/no \[dane\] tafile_prefix/]);
+		['fault', 'tafile', qr/the smtp client does not see \[dane\] tafile_dir at this path/, qr/remove \[dane\] tafile_prefix/]);
 	my $chroot = $MASTER =~ s/^((?:smtp|relay) .*?-  -  )n/$1y/gmr;
 	my %inside = (%pinned, smtp_tls_policy_maps => "socketmap:inet:127.0.0.1:$port:policy");
 	complains('a chroot', ['-c', $anchors->('queue/tlsad/anchors', '/tlsad/anchors'), '--postfix', postfix(\%inside, $chroot)]);
@@ -386,7 +386,7 @@ sub resolv_conf
 		complains($what, ['-c', $conf, '--postfix', $etc], @expected);
 	};
 	$check->('no trust-ad', "nameserver 127.0.0.1\noptions edns0\n",
-		['fault', 'resolv-conf', qr/without options trust-ad/, qr{\Aecho 'options trust-ad' >>/etc/resolv.conf; postfix reload\z}]);
+		['fault', 'resolv-conf', qr/"options trust-ad" is missing/, qr{\Aecho 'options trust-ad' >>/etc/resolv.conf; postfix reload\z}]);
 	$check->('a resolver that does not validate', "nameserver 127.0.0.2\noptions trust-ad\n",
 		['fault', 'resolv-conf', qr/nameserver 127\.0\.0\.2 does not validate: no AD bit/, qr/unbound/]);
 	$check->('one of two', "options edns0 trust-ad\nnameserver 127.0.0.1\nnameserver 127.0.0.2\n",
@@ -416,7 +416,7 @@ sub without_postfix
 	mkdir("$directory/bin");
 	symlink(Tlsad::Ctl::binary(), "$directory/bin/tlsactl");
 	complains('a directory that is none', ['-c', $conf, '--postfix', '/nowhere'],
-		['fault', 'postfix', qr{configuration cannot be read: .*/nowhere/main.cf: No such file}, qr{postconf -c /nowhere -n}]);
+		['fault', 'postfix', qr{configuration of Postfix cannot be read: .*/nowhere/main.cf: No such file}, qr{postconf -c /nowhere -n}]);
 	my $etc = "$directory/slow";
 	mkdir($etc);
 	Namespace::write_file("$etc/postconf", "#!/bin/sh\nsleep 60 & sleep 60\n");
@@ -442,22 +442,22 @@ sub sockets
 	$check->('not there', "unix:$directory/none",
 		['fault', 'socket', qr/there is no such socket/, qr/systemctl start tlsad/]);
 	Namespace::write_file("$directory/file", '');
-	$check->('a file', "unix:$directory/file", ['fault', 'socket', qr/it is not a socket/, qr/\Arm \Q$directory\E\/file; /]);
+	$check->('a file', "unix:$directory/file", ['fault', 'socket', qr/this is not a socket/, qr/\Arm \Q$directory\E\/file; /]);
 	mkdir("$directory/folder");
-	$check->('a directory', "unix:$directory/folder", ['fault', 'socket', qr/it is not a socket/, qr/\Armdir /]);
+	$check->('a directory', "unix:$directory/folder", ['fault', 'socket', qr/this is not a socket/, qr/\Armdir /]);
 	my $silent = IO::Socket::UNIX->new(Local => "$directory/silent", Type => SOCK_STREAM, Listen => 5) or die "$!\n";
 	$check->('nobody answers', "unix:$directory/silent",
-		['fault', 'socket', qr/does not answer within 2 seconds/, qr/systemctl restart tlsad/]);
+		['fault', 'socket', qr/does not reply within 2 seconds/, qr/systemctl restart tlsad/]);
 	close($silent);
 	complains('no policy service', ['-c', config(server => { socketmap => "inet:127.0.0.1:$port",
 		policy => "unix:$directory/none" }), '--postfix', $etc],
 		['fault', 'socket', qr/there is no such socket/, qr/systemctl start tlsad/]);
-	$check->('nobody listens', "unix:$directory/silent", ['fault', 'socket', qr/nobody listens there/, qr/systemctl start tlsad/]);
+	$check->('nobody listens', "unix:$directory/silent", ['fault', 'socket', qr/no process listens on it/, qr/systemctl start tlsad/]);
 	my $other = Tlsad::Process::free_port();
-	$check->('nobody listens, TCP', "inet:127.0.0.1:$other", ['fault', 'socket', qr/nobody listens there/]);
-	for my $row (['HTTP/1.0 400 Bad Request', qr/something else than tlsad/, qr/another \[server\] socketmap/,
+	$check->('nobody listens, TCP', "inet:127.0.0.1:$other", ['fault', 'socket', qr/no process listens on it/]);
+	for my $row (['HTTP/1.0 400 Bad Request', qr/a program other than tlsad/, qr/another \[server\] socketmap/,
 		qr/another \[server\] policy/],
-		['', qr/closed without an answer/, qr/\[server\] allow/, qr/\[server\] allow/]) {
+		['', qr/closed without a reply/, qr/\[server\] allow/, qr/\[server\] allow/]) {
 		my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $other, Listen => 5,
 			ReuseAddr => 1) or die "$!\n";
 		my $server = Tlsad::Process::spawn(code => sub {
@@ -499,40 +499,40 @@ sub anchors
 	};
 	$check->("IANA's", $iana, $mismatch);
 	my $result = $ctl->run('doctor', '-v', '-c', anchor_file($iana), '--postfix', $etc);
-	like($result->{out}, qr/^ok +trust-anchor \S+: both keys of IANA's root are known: 20326, 38696$/m, 'both keys');
+	like($result->{out}, qr/^ok +trust-anchor \S+: both of IANA's root keys are trusted: 20326, 38696$/m, 'both keys');
 	$check->('only the older key', $iana =~ s/^.* 38696 8.*\n//mr, $mismatch,
-		['fault', 'trust-anchor', qr/IANA's root key 38696 is not known, which signs since October 2026/,
+		['fault', 'trust-anchor', qr/IANA's root key 38696, which signs the root since October 2026, is missing/,
 			qr/\Aecho '\. IN DS 38696 8 2 683D\w+' >>\S+\z/]);
 	$check->('only the newer key', $iana =~ s/^.* 20326 8.*\n//mr, $mismatch,
-		['warning', 'trust-anchor', qr/IANA's root key 20326 is not known/, qr/\Aecho '\. IN DS 20326 /]);
+		['warning', 'trust-anchor', qr/IANA's root key 20326 is missing/, qr/\Aecho '\. IN DS 20326 /]);
 	$check->('a wrong digest', $iana =~ s/683D2D0A/683D2D0B/r, $mismatch,
-		['fault', 'trust-anchor', qr/key 38696 in it is not IANA's/, qr/\. IN DS 38696 8 2 683D2D0ACB/]);
+		['fault', 'trust-anchor', qr/the key 38696 in this file is not IANA's/, qr/\. IN DS 38696 8 2 683D2D0ACB/]);
 	$check->('another root', Namespace::read_file($root->anchor('other')),
 		['note', 'trust-anchor', qr/a private root is trusted, key \d+/], $mismatch);
 	$check->('another zone', Namespace::read_file($ours) =~ s/^\./example./mr,
-		['warning', 'trust-anchor', qr/no anchor for the root/, qr/echo/],
-		['fault', 'validation', qr/no trust anchor covers the root/, qr/see trust-anchor/]);
+		['warning', 'trust-anchor', qr/no trust anchor for the root/, qr/echo/],
+		['fault', 'validation', qr/there is no trust anchor for the root/, qr/see the check trust-anchor/]);
 	complains('no text', ['-c', anchor_file("this is none\n"), '--postfix', $etc],
-		['fault', 'validation', qr/the resolver does not start: .*expected one DS or DNSKEY/, qr/mend \[resolver\]/]);
+		['fault', 'validation', qr/the resolver does not start: .*expected one DS or DNSKEY/, qr/correct \[resolver\]/]);
 	complains('a file that is not there', ['-c', config(resolver => { trust_anchor => "$directory/none" },
 		cache => { path => "$directory/nocache" }), '--postfix', $etc],
-		['warning', 'trust-anchor', qr/there is no such file: the root keys of IANA that are built in count/], $mismatch);
+		['warning', 'trust-anchor', qr/the file does not exist; IANA's root keys, which are built in, are used/], $mismatch);
 	my $note = ['note', 'trust-anchor', qr/a private root/];
 	mkdir("$directory/state");
 	Namespace::write_file("$directory/state/root.key", "nonsense\n");
 	complains('a damaged state', ['-c', config(cache => { path => "$directory/state" }), '--postfix', $etc],
-		$note, ['warning', 'trust-anchor', qr/damaged and does not count/, qr{\Arm \S+/state/root.key\z}]);
+		$note, ['warning', 'trust-anchor', qr/damaged and not used/, qr{\Arm \S+/state/root.key\z}]);
 	ok($daemon->wait_log(qr/DNSSEC validation works/, PROMPT), 'the daemon has a state');
 	my $state = Namespace::read_file("$directory/run/cache/root.key");
 	like($state, qr/DNSKEY/, 'with a key');
 	my ($tag) = $root->key('first') =~ /\+(\d+)\z/;
 	$tag += 0;
 	like(join("\n", map { $_->[3] } (doctor({}, '-c', $conf, '--postfix', $etc))[1]),
-		qr/a private root is trusted, key $tag;/, 'which is read');
+		qr/a private root is trusted, key $tag,/, 'which is read');
 	$state =~ s/seed [0-9A-F]{8}/seed 00000000/;
 	Namespace::write_file("$directory/state/root.key", $state);
 	complains('the state of another root', ['-c', config(cache => { path => "$directory/state" }), '--postfix', $etc],
-		$note, ['note', 'trust-anchor', qr/is that of another trust anchor/]);
+		$note, ['note', 'trust-anchor', qr/belongs to another trust anchor/]);
 }
 
 sub name_servers
@@ -549,7 +549,7 @@ sub name_servers
 	my $dead = ['fault', 'name-server', qr/over UDP: Connection refused/, qr/port 53 over UDP and TCP/];
 	my $dead_tcp = ['fault', 'name-server', qr/over TCP: Connection refused/, qr/port 53/];
 	$check->('a dead stub', { stub => '. 127.0.0.1@1' }, $dead, $dead_tcp, $no_clock,
-		['fault', 'validation', qr/no answer for the root zone/, qr/see name-server/]);
+		['fault', 'validation', qr/no answer for the root zone/, qr/see the check name-server/]);
 	my $server = "127.0.0.1\@" . $root->port;
 	$check->('a dead forwarder', { stub => undef, forward => '127.0.0.1@1' }, $dead, $dead_tcp, $no_clock,
 		['fault', 'validation', qr/no answer for the root zone/]);
@@ -569,7 +569,7 @@ sub name_servers
 	is(system(qw(ip route add default dev lo)), 0, 'a route that leads nowhere');
 	$check->('root servers do not answer', { stub => undef },
 		['fault', 'name-server', qr/no root server answers within 3 seconds/,
-			qr/open port 53 over UDP to the world, or \[resolver\] forward = /],
+			qr/open port 53 over UDP to the Internet, or \[resolver\] forward = /],
 		['fault', 'name-server', qr/no root server answers/], $no_clock, ['fault', 'validation', qr/no answer/]);
 	system(qw(ip route del default dev lo));
 	my $silent = Tlsad::FaultyDns->start(rules => [{ name => '.', behaviour => 'silent' }]);
@@ -584,8 +584,8 @@ sub name_servers
 	for my $unsigned (qw(all signatures)) {
 		$other->publish(keys => ['first'], unsigned => $unsigned);
 		$check->("stripped: $unsigned", \%stripped,
-			(map { ['fault', 'name-server', qr/over $_: answers come without DNSSEC's signatures/, qr/\[resolver\] forward/] } qw(UDP TCP)),
-			$no_clock, ['fault', 'validation', qr/signatures are stripped on the way/, qr/\[resolver\] forward/]);
+			(map { ['fault', 'name-server', qr/over $_: answers arrive without DNSSEC signatures/, qr/\[resolver\] forward/] } qw(UDP TCP)),
+			$no_clock, ['fault', 'validation', qr/DNSSEC signatures are removed on the way/, qr/\[resolver\] forward/]);
 	}
 	my $faulty = Tlsad::FaultyDns->start(upstream => $root->port,
 		rules => [{ name => '.', type => 'SOA', behaviour => 'truncated-tcp-closed' }]);
@@ -606,19 +606,19 @@ sub clock
 	my $etc = postfix();
 	my $note = ['note', 'trust-anchor', qr/a private root/];
 	# A wrong clock and signatures with wrong dates look the same from here.
-	for my $row ([-60, -30, qr/is \d+ days after the root's signatures, .*: the clock is fast by that or more/],
-		[30, 60, qr/is \d+ days before the root's signatures, .*: the clock is slow by that or more/]) {
+	for my $row ([-60, -30, qr/is \d+ days after the validity of the root's signatures, .*: the clock is fast by at least that much/],
+		[30, 60, qr/is \d+ days before the validity of the root's signatures, .*: the clock is slow by at least that much/]) {
 		my $other = Tlsad::Root->new;
 		$other->publish(keys => ['first'], from => time + $row->[0] * DAY, until => time + $row->[1] * DAY);
 		complains("signed $row->[0] days away", ['-c', config(resolver => $other->resolver_settings('first'),
 			cache => { path => "$directory/nocache" }), '--postfix', $etc], $note,
 			['fault', 'clock', $row->[2], qr/timedatectl set-ntp true/],
-			['fault', 'validation', qr/the root's signatures have expired or are not valid yet/, qr/see clock/]);
+			['fault', 'validation', qr/the root's signatures have expired or are not valid yet/, qr/see the check clock/]);
 	}
 	SKIP: {
 		skip('faketime is not installed', 2) unless defined $faketime;
 		skip('a sanitizer must be loaded first', 2) if qx(ldd @{[Tlsad::Ctl::binary()]}) =~ /libasan|libtsan/;
-		for my $row (['-1 year', qr/before the root's .* slow/], ['+1 year', qr/after the root's .* fast/]) {
+		for my $row (['-1 year', qr/before the validity of the root's .* slow/], ['+1 year', qr/after the validity of the root's .* fast/]) {
 			open(my $pipe, '-|', $faketime, '-f', $row->[0] =~ s/ year/y/r, Tlsad::Ctl::binary(), 'doctor',
 				'-c', $conf, '--postfix', $etc) or die "faketime: $!\n";
 			my $text = do { local $/; <$pipe> } // '';
@@ -650,6 +650,6 @@ sub maps
 		my ($result, @wrong) = doctor({}, '-c', $conf, '--postfix', postfix({ smtp_tls_policy_maps => $table }));
 		is(join("\n", map { $_->[3] } grep { $_->[1] eq 'policy-maps' } @wrong),
 			$form{$map} =~ /\A(?:CONFIGURED|NATIVE|PINNED)\z/ ? ''
-				: "$table: the map $map answers with no policy, and Postfix defers all mail", $map);
+				: "$table: the map $map does not reply with policies, so Postfix defers all mail", $map);
 	}
 }

@@ -63,7 +63,7 @@ sub commands
 	my $add = $ctl->run('exception', 'add', 'Example.ORG', 'may', '--until', $tomorrow, '--reason', 'ticket 5 ; "x" = y');
 	is($add->{status}, 0, 'add');
 	is($add->{out}, "example.org: added\n", 'it says so');
-	like($add->{err}, qr/the change is written, but tlsad does not run: it applies it at its next start/, 'and that no daemon has it');
+	like($add->{err}, qr/the change is written, but tlsad is not running; it applies the change when it starts/, 'and that no daemon has it');
 	is(read_file($file), "example.org = may until $tomorrow ; ticket 5 ; \"x\" = y\n", 'what it writes');
 	is($ctl->run('exception', 'add', 'bücher.example', 'none')->{status}, 0, 'in UTF-8');
 	my $json = $ctl->json('exception', 'add', '.sub.example', 'encrypt', '-u', "${tomorrow}T12:30Z", '-r', 'für uns');
@@ -77,7 +77,7 @@ sub commands
 
 	my $overruled = $ctl->run('exception', 'add', 'mx.strict.example', 'may');
 	is($overruled->{status}, 0, 'one that a minimum overrules');
-	like($overruled->{err}, qr/less than the minimum \.strict\.example = dane, which wins/, 'it says so');
+	like($overruled->{err}, qr/lower than the minimum \.strict\.example = dane, which applies instead/, 'it says so');
 	$ctl->run('exception', 'add', 'tls.example', 'none');
 	open(my $handle, '>>', $file) or die "$file: $!\n";
 	print {$handle} "old.example = may until 2001-01-01\n";
@@ -99,7 +99,7 @@ sub commands
 	unlike(read_file($file), qr/example\.org/, 'gone');
 	my $again = $ctl->run('exception', 'remove', 'example.org');
 	is($again->{status}, 1, 'remove what is not there');
-	is($again->{err}, "tlsactl: error: example.org has no exception in $file\n", 'one line');
+	is($again->{err}, "tlsactl: error: there is no exception for example.org in $file\n", 'one line');
 	is(ctl()->run('exception', 'remove', $_)->{status}, 0, "remove $_")
 		for qw(xn--bcher-kva.example .SUB.example mx.strict.example tls.example old.example);
 	is(read_file($file), '', 'nothing is left');
@@ -119,7 +119,7 @@ sub the_file
 	# The nonsense is not ours to mend, and is reported.
 	my $result = $ctl->run('exception', 'add', 'c.example', 'may');
 	is($result->{status}, 1, 'a file that is broken elsewhere');
-	like($result->{err}, qr/written, but tlsad will not apply it: \Q$file\E:5: /, 'says where');
+	like($result->{err}, qr/written, but tlsad will not apply it until this is corrected: \Q$file\E:5: /, 'says where');
 	is(read_file($file), "$text\nc.example = may\n", 'every other line is as it was');
 	is("@{[(stat($file))[2, 4, 5]]}", "@before", 'and so are owner and mode');
 	# Even that line can be removed if it has a name.
@@ -133,7 +133,7 @@ sub the_file
 	is(read_file("$directory/real"), "a.example may\nd.example = may\n", 'and leads to it');
 	unlink($file);
 	mkdir($file);
-	like($ctl->run('exception', 'remove', 'a.example')->{err}, qr/is not a file|cannot read/, 'no file');
+	like($ctl->run('exception', 'remove', 'a.example')->{err}, qr/this is not a regular file|cannot read/, 'no file');
 	rmdir($file);
 	is($ctl->run('exception', 'add', 'new.example', 'may')->{status}, 0, 'a new file');
 	is(sprintf('%04o', (stat($file))[2] & 07777), '0644', 'which the daemon can read');
@@ -163,18 +163,18 @@ sub refused
 	for my $row (
 		[ 64, qr/DOMAIN is missing/, 'add' ],
 		[ 64, qr/LEVEL is missing/, 'add', 'example.org' ],
-		[ 64, qr/'x' is one argument too many/, 'add', 'example.org', 'may', 'x' ],
-		[ 64, qr/'fingerprint' is not a level of an exception; there are none, may,/, 'add', 'example.org', 'fingerprint' ],
+		[ 64, qr/'x' is one too many/, 'add', 'example.org', 'may', 'x' ],
+		[ 64, qr/'fingerprint' is not a level for an exception; use one of none, may,/, 'add', 'example.org', 'fingerprint' ],
 		[ 64, qr/'org' is not a domain name/, 'add', 'org', 'may' ],
-		[ 64, qr/there is no exception for \*/, 'add', '*', 'may' ],
+		[ 64, qr/an exception for \* is not possible/, 'add', '*', 'may' ],
 		[ 64, qr/--until never: expected a date/, 'add', 'example.org', 'may', '--until', 'never' ],
-		[ 64, qr/--until 2001-01-01: that is over/, 'add', 'example.org', 'may', '--until', '2001-01-01' ],
+		[ 64, qr/--until 2001-01-01: this is in the past/, 'add', 'example.org', 'may', '--until', '2001-01-01' ],
 		[ 64, qr/--reason: .*control character/, 'add', 'example.org', 'may', '--reason', "a\nb" ],
 		[ 64, qr/DOMAIN is missing/, 'remove' ],
-		[ 64, qr/one argument too many/, 'list', 'example.org' ],
-		[ 64, qr/more than one command/ ],
-		[ 1, qr/the exception for conf\.example is at \S+tlsad\.conf:\d+: change it there/, 'remove', 'conf.example' ],
-		[ 1, qr/is at/, 'add', 'conf.example', 'may' ],
+		[ 64, qr/'example\.org' is one too many/, 'list', 'example.org' ],
+		[ 64, qr/'exception' is not a command alone/ ],
+		[ 1, qr/the exception for conf\.example is in \S+tlsad\.conf:\d+: change it there/, 'remove', 'conf.example' ],
+		[ 1, qr/is in/, 'add', 'conf.example', 'may' ],
 	) {
 		my ($status, $words, @arguments) = @$row;
 		my $result = $ctl->run('exception', @arguments);
@@ -186,8 +186,8 @@ sub refused
 	my $without = Tlsad::Ctl->new(config => { server => { control => "unix:$socket" } });
 	my $result = $without->run('exception', 'add', 'example.org', 'may');
 	is($result->{status}, 1, 'no file is set');
-	is($result->{err}, "tlsactl: error: [dane] exceptions_file is not set: name the file in which tlsactl is to keep "
-		. "exceptions\n", 'one line');
+	is($result->{err}, "tlsactl: error: [dane] exceptions_file is not set: set it in tlsad.conf to the file "
+		. "where tlsactl keeps exceptions, then reload tlsad\n", 'one line');
 	my $nowhere = ctl(dane => { exceptions_file => '/nonexistent/exceptions' });
 	$result = $nowhere->run('exception', 'add', 'example.org', 'may');
 	is($result->{status}, 1, 'a directory that does not exist');

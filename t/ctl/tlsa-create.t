@@ -264,15 +264,15 @@ sub chains
 	my $result = $ctl->run('tlsa', 'create', $name, '--usage', 2, '--cert',
 		$certificates->chain('many.pem', @many));
 	is("$result->{status} $result->{out}", '1 ', 'usage 2 of a whole store: status');
-	like($result->{err}, qr/more than 16 certificates of authorities/, 'and why');
+	like($result->{err}, qr/more than 16 CA certificates/, 'and why');
 	$result = $ctl->run('tlsa', 'create', $name, '--usage', 2, '--cert',
 		$certificates->path('leaf', 'crt'));
 	is($result->{status}, 1, 'usage 2 without an authority: status');
 	is($result->{out}, '', 'and no line');
-	like($result->{err}, qr/no certificate of an authority/, 'and why');
+	like($result->{err}, qr/no CA certificate, which --usage 2 needs/, 'and why');
 	$result = $ctl->run('tlsa', 'create', $name, '--usage', 1, '--cert', $chain);
 	is($result->{status}, 0, 'usage 1: status');
-	like($result->{err}, qr/warning: usage 1 is not for mail servers/, 'with a warning');
+	like($result->{err}, qr/warning: mail clients do not use records of usage 1/, 'with a warning');
 }
 
 sub live
@@ -424,10 +424,10 @@ sub bad_arguments
 {
 	my $file = $algorithms{'P-256'};
 	my @usage = (
-		[[$name], qr/say one of --cert, --key and --connect/],
-		[[$name, '--cert', $file, '--key', $file], qr/say one of/],
+		[[$name], qr/give exactly one of --cert, --key and --connect/],
+		[[$name, '--cert', $file, '--key', $file], qr/give exactly one of/],
 		[['--cert', $file], qr/NAME is missing/],
-		[[$name, 'other', '--cert', $file], qr/'other' is one argument too many/],
+		[[$name, 'other', '--cert', $file], qr/'other' is one too many/],
 		[[$name, '--cert'], qr/'--cert' needs a value/],
 		[[$name, '--cert', $file, '--usage', 4],
 			qr/--usage 4: expected a number from 0 to 3/],
@@ -442,7 +442,7 @@ sub bad_arguments
 		[[$name, '--cert', $file, '--generic=yes'], qr/takes no value/],
 		[[$name, '--cert', $file, '-x'], qr/no option '-x'/],
 		[[$name, '--key', $file, '--selector', 0],
-			qr/--selector 0 is of the whole certificate/],
+			qr/--selector 0 needs the whole certificate/],
 	);
 	for my $row (@usage) {
 		my $result = $ctl->run('tlsa', 'create', @{$row->[0]});

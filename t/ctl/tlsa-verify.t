@@ -67,10 +67,10 @@ my @rows = (
 			'up to 3600 more seconds \(60 minutes'],
 	['its key', ['now.site.lab', '--key', $now_key], 0, 'yes', 'it is this key'],
 	['another certificate', ['now.site.lab', '--cert', $next], 1, 'no now.site.lab',
-		'absent +3 1 1 [0-9a-f]{64}: no certificate of the file',
-		'publish the record below .* 3600 more seconds',
+		'absent +3 1 1 [0-9a-f]{64}: it matches no certificate of the file',
+		'add the record below .* 3600 more seconds',
 		'_25._tcp.now.site.lab. IN TLSA ' . $certificates->tlsa(3, 1, 1, 'next')],
-	['another key', ['now.site.lab', '--key', $next_key], 1, 'another key',
+	['another key', ['now.site.lab', '--key', $next_key], 1, 'it is another key',
 		'_25._tcp.now.site.lab. IN TLSA ' . $certificates->tlsa(3, 1, 1, 'next')],
 	['in the middle of a roll-over, the old one', ['rolling.site.lab', '--cert', $now], 0,
 		'matches +3 1 1', 'absent +3 1 1'],
@@ -88,14 +88,14 @@ my @rows = (
 		'matches +2 0 1 .*: it is certificate 3 of the file'],
 	['an anchor in the middle', ['middle.site.lab', '--cert', $certificates->chain('m',
 		qw(leaf intermediate))], 1,
-		'rejected +2 1 1 .* certificate 2 of the file, but .* for none of the names middle.site.lab'],
+		'rejected +2 1 1 .* certificate 2 of the file, but .* has none of the names middle.site.lab'],
 	['a chain without its trust anchor', ['ta.site.lab', '--cert', $certificates->chain('s',
 		qw(leaf intermediate))], 1,
 		'absent +2 0 1'],
 	['a certificate without its chain', ['ta.site.lab', '--cert', $leaf], 1, 'absent +2 0 1'],
 	['under the trust anchor with another name', ['ta.site.lab', '--cert',
 		$certificates->chain('o', qw(other-name root))], 1,
-		'rejected +2 0 1 .* for none of the names ta.site.lab'],
+		'rejected +2 0 1 .* has none of the names ta.site.lab'],
 	['under the trust anchor and expired', ['ta.site.lab', '--cert',
 		$certificates->chain('e', qw(expired root))], 1,
 			'rejected +2 0 1 .* certificate has expired'],
@@ -156,8 +156,8 @@ subtest('JSON' => sub {
 });
 
 subtest('what does not serve' => sub {
-	for my $row ([[], qr/NAME is missing/], [['now.site.lab'], qr/say one of --cert and --key/],
-		[['now.site.lab', '--cert', $now, '--key', $now_key], qr/say one of/],
+	for my $row ([[], qr/NAME is missing/], [['now.site.lab'], qr/give exactly one of --cert and --key/],
+		[['now.site.lab', '--cert', $now, '--key', $now_key], qr/give exactly one of/],
 		[['now.site.lab', '--certificate', $now], qr/no option '--certificate'/]) {
 		my $result = $ctl->run('tlsa', 'verify', @{$row->[0]});
 		is("$result->{status} $result->{out}", '64 ', "@{$row->[0]}: status");

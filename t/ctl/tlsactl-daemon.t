@@ -111,12 +111,12 @@ sub no_daemon
 		for @requests, ['warm', $list];
 	one_line(ask("unix:$directory/nowhere", 'status'), 69, qr{error: \Q$directory\E/nowhere: },
 		'unix:');
-	one_line(ask($list, 'status'), 69, qr{/list: that is not a socket}, 'a file');
-	one_line(ask($directory, 'status'), 69, qr{: that is not a socket}, 'a directory');
+	one_line(ask($list, 'status'), 69, qr{/list: this is not a socket}, 'a file');
+	one_line(ask($directory, 'status'), 69, qr{: this is not a socket}, 'a directory');
 	one_line(ask("$list/control", 'status'), 69, qr/Not a directory/, 'below a file');
-	one_line(ask('/x' x 60, 'status'), 69, qr/path has at most 107 characters/, 'a long path');
+	one_line(ask('/x' x 60, 'status'), 69, qr/path of a socket has at most 107 characters; name a shorter one with -s/, 'a long path');
 	IO::Socket::UNIX->new(Local => "$directory/left-over", Type => SOCK_STREAM, Listen => 1)->close;
-	one_line(ask("$directory/left-over", 'status'), 69, qr/nobody listens there/,
+	one_line(ask("$directory/left-over", 'status'), 69, qr/no process listens on this socket: start tlsad/,
 		'a socket left over');
 	my $datagrams = IO::Socket::UNIX->new(Local => "$directory/datagrams", Type => SOCK_DGRAM);
 	one_line(ask("$directory/datagrams", 'status'), 69, qr/datagrams: /, 'another kind of socket');
@@ -126,15 +126,15 @@ sub no_daemon
 		skip('this is root, who may do anything', 3) if $> == 0;
 		my $fake = Tlsad::FakeControl->start(sub { });
 		chmod(0, $fake->path);
-		one_line(ask($fake, 'status'), 69, qr/permission denied/, 'a socket that is not for us');
+		one_line(ask($fake, 'status'), 69, qr/permission denied: only root and .* run tlsactl as root/, 'a socket that is not for us');
 	}
 	# Its queue is full: connecting waits.
-	my $deaf = IO::Socket::UNIX->new(Local => "$directory/deaf", Type => SOCK_STREAM, Listen => 1);
+	my $busy = IO::Socket::UNIX->new(Local => "$directory/busy", Type => SOCK_STREAM, Listen => 1);
 	my @waiting = map { my $socket = IO::Socket::UNIX->new(Type => SOCK_STREAM);
 		$socket->blocking(0);
-		connect($socket, Socket::pack_sockaddr_un("$directory/deaf")); $socket } 1 .. 4;
-	my $result = ask("$directory/deaf", 'status');
-	one_line($result, 69, qr/did not accept the connection within 5 seconds/, 'a deaf daemon');
+		connect($socket, Socket::pack_sockaddr_un("$directory/busy")); $socket } 1 .. 4;
+	my $result = ask("$directory/busy", 'status');
+	one_line($result, 69, qr/did not accept the connection within 5 seconds/, 'a daemon that does not accept');
 	cmp_ok($result->{seconds}, '<', 9, 'and it is not waited for long');
 }
 
@@ -219,8 +219,8 @@ END
 	is("$result->{status} $result->{err}", '75 ', 'a temporary failure');
 	like($result->{out}, qr/\ATEMP  /, 'said in the first line');
 	like(ask($fake, 'explain', 'number.example')->{out}, qr/: 192\.0\.2\.1\n/, 'an address that is not a string is left out');
-	one_line(ask($fake, 'explain', 'empty.example'), 69, qr/without an explanation/, 'none');
-	one_line(ask($fake, 'explain', 'colour.example'), 69, qr/does not speak/, 'control characters');
+	one_line(ask($fake, 'explain', 'empty.example'), 69, qr/response has no "reply"/, 'no explanation');
+	one_line(ask($fake, 'explain', 'colour.example'), 69, qr/not a response of tlsad/, 'control characters');
 	$result = $ctl->json('-s', $fake->path, 'explain', 'example.com');
 	is_deeply($result->{json}, $explanation, '--json: the object as it is');
 	is($result->{status}, 0, '--json: status');
@@ -412,7 +412,7 @@ sub cache_list
 	is(outcome(ask($fake, 'cache', 'list')), <<'END', 'columns');
 0 KIND     STATUS       DNSSEC     LEFT  NAME
 mx       found        secure      60m  example.com
-host     usable       -           59s  mx.example.com:25 (stale)
+host     usable       -           59s  mx.example.com:25 (expired, still used)
 anchor   -            -            7d  ABCD
 END
 	my $result = ask($fake, '--json', 'cache', 'list');
@@ -428,7 +428,7 @@ END
 	one_line(ask($error, '--json', 'cache', 'list'), 1, qr/the cache is gone/, 'an error after it');
 	my $tmp = $ctl->directory . '/nowhere';
 	one_line(ask($fake, { env => { TMPDIR => $tmp } }, '--json', 'cache', 'list'), 74,
-		qr{/nowhere: cannot write a temporary file: No such}, 'TMPDIR');
+		qr{/nowhere: cannot write a temporary file: No such file or directory; set TMPDIR}, 'TMPDIR');
 	is_deeply([glob($ctl->directory . '/tlsactl-*')], [], 'no file is left');
 	SKIP: {
 		skip('there is no /dev/full', 2) unless -e '/dev/full';
@@ -451,9 +451,9 @@ sub cache_show
 	like($result->{out}, qr/^  usable .* mx1\.example\.com:25/m, 'the tree');
 	is_deeply($ctl->json('-s', $fake->path, 'cache', 'show', 'example.com')->{json}, $explanation,
 		'--json');
-	one_line(ask($fake, 'cache', 'show', 'b.example'), 1, qr/b\.example: not all of it is in the cache/,
+	one_line(ask($fake, 'cache', 'show', 'b.example'), 1, qr/b\.example: the cache does not have all of it; "tlsactl explain" looks it up/,
 		'what is not');
-	one_line(ask($fake, '--json', 'cache', 'show', 'b.example'), 1, qr/not all of it/, '--json');
+	one_line(ask($fake, '--json', 'cache', 'show', 'b.example'), 1, qr/does not have all of it/, '--json');
 }
 
 sub cache_flush
@@ -463,8 +463,8 @@ sub cache_flush
 		return $peer->error($request, 'that is not a destination') if ($request->{key} // '') eq '!';
 		$peer->answer($request, { flushed => $request->{all} ? 1000 : 1 });
 	});
-	is(outcome(ask($fake, 'cache', 'flush', 'a.example')), "0 1 part deleted\n", 'a destination');
-	is(outcome(ask($fake, 'cache', 'flush', '--all')), "0 1000 parts deleted\n", '--all');
+	is(outcome(ask($fake, 'cache', 'flush', 'a.example')), "0 1 entry deleted from the cache\n", 'a destination');
+	is(outcome(ask($fake, 'cache', 'flush', '--all')), "0 1000 entries deleted from the cache\n", '--all');
 	is_deeply([map { delete $_->{id}; $_ } $fake->requests],
 		[{ verb => 'flush', key => 'a.example' }, { verb => 'flush', all => JSON::PP::true }],
 		'what is asked for');
@@ -524,9 +524,9 @@ sub warm
 	is_deeply([map { $_->{key} } $fake->requests], [qw(a.example b.example temp.example
 		none.example error.example last.example)], 'what was asked for');
 	is_deeply([sort grep { /^failed/ } split(/\n/, $result->{out} =~ s/x{1055}/x.../r)],
-		['failed    \xff.example: it is too long, or is not UTF-8', 'failed    error.example: out of memory',
+		['failed    \xff.example: the destination is too long or is not UTF-8', 'failed    error.example: out of memory',
 		'failed    temp.example: temp.example MX: timeout',
-		'failed    x...: it is too long, or is not UTF-8'], 'the failures with their reasons');
+		'failed    x...: the destination is too long or is not UTF-8'], 'the failures with their reasons');
 	like($result->{out}, qr/^done      8 in \d+ seconds?: 3 with a policy, 1 without, 4 failed\n\z/m,
 		'the summary');
 	is(($fake->notes)[0], 'held 4', 'several are under way');
@@ -565,7 +565,7 @@ sub warm
 	}
 	my $directory = $ctl->directory;
 	one_line(ask($quick, 'warm', "$directory/nowhere"), 1, qr/nowhere: No such file/, 'no list');
-	one_line(ask($quick, 'warm', $directory), 1, qr/that is a directory/, 'a directory');
+	one_line(ask($quick, 'warm', $directory), 1, qr/this is a directory; name a file/, 'a directory');
 	is(ask($quick, 'warm', $list, '--parallel', $_)->{status}, 64, "--parallel $_") for 0, 1025, 'x';
 }
 
@@ -582,8 +582,8 @@ sub full_disk
 	my $command = join(' ', Tlsad::Ctl::binary(), '-c', $ctl->config_file, '-s', $fake->path);
 	for my $arguments ('--json cache list', 'cache export', "--json warm $list") {
 		my $text = qx(exec 2>&1; trap '' XFSZ; ulimit -f 0; $command $arguments; echo \$?);
-		is($text, "tlsactl: error: cannot write a temporary file: File too large; TMPDIR names another "
-			. "directory for it\n74\n", "$arguments: one line, and no half of an output");
+		is($text, "tlsactl: error: cannot write a temporary file: File too large; set TMPDIR to another "
+			. "directory\n74\n", "$arguments: one line, and no half of an output");
 	}
 }
 
@@ -618,7 +618,7 @@ sub long_list
 	}
 	my $command = join(' ', Tlsad::Ctl::binary(), '-c', $ctl->config_file, '-s', $fake->path);
 	like(qx($command cache list 2>&1 | head -n 2), qr/\AKIND .*\nmx .*\n\z/,
-		'who reads no further hears nothing of it');
+		'a reader that closes the pipe early gets no message');
 }
 
 sub reload
@@ -633,13 +633,13 @@ sub reload
 		$peer->error($request, 'tlsad.conf:3: there is no setting x');
 	});
 	is(outcome(ask($fake, 'reload')), "0 changed  dane.enforce\nrestart  server.socketmap: "
-		. "applied when tlsad is started again\n", 'what changed');
+		. "applied when tlsad restarts\n", 'what changed');
 	is(outcome(ask($fake, 'reload')), "0 nothing has changed\n", 'nothing');
 	one_line(ask($fake, 'reload'), 1, qr/tlsad\.conf:3: there is no setting x/, 'a bad file');
 	is_deeply($ctl->json('-s', $fake->path, 'reload')->{json}, $answers{0}, '--json');
 	my $mute = Tlsad::FakeControl->start(sub { $_[0]->answer($_[1], {}) });
-	one_line(ask($mute, 'reload'), 69, qr/did not say what has changed/, 'an empty answer');
-	one_line(ask($mute, 'cache', 'flush', '--all'), 69, qr/did not say/, 'the same to flush');
+	one_line(ask($mute, 'reload'), 69, qr/response has no "changed"/, 'an empty response');
+	one_line(ask($mute, 'cache', 'flush', '--all'), 69, qr/response has no "flushed"/, 'the same to flush');
 }
 
 # The whole answer has so many bytes; after each of some of them the daemon is gone.
@@ -659,7 +659,7 @@ sub hang_up
 				status => {}, changed => [], restart => [], flushed => 1,
 				x => 'x' x 400 });
 		});
-		my $words = qr/: tlsad hung up before it had answered$/m;
+		my $words = qr/: tlsad closed the connection before it responded: see "journalctl -u tlsad"$/m;
 		for my $request (@requests, ['warm', $list]) {
 			my @json = "@$request" eq 'cache list' || "@$request" eq 'warm' ? '--json' : ();
 			one_line(ask($fake, @json, @$request), 69, $words, "after $cut bytes: @$request");
@@ -697,7 +697,7 @@ sub garbage
 		my ($what, $bytes) = @$_;
 		my $fake = Tlsad::FakeControl->start(sub { $_[0]->raw($bytes) });
 		one_line(ask($fake, 'lookup', 'a.example'), 69,
-			qr/what answers there does not speak as tlsad's control socket does/, $what);
+			qr/the bytes received are not a response of tlsad/, $what);
 	}
 	my $fake = Tlsad::FakeControl->start(sub {
 		my ($peer, $request) = @_;
@@ -718,7 +718,7 @@ sub silence
 	my $result = ask($silent, 'warm', $ctl->file('list', "a.example\n"));
 	cmp_ok($result->{seconds}, '>=', LOOKUP_LIMIT - 1, 'a lookup is waited for');
 	cmp_ok($result->{seconds}, '<', LOOKUP_LIMIT + 5, 'not forever');
-	one_line($result, 69, qr/did not answer within @{[LOOKUP_LIMIT]} seconds/, 'a silent daemon');
+	one_line($result, 69, qr/did not respond within @{[LOOKUP_LIMIT]} seconds/, 'a silent daemon');
 	# A second after the requests the daemon still speaks: it is not silent, one request is lost.
 	my $forgetful = Tlsad::FakeControl->start(sub {
 		my ($peer, $request) = @_;
@@ -728,14 +728,14 @@ sub silence
 	});
 	$result = ask($forgetful, 'warm', $ctl->file('list', "a.example\nb.example\n"));
 	is($result->{status}, 75, 'a daemon that has lost a request');
-	like($result->{out}, qr/^ *failed +a\.example: tlsad did not answer in time$/m, 'it is named');
+	like($result->{out}, qr/^ *failed +a\.example: tlsad did not respond in time$/m, 'it is named');
 	like($result->{out}, qr/1 with a policy, 0 without, 1 failed$/m, 'the other one counts');
 }
 
 sub impossible
 {
 	my $fake = Tlsad::FakeControl->start(sub { $_[0]->answer($_[1], { reply => 'OK dane' }) });
-	one_line(ask($fake, 'lookup', $_), 75, qr/the request cannot be sent: an argument is too long or is not UTF-8/, 'a key')
+	one_line(ask($fake, 'lookup', $_), 75, qr/the request was not sent: an argument is too long or is not UTF-8/, 'a key')
 		for "\xff.example", 'x' x 20_000;
 	is(scalar($fake->requests), 0, 'it was not asked for');
 	is(outcome(ask($fake, 'lookup', "b\xc3\xbccher.example")), "0 dane\n", 'UTF-8');

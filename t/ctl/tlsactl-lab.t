@@ -230,12 +230,12 @@ sub cache
 	is("$result->{status} $result->{err}", '0 ', 'show: status');
 	like($result->{out}, qr/\Adane-only .*^cached +yes, all of it/ms, 'show: as explain');
 	is(ask('cache', 'show', 'null-mx.dane.lab')->{status}, 0, 'show: an answer NOTFOUND is there, too');
-	like(outcome(ask('cache', 'show', 'three.dane.lab')), qr/\A1 tlsactl: error: three\.dane\.lab: not all .*\n\z/,
+	like(outcome(ask('cache', 'show', 'three.dane.lab')), qr/\A1 tlsactl: error: three\.dane\.lab: the cache does not have all of it; .*\n\z/,
 		'show: nothing is looked up');
-	like(outcome(ask('cache', 'flush', 'full.dane.lab')), qr/\A0 3 parts deleted\n\z/, 'flush');
+	like(outcome(ask('cache', 'flush', 'full.dane.lab')), qr/\A0 3 entries deleted from the cache\n\z/, 'flush');
 	is(ask('cache', 'show', 'full.dane.lab')->{status}, 1, 'it is gone');
 	is(ask('cache', 'show', 'no-mx.dane.lab')->{status}, 0, 'others are not');
-	is(outcome(ask('cache', 'flush', 'full.dane.lab')), "0 0 parts deleted\n", 'flush once more');
+	is(outcome(ask('cache', 'flush', 'full.dane.lab')), "0 0 entries deleted from the cache\n", 'flush once more');
 	like(outcome(ask('cache', 'flush', '10.1')), qr/\A1 tlsactl: error: .*not a destination\n\z/, 'flush what is none');
 	is(outcome(ask('lookup', 'full.dane.lab')), "0 dane-only\n", 'the next one looks it up');
 	cmp_ok(ask_json('cache', 'flush', '--all')->{json}{flushed}, '>', 20, 'flush --all');
@@ -330,7 +330,7 @@ sub reload
 	is(outcome(ask('reload')), "0 nothing has changed\n", 'nothing');
 	$daemon->write_config({ dane => { enforce => 'pinned' }, server => { workers => 1 } });
 	is(outcome(ask('reload')), "0 changed  dane.enforce\nrestart  server.workers: applied when tlsad "
-		. "is started again\n", 'what was applied, and what was not');
+		. "restarts\n", 'what was applied, and what was not');
 	like(outcome(ask('lookup', 'full.dane.lab')), qr/\A0 fingerprint match=/, 'it is in force');
 	$daemon->write_config({ dane => { enforce => 'nonsense' } });
 	my $result = ask('--json', 'reload');
@@ -414,7 +414,7 @@ sub written
 sub killed
 {
 	my $errors = $ctl->directory . '/errors';
-	my $words = qr{\Atlsactl: error: \S+/control: tlsad hung up before it had answered\n\z};
+	my $words = qr{\Atlsactl: error: \S+/control: tlsad closed the connection before it responded: see "journalctl -u tlsad"\n\z};
 	for my $arguments (['cache', 'list'], ['--json', 'cache', 'list'], ['cache', 'export']) {
 		$large->start_again unless $large->alive;
 		my $output = $ctl->directory . '/output';
@@ -447,7 +447,7 @@ sub empty_export
 	$large->start_again unless $large->alive;
 	# No answer is whole any more: the daemon goes through all of it and has nothing to say.
 	my $flush = $ctl->run('-s', $large->control, 'cache', 'flush', '[mx.example]');
-	is(outcome($flush), "0 1 part deleted\n", 'the host of them all is flushed');
+	is(outcome($flush), "0 1 entry deleted from the cache\n", 'the host of them all is flushed');
 	is(outcome($ctl->run('-s', $large->control, 'cache', 'export')), '0 ', 'nothing is left to export');
 	is($large->stop, 0, 'the daemon ends with status 0');
 }

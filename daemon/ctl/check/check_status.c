@@ -151,10 +151,10 @@ void check_address_add_text(struct text *text, const struct server_check_address
 		text_add_format(text, "STARTTLS is refused: %s", address->detail);
 		return;
 	case STARTTLS_TURNED_AWAY:
-		text_add_format(text, "the server turns us away: %s", address->detail);
+		text_add_format(text, "the server refuses this client: %s", address->detail);
 		return;
 	case STARTTLS_NO_SMTP:
-		text_add_format(text, "what comes is not SMTP: %s", address->detail);
+		text_add_format(text, "the server does not speak SMTP: %s", address->detail);
 		return;
 	case STARTTLS_NO_TLS:
 		text_add_format(text, "the TLS handshake fails: %s", address->detail);

@@ -102,7 +102,7 @@ static void print_match(const struct terminal *terminal, const struct server_che
 			address->match.depth);
 	else
 		terminal_print_row(terminal, DEEP, TERMINAL_GOOD, "match", LABEL_WIDTH - INDENT,
-			"%s is the trust anchor, which was not sent, depth %d", record,
+			"%s is the trust anchor, which the server did not send, depth %d", record,
 			address->match.depth);
 }
 
@@ -142,8 +142,9 @@ static void print_suggested_records(
 	for (size_t i = 0; i < count; i++) {
 		if (!records[i].verifies)
 			terminal_print_row(terminal, DEEP, TERMINAL_FAINT, "but not",
-				LABEL_WIDTH - INDENT, "one of cert %d: %s", records[i].depth,
-				records[i].reason);
+				LABEL_WIDTH - INDENT,
+				"a record for cert %d, which would not verify: %s",
+				records[i].depth, records[i].reason);
 		suggested_record_clear(&records[i]);
 	}
 }
@@ -190,7 +191,7 @@ static void print_host(const struct terminal *terminal, const struct server_chec
 	if (host->address_count == 0 && !check->options.mx_only &&
 		(host->facts->status == HOST_USABLE || host->facts->status == HOST_NONE))
 		terminal_print_row(terminal, INDENT, TERMINAL_WARNING, "unknown", LABEL_WIDTH,
-			"it has no IPv%d address", check->options.ipv4_only ? 4 : 6);
+			"the host has no IPv%d address", check->options.ipv4_only ? 4 : 6);
 	for (size_t i = 0; i < host->address_count; i++)
 		print_address(terminal, &host->addresses[i]);
 }
@@ -212,13 +213,13 @@ static void print_mx(const struct terminal *terminal, const struct server_check 
 			check->host_count == 1 ? "" : "s", dns_security_name(mx->security));
 		break;
 	case MX_ABSENT:
-		text_add(&text, "none: the domain is its own host (RFC 5321 5.1)");
+		text_add(&text, "no MX records; the domain is its own host (RFC 5321 5.1)");
 		break;
 	case MX_NULL:
-		text_add(&text, "null: the domain takes no mail (RFC 7505)");
+		text_add(&text, "null MX, the domain accepts no mail (RFC 7505)");
 		break;
 	case MX_NXDOMAIN:
-		text_add(&text, "there is no such domain");
+		text_add(&text, "the domain does not exist");
 		break;
 	default:
 		render_failure(&text, &mx->failure);

@@ -69,8 +69,8 @@ static void warn_of_signature(struct check_warnings *warnings, const struct serv
 	if (expires == 0 || expires > (uint64_t)now + CHECK_WARNING_SOON)
 		return;
 	add(warnings, CHECK_WARNING_SIGNATURE_EXPIRES, host,
-		"the DNSSEC signature of %s %s ends in %s (%s): if it is not renewed by then, mail "
-		"is deferred",
+		"the DNSSEC signature of %s %s expires in %s (%s): unless the zone is signed "
+		"again by then, mail is deferred",
 		name, dns_type_name(type),
 		time_text_duration(left, expires > now ? (int64_t)expires - now : 0),
 		time_text_date(date, expires));
@@ -84,8 +84,8 @@ static void warn_of_mx(struct check_warnings *warnings, const struct server_chec
 		return;
 	if (decided.reason == REASON_DANE_INSECURE_MX)
 		add(warnings, CHECK_WARNING_MX_INSECURE, NULL,
-			"the MX records are not signed: whoever forges them leads mail to hosts of "
-			"their own; sign the zone %s",
+			"the MX records are not signed: an attacker who forges them can direct "
+			"mail to other hosts; sign the zone %s",
 			check->destination.name);
 	warn_of_signature(warnings, check, NULL, check->destination.name, DNS_TYPE_MX,
 		check->mx.signature_expires);
@@ -121,8 +121,8 @@ static void warn_of_lookups(struct check_warnings *warnings, const struct server
 				dns_type_name(question->type), question->detail);
 		if (question->type == DNS_TYPE_TLSA && question->original_ttl > TLSA_TTL_MAX)
 			add(warnings, CHECK_WARNING_LONG_TTL, host,
-				"the TTL of the TLSA records is %u s, over a day: a lost key "
-				"cannot be replaced until it has passed",
+				"the TTL of the TLSA records is %u s, more than a day: after a "
+				"lost key mail is deferred for that long; lower it",
 				question->original_ttl);
 	}
 }
@@ -135,13 +135,15 @@ static void warn_of_deployment(
 
 	if (host->facts->status == HOST_UNREACHABLE)
 		add(warnings, CHECK_WARNING_NO_ADDRESS, host,
-			"it has no address: no sender can reach it; take it out of the MX records");
+			"the host has no address, so no sender can reach it: remove it from the "
+			"MX records");
 	if (host->facts->status == HOST_NONE &&
 		(reason == REASON_DANE_PARTIAL || reason == REASON_DANE_INSECURE_MX ||
 			reason == REASON_DANE_UNUSABLE))
 		add(warnings, CHECK_WARNING_PARTIAL, host,
-			"other hosts have TLSA records and this one has none that count: whoever "
-			"keeps senders from the others gets the mail without DANE");
+			"other hosts have TLSA records and this one has no secure ones: an "
+			"attacker who blocks the others makes mail go here without DANE; publish "
+			"TLSA records for this host");
 }
 
 /* --- TLSA records -------------------------------------------------------------------------- */
@@ -181,17 +183,18 @@ static void warn_of_record(
 	host_tlsa_print(tlsa, DIGITS_SHOWN, record);
 	if (tlsa->usability != TLSA_USABLE)
 		add(warnings, CHECK_WARNING_RECORD_UNUSABLE, host,
-			"the record %s cannot be used: %s", record,
+			"the record %s cannot be used: %s; replace or remove it", record,
 			tlsa_usability_text(tlsa->usability));
 	else if (absent && tlsa->rdata[0] == TLSA_DANE_TA)
 		add(warnings, CHECK_WARNING_TA_NOT_SENT, host,
-			"no certificate that the server sends is that of the record %s: it must "
-			"send its trust anchor too (RFC 7672 3.1.2), or the record is stale",
+			"no certificate that the server sends matches the record %s: the server "
+			"must send its trust anchor, too (RFC 7672 3.1.2); if the record is from "
+			"before a roll-over, remove it",
 			record);
 	else if (absent && has_match(host))
 		add(warnings, CHECK_WARNING_RECORD_STALE, host,
-			"no certificate matches the record %s: one that is to come, or what a "
-			"roll-over has left; then remove it",
+			"no certificate matches the record %s: keep it for a roll-over that is "
+			"to come; remove it if it is left from an earlier one",
 			record);
 }
 
@@ -209,8 +212,9 @@ static void warn_of_records(struct check_warnings *warnings, const struct server
 	}
 	if (usable > 0 && usable == full)
 		add(warnings, CHECK_WARNING_ONLY_FULL, host,
-			"all records hold whole certificates or keys (matching type 0): large "
-			"answers, which do not get through everywhere; publish SHA-256 digests");
+			"all records contain whole certificates or keys (matching type 0), and "
+			"some networks drop such large answers: publish SHA-256 digests "
+			"(matching type 1)");
 }
 
 /* --- certificates -------------------------------------------------------------------------- */
@@ -244,8 +248,9 @@ static const char *date_words(const struct server_check_host *host)
 		}
 	}
 	if (anchored && !ended)
-		return "senders with DANE look at it (usage 2)";
-	return ended ? "senders with DANE pass over it (usage 3), others may not" : "renew it";
+		return "senders with DANE check the dates (usage 2), renew it";
+	return ended ? "senders with DANE ignore the dates (usage 3), others may not; renew it"
+		     : "renew it";
 }
 
 static void warn_of_certificate(struct check_warnings *warnings,
@@ -265,7 +270,7 @@ static void warn_of_certificate(struct check_warnings *warnings,
 			date_words(host));
 	else if (ends <= now)
 		add(warnings, CHECK_WARNING_CERTIFICATE_EXPIRED, host,
-			"the certificate %.300s has expired on %s: %s", subject, date,
+			"the certificate %.300s expired on %s: %s", subject, date,
 			date_words(host));
 	else if (ends <= now + CHECK_WARNING_SOON)
 		add(warnings, CHECK_WARNING_CERTIFICATE_EXPIRES, host,
@@ -315,8 +320,9 @@ static void warn_of_failing(struct check_warnings *warnings, const struct server
 			continue;
 		}
 		add(warnings, CHECK_WARNING_FAMILY_FAILS, host,
-			"over %s it fails (%s: %s), over %s it works: senders try both", name,
-			address->text, words, family == AF_INET ? "IPv6" : "IPv4");
+			"over %s it fails (%s: %s), over %s it works, and senders try both: "
+			"correct it, or remove these addresses from DNS",
+			name, address->text, words, family == AF_INET ? "IPv6" : "IPv4");
 		return;
 	}
 }
@@ -351,15 +357,16 @@ static void warn_of_tls(struct check_warnings *warnings, const struct server_che
 			add(warnings, CHECK_WARNING_NO_STARTTLS, host,
 				"%s: STARTTLS is not offered: %s", address->text,
 				host->facts->status == HOST_NONE
-					? "mail goes there in the clear"
-					: "with its TLSA records senders do not deliver there");
+					? "mail goes there unencrypted; enable STARTTLS"
+					: "senders that see its TLSA records do not deliver "
+					  "there; enable STARTTLS");
 		}
 		if (address->outcome == STARTTLS_DONE && address->tls_number < TLS1_2_VERSION &&
 			!version_reported) {
 			version_reported = true;
 			add(warnings, CHECK_WARNING_OLD_TLS, host,
-				"%s: %s is deprecated (RFC 8996), and more and more senders refuse "
-				"it",
+				"%s: %s is deprecated (RFC 8996), and more and more senders "
+				"refuse it; enable TLS 1.2 or later",
 				address->text, address->tls_version);
 		}
 	}

@@ -150,7 +150,7 @@ static void take_deadline(evutil_socket_t fd, short what, void *context)
 			address->finished = address->started = true;
 			address->outcome = STARTTLS_TIMED_OUT;
 			snprintf(address->detail, sizeof address->detail,
-				"no time was left for this address");
+				"no time was left for this address; a larger --timeout gives more");
 		}
 	}
 	continue_check(check);

@@ -22,11 +22,11 @@ const char *doctor_dns_outcome(const struct exchange *exchange)
 		return "no route to it";
 	case EXCHANGE_FAILED:
 		return exchange->error != 0 ? strerror(exchange->error)
-					    : "what it sent is not an answer";
+					    : "the bytes received are not a DNS answer";
 	default:
 		if (rcode != 0)
 			return rcode < sizeof rcodes / sizeof rcodes[0] ? rcodes[rcode]
-									: "an error";
+									: "an error code of DNS";
 		return exchange->answer.found ? "answers" : "an answer without the SOA record";
 	}
 }
@@ -82,12 +82,12 @@ static void add_unreachable(struct doctor *doctor, const struct doctor_dns *dns,
 		kind_words[target->kind], target->zone, transport_name(exchange),
 		doctor_dns_outcome(exchange));
 	if (exchange->outcome == EXCHANGE_ANSWERED)
-		doctor_remedy(doctor, "let that server answer this host, or mend %s in %s",
+		doctor_remedy(doctor, "allow this host on that server, or correct %s in %s",
 			kind_words[target->kind], "tlsad.conf");
 	else
 		doctor_remedy(doctor,
-			"start that server, open port 53 over UDP and TCP to it, or "
-			"mend %s in tlsad.conf",
+			"start that server, open port 53 over UDP and TCP to it, or correct %s "
+			"in tlsad.conf",
 			kind_words[target->kind]);
 }
 
@@ -95,8 +95,8 @@ static void add_stripped(
 	struct doctor *doctor, const char *name, const char *what, const char *transport)
 {
 	doctor_add(doctor, DOCTOR_NAME_SERVER, name, DOCTOR_FAULT,
-		"%s over %s: answers come without DNSSEC's signatures", what, transport);
-	doctor_remedy(doctor, "[resolver] forward = a resolver that passes DNSSEC on");
+		"%s over %s: answers arrive without DNSSEC signatures", what, transport);
+	doctor_remedy(doctor, "[resolver] forward = a resolver that passes DNSSEC signatures on");
 }
 
 static void examine_target(
@@ -106,7 +106,7 @@ static void examine_target(
 
 	if (target->over_tls) {
 		doctor_add(doctor, DOCTOR_NAME_SERVER, target->name, DOCTOR_OK,
-			"%s over TLS: see validation", kind_words[target->kind]);
+			"%s over TLS: examined by the check validation", kind_words[target->kind]);
 		return;
 	}
 	for (int tcp = 0; tcp < 2; tcp++) {
@@ -164,15 +164,16 @@ static void add_roots(struct doctor *doctor, struct reach reach, bool other_fami
 	} else if (reach.routes == 0) {
 		doctor_add(doctor, DOCTOR_NAME_SERVER, object, DOCTOR_FAULT,
 			"no route to the root servers");
-		doctor_remedy(doctor, "ip route; or [resolver] forward = a resolver that may be "
-				      "asked");
+		doctor_remedy(doctor,
+			"see \"ip route\"; or [resolver] forward = a resolver that this host may "
+			"ask");
 	} else {
 		doctor_add(doctor, DOCTOR_NAME_SERVER, object,
 			other_family ? DOCTOR_WARNING : DOCTOR_FAULT,
 			"no root server answers within 3 seconds");
 		doctor_remedy(doctor,
-			"open port 53 over %s to the world, or [resolver] forward = "
-			"a resolver that may be asked",
+			"open port 53 over %s to the Internet, or [resolver] forward = a "
+			"resolver that this host may ask",
 			transport);
 	}
 }
@@ -223,9 +224,9 @@ static void examine_clock(struct doctor *doctor, const struct doctor_dns *dns)
 
 	if (nearest == NULL) {
 		doctor_add(doctor, DOCTOR_CLOCK, "", DOCTOR_UNKNOWN,
-			"no signature of the root was had to hold this clock against: %s",
+			"no signature of the root arrived, so the clock could not be checked: %s",
 			time_text_date(now_words, now));
-		doctor_remedy(doctor, "see name-server");
+		doctor_remedy(doctor, "see the check name-server");
 		return;
 	}
 	/* Serial numbers this close to now are also this close in seconds since 1970. */
@@ -234,12 +235,14 @@ static void examine_clock(struct doctor *doctor, const struct doctor_dns *dns)
 	time_text_date(now_words, now);
 	if (distance == 0) {
 		doctor_add(doctor, DOCTOR_CLOCK, "", DOCTOR_OK,
-			"%s is within the root's signatures, %s to %s", now_words, from, until);
+			"%s is within the validity of the root's signatures, %s to %s", now_words,
+			from, until);
 		return;
 	}
 	time_text_duration(off, distance < 0 ? -(int64_t)distance : distance);
 	doctor_add(doctor, DOCTOR_CLOCK, "", DOCTOR_FAULT,
-		"%s is %s %s the root's signatures, %s to %s: the clock is %s by that or more",
+		"%s is %s %s the validity of the root's signatures, %s to %s: the clock is %s by "
+		"at least that much",
 		now_words, off, distance < 0 ? "before" : "after", from, until,
 		distance < 0 ? "slow" : "fast");
 	doctor_remedy(doctor, "timedatectl set-ntp true");
@@ -265,15 +268,16 @@ static void examine_validation(struct doctor *doctor, const struct doctor_dns *d
 		doctor_add(doctor, DOCTOR_VALIDATION, "", DOCTOR_OK, "the root zone is secure");
 		return;
 	case PROBE_NO_ROUTE:
-		add_invalid(doctor, dns, "no answer for the root zone", "see name-server");
+		add_invalid(
+			doctor, dns, "no answer for the root zone", "see the check name-server");
 		return;
 	case PROBE_STRIPPED:
-		add_invalid(doctor, dns, "signatures are stripped on the way",
-			"[resolver] forward = a resolver that passes DNSSEC on");
+		add_invalid(doctor, dns, "DNSSEC signatures are removed on the way to this host",
+			"[resolver] forward = a resolver that passes DNSSEC signatures on");
 		return;
 	case PROBE_CLOCK:
 		add_invalid(doctor, dns, "the root's signatures have expired or are not valid yet",
-			"see clock");
+			"see the check clock");
 		return;
 	case PROBE_NO_MATCH:
 		add_invalid(doctor, dns,
@@ -281,8 +285,9 @@ static void examine_validation(struct doctor *doctor, const struct doctor_dns *d
 			"[resolver] trust_anchor = a file with the keys of this root");
 		return;
 	default:
-		add_invalid(doctor, dns, "no trust anchor covers the root: nothing is secure",
-			"see trust-anchor");
+		add_invalid(doctor, dns,
+			"there is no trust anchor for the root, so no answer is secure",
+			"see the check trust-anchor");
 	}
 }
 

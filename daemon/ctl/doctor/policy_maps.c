@@ -89,11 +89,12 @@ static void add_wrong_map(
 	add_map_names(&text);
 	if (map != NULL)
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
-			"%s: the map %s answers with no policy, and Postfix defers all mail",
+			"%s: the map %s does not reply with policies, so Postfix defers all mail",
 			table->word, table->map);
 	else
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
-			"%s: tlsad has no map %s, and Postfix defers all mail; there are %s",
+			"%s: tlsad has no map %s, so Postfix defers all mail; maps with "
+			"policies: %s",
 			table->word, table->map, names);
 	examination_set(examination, POSTCONF_POLICY_MAPS, "%.*spolicy",
 		(int)(strlen(table->word) - strlen(table->map)), table->word);
@@ -123,7 +124,7 @@ static void add_hidden(const struct examination *examination, const struct looku
 	size_t length = strlen(queue);
 
 	examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
-		"%s: %s is in a chroot, %s, and does not see that path", table->word,
+		"%s: %s runs in the chroot %s and does not see this path", table->word,
 		table->proxied ? "proxymap" : "the smtp client", queue);
 	if (strncmp(path, queue, length) == 0 && path[length] == '/')
 		examination_set(examination, POSTCONF_POLICY_MAPS, "socketmap:unix:%s:%s",
@@ -132,7 +133,8 @@ static void add_hidden(const struct examination *examination, const struct looku
 		examination_set(examination, POSTCONF_POLICY_MAPS, "proxy:socketmap:unix:%s:%s",
 			table->address, table->map);
 	else
-		doctor_remedy(examination->doctor, "write n for proxymap's chroot in master.cf");
+		doctor_remedy(examination->doctor,
+			"set the column chroot of proxymap to n in master.cf; postfix reload");
 }
 
 static void add_denied(const struct examination *examination, const struct lookup_table *table,
@@ -143,14 +145,15 @@ static void add_denied(const struct examination *examination, const struct looku
 	if (result == ACCESS_UNKNOWN) {
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS,
 			DOCTOR_UNKNOWN,
-			"%s: this account may not look at %s to see whether %s may open it",
+			"%s: this account may not examine %s, so it is unknown whether %s may "
+			"open the socket",
 			table->word, reached->path, name);
 		doctor_remedy(examination->doctor, "run doctor as root");
 		return;
 	}
 	examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
 		"%s: the user %s may not %s %s, mode %04o", table->word, name,
-		result == ACCESS_NO_SEARCH ? "pass" : "write to", reached->path,
+		result == ACCESS_NO_SEARCH ? "enter" : "write to", reached->path,
 		(unsigned)reached->status.st_mode & 07777);
 	if (result == ACCESS_NO_SEARCH)
 		doctor_remedy(examination->doctor, "chmod o+x %s", reached->path);
@@ -198,12 +201,12 @@ static void examine_table(
 		examine_access(examination, table, endpoint);
 	else
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_OK,
-			"%s leads to tlsad", table->word);
+			"%s is an endpoint of tlsad", table->word);
 	if (table->proxied &&
 		!lookup_tables_have(
 			examination_value(examination, POSTCONF_PROXY_READ_MAPS), table->word)) {
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_PROXY_READ_MAPS,
-			DOCTOR_FAULT, "proxymap refuses %s: proxy_read_maps does not have it",
+			DOCTOR_FAULT, "proxymap refuses %s: proxy_read_maps does not contain it",
 			table->word);
 		const char *directory = examination->postconf->directory;
 		const char *option = directory[0] != '\0' ? " -c " : "";
@@ -225,7 +228,7 @@ static void add_none(const struct examination *examination, const struct lookup_
 			"smtp_tls_policy_maps is empty: Postfix does not ask tlsad");
 	else if (other != NULL)
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
-			"no table of smtp_tls_policy_maps leads to tlsad: %s is not one of "
+			"no table of smtp_tls_policy_maps is an endpoint of tlsad: %s is not in "
 			"[server] socketmap",
 			other->word);
 	else

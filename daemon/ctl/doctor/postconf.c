@@ -28,7 +28,7 @@ enum { ARGUMENTS_MAX = POSTCONF_PARAMETER_COUNT + 8 };
 static const char *complaint(const struct program_result *result, char *line, size_t size)
 {
 	program_first_line(result->error[0] != '\0' ? result->error : result->err, line, size);
-	return line[0] != '\0' ? line : "postconf failed";
+	return line[0] != '\0' ? line : "postconf failed without a message";
 }
 
 /* postconf [-c DIRECTORY] OPTION... NAME...; its output, malloc()ed, or NULL and an error in
@@ -209,8 +209,8 @@ static void add_unreadable(struct doctor *doctor, const struct postconf *postcon
 	bool unconfigured = postconf->directory[0] == '\0' && strstr(line, "No such file") != NULL;
 
 	doctor_add(doctor, DOCTOR_POSTFIX, postconf->directory,
-		unconfigured ? DOCTOR_NOTE : DOCTOR_FAULT, "its configuration cannot be read: %s",
-		line);
+		unconfigured ? DOCTOR_NOTE : DOCTOR_FAULT,
+		"the configuration of Postfix cannot be read: %s", line);
 	if (!unconfigured)
 		doctor_remedy(doctor, "postconf%s%s -n",
 			postconf->directory[0] != '\0' ? " -c " : "", postconf->directory);
@@ -224,7 +224,7 @@ bool postconf_read(struct postconf *postconf, struct doctor *doctor, const char 
 	snprintf(postconf->directory, sizeof postconf->directory, "%s", directory);
 	if (!program_find("postconf", false, program)) {
 		doctor_add(doctor, DOCTOR_POSTFIX, directory, DOCTOR_NOTE,
-			"postconf is not installed: nothing of Postfix was examined");
+			"postconf is not installed, so Postfix was not examined");
 		return false;
 	}
 	if (!read_main(postconf, program, line, sizeof line)) {

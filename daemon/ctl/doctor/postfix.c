@@ -95,29 +95,32 @@ static void examine_level(const struct examination *examination)
 	if (level == TLS_LEVEL_NONE) {
 		examination_add(examination, DOCTOR_SECURITY_LEVEL, POSTCONF_SECURITY_LEVEL,
 			DOCTOR_WARNING,
-			"smtp_tls_security_level is none: no TLS where tlsad has no opinion");
+			"smtp_tls_security_level = none: where tlsad has no policy, mail goes "
+			"out without TLS");
 		examination_set(examination, POSTCONF_SECURITY_LEVEL, "%s",
 			examination->native ? "dane" : "may");
 	} else if (level < 0) {
 		examination_add(examination, DOCTOR_SECURITY_LEVEL, POSTCONF_SECURITY_LEVEL,
-			DOCTOR_FAULT, "smtp_tls_security_level = %s is not a level", name);
+			DOCTOR_FAULT,
+			"smtp_tls_security_level = %s is not a security level of Postfix", name);
 		examination_set(examination, POSTCONF_SECURITY_LEVEL, "dane");
 	}
 	if (level < 0)
 		return;
 	if (level == site || (is_at_most_dane(level) && is_at_most_dane(site))) {
 		examination_add(examination, DOCTOR_SECURITY_LEVEL, POSTCONF_SECURITY_LEVEL,
-			DOCTOR_OK, "smtp_tls_security_level = %s goes with [dane] site_level = %s",
-			name, tls_level_names[site]);
+			DOCTOR_OK,
+			"smtp_tls_security_level = %s agrees with [dane] site_level = %s", name,
+			tls_level_names[site]);
 		return;
 	}
 	examination_add(examination, DOCTOR_SECURITY_LEVEL, POSTCONF_SECURITY_LEVEL,
 		is_at_most_dane(level) ? DOCTOR_WARNING : DOCTOR_FAULT,
 		is_at_most_dane(level)
-			? "smtp_tls_security_level = %s, but [dane] site_level = %s: tlsad holds "
-			  "answers back"
-			: "smtp_tls_security_level = %s, but [dane] site_level = %s: an answer of "
-			  "tlsad may weaken it",
+			? "smtp_tls_security_level = %s, but [dane] site_level = %s: tlsad sends "
+			  "no policy weaker than site_level, though Postfix's own level is"
+			: "smtp_tls_security_level = %s, but [dane] site_level = %s: a policy of "
+			  "tlsad may be weaker than this level",
 		name, tls_level_names[site]);
 	doctor_remedy(examination->doctor,
 		"[dane] site_level = %s in tlsad.conf; systemctl reload "
@@ -138,13 +141,13 @@ static void examine_dns_support(const struct examination *examination)
 	if (strcmp(level, "dnssec") != 0) {
 		examination_add(examination, DOCTOR_DNS_SUPPORT, POSTCONF_DNS_SUPPORT_LEVEL,
 			DOCTOR_FAULT,
-			"smtp_dns_support_level = %s: dane-only mail is deferred, and dane works "
-			"like may",
+			"smtp_dns_support_level = %s: Postfix defers dane-only mail and treats "
+			"dane like may",
 			level[0] != '\0' ? level : "(empty)");
 		examination_set(examination, POSTCONF_DNS_SUPPORT_LEVEL, "dnssec");
 	} else if (!lookup_tables_have(lookup, "dns")) {
 		examination_add(examination, DOCTOR_DNS_SUPPORT, POSTCONF_HOST_LOOKUP, DOCTOR_FAULT,
-			"smtp_host_lookup = %s: without dns there is no DANE", lookup);
+			"smtp_host_lookup = %s does not contain dns, which DANE needs", lookup);
 		examination_set(examination, POSTCONF_HOST_LOOKUP, "dns");
 	} else {
 		examination_add(examination, DOCTOR_DNS_SUPPORT, POSTCONF_DNS_SUPPORT_LEVEL,
@@ -162,13 +165,14 @@ static void examine_insecure_mx(const struct examination *examination)
 		(!own && postfix_version_insecure_mx_fixed(examination->postconf->version))) {
 		examination_add(examination, DOCTOR_INSECURE_MX, POSTCONF_INSECURE_MX_POLICY,
 			DOCTOR_OK,
-			"hosts with TLSA records behind unsigned MX records are authenticated");
+			"hosts with TLSA records are authenticated even if the MX records are "
+			"not signed");
 		return;
 	}
 	examination_add(examination, DOCTOR_INSECURE_MX, POSTCONF_INSECURE_MX_POLICY,
 		DOCTOR_WARNING,
-		"smtp_tls_dane_insecure_mx_policy = %s%s: hosts with TLSA records behind unsigned MX "
-		"records are not authenticated",
+		"smtp_tls_dane_insecure_mx_policy = %s%s: hosts with TLSA records are not "
+		"authenticated if the MX records are not signed",
 		policy, own ? "" : ", the default of this Postfix");
 	examination_set(examination, POSTCONF_INSECURE_MX_POLICY, "dane");
 }
@@ -184,14 +188,15 @@ static void examine_digest(const struct examination *examination)
 
 	if (text_equal_nocase(digest, strlen(digest), ours)) {
 		examination_add(examination, DOCTOR_FINGERPRINT_DIGEST, POSTCONF_FINGERPRINT_DIGEST,
-			DOCTOR_OK, "smtp_tls_fingerprint_digest = %s, as [dane] fingerprint_digest",
+			DOCTOR_OK,
+			"smtp_tls_fingerprint_digest = %s agrees with [dane] fingerprint_digest",
 			digest);
 		return;
 	}
 	examination_add(examination, DOCTOR_FINGERPRINT_DIGEST, POSTCONF_FINGERPRINT_DIGEST,
 		DOCTOR_FAULT,
-		"smtp_tls_fingerprint_digest = %s%s, but [dane] fingerprint_digest = %s: no pinned "
-		"host matches",
+		"smtp_tls_fingerprint_digest = %s%s, but [dane] fingerprint_digest = %s: pinned "
+		"replies match no server, so Postfix defers the mail",
 		digest,
 		examination->postconf->set[POSTCONF_FINGERPRINT_DIGEST] ||
 				examination->client->own[POSTCONF_FINGERPRINT_DIGEST] != NULL
@@ -249,18 +254,20 @@ static void examine_tafile(const struct examination *examination)
 	enum access_result result = access_walk(&reached, examination_root(examination, chrooted),
 		seen, &examination->account, ACCESS_SEARCH);
 	if (result == ACCESS_UNKNOWN) {
-		add_tafile(examination, DOCTOR_UNKNOWN, "this account may not look", reached.path);
+		add_tafile(examination, DOCTOR_UNKNOWN, "this account may not examine it",
+			reached.path);
 		doctor_remedy(examination->doctor, "run doctor as root");
 	} else if (result == ACCESS_NO_SEARCH || result == ACCESS_DENIED) {
-		add_tafile(examination, DOCTOR_FAULT, "postfix may not read trust anchors below it",
+		add_tafile(examination, DOCTOR_FAULT,
+			"Postfix may not enter this directory, so it cannot read trust anchors",
 			reached.path);
 		doctor_remedy(examination->doctor, "chmod o+x %s", reached.path);
 	} else if (result == ACCESS_ABSENT || reached.status.st_dev != status.st_dev ||
 		   reached.status.st_ino != status.st_ino) {
 		add_tafile(examination, DOCTOR_FAULT,
-			chrooted
-				? "smtp, in its chroot, does not see [dane] tafile_dir by that name"
-				: "smtp does not see [dane] tafile_dir by that name",
+			chrooted ? "the smtp client, in its chroot, does not see [dane] "
+				   "tafile_dir at this path"
+				 : "the smtp client does not see [dane] tafile_dir at this path",
 			seen);
 		if (chrooted)
 			doctor_remedy(examination->doctor,
@@ -268,9 +275,10 @@ static void examine_tafile(const struct examination *examination)
 				"/tlsad/anchors in tlsad.conf",
 				queue);
 		else
-			doctor_remedy(examination->doctor, "no [dane] tafile_prefix in tlsad.conf");
+			doctor_remedy(
+				examination->doctor, "remove [dane] tafile_prefix from tlsad.conf");
 	} else {
-		add_tafile(examination, DOCTOR_OK, "smtp can read trust anchors", seen);
+		add_tafile(examination, DOCTOR_OK, "the smtp client can read trust anchors", seen);
 	}
 }
 
@@ -358,7 +366,7 @@ void doctor_examine_postfix(
 	}
 	if (postconf->client_count == 0)
 		doctor_add(doctor, DOCTOR_POSTFIX, directory, DOCTOR_NOTE,
-			"no service of master.cf is the smtp client: it sends no mail");
+			"master.cf has no smtp client: this Postfix sends no mail");
 	for (size_t i = 0; i < postconf->client_count; i++) {
 		examination.client = &postconf->clients[i];
 		examination.native = examination.pinned = false;

@@ -85,7 +85,7 @@ static void examine_server(struct doctor *doctor, const struct doctor_dns *dns, 
 
 	if (exchange == NULL) {
 		doctor_add(doctor, DOCTOR_RESOLV_CONF, file, DOCTOR_UNKNOWN,
-			"nameserver %s is not an address that can be asked from here", server);
+			"nameserver %s is not an address that this host can query", server);
 	} else if (!does_answer(exchange)) {
 		doctor_add(doctor, DOCTOR_RESOLV_CONF, file, others ? DOCTOR_WARNING : DOCTOR_FAULT,
 			"nameserver %s: %s", server, doctor_dns_outcome(exchange));
@@ -113,7 +113,8 @@ void doctor_examine_resolv(
 	if (!read_file(&resolv, file)) {
 		int error = errno;
 		doctor_add(doctor, DOCTOR_RESOLV_CONF, file,
-			error == EACCES ? DOCTOR_UNKNOWN : DOCTOR_FAULT, "%s", strerror(error));
+			error == EACCES ? DOCTOR_UNKNOWN : DOCTOR_FAULT, "cannot be read: %s",
+			strerror(error));
 		if (error == EACCES)
 			doctor_remedy(doctor, "run doctor as root");
 		else if (original != NULL)
@@ -127,7 +128,8 @@ void doctor_examine_resolv(
 	}
 	if (!resolv.trust_ad) {
 		doctor_add(doctor, DOCTOR_RESOLV_CONF, file, DOCTOR_FAULT,
-			"without options trust-ad the resolver's word on DNSSEC is dropped");
+			"\"options trust-ad\" is missing: the C library hides from Postfix "
+			"whether DNSSEC validated");
 		doctor_remedy(doctor, "echo 'options trust-ad' >>%s; postfix reload", file);
 	} else {
 		doctor_add(doctor, DOCTOR_RESOLV_CONF, file, DOCTOR_OK, "options trust-ad");

@@ -169,13 +169,13 @@ static void add_missing(struct doctor *doctor, const struct source *source, unsi
 	/* The newer key signs; the older one is there for what has not changed over. */
 	doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source->file,
 		found == KEY_OTHER || which == 1 ? DOCTOR_FAULT : DOCTOR_WARNING,
-		found == KEY_OTHER ? "key %u in it is not IANA's"
-				   : "IANA's root key %u is not known%s",
-		wanted->tag, which == 1 ? ", which signs since October 2026" : "");
+		found == KEY_OTHER ? "the key %u in this file is not IANA's"
+				   : "IANA's root key %u%s is missing",
+		wanted->tag, which == 1 ? ", which signs the root since October 2026," : "");
 	if (source->is_state)
 		doctor_remedy(doctor, "stop tlsad; rm %s; start it", source->file);
 	else if (found == KEY_OTHER)
-		doctor_remedy(doctor, "replace its line by: %.*s", length, line);
+		doctor_remedy(doctor, "replace the line of this key with: %.*s", length, line);
 	else
 		doctor_remedy(doctor, "echo '%.*s' >>%s", length, line, source->file);
 }
@@ -195,7 +195,7 @@ static void examine_keys(struct doctor *doctor, const struct source *source,
 		found[i] = find(&iana[i], keys, count);
 	if (found[0] == KEY_ABSENT && found[1] == KEY_ABSENT) {
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source->file, DOCTOR_NOTE,
-			"a private root is trusted, key %s; none of IANA's", words);
+			"a private root is trusted, key %s, and no key of IANA's", words);
 		return;
 	}
 	for (unsigned i = 0; i < 2; i++) {
@@ -204,7 +204,7 @@ static void examine_keys(struct doctor *doctor, const struct source *source,
 	}
 	if (found[0] == KEY_FOUND && found[1] == KEY_FOUND)
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source->file, DOCTOR_OK,
-			"both keys of IANA's root are known: %s", words);
+			"both of IANA's root keys are trusted: %s", words);
 }
 
 static void examine_seed(struct doctor *doctor, const char *seed, bool state_counts)
@@ -219,19 +219,21 @@ static void examine_seed(struct doctor *doctor, const char *seed, bool state_cou
 	if (seed == NULL) {
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file,
 			is_default ? DOCTOR_OK : DOCTOR_WARNING,
-			"there is no such file: the root keys of IANA that are built in count");
+			"the file does not exist; IANA's root keys, which are built in, are used");
 		if (!is_default)
-			doctor_remedy(doctor, "mend [resolver] trust_anchor, or make that file");
+			doctor_remedy(doctor,
+				"correct [resolver] trust_anchor in tlsad.conf, or create the "
+				"file");
 	} else if (count == 0) {
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_WARNING,
-			"no anchor for the root: nothing is secure but the zones in it");
+			"no trust anchor for the root: only the zones in this file can be secure");
 		newer = built_in_line(1, &length);
 		doctor_remedy(doctor, "echo '%.*s' >>%s", length, newer, source.file);
 	} else if (!state_counts) {
 		examine_keys(doctor, &source, keys, count);
 	} else {
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_OK,
-			"%zu key%s of the root to start from", count, count > 1 ? "s" : "");
+			"%zu root key%s to start with", count, count > 1 ? "s" : "");
 	}
 }
 
@@ -252,7 +254,7 @@ static void examine_state(struct doctor *doctor, const struct root_anchors *anch
 	case ROOT_ANCHOR_STATE_NONE:
 		if (root_anchor_tracked_file(anchors) != NULL)
 			doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_OK,
-				"no state yet: tlsad makes it when validation works");
+				"no state yet: tlsad creates it when validation works");
 		return;
 	case ROOT_ANCHOR_STATE_UNREADABLE:
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_UNKNOWN,
@@ -261,11 +263,11 @@ static void examine_state(struct doctor *doctor, const struct root_anchors *anch
 		return;
 	case ROOT_ANCHOR_STATE_OLD:
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_NOTE,
-			"the state is that of another trust anchor; tlsad will replace it");
+			"the state belongs to another trust anchor; tlsad will replace it");
 		return;
 	case ROOT_ANCHOR_STATE_DAMAGED:
 		doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source.file, DOCTOR_WARNING,
-			"the state of the root's keys is damaged and does not count");
+			"the state of the root's keys is damaged and not used");
 		doctor_remedy(doctor, "rm %s", source.file);
 	}
 }

@@ -154,8 +154,8 @@ static void add_no_connection(struct doctor *doctor, const char *entry, int erro
 	}
 	doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_FAULT,
 		error == ENOENT || error == ENOTDIR ? "there is no such socket"
-		: error == ECONNREFUSED             ? "nobody listens there"
-						    : "it cannot be connected to: %s",
+		: error == ECONNREFUSED             ? "no process listens on it"
+						    : "cannot connect to it: %s",
 		strerror(error));
 	doctor_remedy(doctor, "systemctl start tlsad; journalctl -u tlsad");
 }
@@ -172,7 +172,7 @@ static void examine_endpoint(
 	const char *path = ((const struct sockaddr_un *)&endpoint.address)->sun_path;
 	if (endpoint.address.ss_family == AF_UNIX && lstat(path, &status) == 0 &&
 		!S_ISSOCK(status.st_mode) && !S_ISLNK(status.st_mode)) {
-		doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_FAULT, "it is not a socket");
+		doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_FAULT, "this is not a socket");
 		doctor_remedy(doctor, "%s %s; systemctl restart tlsad",
 			S_ISDIR(status.st_mode) ? "rmdir" : "rm", path);
 		return;
@@ -180,28 +180,29 @@ static void examine_endpoint(
 	make_reachable(&endpoint);
 	switch (test_socket(protocol, &endpoint)) {
 	case SOCKET_ANSWERS:
-		doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_OK, "tlsad answers");
+		doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_OK, "tlsad replies");
 		return;
 	case SOCKET_NO_CONNECTION:
 		add_no_connection(doctor, entry, errno);
 		return;
 	case SOCKET_SILENT:
 		doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_FAULT,
-			"somebody listens there and does not answer within 2 seconds");
+			"a process listens on it but does not reply within 2 seconds");
 		doctor_remedy(doctor, "systemctl restart tlsad; journalctl -u tlsad");
 		return;
 	case SOCKET_HANGS_UP:
 		doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_FAULT,
-			"the connection is closed without an answer");
+			"the connection is closed without a reply");
 		doctor_remedy(doctor, endpoint.address.ss_family == AF_UNIX
 					      ? "systemctl restart tlsad; journalctl -u tlsad"
 					      : "add this host to [server] allow in tlsad.conf");
 		return;
 	case SOCKET_OTHER:
 		doctor_add(doctor, DOCTOR_SOCKET, entry, DOCTOR_FAULT,
-			"something else than tlsad listens there");
-		doctor_remedy(
-			doctor, "stop that, or choose another [server] %s", protocol->setting);
+			"a program other than tlsad listens on it");
+		doctor_remedy(doctor,
+			"stop that program, or choose another [server] %s in tlsad.conf",
+			protocol->setting);
 	}
 }
 
@@ -213,7 +214,8 @@ void doctor_examine_sockets(struct doctor *doctor)
 	for (size_t i = 0; i < list->count; i++)
 		examine_endpoint(doctor, &socketmap_protocol, list->entries[i]);
 	if (list->count == 0) {
-		doctor_add(doctor, DOCTOR_SOCKET, "", DOCTOR_FAULT, "there is no endpoint");
+		doctor_add(doctor, DOCTOR_SOCKET, "", DOCTOR_FAULT,
+			"[server] socketmap is empty, so Postfix has no endpoint to ask");
 		doctor_remedy(doctor, "[server] socketmap = unix:" TLSAD_RUNDIR "/socketmap");
 	}
 	for (size_t i = 0; i < policy->count; i++) {

@@ -33,14 +33,15 @@ static bool may_change(const struct conf *conf, const char *key)
 	const struct exception *exception = find_exception(conf, key);
 
 	if (conf->dane.exceptions_file[0] == '\0') {
-		log_error("[dane] exceptions_file is not set: name the file in which tlsactl is to "
-			  "keep exceptions");
+		log_error("[dane] exceptions_file is not set: set it in tlsad.conf to the file "
+			  "where tlsactl keeps exceptions, then reload tlsad");
 		return false;
 	}
 	if (exception == NULL)
 		return true;
-	log_error("the exception for %s is at %s:%u: change it there", key, exception->place.file,
-		exception->place.line);
+	log_error("the exception for %s is in %s:%u: change it there, tlsactl changes only [dane] "
+		  "exceptions_file",
+		key, exception->place.file, exception->place.line);
 	return false;
 }
 
@@ -52,15 +53,18 @@ static bool check_rules(const struct ctl *ctl, const char *key)
 	struct ruling ruling;
 
 	if (conf == NULL || !conf_load_rules(conf, error)) {
-		log_error("the change is written, but tlsad will not apply it: %s", error);
+		log_error("the change is written, but tlsad will not apply it until this is "
+			  "corrected: %s",
+			error);
 		conf_release(conf);
 		return false;
 	}
 	rules_find_key(conf->rules, key, clock_wall(), &ruling);
 	if (ruling.exception != NULL && strcmp(ruling.exception->key, key) == 0 &&
 		exception_effect(ruling.minimum, ruling.exception->level) != EXCEPTION_HOLDS)
-		log_warning("it is less than the minimum %s = %s, which wins", ruling.minimum_key,
-			minimum_names[ruling.minimum]);
+		log_warning(
+			"the exception is lower than the minimum %s = %s, which applies instead",
+			ruling.minimum_key, minimum_names[ruling.minimum]);
 	conf_release(conf);
 	return true;
 }
@@ -76,8 +80,9 @@ static bool reload(const struct ctl *ctl, int *status)
 		return true;
 	}
 	if (*status == EX_UNAVAILABLE) {
-		log_warning("the change is written, but tlsad does not run: it applies it at its "
-			    "next start");
+		log_warning(
+			"the change is written, but tlsad is not running; it applies the change "
+			"when it starts");
 		*status = CTL_YES;
 	}
 	return false;
@@ -114,7 +119,7 @@ static int edit(const struct ctl *ctl, const struct conf *conf, const char *key,
 		return CTL_NO;
 	}
 	if (change == EXCEPTION_ABSENT) {
-		log_error("%s has no exception in %s", key, file);
+		log_error("there is no exception for %s in %s", key, file);
 		return CTL_NO;
 	}
 	if (!check_rules(ctl, key))
@@ -131,7 +136,7 @@ int exception_edit(const struct ctl *ctl, const char *domain, const char *value,
 	if (!rules_key(domain, key, error)) {
 		log_error("%s", error);
 	} else if (strcmp(key, "*") == 0) {
-		log_error("there is no exception for *; see [dane] mode and site_level in "
+		log_error("an exception for * is not possible: see [dane] mode and site_level in "
 			  "tlsad.conf(5)");
 	} else {
 		char words[CONF_ERROR_SIZE];

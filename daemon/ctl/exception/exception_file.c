@@ -62,7 +62,9 @@ static bool open_old(struct edit *edit, struct stat *status, char *error)
 		return complain(error, "cannot read it", edit->path);
 	if (S_ISREG(status->st_mode))
 		return true;
-	snprintf(error, RULES_ERROR_SIZE, "%.300s: it is not a file", edit->path);
+	snprintf(error, RULES_ERROR_SIZE,
+		"%.300s: this is not a regular file; [dane] exceptions_file must name one",
+		edit->path);
 	return false;
 }
 
@@ -74,12 +76,12 @@ static bool open_new(struct edit *edit, const struct stat *status, char *error)
 		sizeof edit->temporary) {
 		edit->temporary[0] = '\0';
 		errno = ENAMETOOLONG;
-		return complain(error, "cannot write beside it", edit->path);
+		return complain(error, "cannot create a temporary file beside it", edit->path);
 	}
 	int fd = mkostemp(edit->temporary, O_CLOEXEC);
 	if (fd < 0) {
 		edit->temporary[0] = '\0';
-		return complain(error, "cannot write beside it", edit->path);
+		return complain(error, "cannot create a temporary file beside it", edit->path);
 	}
 	edit->new = fdopen(fd, "w");
 	if (edit->new == NULL)

@@ -44,13 +44,13 @@ static void prepare(struct arguments *arguments, struct ctl *ctl, const struct a
 {
 	const struct argument global[] = {
 		{"config", 'c', ARGUMENT_TEXT, "FILE",
-			"configuration, default " TLSAD_CONFDIR "/tlsad.conf", &ctl->conf_file, 0,
-			0, NULL},
+			"configuration file, default " TLSAD_CONFDIR "/tlsad.conf", &ctl->conf_file,
+			0, 0, NULL},
 		{"socket", 's', ARGUMENT_TEXT, "SOCKET", "control socket of the daemon",
 			&ctl->control, 0, 0, NULL},
 		{"json", 0, ARGUMENT_FLAG, NULL, "print JSON, for programs", &ctl->json, 0, 0,
 			NULL},
-		{"help", 'h', ARGUMENT_FLAG, NULL, "print this", &ctl->help, 0, 0, NULL},
+		{"help", 'h', ARGUMENT_FLAG, NULL, "print this help", &ctl->help, 0, 0, NULL},
 		{"version", 'V', ARGUMENT_FLAG, NULL,
 			"print the versions of tlsactl and its libraries", &ctl->version, 0, 0,
 			NULL},
@@ -192,7 +192,8 @@ static bool read_value(const struct argument *row, const char *value, const char
 	case ARGUMENT_LIST:
 		if (add_value(row->target, value))
 			return true;
-		log_error("%s: more than %d of them", name, ARGUMENT_LIST_MAX);
+		log_error("%s: this option is given more than %d times, which is the maximum", name,
+			ARGUMENT_LIST_MAX);
 		return false;
 	case ARGUMENT_NUMBER:
 		if (read_number(row, value))
@@ -310,7 +311,7 @@ static bool take_operands(
 		return false;
 	}
 	if (found > operands->max) {
-		log_error("%s: '%s' is one argument too many", command->name,
+		log_error("%s: the argument '%s' is one too many", command->name,
 			words[optind + operands->max]);
 		return false;
 	}

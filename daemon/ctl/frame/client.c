@@ -46,8 +46,9 @@ static bool set_path(struct client *client, const char *text)
 	const char *path = strncmp(text, "unix:", 5) == 0 ? text + 5 : text;
 
 	if (strlen(path) >= sizeof client->path) {
-		log_error("%s: a socket's path has at most %zu characters", path,
-			sizeof client->path - 1);
+		log_error("%s: the path of a socket has at most %zu characters; name a shorter one "
+			  "with -s",
+			path, sizeof client->path - 1);
 		return false;
 	}
 	strcpy(client->path, path);
@@ -61,7 +62,8 @@ static bool choose_path(struct client *client, const struct ctl *ctl, const stru
 		return set_path(client, ctl->control);
 	if (conf->server.control[0] != '\0')
 		return set_path(client, conf->server.control);
-	log_error("tlsad has no control socket: [server] control is empty");
+	log_error("[server] control is empty, so tlsad has no control socket: set it in tlsad.conf "
+		  "and restart tlsad, or name a socket with -s");
 	return false;
 }
 
@@ -93,18 +95,22 @@ static void complain_connect(const struct client *client, int error)
 	bool is_there = stat(client->path, &status) == 0;
 
 	if (error == EACCES || error == EPERM)
-		log_error("%s: permission denied: the control socket is for root and the account "
-			  "of tlsad",
+		log_error("%s: permission denied: only root and tlsad's account may use the "
+			  "control socket; run tlsactl as root",
 			client->path);
 	else if (error == ENOENT)
-		log_error("%s: there is no such socket: does tlsad run?", client->path);
+		log_error("%s: there is no such socket: start tlsad, or name its control socket "
+			  "with -s",
+			client->path);
 	else if (is_there && !S_ISSOCK(status.st_mode))
-		log_error("%s: that is not a socket", client->path);
+		log_error("%s: this is not a socket: name tlsad's control socket with -s",
+			client->path);
 	else if (error == ECONNREFUSED)
-		log_error("%s: nobody listens there: does tlsad run?", client->path);
+		log_error("%s: no process listens on this socket: start tlsad", client->path);
 	else if (error == EAGAIN || error == ETIMEDOUT)
-		log_error("%s: tlsad did not accept the connection within %d seconds", client->path,
-			CLIENT_CONNECT_TIMEOUT);
+		log_error("%s: tlsad did not accept the connection within %d seconds: see "
+			  "\"journalctl -u tlsad\"",
+			client->path, CLIENT_CONNECT_TIMEOUT);
 	else
 		log_error("%s: %s", client->path, strerror(error));
 }
@@ -163,7 +169,8 @@ unsigned client_lookup_timeout(const struct client *client)
 
 void client_log_silence(const struct client *client, unsigned seconds)
 {
-	log_error("%s: tlsad did not answer within %u seconds", client->path, seconds);
+	log_error("%s: tlsad did not respond within %u seconds: see \"journalctl -u tlsad\"",
+		client->path, seconds);
 }
 
 /* --- sending ------------------------------------------------------------------------------- */
@@ -265,7 +272,9 @@ void response_clear(struct response *response)
 	memset(response, 0, sizeof *response);
 }
 
-static const char not_tlsad[] = "what answers there does not speak as tlsad's control socket does";
+static const char not_tlsad[] =
+	"the bytes received are not a response of tlsad: is it tlsad's control socket, and have "
+	"tlsad and tlsactl the same version?";
 
 static enum client_result lose(const struct client *client, const char *why)
 {
@@ -346,9 +355,12 @@ enum client_result client_receive(
 		/* A peer that hangs up may have sent something before: read it. */
 		if ((poll_fd.revents & (POLLIN | POLLHUP | POLLERR)) != 0 && ready > 0) {
 			if (!read_some(client))
-				return lose(client, "tlsad hung up before it had answered");
+				return lose(client,
+					"tlsad closed the connection before it responded: see "
+					"\"journalctl -u tlsad\"");
 		} else if ((poll_fd.revents & POLLOUT) != 0 && ready > 0 && !write_some(client)) {
-			return lose(client, "tlsad hung up before it had answered");
+			return lose(client, "tlsad closed the connection before it responded: see "
+					    "\"journalctl -u tlsad\"");
 		}
 	}
 }
@@ -367,7 +379,7 @@ static struct client *begin(
 	*id = client_send(client, request);
 	if (*id != 0)
 		return client;
-	log_error("the request cannot be sent: an argument is too long or is not UTF-8");
+	log_error("the request was not sent: an argument is too long or is not UTF-8");
 	*status = refused;
 	client_close(client);
 	return NULL;
@@ -444,6 +456,13 @@ int client_stream(const struct ctl *ctl, json_t *request,
 }
 
 /* --- members ------------------------------------------------------------------------------- */
+
+void client_log_missing(const char *member)
+{
+	log_error("tlsad's response has no \"%s\": is tlsad of another version than tlsactl? "
+		  "Restart it after an update",
+		member);
+}
 
 const char *client_string(const json_t *object, const char *member)
 {

@@ -83,6 +83,9 @@ bool client_ask(const struct ctl *ctl, json_t *request, int refused, struct resp
 int client_stream(const struct ctl *ctl, json_t *request,
 	bool (*take)(void *context, const json_t *entry), void *context);
 
+/* Log that a response of the daemon has no such member: it is of another version. */
+void client_log_missing(const char *member);
+
 /* The value of a string member, or "". */
 const char *client_string(const json_t *object, const char *member);
 

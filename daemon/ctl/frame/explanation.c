@@ -402,8 +402,7 @@ int explanation_print(const struct ctl *ctl, const json_t *explanation)
 	struct socketmap_reply reply;
 
 	if (!socketmap_reply_parse(&reply, client_string(explanation, "reply"))) {
-		log_error("tlsad sent a response without an explanation; do tlsad and tlsactl have "
-			  "the same version?");
+		client_log_missing("reply");
 		return EX_UNAVAILABLE;
 	}
 	if (ctl->json)

@@ -67,7 +67,7 @@ bool local_resolver_run(struct local_resolver *local)
 	if (local->signal != 0)
 		return false;
 	if (event_base_dispatch(local->base) < 0)
-		log_error("the event loop failed");
+		log_error("the event loop failed: nothing was looked up");
 	else if (local->signal == 0)
 		return true;
 	return false;

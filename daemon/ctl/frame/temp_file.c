@@ -25,7 +25,9 @@ bool temp_file_open(struct temp_file *temp, bool json)
 		unlink(path);
 	temp->file = fd >= 0 ? fdopen(fd, "w+") : NULL;
 	if (temp->file == NULL) {
-		log_error("%.480s: cannot write a temporary file: %s", directory, strerror(errno));
+		log_error("%.480s: cannot write a temporary file: %s; set TMPDIR to another "
+			  "directory",
+			directory, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return false;
@@ -61,7 +63,7 @@ bool temp_file_print(struct temp_file *temp, const char *before)
 		if (copy(temp->file, stdout))
 			return true;
 	}
-	log_error("cannot write a temporary file: %s; TMPDIR names another directory for it",
+	log_error("cannot write a temporary file: %s; set TMPDIR to another directory",
 		strerror(errno));
 	return false;
 }

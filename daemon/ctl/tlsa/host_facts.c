@@ -59,8 +59,9 @@ static void add_why_none(struct text *text, const struct host_facts *facts)
 	const struct host_question *question = host_facts_tlsa_lookup(facts);
 
 	if (question == NULL)
-		text_add(text, "no DANE: its addresses are not signed with DNSSEC, so no TLSA "
-			       "record counts");
+		text_add(text,
+			"no DANE: its addresses are not signed with DNSSEC, so senders do not "
+			"use TLSA records");
 	else if (question->outcome == DNS_FOUND)
 		text_add_format(text, "no DANE: the TLSA records at %s are not signed with DNSSEC",
 			question->name);
@@ -86,7 +87,7 @@ void host_facts_add_text(struct text *text, const struct host_facts *facts)
 		add_why_none(text, facts);
 		return;
 	case HOST_UNREACHABLE:
-		text_add(text, "no address: senders pass over it");
+		text_add(text, "no address: senders skip it");
 		return;
 	default:
 		text_add(text, "lookup failed: ");

@@ -16,11 +16,15 @@ bool host_name_parse(
 	if (strpbrk(typed, "[]:/") == NULL)
 		result = destination_parse(typed, size, &destination);
 	if (result == DESTINATION_ADDRESS) {
-		log_error("%.300s is an address: name the host", typed);
+		log_error("%.300s is an address: give the name of the host, whose TLSA records "
+			  "these are",
+			typed);
 		return false;
 	}
 	if (typed[0] == '_') {
-		log_error("'%.300s': name the host alone; port and protocol have options", typed);
+		log_error("'%.300s': give only the name of the host; --port and --protocol set the "
+			  "rest",
+			typed);
 		return false;
 	}
 	if (result != DESTINATION_OK) {
@@ -29,7 +33,9 @@ bool host_name_parse(
 	}
 	if (snprintf(NULL, 0, "_%u._%s.%s", port, protocol, destination.name) >
 		DESTINATION_NAME_MAX) {
-		log_error("%s is too long a name to have TLSA records", destination.name);
+		log_error("the name %s is too long: with port and protocol before it, it is not a "
+			  "domain name (RFC 1035 2.3.4)",
+			destination.name);
 		return false;
 	}
 	memcpy(name, destination.name, sizeof destination.name);

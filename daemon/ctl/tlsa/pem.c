@@ -30,7 +30,8 @@ static bool fill(int fd, char *bytes, size_t *size, char *error, size_t error_si
 	if (got < 0)
 		snprintf(error, error_size, "cannot be read: %s", strerror(errno));
 	else if (*size > PEM_FILE_MAX)
-		snprintf(error, error_size, "is larger than a file of certificates can be");
+		snprintf(error, error_size,
+			"is larger than 1 MiB, the maximum for a file of certificates or keys");
 	return got == 0 && *size <= PEM_FILE_MAX;
 }
 
@@ -122,8 +123,8 @@ static bool count_blocks(BIO *bio, struct contents *contents, char *error, size_
 		/* DER begins with a SEQUENCE of more than 127 octets. */
 		bool der = length > 2 && start[0] == 0x30 && ((unsigned char)start[1] & 0x80) != 0;
 		snprintf(error, error_size, "%s",
-			der ? "is not PEM but perhaps DER: convert it, as with openssl x509 "
-			      "-inform DER"
+			der ? "is not PEM but perhaps DER: convert it, for example with openssl "
+			      "x509 -inform DER"
 			    : "is not PEM: it has no line -----BEGIN ...-----");
 		return false;
 	}
@@ -179,10 +180,11 @@ bool pem_read_certificates(
 	}
 	free_all(found);
 	if (contents.certificates > 0)
-		snprintf(error, error_size, "%.400s: certificate %u of %u cannot be read", file,
+		snprintf(error, error_size,
+			"%.400s: certificate %u of %u cannot be read: it is damaged", file,
 			count + 1, contents.certificates);
 	else
-		snprintf(error, error_size, "%.400s holds no certificate%s", file,
+		snprintf(error, error_size, "%.400s contains no certificate%s", file,
 			contents.private_keys + contents.public_keys + contents.encrypted_keys > 0
 				? " but a key: name it with --key"
 				: "");
@@ -213,14 +215,17 @@ bool pem_read_key(const char *file, EVP_PKEY **key, char *error, size_t error_si
 	if (*key != NULL)
 		return true;
 	if (contents.private_keys + contents.public_keys > 0)
-		snprintf(error, error_size, "%.400s: the key cannot be read", file);
+		snprintf(error, error_size,
+			"%.400s: the key cannot be read: it is damaged, or of a kind that "
+			"OpenSSL does not know",
+			file);
 	else if (contents.encrypted_keys > 0)
 		snprintf(error, error_size,
 			"%.300s: the private key is encrypted; name its public key (openssl pkey "
 			"-in ... -pubout) or its certificate (--cert)",
 			file);
 	else
-		snprintf(error, error_size, "%.400s holds no key%s", file,
+		snprintf(error, error_size, "%.400s contains no key%s", file,
 			contents.certificates > 0 ? " but a certificate: name it with --cert" : "");
 	return false;
 }

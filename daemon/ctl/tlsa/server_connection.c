@@ -69,7 +69,7 @@ STACK_OF(X509) * server_connection_fetch_chain(struct local_resolver *local,
 	snprintf(error, error_size, "out of memory");
 	if (!ip_address_parse(
 		    terms->address, terms->port, &connection.address, &connection.address_size))
-		snprintf(error, error_size, "no address");
+		snprintf(error, error_size, "this is not a numeric IPv4 or IPv6 address");
 	else if (connection.context != NULL)
 		starttls = starttls_new(&connection, take_result, &fetch);
 	if (starttls != NULL && !local_resolver_run(local))

@@ -104,7 +104,7 @@ static void add_reason(struct tlsa_match_result *result, const struct tlsa_match
 		text_add(&text, "no TLSA record matches the server's certificates");
 		break;
 	case X509_V_ERR_HOSTNAME_MISMATCH:
-		text_add(&text, "the certificate is for none of the names");
+		text_add(&text, "the certificate has none of the names");
 		for (size_t i = 0; i < terms->name_count; i++)
 			text_add_format(&text, "%s %s", i > 0 ? "," : "", terms->names[i]);
 		break;
