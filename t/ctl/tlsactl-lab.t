@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # The commands of tlsactl that ask the daemon, with a daemon and the signed tree of
-# t/lab: every map, every DNSSEC status, a cache that is listed, exported to
-# postmap(1), flushed and warmed, a configuration that is reloaded, a daemon that
-# is killed in the middle, and a cache larger than what may be in memory of it.
+# t/lab: every map and every DNSSEC status; listing, exporting to postmap(1), flushing
+# and warming the cache; reloading; a daemon that is killed during a command; and a
+# cache that is larger than the memory that tlsactl may use.
 
 use strict;
 use warnings;
@@ -17,9 +17,9 @@ use Tlsad::Daemon;
 use Tlsad::Lab;
 use Tlsad::Process;
 
-use constant TIMEOUT => 20;		# [s] for what must come
+use constant TIMEOUT => 20;		# [s] until an expected event
 use constant MANY => 100_000;		# entries of a large cache, some 6 MB as text
-# How much memory may grow between the first of them and the last. [kB]
+# How much memory may grow from the first to the last of them. [kB]
 use constant GROWTH => 2048;
 use constant PARALLEL => 5;
 
@@ -58,7 +58,7 @@ sub outcome
 	return "$result->{status} $result->{out}$result->{err}";
 }
 
-# What was looked up is committed a moment later.
+# The daemon commits results of lookups to the cache a moment later.
 sub wait_for
 {
 	my ($what, $condition) = @_;
@@ -117,7 +117,7 @@ sub lookup
 	like($result->{json}{detail}, qr/^bogus-mx\.dane\.lab MX: bogus: /, '--json: its reason');
 }
 
-# Key, status, and lines in this order, others between them.
+# Key, status, and patterns of lines in this order; other lines may be between them.
 sub explain_command
 {
 	my @rows = (
@@ -236,14 +236,15 @@ sub cache
 	is(ask('cache', 'show', 'full.dane.lab')->{status}, 1, 'it is gone');
 	is(ask('cache', 'show', 'no-mx.dane.lab')->{status}, 0, 'others are not');
 	is(outcome(ask('cache', 'flush', 'full.dane.lab')), "0 0 entries deleted from the cache\n", 'flush once more');
-	like(outcome(ask('cache', 'flush', '10.1')), qr/\A1 tlsactl: error: .*not a destination\n\z/, 'flush what is none');
+	like(outcome(ask('cache', 'flush', '10.1')), qr/\A1 tlsactl: error: '10\.1' is not a destination; .*\n\z/,
+		'flush a key that is not a destination');
 	is(outcome(ask('lookup', 'full.dane.lab')), "0 dane-only\n", 'the next one looks it up');
 	cmp_ok(ask_json('cache', 'flush', '--all')->{json}{flushed}, '>', 20, 'flush --all');
 	is(outcome(ask('cache', 'list')), '0 ', 'then nothing is there');
 	is(outcome(ask('--json', 'cache', 'list')), "0 []\n", 'nor as JSON');
 }
 
-# A kind of table that postmap builds.
+# A table type that postmap can build.
 sub table_type
 {
 	return undef unless defined Tlsad::Process::find_program('postmap')
@@ -306,7 +307,7 @@ sub warm
 	my $in_flight = sub { return ask_json('status')->{json}{lookups}{in_flight} };
 	wait_for('lookups', sub { $in_flight->() == PARALLEL });
 	pass('as many are under way as were asked for');
-	# Each of them takes seconds: one more would be on its way by now.
+	# Each lookup takes seconds, so one more would be running by now.
 	is($in_flight->(), PARALLEL, 'and no more') for 1 .. 3;
 	is($process->wait(6 * TIMEOUT) >> 8, 75, 'all failed in the end');
 
@@ -350,7 +351,7 @@ sub large_daemon
 	return Tlsad::Daemon->start(directory => $directory);
 }
 
-# Memory that is no file's: the cache is mapped, and counts for nobody. [kB]
+# Anonymous memory of a process: without the cache, which is a mapped file. [kB]
 sub own_memory
 {
 	my ($pid) = @_;
@@ -392,7 +393,7 @@ sub large_cache
 	}
 	my $result = $ctl->run('-s', $large->control, '--json', 'cache', 'list');
 	is(scalar(@{JSON::PP->new->decode($result->{out})}), MANY + 1, '--json: one array');
-	# Nobody reads, and somebody else asks.
+	# One client does not read its list, and another client asks.
 	my ($pid, $pipe) = open_command('cache', 'list');
 	my $line = <$pipe>;
 	is($ctl->run('-s', $large->control, 'status')->{status}, 0, 'a list that nobody reads is in nobody\'s way');
@@ -400,7 +401,7 @@ sub large_cache
 	close($pipe);
 }
 
-# How much is in the files of ours that a process has open; they need not have a name. [bytes]
+# The size of this test's files that a process has open, unlinked ones, too. [bytes]
 sub written
 {
 	my ($pid) = @_;
@@ -445,7 +446,7 @@ sub killed
 sub empty_export
 {
 	$large->start_again unless $large->alive;
-	# No answer is whole any more: the daemon goes through all of it and has nothing to say.
+	# No destination is complete any more: the daemon reads the whole cache and exports nothing.
 	my $flush = $ctl->run('-s', $large->control, 'cache', 'flush', '[mx.example]');
 	is(outcome($flush), "0 1 entry deleted from the cache\n", 'the host of them all is flushed');
 	is(outcome($ctl->run('-s', $large->control, 'cache', 'export')), '0 ', 'nothing is left to export');
