@@ -1,7 +1,6 @@
 /*
- * cache export: the replies that the cache alone gives, as a table for postmap(1). Nothing is
- * printed before all of it is there: destinations that are missing from a table go out without
- * DANE.
+ * cache export: the policies in the cache as a table for postmap(1). Nothing is printed until the
+ * table is complete: mail to a destination that is missing from it would go out without DANE.
  */
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
@@ -12,7 +11,7 @@
 
 struct table {
 	struct temp_file temp;
-	bool bad_key; /* the daemon sent a key that postmap(1) would not take */
+	bool bad_key; /* the daemon sent a key that postmap(1) cannot read */
 };
 
 static bool take_line(void *context, const json_t *entry)
@@ -21,7 +20,7 @@ static bool take_line(void *context, const json_t *entry)
 	struct temp_file *temp = &table->temp;
 	const char *key = client_string(entry, "key"), *value = client_string(entry, "value");
 
-	/* postmap(1) would not read this as a line with a key and a value. */
+	/* postmap(1) would read this line as something other than a key and a value. */
 	if (key[0] == '\0' || key[0] == '#' || strchr(key, ' ') != NULL || value[0] == '\0') {
 		log_error("tlsad sent the key '%.300s', which postmap(1) cannot read, so no table "
 			  "was printed: flush that destination from the cache",

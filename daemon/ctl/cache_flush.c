@@ -1,5 +1,5 @@
 /*
- * cache flush: makes the daemon forget a destination, or everything.
+ * cache flush: deletes a destination, or everything, from the daemon's cache.
  */
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"

@@ -1,6 +1,6 @@
 /*
- * cache list: every part, as it comes; a line of text as soon as it is there, JSON when the array
- * is complete.
+ * cache list: every entry of the cache. Text is printed line by line as entries arrive, JSON when
+ * the array is complete.
  */
 #include "common/base/text.h"
 #include "daemon/ctl/frame/arguments.h"
@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* Names are long and of any length, so they are last. */
+/* The name is the last column because it can be long. */
 #define COLUMNS "%-7s  %-11s  %-8s  %5s  %s\n"
 
 static bool take_line(void *context, const json_t *entry)
@@ -34,7 +34,7 @@ static bool take_line(void *context, const json_t *entry)
 								: "-",
 		dnssec[0] != '\0' ? dnssec : "-",
 		time_text_duration_short(left, client_integer(entry, "ttl")), name);
-	/* A reader that has gone, as head(1) does, needs no more. */
+	/* Stop when the reader has closed the pipe, as head(1) does. */
 	return ferror(stdout) == 0;
 }
 

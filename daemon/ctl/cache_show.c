@@ -1,5 +1,5 @@
 /*
- * cache show: what the cache alone says of a destination.
+ * cache show: explains a destination from the cache alone; nothing is looked up.
  */
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
@@ -14,7 +14,7 @@ static int report(const struct ctl *ctl, const char *key, const json_t *explanat
 			key);
 		return CTL_NO;
 	}
-	/* Whatever the reply is, it is in the cache. */
+	/* Success means that the reply is in the cache, whatever the reply is. */
 	return explanation_print(ctl, explanation) == EX_UNAVAILABLE ? EX_UNAVAILABLE : CTL_YES;
 }
 

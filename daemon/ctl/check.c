@@ -1,7 +1,7 @@
 /*
- * check: does every mail server of a destination verify, as a sender with DANE sees it? The
- * options and the order of things; the work is done by server_check.h, check_status.h and
- * check_warnings.h.
+ * check: does every mail server of a destination verify for a sender that uses DANE? This file has
+ * the options and the sequence of steps; server_check.h, check_status.h and check_warnings.h do the
+ * work.
  */
 #include "daemon/ctl/check/check_print.h"
 
@@ -13,7 +13,7 @@
 
 struct options {
 	struct server_check_options check;
-	uint32_t port; /* 0: that of the destination */
+	uint32_t port; /* 0: the port of the destination */
 	int protocol;
 };
 
@@ -45,7 +45,7 @@ static int read_options(struct ctl *ctl, const struct command *command, int coun
 	return status;
 }
 
-/* Options that contradict each other. */
+/* Refuses options that contradict each other. */
 static bool check_options(const struct options *options)
 {
 	struct sockaddr_storage address;
@@ -62,7 +62,7 @@ static bool check_options(const struct options *options)
 	return false;
 }
 
-/* Brackets and names are the destination's, as Postfix has it. */
+/* Brackets and ports mean what they mean to Postfix. */
 static bool read_destination(
 	const char *typed, const struct options *options, struct destination *destination)
 {

@@ -1,5 +1,5 @@
 /*
- * doctor: the options and the order of things; each subject has a file of its own.
+ * doctor: the options and the sequence of checks; each subject is in its own file below doctor/.
  */
 #include "daemon/ctl/doctor/finding.h"
 
@@ -21,7 +21,7 @@ struct options {
 	bool all;
 };
 
-/* Configurations of Postfix that could be read. */
+/* The configurations of Postfix that could be read. */
 struct postconfs {
 	size_t count;
 	struct postconf list[ARGUMENT_LIST_MAX];
@@ -42,7 +42,7 @@ static int read_options(struct ctl *ctl, const struct command *command, int coun
 		ctl, command, table, sizeof table / sizeof table[0], count, arguments, NULL);
 }
 
-/* "tlsad -n", with the configuration file of this command. */
+/* Runs "tlsad -n" with the configuration file of this command. */
 static void examine_daemon(struct doctor *doctor, const struct ctl *ctl)
 {
 	char program[PROGRAM_PATH_SIZE], line[512];
@@ -155,7 +155,7 @@ static int run(struct ctl *ctl, struct local_resolver *local, const struct optio
 		return CTL_NO;
 	}
 	if (!local_resolver_load_conf(local, ctl, error, sizeof error)) {
-		/* Everything else depends on it. */
+		/* All other checks need the configuration. */
 		doctor_add(&doctor, DOCTOR_CONFIGURATION, "tlsad.conf", DOCTOR_FAULT, "%s", error);
 		doctor_remedy(&doctor, "correct this; nothing else was examined");
 		status = report(ctl, &doctor, options->all);
@@ -183,7 +183,7 @@ int doctor_run(struct ctl *ctl, const struct command *command, int count, char *
 
 	if (status != ARGUMENTS_GO_ON)
 		return status;
-	/* Messages of libraries and modules are in the findings. */
+	/* The findings contain what libraries and modules would log. */
 	log_set_level(LOG_LEVEL_ERROR);
 	status = run(ctl, &local, &options);
 	local_resolver_close(&local);

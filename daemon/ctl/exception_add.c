@@ -1,5 +1,5 @@
 /*
- * exception add: lets a destination pass, until a date.
+ * exception add: sets the policy of a destination by hand, until a date.
  */
 #include "common/base/clock.h"
 #include "common/base/log.h"

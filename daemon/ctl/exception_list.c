@@ -1,5 +1,5 @@
 /*
- * exception list: the exceptions of the configuration and of its file, and which are in force.
+ * exception list: the exceptions in the configuration and in exceptions_file, each with its state.
  */
 #include "common/base/clock.h"
 #include "common/base/log.h"

@@ -1,5 +1,5 @@
 /*
- * exception remove: a destination is as any other again.
+ * exception remove: removes the exception for a destination.
  */
 #include "daemon/ctl/exception/exception_edit.h"
 #include "daemon/ctl/frame/arguments.h"

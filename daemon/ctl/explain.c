@@ -1,5 +1,5 @@
 /*
- * explain: how the daemon's reply comes about.
+ * explain: shows how the daemon's reply comes about.
  */
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/client.h"

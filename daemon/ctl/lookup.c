@@ -1,6 +1,6 @@
 /*
- * lookup: the reply that Postfix would get. Standard output has the value alone, as with
- * "postmap -q", so that scripts can use it; why there is no value is on standard error.
+ * lookup: prints the reply that Postfix would get. Standard output has only the value, like that of
+ * "postmap -q", so that scripts can use it; standard error says why there is no value.
  */
 #include "common/base/log.h"
 #include "common/base/text.h"
@@ -51,7 +51,6 @@ static int report(const struct ctl *ctl, const char *key, const char *map, const
 {
 	struct socketmap_reply reply;
 
-	/* The reply has the published form (socketmap_table(5)): it is read as Postfix reads it. */
 	if (!socketmap_reply_parse(&reply, line)) {
 		log_error("tlsad sent '%.100s', which is not a socketmap reply; do tlsad and "
 			  "tlsactl have the same version?",

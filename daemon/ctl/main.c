@@ -1,5 +1,5 @@
 /*
- * tlsactl: the options before the command, and the choice of the command.
+ * tlsactl: reads the options before the command, and runs the command.
  */
 #include "common/base/log.h"
 #include "common/dns/dns.h"
@@ -100,7 +100,8 @@ static int run(int count, char **arguments)
 
 int main(int count, char **arguments)
 {
-	/* A reader or a peer that closes its end must not kill tlsactl: writing reports the error.
+	/*
+	 * A reader or peer that closes its end must not kill tlsactl; the write reports the error.
 	 */
 	signal(SIGPIPE, SIG_IGN);
 	log_open("tlsactl", LOG_TARGET_STDERR, LOG_LEVEL_WARNING);

@@ -1,6 +1,5 @@
 /*
- * reload: makes the daemon read its configuration again, as SIGHUP does, and prints what has
- * changed.
+ * reload: makes the daemon read its configuration again, like SIGHUP, and prints what has changed.
  */
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"

@@ -1,7 +1,6 @@
 /*
- * status: is the daemon healthy, and what has it done? Text for people comes from the table below:
- * the most important first, sizes and times with units. With --json the daemon's object is printed
- * as it is.
+ * status: is the daemon healthy, and what has it done? Prints text from the tables below, the most
+ * important first, with units; with --json the daemon's object, unchanged.
  */
 #include "common/base/log.h"
 #include "common/base/text.h"
@@ -232,7 +231,7 @@ static enum terminal_style add_map_replies(struct text *text, const json_t *stat
 	return TERMINAL_PLAIN;
 }
 
-/* After a change of the mode the counts of before remain. */
+/* The counts remain after monitor mode has ended. */
 static enum terminal_style add_would(struct text *text, const json_t *status)
 {
 	const json_t *would = find(status, "would");
@@ -435,7 +434,7 @@ static bool is_shown(const char *path)
 	return false;
 }
 
-/* Members that no row knows: the daemon may be newer than this program. */
+/* Prints members that no row shows: the daemon may be newer than this program. */
 static void print_others(const struct terminal *terminal, const json_t *object, const char *prefix,
 	unsigned depth, bool *headed)
 {

@@ -1,5 +1,6 @@
 /*
- * tlsa create: from a certificate, a key or a live server to the lines of a zone file.
+ * tlsa create: prints the TLSA records of a certificate, a key or a running server as lines of a
+ * zone file.
  */
 #include "common/base/log.h"
 #include "daemon/ctl/frame/arguments.h"
@@ -18,7 +19,7 @@
 
 enum {
 	ERROR_SIZE = 640,
-	RECORDS_MAX = 16, /* of one chain; no mail server has a longer one */
+	RECORDS_MAX = 16, /* of one chain; no mail server sends a longer one */
 	TTL_UNSET = UINT32_MAX,
 };
 
@@ -30,7 +31,7 @@ struct options {
 	bool generic;
 };
 
-/* One line to come, and where it is from. */
+/* One record, and its source. */
 struct made {
 	struct tlsa_record record;
 	char source[CERTIFICATE_NAME_SIZE]; /* the subject, or "key" */
@@ -40,7 +41,7 @@ struct creation {
 	struct ctl *ctl;
 	struct options options;
 	char name[DESTINATION_NAME_MAX + 1];
-	char address[INET6_ADDRSTRLEN]; /* with --connect: who was asked */
+	char address[INET6_ADDRSTRLEN]; /* with --connect: of the server */
 	size_t count;
 	struct made made[RECORDS_MAX];
 };
@@ -86,7 +87,7 @@ static int read_options(struct creation *creation, const struct command *command
 		arguments, name);
 }
 
-/* Options that contradict each other. */
+/* Refuses options that contradict each other. */
 static bool check_options(const struct options *options)
 {
 	int sources =
@@ -119,7 +120,7 @@ static bool add_certificate(struct creation *creation, const X509 *certificate)
 		return false;
 	}
 	for (size_t i = 0; i < creation->count; i++) {
-		/* A key that two certificates share is one record. */
+		/* Two certificates with the same key give the same record. */
 		if (tlsa_record_equal(&creation->made[i].record, &made->record)) {
 			tlsa_record_clear(&made->record);
 			return true;
@@ -132,8 +133,8 @@ static bool add_certificate(struct creation *creation, const X509 *certificate)
 }
 
 /*
- * An end entity (usage 1 and 3) is the first certificate, as servers send it. A trust anchor (0
- * and 2) is a certificate that may issue others: every authority of the chain, so that the
+ * For an end entity (usage 1 and 3) use the first certificate: servers send their own first. For a
+ * trust anchor (0 and 2) use every certificate of the chain that may issue others, so that the
  * administrator can choose.
  */
 static bool add_chain(struct creation *creation, STACK_OF(X509) * chain, const char *where)
@@ -202,7 +203,7 @@ static bool take_key(struct creation *creation)
 
 /* --- from a live server -------------------------------------------------------------------- */
 
-/* The last of a host's addresses: when it fails, all of them have. */
+/* `last`: the last address of the host. If it fails, all have failed, which is an error. */
 static bool try_address(
 	struct creation *creation, struct local_resolver *local, const char *address, bool last)
 {
@@ -297,7 +298,7 @@ static json_t *record_object(const struct made *made, const char *line)
 	json_object_set_new(object, "usage", json_integer(record->usage));
 	json_object_set_new(object, "selector", json_integer(record->selector));
 	json_object_set_new(object, "matching_type", json_integer(record->matching_type));
-	/* After the three numbers, a digit each, and their blanks. */
+	/* Skips the three numbers, one digit each, and their blanks. */
 	json_object_set_new(object, "data", words != NULL ? json_string(words + 6) : json_null());
 	json_object_set_new(object, "source", json_string(made->source));
 	json_object_set_new(object, "line", json_string(line));

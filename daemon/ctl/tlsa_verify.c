@@ -1,6 +1,6 @@
 /*
- * tlsa verify: before a roll-over: would a server with this certificate or key be the one that
- * DNS publishes, and what may caches still hold?
+ * tlsa verify: before a roll-over: would a server with this certificate or key match the TLSA
+ * records in DNS, and how long may caches hold older records?
  */
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -32,10 +32,10 @@ struct verification {
 	const char *certificate_file, *key_file;
 	uint32_t port;
 	char name[DESTINATION_NAME_MAX + 1];
-	STACK_OF(X509) * chain; /* one of these two */
+	STACK_OF(X509) * chain; /* this one or `key` is set */
 	EVP_PKEY *key;
 	struct host_facts *facts;
-	enum tlsa_match *matches; /* of facts->tlsa */
+	enum tlsa_match *matches; /* one for each of facts->tlsa */
 	struct tlsa_match_result *results;
 	uint32_t now;
 	int status;
@@ -101,7 +101,7 @@ static int conclude(const struct verification *verification)
 	return unknown ? EX_TEMPFAIL : CTL_NO;
 }
 
-/* Each record on its own: one that matches is enough (RFC 6698 2.1). */
+/* Matches each record alone: one match is enough (RFC 6698 2.1). */
 static bool match_records(struct verification *verification)
 {
 	const struct host_facts *facts = verification->facts;
@@ -181,7 +181,7 @@ static void add_record_words(
 	}
 }
 
-/* The record that is missing, of the usual kind: `3 1 1` survives a renewal with the same key. */
+/* The record to add: `3 1 1`, which stays valid after a renewal with the same key. */
 static char *missing_line(const struct verification *verification)
 {
 	const struct tlsa_parameters parameters = {TLSA_DANE_EE, TLSA_PUBLIC_KEY, TLSA_SHA256};
@@ -203,8 +203,8 @@ static char *missing_line(const struct verification *verification)
 }
 
 /*
- * When may the server use the new certificate? It is unknown when the records were last changed;
- * but one TTL after a change no cache has the older records.
+ * Adds when the server may use the new certificate. DNS does not show when the records were
+ * changed, but one TTL after a change no cache has the older records.
  */
 static void add_advice(const struct verification *verification, struct text *text)
 {

@@ -1,9 +1,8 @@
 /*
- * warm: has every destination of a list looked up, so that the first mail to each of them finds
- * its parts in the cache.
+ * warm: makes the daemon look up every destination of a list, so that the first mail to each finds
+ * its entries in the cache.
  *
- * Whatever its length, no more of the list is in memory than the destinations that wait for a
- * response.
+ * Only the destinations that wait for a response are in memory, so the list can have any length.
  */
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -26,7 +25,10 @@
 enum {
 	PARALLEL = 64,
 	PARALLEL_MAX = 1024,
-	/* A destination has 262 octets at most, and as many characters of UTF-8. */
+	/*
+	 * A destination has at most 262 octets as A-labels, and at most that many UTF-8 characters
+	 * of 4 bytes.
+	 */
 	KEY_SIZE = 1056,
 	TICK = 250, /* [ms] how often progress is printed and overdue requests are found */
 	LABEL_WIDTH = 9,
@@ -42,9 +44,9 @@ struct warm {
 	const struct ctl *ctl;
 	struct client *client;
 	FILE *list;
-	off_t size;     /* of the list, 0 where it is not known */
+	off_t size;     /* of the list [bytes]; 0 if it is not known */
 	bool ended;     /* the list has been read */
-	int list_error; /* that ended it: errno, or 0 */
+	int list_error; /* errno of the error that ended the list, or 0 */
 	struct request *requests;
 	size_t parallel, pending;
 	uint64_t begin, last_response, last_progress; /* [us] */
@@ -61,7 +63,10 @@ static uint64_t done(const struct warm *warm)
 
 /* --- progress ------------------------------------------------------------------------------ */
 
-/* By how much of the list has been begun, and how many of these are done. */
+/*
+ * Estimates the time left from the part of the list that has been read, and from the part of it
+ * that is done.
+ */
 static void add_time_left(struct text *text, const struct warm *warm, double seconds)
 {
 	off_t at = warm->size > 0 ? ftello(warm->list) : 0;
@@ -89,7 +94,7 @@ static void show_progress(struct warm *warm)
 	text_add_format(&text, "%" PRIu64 " done, %.0f/s, %" PRIu64 " failed", done(warm),
 		(double)done(warm) / seconds, warm->failed);
 	add_time_left(&text, warm, seconds);
-	/* A line that wraps cannot be erased. */
+	/* Cut the line at the width of the terminal: a line that wraps cannot be erased. */
 	fprintf(stderr, "\r%.*s\033[K", (int)warm->progress.width - 1, line);
 }
 
@@ -131,7 +136,7 @@ static void take_reply(struct warm *warm, const char *key, const struct response
 
 	if (response->kind == RESPONSE_ERROR)
 		reply.text = response->error;
-	else /* The published form (socketmap_table(5)), read as Postfix reads it. */
+	else
 		socketmap_reply_parse(&reply, client_string(response->object, "reply"));
 	if (reply.exit_status == CTL_YES) {
 		warm->found++;
@@ -156,10 +161,10 @@ static void take_response(struct warm *warm, const struct response *response)
 		take_reply(warm, request->key, response);
 		return;
 	}
-	/* To a request that was given up: it comes too late. */
+	/* A late response to a request that was given up: ignore it. */
 }
 
-/* The daemon answers other requests, but has lost these. */
+/* Gives up requests without a response for too long, while the daemon responds to others. */
 static void give_up_overdue(struct warm *warm, uint64_t limit)
 {
 	uint64_t now = clock_exact_us();
@@ -177,9 +182,9 @@ static void give_up_overdue(struct warm *warm, uint64_t limit)
 /* --- the list ------------------------------------------------------------------------------ */
 
 /*
- * The first word of the next line that has one; what follows it does not matter, so that
- * tables of Postfix serve as lists. False at the end. A key that is too long is cut, and is still
- * too long.
+ * Reads the first word of the next line that has one. The rest of the line is ignored, so that
+ * tables of Postfix can be used as lists. False at the end. A key that is too long is cut to a
+ * length that start() refuses.
  */
 static bool read_key(struct warm *warm, char key[KEY_SIZE])
 {
@@ -282,7 +287,7 @@ static void print_summary(const struct warm *warm)
 		warm->found, warm->not_found, warm->failed);
 }
 
-/* The failures first: their number is not known before the end. */
+/* Prints the failures first and then their number, as they are collected in a file. */
 static bool print_json(struct warm *warm)
 {
 	if (!temp_file_print(&warm->failures, "{\n\"failures\": "))

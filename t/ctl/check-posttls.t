@@ -1,14 +1,14 @@
 #!/usr/bin/perl
-# tlsactl check and Postfix's own posttls-finger(1) at level dane, on the same
-# servers: the same verdict on each. In a namespace (t/postfix/Namespace.pm), since
-# posttls-finger goes to port 25 and believes the resolver of /etc/resolv.conf:
+# tlsactl check and Postfix's posttls-finger(1) at level dane give the same verdict on
+# the same servers. This runs in a namespace (t/postfix/Namespace.pm), since
+# posttls-finger connects to port 25 and trusts the resolver of /etc/resolv.conf:
 #
 #   127.0.0.53:53   NSD with the tree (t/postfix/Zones.pm)
 #   127.0.0.1:53    unbound, which validates for posttls-finger
 #   127.0.0.2x:25   a mail server for each situation (Tlsad::Situations)
 #
-# "Verified" is what both must say of the same servers, and of no other. Where they
-# are meant to differ is in %differences.
+# Both must say "Verified" for the same servers and for no others. %differences lists the
+# servers where they are meant to differ.
 
 use strict;
 use warnings;
@@ -53,7 +53,7 @@ my $situations = Tlsad::Situations->new(Tlsad::Certificates->new("$directory/cer
 	DOMAIN);
 my $zones = Zones->new("$directory/zones", NAME_SERVER);
 publish($_) for $situations->names;
-# After records that are not signed, and signed but wrong.
+# Destinations with unsigned MX records, and with bogus ones.
 $zones->add('insecure.plain.example.', 'A', $situations->address('right'));
 $zones->add('_25._tcp.insecure.plain.example.', 'TLSA', $situations->ee('right'));
 $zones->add('bogus.' . DOMAIN . '.', 'A', $situations->address('right'));
@@ -76,12 +76,12 @@ Namespace::write_file("$directory/main.cf",
 my $ctl = Tlsad::Ctl->new(config => { resolver => { trust_anchor => $zones->{trust_anchor},
 	stub => '. ' . NAME_SERVER . '@53', query_localhost => 'yes' } });
 
-# What Postfix puts up with, and tlsactl tells of as no SMTP.
+# Faults that Postfix accepts, and that tlsactl reports as not SMTP.
 my %differences = (
 	inject => 'Postfix throws away what came in the clear after the reply to STARTTLS',
 );
 my %verified;
-# posttls-finger reads a banner or a handshake without end for ever.
+# posttls-finger reads an endless banner or handshake forever.
 compare($situations->host($_) . '.' . DOMAIN, $differences{$_})
 	for grep { !/^(?:endless|flood|hello)$/ } $situations->names;
 compare('insecure.plain.example');
@@ -95,11 +95,11 @@ sub publish
 	my ($name) = @_;
 	my $host = $situations->host($name) . '.' . DOMAIN . '.';
 	$zones->add($host, 'A', $situations->address($name));
-	# All TTLs are the same here.
+	# All TTLs are the same in this tree.
 	$zones->add("_25._tcp.$host", 'TLSA', s/^\d{3,} //r) for @{$situations->records($name)};
 }
 
-# A copy: an AppArmor profile may let the program itself read its own places only.
+# A copy, because an AppArmor profile may let the installed program read only its own directories.
 sub start_server
 {
 	my ($program, @arguments) = @_;
@@ -119,7 +119,7 @@ sub wait_for_port
 	}
 }
 
-# What posttls-finger prints; it ends by itself after its time for one address.
+# The output of posttls-finger, which ends by itself after its timeout for one address.
 sub finger
 {
 	my ($host) = @_;

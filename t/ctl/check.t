@@ -1,10 +1,9 @@
 #!/usr/bin/perl
-# tlsactl check: a mail server for each situation, right and wrong, and what the
-# command says of it: its exit status, the words that an administrator needs, and
-# the same as JSON.
+# tlsactl check with a mail server for each situation, right and wrong: the exit
+# status, the text that an administrator needs, and the same as JSON.
 #
-# Every server listens on the same port, each on a loopback address of its own,
-# so that what is in DNS leads there without --connect.
+# Every server listens on the same port, each on its own loopback address, so that
+# the addresses in DNS are the right ones, without --connect.
 
 use strict;
 use warnings;
@@ -26,11 +25,11 @@ plan(skip_all => "not installed: @missing") if @missing;
 use constant DAY => 86400;
 use constant START_ATTEMPTS => 5;
 use constant TIMEOUT => 2;		# [s] --timeout for servers that never answer
-# A host whose lookup takes longer than all connections together may with a --timeout of 1 s:
-# this many aliases on the way to its addresses and as many to its TLSA records, each on a
-# server that takes its time, but less than unbound's first timeout of 376 ms.
+# A host whose lookup takes longer than the limit for all connections with a --timeout of 1 s:
+# this number of aliases before its addresses and before its TLSA records, each on a server
+# that is slow, but faster than unbound's first timeout of 376 ms.
 use constant { LATE_ALIASES => 9, LATE => 0.25 };	# [s]
-# Addresses of silent servers: more than are connected to in that time, in rounds of 256.
+# Addresses of silent servers: more than 256 at a time can be tried within that limit.
 use constant { CROWD_HOSTS => 96, CROWD_ADDRESSES => 16 };
 
 my $certificates = Tlsad::Certificates->new(Tlsad::Process::private_directory() . '/certificates');
@@ -52,7 +51,7 @@ subtest('a host whose lookup takes long' => \&late_lookup);
 subtest('screens' => \&screens);
 done_testing();
 
-# A port that is free on one address may not be so on another.
+# A port that is free on one address may be in use on another.
 sub start_servers
 {
 	for my $attempt (1 .. START_ATTEMPTS) {
@@ -130,8 +129,8 @@ sub late_aliases
 	return map { my $name = $_; map { [$name, $_] } 1 .. LATE_ALIASES } qw(address record);
 }
 
-# Each alias is a stub zone of its own, and late for one type. The other types are answered at
-# once: a resolver that minimises names (RFC 9156) asks for A on its way to TLSA.
+# Each alias is its own stub zone and slow for one type. Other types are answered at once,
+# because a resolver that minimises names (RFC 9156) queries A before TLSA.
 sub faults
 {
 	my %type = (address => 'A', record => 'TLSA');
@@ -143,7 +142,7 @@ sub faults
 	} late_aliases()];
 }
 
-# What; destination; status; the kinds of warnings; words of the text, each on one line.
+# Name, destination, status, kinds of warnings, patterns of the text, each for one line.
 sub rows
 {
 	my ($silent, $wrong) = map { address($_) } qw(silent wrong);
@@ -357,7 +356,7 @@ sub server_names
 	is($ctl->run('check', '[names.site.lab]', '--port', $port)->{status}, 0,
 		'a host by its name');
 	is($ctl->run('check', '[alias.site.lab]', '--port', $port)->{status}, 0, 'by an alias');
-	# The client may be done first.
+	# The client may end before the server has logged the handshake.
 	$names->wait_count('handshake', $before + 2, 20);
 	my @seen = $names->names;
 	is("@seen[$before .. $#seen]", 'names.site.lab names.site.lab',
@@ -421,8 +420,8 @@ sub bounded
 	is($process->wait(10), 2, 'an interrupt ends it as one should');
 }
 
-# When the time for the connections of the other hosts is over, this one is still looked up: it
-# is connected to all the same.
+# When the time for the connections of the other hosts is over, the lookup of this one has not
+# ended. Its addresses must be tried nevertheless.
 sub late_lookup
 {
 	my @to = ('--port', $port, '--timeout', 1);
@@ -432,7 +431,7 @@ sub late_lookup
 	like($result->{out}, qr/^unknown +silent\.site\.lab/m, 'the silent one');
 	like($result->{out}, qr/^verified +address-9\.site\.lab/m, 'the late one');
 
-	# Nobody accepts, and the kernel connects.
+	# No process accepts; the kernel completes the connections.
 	my @silent = map { IO::Socket::IP->new(LocalHost => "127.0.1.$_", LocalPort => $port,
 		Listen => 2 * CROWD_HOSTS) // die "127.0.1.$_:$port: $!\n" } 1 .. CROWD_ADDRESSES;
 	$result = $ctl->run('check', 'crowd.site.lab', @to);
@@ -440,12 +439,12 @@ sub late_lookup
 	is($result->{status}, 1, 'beside a thousand addresses: status') or diag($result->{err});
 	like($result->{out}, qr/^verified +address-9\.site\.lab/m,
 		'the connections that were ended make room');
-	# Each host that is found puts the deadline off: a slow machine gets to try all of them.
+	# Each lookup that ends extends the deadline, so a slow machine may try all addresses.
 	my $ended = () = $result->{out} =~ /: no time was left for this address$/mg;
 	note("no time was left for $ended addresses");
 }
 
-# script(1) gives a terminal.
+# script(1) provides a terminal.
 sub screens
 {
 	my $script = Tlsad::Process::find_program('script');

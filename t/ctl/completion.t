@@ -1,6 +1,5 @@
 #!/usr/bin/perl
-# contrib/tlsactl.bash: what bash offers, with the commands and options that the
-# program has.
+# contrib/tlsactl.bash: bash offers the commands and options that the program has.
 
 use strict;
 use warnings;
@@ -16,7 +15,7 @@ plan(skip_all => 'bash is not installed') unless defined $bash;
 my $script = Tlsad::Process::source_directory() . '/contrib/tlsactl.bash';
 my $directory = Tlsad::Process::private_directory();
 
-# The words up to the cursor; what is offered for the last one.
+# Returns the completions for the last of these words.
 sub offered
 {
 	my (@words) = @_;

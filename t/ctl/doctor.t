@@ -1,9 +1,9 @@
 #!/usr/bin/perl
-# tlsactl doctor: a host where all is well, and then one thing wrong at a time: the state, the
-# words and the remedy, and that nothing else is complained of. With root rights in a namespace of
-# its own (t/postfix/Namespace.pm), where /etc/resolv.conf and port 53 are the test's:
+# tlsactl doctor on a host without faults, and then with one fault at a time: the state, the text
+# and the remedy of the finding, and no other findings. It runs as root in its own namespace
+# (t/postfix/Namespace.pm), where the test controls /etc/resolv.conf and port 53:
 #
-#   127.0.0.1:53   a resolver that says "authentic"
+#   127.0.0.1:53   a resolver that sets the AD bit
 #   127.0.0.2:53   one that does not
 #   127.0.0.3:53   one that does not answer
 
@@ -120,7 +120,7 @@ sub resolver
 	});
 }
 
-# A file for -c: the base with these settings; undef removes one.
+# Writes a file for -c: %base with these settings changed; undef removes one.
 sub config
 {
 	my (%change) = @_;
@@ -135,7 +135,7 @@ sub config
 	return Namespace::write_file("$directory/tlsad." . ++$number . '.conf', $text);
 }
 
-# A configuration directory of Postfix's: the good one with these parameters.
+# Makes a configuration directory of Postfix: %good with these parameters changed.
 sub postfix
 {
 	my ($change, $master) = @_;
@@ -148,7 +148,7 @@ sub postfix
 	return $etc;
 }
 
-# What is wrong: [STATE, CHECK, OBJECT, DETAIL, REMEDY] each.
+# Runs doctor; returns the findings that are not ok: [STATE, CHECK, OBJECT, DETAIL, REMEDY] each.
 sub doctor
 {
 	my ($options, @arguments) = @_;
@@ -158,7 +158,7 @@ sub doctor
 	return ($result, @wrong);
 }
 
-# Exactly these are complained of: [STATE, CHECK, qr/DETAIL/, qr/REMEDY/] each.
+# Expects exactly these findings: [STATE, CHECK, qr/DETAIL/, qr/REMEDY/] each.
 sub complains
 {
 	my ($what, $arguments, @expected) = @_;
@@ -553,7 +553,7 @@ sub name_servers
 	my $server = "127.0.0.1\@" . $root->port;
 	$check->('a dead forwarder', { stub => undef, forward => '127.0.0.1@1' }, $dead, $dead_tcp, $no_clock,
 		['fault', 'validation', qr/no answer for the root zone/]);
-	# libunbound goes on with the other one.
+	# libunbound continues with the other one.
 	my ($result, @wrong) = doctor({}, '-c', config(resolver => { stub => undef, forward => "$server 127.0.0.1\@1" },
 		cache => $fresh), '--postfix', $etc);
 	is(join(' ', map { "$_->[0]" } grep { $_->[1] eq 'name-server' } @wrong), 'warning warning', 'one of two forwarders is dead');
@@ -565,7 +565,7 @@ sub name_servers
 	$check->('no route', { stub => undef },
 		['fault', 'name-server', qr/no route to the root servers/, qr/\[resolver\] forward/],
 		['fault', 'name-server', qr/no route to the root servers/], $no_clock, ['fault', 'validation', qr/no answer/]);
-	# The loopback interface drops what is for addresses that are not its own.
+	# The loopback interface drops packets for addresses that are not its own.
 	is(system(qw(ip route add default dev lo)), 0, 'a route that leads nowhere');
 	$check->('root servers do not answer', { stub => undef },
 		['fault', 'name-server', qr/no root server answers within 3 seconds/,
@@ -639,7 +639,7 @@ sub several
 	unlike($result->{out}, qr/^ok /m, 'text: nothing of what is fine');
 }
 
-# The doctor knows every map of the daemon, and which of them answer with a policy.
+# The doctor knows every map of the daemon, and which of them reply with policies.
 sub maps
 {
 	my $source = Tlsad::Process::source_directory();

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# tlsactl exception: list, add and remove; what becomes of the file's other lines, its
-# owner and mode; two at once; what a running daemon makes of it; what is refused.
+# tlsactl exception list, add and remove: the other lines of the file, its owner and mode
+# are kept; two changes at the same time; a running daemon applies them; bad input is refused.
 
 use strict;
 use warnings;
@@ -19,7 +19,7 @@ use constant AT_ONCE => 8;
 
 my $directory = Tlsad::Process::private_directory();
 my $file = "$directory/exceptions";
-my $socket = "$directory/control";	# nobody is there
+my $socket = "$directory/control";	# no daemon listens on it
 my $tomorrow = POSIX::strftime('%Y-%m-%d', gmtime(time + DAY));
 
 subtest('add, list, remove' => \&commands);
@@ -116,13 +116,13 @@ sub the_file
 	my $group = $> == 0 ? 12 : (stat($file))[5];
 	chown($> == 0 ? 8 : -1, $group, $file) or die "$file: $!\n";
 	my @before = (stat($file))[2, 4, 5];
-	# The nonsense is not ours to mend, and is reported.
+	# The invalid line is kept and reported.
 	my $result = $ctl->run('exception', 'add', 'c.example', 'may');
 	is($result->{status}, 1, 'a file that is broken elsewhere');
 	like($result->{err}, qr/written, but tlsad will not apply it until this is corrected: \Q$file\E:5: /, 'says where');
 	is(read_file($file), "$text\nc.example = may\n", 'every other line is as it was');
 	is("@{[(stat($file))[2, 4, 5]]}", "@before", 'and so are owner and mode');
-	# Even that line can be removed if it has a name.
+	# Even an invalid line can be removed by its domain.
 	write_file($file, "a.example may\nb.example maybe\nB.example none\n");
 	is($ctl->run('exception', 'remove', 'b.example')->{status}, 0, 'remove a line that is broken');
 	is(read_file($file), "a.example may\n", 'and its double');
@@ -228,7 +228,7 @@ sub with_a_daemon
 	$wait->(qr/^OK encrypt$/);
 	is($ctl->run('exception', 'remove', 'bogus-mx.dane.lab')->{out}, "bogus-mx.dane.lab: removed; tlsad has applied it\n", 'removed');
 	$wait->(qr/^TEMP /);
-	# What the daemon refuses for another reason is an error, though the file is changed.
+	# If the daemon refuses its configuration for another reason, that is an error, though the file is changed.
 	$daemon->write_config({ dane => { exceptions_file => $file, enforce => 'nonsense' } });
 	$result = $ctl->run('exception', 'add', 'example.org', 'may');
 	is($result->{status}, 1, 'the daemon refuses its configuration');

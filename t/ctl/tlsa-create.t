@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # tlsactl tlsa create: the same association data, byte for byte, as openssl(1),
-# tlsa(1) of hash-slinger and ldns-dane(1) make; owner names and forms; which
-# certificates of a chain; and what it says of files that do not serve.
+# tlsa(1) of hash-slinger and ldns-dane(1) make; owner names and output forms; the
+# choice of certificates from a chain; and messages for unusable files.
 
 use strict;
 use warnings;
@@ -76,7 +76,7 @@ sub self_signed
 	return "$base.crt";
 }
 
-# The lines that come, the exit status being 0.
+# Returns the lines of output; the exit status must be 0.
 sub lines
 {
 	my (@arguments) = @_;
@@ -85,7 +85,7 @@ sub lines
 	return split(/\n/, $result->{out});
 }
 
-# With CI set, a program that is missing is a failure.
+# With CI set, a missing program is a failure.
 sub need
 {
 	my ($program, $package) = @_;
@@ -154,7 +154,7 @@ sub as_hash_slinger
 		my ($file, $usage, $selector, $type) = @_;
 		my $kind = "--usage $usage --selector $selector --mtype $type";
 		my ($line) = qx($create $file $kind $name 2>/dev/null) =~ /(^_25.*)/m;
-		# Its M2Crypto knows no Ed25519.
+		# Its M2Crypto does not support Ed25519.
 		return $line if defined $line;
 		ok($file =~ /ED25519/, 'it made a record') unless defined $line;
 		return undef;
@@ -168,7 +168,7 @@ sub as_hash_slinger
 sub as_ldns_dane
 {
 	my $program = need('ldns-dane', 'ldnsutils') // return;
-	# -a: it would look up the host's address, which is no matter here.
+	# -a: otherwise it would look up the host's address, which is not needed here.
 	my $create = "$program -d -n -s -a 127.0.0.1 -c";
 	compare('ldns-dane', sub {
 		my ($file, $usage, $selector, $type) = @_;
@@ -197,7 +197,7 @@ sub from_keys
 		=~ s/^writing RSA key\n//mr);
 	like(read_file($old), qr/BEGIN RSA PRIVATE KEY/, 'a key in the old form');
 	is_deeply([lines('--key', $old)], [lines('--cert', "$directory/RSA.crt")], 'it is read');
-	# As Postfix's smtpd_tls_chain_files has them.
+	# The order that Postfix's smtpd_tls_chain_files requires.
 	my $both = write_file('both.pem', read_file($certificates->path('self', 'key'))
 		. read_file($certificates->path('self', 'crt')));
 	is_deeply([lines('--key', $both)], [lines('--cert', $both)],
@@ -232,7 +232,7 @@ sub forms
 	}
 	my $result = $ctl->run('tlsa', 'create', "b\xc3\xbccher.example", '--cert', $file);
 	like($result->{out}, qr/^_25\._tcp\.xn--bcher-kva\.example\. IN /, 'a name in UTF-8');
-	# A zone file holds nothing but what name servers read.
+	# The lines must be ones that name servers can read.
 	SKIP: {
 		my $checker = Tlsad::Process::find_program('ldns-read-zone') // skip('no ldns-read-zone', 1);
 		my $zone = write_file('zone', "example.com. 60 IN SOA ns. host. 1 2 3 4 5\n"
@@ -324,7 +324,7 @@ sub live
 	my @missing = Tlsad::Lab::missing_programs();
 	SKIP: {
 		skip("not installed: @missing", 3) if @missing;
-		# Nobody is at the first address.
+		# No server listens on the first address.
 		my $lab = Tlsad::Lab->start(zones => { 'site.lab' => "mx A 127.0.0.250\nmx A 127.0.0.1\n" });
 		$result = Tlsad::Ctl->new(lab => $lab)->run('tlsa', 'create', 'mx.site.lab',
 			'--connect',

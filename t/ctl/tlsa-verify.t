@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# tlsactl tlsa verify: certificates, chains and keys against what the lab
-# publishes, each with its exit status, which record matched and which did not,
-# and how long caches may hold what is there.
+# tlsactl tlsa verify: compares certificates, chains and keys with the records of the
+# lab: the exit status, which records match and which do not, and how long caches may
+# hold them.
 
 use strict;
 use warnings;
@@ -60,7 +60,7 @@ my $leaf = $certificates->path('leaf', 'crt');
 my ($now, $next) = map { $certificates->path($_, 'crt') } qw(now next);
 my ($now_key, $next_key) = map { $certificates->path($_, 'key') } qw(now next);
 
-# What is asked; status; words of the text, which may lie on any line.
+# Name, arguments, status, patterns of the text, which may be on any line.
 my @rows = (
 	['the certificate of now', ['now.site.lab', '--cert', $now], 0, 'yes now.site.lab port 25',
 		'matches +3 1 1 [0-9a-f]{64}: it is this certificate',

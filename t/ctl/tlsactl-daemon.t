@@ -1,8 +1,8 @@
 #!/usr/bin/perl
-# The commands of tlsactl that ask the daemon, with a control socket that answers
-# by script: what is printed of good answers, and what becomes of errors, of a
-# daemon that hangs up after any number of bytes, of garbage, of silence, and of
-# lists that are longer than memory. With a daemon: tlsactl-lab.t.
+# The commands of tlsactl that ask the daemon, with a scripted control socket: the
+# output for valid responses, and the messages for errors, a connection that is closed
+# after any number of bytes, garbage, silence, and lists that are longer than memory.
+# tlsactl-lab.t tests the same commands with a daemon.
 
 use strict;
 use warnings;
@@ -19,9 +19,9 @@ use Tlsad::FakeControl;
 use Tlsad::Process;
 
 use constant MANY => 200_000;		# entries of a long list
-# How much memory may grow between the first and the last of them. [kB]
+# How much tlsactl's memory may grow from the first to the last of them. [kB]
 use constant GROWTH => 1024;
-# What a lookup may take: [resolver] timeout and ten seconds.
+# The limit for a lookup: [resolver] timeout plus ten seconds.
 use constant { TIMEOUT => 1, LOOKUP_LIMIT => 11 };
 
 my $ctl = Tlsad::Ctl->new(config => { resolver => { timeout => TIMEOUT . 's' } });
@@ -71,7 +71,7 @@ subtest('silence' => \&silence);
 subtest('what cannot be asked' => \&impossible);
 done_testing();
 
-# tlsactl with this control socket; $fake may be a path.
+# Runs tlsactl with this control socket; $fake may be a path.
 sub ask
 {
 	my ($fake, @arguments) = @_;
@@ -85,7 +85,7 @@ sub outcome
 	return "$result->{status} $result->{out}$result->{err}";
 }
 
-# One line on standard error that matches, nothing on standard output.
+# Expects one line on standard error that matches, and nothing on standard output.
 sub one_line
 {
 	my ($result, $status, $words, $what) = @_;
@@ -128,7 +128,7 @@ sub no_daemon
 		chmod(0, $fake->path);
 		one_line(ask($fake, 'status'), 69, qr/permission denied: only root and .* run tlsactl as root/, 'a socket that is not for us');
 	}
-	# Its queue is full: connecting waits.
+	# The listen queue is full, so connect(2) waits.
 	my $busy = IO::Socket::UNIX->new(Local => "$directory/busy", Type => SOCK_STREAM, Listen => 1);
 	my @waiting = map { my $socket = IO::Socket::UNIX->new(Type => SOCK_STREAM);
 		$socket->blocking(0);
@@ -228,7 +228,7 @@ END
 		'--json: a temporary failure');
 }
 
-# All that a daemon sends, and a member that this tlsactl does not know.
+# The status that a daemon sends, with a member that this tlsactl does not know.
 sub full_status
 {
 	return { version => '1.0', pid => 4711, uptime => 7300, started => 1795575600,
@@ -259,7 +259,7 @@ sub explain_text
 	return ask($fake, 'explain', 'example.com')->{out};
 }
 
-# The reason of a failure is printed once, wherever the reply has it from.
+# The reason of a failure is printed once, whether the MX set or a host has failed.
 sub explain_failure
 {
 	my $mx_reason = 'example.com MX: bogus: no signatures';
@@ -569,7 +569,7 @@ sub warm
 	is(ask($quick, 'warm', $list, '--parallel', $_)->{status}, 64, "--parallel $_") for 0, 1025, 'x';
 }
 
-# No file may be written to, pipes may.
+# With ulimit -f 0 pipes can be written, but no files.
 sub full_disk
 {
 	my $fake = Tlsad::FakeControl->start(sub {
@@ -642,7 +642,7 @@ sub reload
 	one_line(ask($mute, 'cache', 'flush', '--all'), 69, qr/response has no "flushed"/, 'the same to flush');
 }
 
-# The whole answer has so many bytes; after each of some of them the daemon is gone.
+# The daemon closes the connection after some number of bytes of its response.
 sub hang_up
 {
 	my $list = $ctl->file('list', "a.example\n");
@@ -719,7 +719,7 @@ sub silence
 	cmp_ok($result->{seconds}, '>=', LOOKUP_LIMIT - 1, 'a lookup is waited for');
 	cmp_ok($result->{seconds}, '<', LOOKUP_LIMIT + 5, 'not forever');
 	one_line($result, 69, qr/did not respond within @{[LOOKUP_LIMIT]} seconds/, 'a silent daemon');
-	# A second after the requests the daemon still speaks: it is not silent, one request is lost.
+	# The daemon still sends responses after a second: it is not silent, but it has lost one request.
 	my $forgetful = Tlsad::FakeControl->start(sub {
 		my ($peer, $request) = @_;
 		return if $request->{key} eq 'a.example';

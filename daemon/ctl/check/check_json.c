@@ -1,5 +1,5 @@
 /*
- * What check prints for programs. The members are listed in tlsactl(8).
+ * The output of check as JSON. tlsactl(8) describes the members.
  */
 #include "common/verdict/render.h"
 #include "daemon/ctl/check/check_print.h"
@@ -58,7 +58,6 @@ static json_t *publish_json(const struct server_check_address *address)
 	return array;
 }
 
-/* The result of TLS. */
 static void set_tls(json_t *object, const struct server_check_address *address)
 {
 	json_t *chain = json_array(), *match = json_null();
@@ -99,7 +98,7 @@ static json_t *address_json(const struct server_check_address *address)
 	return object;
 }
 
-/* The records, each with what every address came to with it, in their order. */
+/* The records, each with the result of every address, in the order of the addresses. */
 static json_t *tlsa_json(const struct server_check_host *host)
 {
 	json_t *array = json_array();

@@ -1,6 +1,5 @@
 /*
- * check_print: what the command check prints: the results and what they mean, for people and for
- * programs.
+ * check_print: prints the results of a check, as text for people and as JSON for programs.
  */
 #ifndef TLSAD_CTL_CHECK_CHECK_PRINT_H
 #define TLSAD_CTL_CHECK_CHECK_PRINT_H

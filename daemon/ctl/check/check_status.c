@@ -14,8 +14,9 @@ const char *check_status_name(enum check_status status)
 }
 
 /*
- * What the server did counts; what the network did may be different tomorrow. A server that hangs
- * up in the TLS handshake has failed: a sender with DANE has no other way to deliver.
+ * A fault of the server is a failure; a fault of the network is not, since it may be gone at the
+ * next attempt. A server that closes the connection during the TLS handshake has failed: a sender
+ * with DANE cannot deliver without TLS.
  */
 static enum check_status status_of_outcome(const struct server_check_address *address)
 {
@@ -54,7 +55,7 @@ enum check_status check_status_of_address(const struct server_check_address *add
 	}
 }
 
-/* One address that does not verify is enough: some sender will use it. */
+/* One address that does not verify makes the host fail: some sender will use that address. */
 static enum check_status status_of_addresses(const struct server_check_host *host)
 {
 	enum check_status status = CHECK_UNKNOWN;
@@ -103,8 +104,8 @@ struct verdict check_decide(const struct server_check *check)
 }
 
 /*
- * Where DANE applies at all, a host without it does not verify either: an attacker who blocks the
- * other hosts makes senders use it.
+ * If DANE applies to some hosts, a host without DANE is a failure: an attacker who blocks the
+ * others makes senders use it.
  */
 enum check_status check_status_of_all(const struct server_check *check)
 {

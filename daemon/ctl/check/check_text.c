@@ -1,6 +1,6 @@
 /*
- * What check prints for people: the status, each host with its addresses and certificates, and
- * what will break next.
+ * The output of check as text: the status, each host with its addresses and certificates, and the
+ * warnings.
  */
 #include "common/verdict/render.h"
 #include "daemon/ctl/check/check_print.h"
@@ -44,7 +44,7 @@ static bool same_chain(
 	return true;
 }
 
-/* An earlier address of the same host with the same chain. */
+/* An earlier address of the same host that sent the same chain, or NULL. */
 static const struct server_check_address *find_same(const struct server_check_address *address)
 {
 	for (const struct server_check_address *other = address->host->addresses; other < address;
@@ -106,7 +106,7 @@ static void print_match(const struct terminal *terminal, const struct server_che
 			address->match.depth);
 }
 
-/* Of a record whose certificate was sent, but does not verify: the reason. */
+/* For each record whose certificate was sent but does not verify: the reason. */
 static void print_rejected(
 	const struct terminal *terminal, const struct server_check_address *address)
 {

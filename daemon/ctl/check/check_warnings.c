@@ -91,7 +91,7 @@ static void warn_of_mx(struct check_warnings *warnings, const struct server_chec
 		check->mx.signature_expires);
 }
 
-/* Most signatures of a zone end together: the first of a host is enough to warn of. */
+/* Most signatures of a zone expire together, so only the first one of a host is reported. */
 static void warn_of_signatures(
 	struct check_warnings *warnings, const struct server_check_host *host)
 {
@@ -127,7 +127,6 @@ static void warn_of_lookups(struct check_warnings *warnings, const struct server
 	}
 }
 
-/* Does DANE apply elsewhere, and not to this host? */
 static void warn_of_deployment(
 	struct check_warnings *warnings, const struct server_check_host *host)
 {
@@ -148,7 +147,7 @@ static void warn_of_deployment(
 
 /* --- TLSA records -------------------------------------------------------------------------- */
 
-/* The best that any address came to with this record; TLSA_MATCH_UNKNOWN when none was reached. */
+/* The best result of any address with this record; TLSA_MATCH_UNKNOWN if no address was reached. */
 static enum tlsa_match best_match(const struct server_check_host *host, size_t record)
 {
 	enum tlsa_match best = TLSA_MATCH_UNKNOWN;
@@ -163,7 +162,7 @@ static enum tlsa_match best_match(const struct server_check_host *host, size_t r
 	return best;
 }
 
-/* If nothing matches at all, the status says so; and nobody should remove the last record. */
+/* If no record matches, the status says so, and a warning to remove a record would be wrong. */
 static bool has_match(const struct server_check_host *host)
 {
 	for (size_t i = 0; i < host->facts->tlsa_count; i++) {
@@ -219,7 +218,7 @@ static void warn_of_records(struct check_warnings *warnings, const struct server
 
 /* --- certificates -------------------------------------------------------------------------- */
 
-/* Has an earlier address of the host, or an earlier place of the chain, shown the same one? */
+/* Was this certificate sent by an earlier address, or is it earlier in this chain? */
 static bool is_known(const struct server_check_host *host, size_t address, int depth)
 {
 	const X509 *certificate = sk_X509_value(host->addresses[address].chain, depth);
@@ -235,7 +234,7 @@ static bool is_known(const struct server_check_host *host, size_t address, int d
 	return false;
 }
 
-/* Whom dates concern: RFC 7671 5.1. */
+/* Which senders check the dates of a certificate: RFC 7671 5.1. */
 static const char *date_words(const struct server_check_host *host)
 {
 	bool anchored = false, ended = false;
@@ -292,7 +291,7 @@ static void warn_of_certificates(
 
 /* --- addresses ----------------------------------------------------------------------------- */
 
-/* Did the address do what it should, as far as it can? */
+/* Does the address verify, or, if there is no usable TLSA record, does it at least offer TLS? */
 static bool works(const struct server_check_address *address)
 {
 	enum check_status status = check_status_of_address(address);
@@ -327,7 +326,7 @@ static void warn_of_failing(struct check_warnings *warnings, const struct server
 	}
 }
 
-/* What fails everywhere is in the status; here is what fails in part. */
+/* Warns if only some addresses fail. If all fail, the status says so. */
 static void warn_of_families(struct check_warnings *warnings, const struct server_check_host *host)
 {
 	unsigned all[2] = {0, 0}, working[2] = {0, 0};

@@ -1,6 +1,6 @@
 /*
- * check_warnings: what the results of a check warn of: what fails in part, and what will fail soon.
- * No state, no I/O.
+ * check_warnings: finds in the results of a check what fails in part and what will fail soon. No
+ * state, no I/O.
  */
 #ifndef TLSAD_CTL_CHECK_CHECK_WARNINGS_H
 #define TLSAD_CTL_CHECK_CHECK_WARNINGS_H
@@ -10,7 +10,9 @@
 enum {
 	CHECK_WARNING_TEXT_SIZE = 768,
 	CHECK_WARNINGS_MAX = 500,
-	CHECK_WARNING_SOON = 14 * 24 * 60 * 60, /* [s] what ends earlier is warned of */
+	CHECK_WARNING_SOON =
+		14 * 24 * 60 *
+		60, /* [s] warn if a certificate or signature expires within this time */
 };
 
 enum check_warning_kind {
@@ -34,12 +36,12 @@ enum check_warning_kind {
 	CHECK_WARNING_COUNT,
 };
 
-/* One word, for JSON. */
+/* The name in JSON. */
 const char *check_warning_name(enum check_warning_kind kind);
 
 struct check_warning {
 	enum check_warning_kind kind;
-	const struct server_check_host *host; /* NULL: the destination itself */
+	const struct server_check_host *host; /* NULL: the warning is about the destination */
 	char text[CHECK_WARNING_TEXT_SIZE];
 };
 

@@ -10,10 +10,15 @@
 #include <string.h>
 
 enum {
-	/* Connections at once: well below the usual limit of 1024 descriptors, which the resolver
-	 * needs as well. */
+	/*
+	 * Connections open at the same time. The usual limit is 1024 descriptors, and the resolver
+	 * needs some of them.
+	 */
 	CONNECTIONS_MAX = 256,
-	/* For all connections, in timeouts of a single one: two rounds and a rest. */
+	/*
+	 * The time for all connections together, as a multiple of --timeout: enough for two rounds
+	 * of connections.
+	 */
 	TIMEOUTS_MAX = 3,
 	/* Records of one host that are matched one by one against each chain. */
 	RECORDS_MATCHED_MAX = 100,
@@ -37,7 +42,7 @@ static bool prepare(void *context, SSL *ssl)
 	return host->facts->status != HOST_USABLE || tlsa_match_prepare(ssl, &host->terms);
 }
 
-/* Which record would match by itself: the handshake knows only one of them. */
+/* Tries each record alone, because the handshake reports only one record that matched. */
 static bool match_records(struct server_check_address *address)
 {
 	const struct server_check_host *host = address->host;
@@ -111,7 +116,7 @@ static void connect_to(struct server_check_address *address)
 		check->connection_count++;
 }
 
-/* Start as many connections as are allowed; stop the loop when all have ended. */
+/* Starts connections up to CONNECTIONS_MAX; stops the loop when all have ended. */
 static void continue_check(struct server_check *check)
 {
 	bool left = check->mx_lookup != NULL || check->hosts_left > 0;
@@ -129,8 +134,8 @@ static void continue_check(struct server_check *check)
 }
 
 /*
- * Ends what is under way. Hosts that are still looked up are not affected: when one is found it is
- * connected to, and sets a deadline of its own.
+ * Ends all connections that are running. A host whose lookup has not ended is not affected: its
+ * addresses are connected to later and restart the deadline.
  */
 static void take_deadline(evutil_socket_t fd, short what, void *context)
 {
@@ -158,7 +163,7 @@ static void take_deadline(evutil_socket_t fd, short what, void *context)
 
 /* --- hosts --------------------------------------------------------------------------------- */
 
-/* RFC 7672 3.2.2: the names that a certificate under a trust anchor may have. */
+/* The names that a certificate issued by a trust anchor may have (RFC 7672 3.2.2). */
 static void set_terms(struct server_check_host *host)
 {
 	const struct server_check *check = host->check;
@@ -186,7 +191,10 @@ static void add_address(struct server_check_host *host, const char *text)
 	snprintf(address->text, sizeof address->text, "%s", text);
 }
 
-/* The addresses to connect to. No sender connects to a host whose lookup failed. */
+/*
+ * Lists the addresses to connect to. A host whose lookup failed has none: no sender would connect
+ * to it.
+ */
 static bool list_addresses(struct server_check_host *host)
 {
 	const struct server_check_options *options = &host->check->options;

@@ -2,10 +2,10 @@
  * server_check: looks a destination up as the daemon does, and connects to all of its mail servers.
  *
  * The lookups are those of common/dane (mx_lookup.h, host_lookup.h), with the timeout of
- * [resolver]. Then all addresses of all hosts are connected to at once, as far as there are
- * descriptors, each with its own timeout, and all together with three times that, counted from the
- * host that was looked up last. What has no result by then is reported as timed out. What the
- * results mean is in check_status.h and check_warnings.h; check_print.h prints them.
+ * [resolver]. Then it connects to all addresses of all hosts at the same time, as far as there are
+ * descriptors. Each connection has its own timeout; all together have three times that, counted
+ * from the end of the last lookup. Connections without a result by then are reported as timed out.
+ * check_status.h and check_warnings.h say what the results mean; check_print.h prints them.
  */
 #ifndef TLSAD_CTL_CHECK_SERVER_CHECK_H
 #define TLSAD_CTL_CHECK_SERVER_CHECK_H
@@ -19,10 +19,10 @@
 struct server_check;
 struct server_check_host;
 
-/* One attempt: one address of one host. */
+/* One connection: one address of one host. */
 struct server_check_address {
 	struct server_check_host *host;
-	struct starttls *starttls; /* while it runs, and until the end */
+	struct starttls *starttls; /* NULL before it starts */
 	bool started, finished;
 	int family;
 	char text[INET6_ADDRSTRLEN];
@@ -35,10 +35,10 @@ struct server_check_address {
 	int tls_number; /* TLS1_2_VERSION and the like */
 	char cipher[64];
 	STACK_OF(X509) * chain; /* may be empty */
-	/* with TLSA records that can be used */
+	/* only if there are usable TLSA records */
 	struct tlsa_match_result match;
-	enum tlsa_match *matches;                 /* of each record on its own */
-	struct tlsa_match_result *record_results; /* likewise */
+	enum tlsa_match *matches;                 /* of each record alone */
+	struct tlsa_match_result *record_results; /* the same */
 };
 
 struct server_check_host {
@@ -47,13 +47,13 @@ struct server_check_host {
 	char name[DESTINATION_NAME_MAX + 1];
 	struct dane_host_lookup *lookup; /* while it runs */
 	struct host_facts *facts;
-	struct tlsa_match_terms terms; /* the names that count, RFC 7672 3.2.2, and the records */
+	struct tlsa_match_terms terms; /* allowed names (RFC 7672 3.2.2), and the records */
 	size_t address_count;
 	struct server_check_address *addresses;
 };
 
 struct server_check_options {
-	const char *connect; /* go there instead of where DNS says; or NULL */
+	const char *connect; /* connect to this address instead of those in DNS; or NULL */
 	uint32_t timeout;    /* [s] of one connection */
 	enum starttls_protocol protocol;
 	bool ipv4_only, ipv6_only;
@@ -65,14 +65,14 @@ struct server_check {
 	struct destination destination;
 	struct server_check_options options;
 	SSL_CTX *context;
-	struct mx_set mx; /* of a DESTINATION_DOMAIN; `hosts` is not kept */
+	struct mx_set mx; /* only for a DESTINATION_DOMAIN; without its member `hosts` */
 	struct dane_mx_lookup *mx_lookup;
-	size_t host_count, hosts_left; /* to be looked up */
+	size_t host_count, hosts_left; /* `hosts_left`: lookups that have not ended */
 	struct server_check_host *hosts;
-	size_t connection_count; /* under way */
+	size_t connection_count; /* connections that are running */
 	struct event *deadline;
 	bool out_of_memory;
-	uint32_t now; /* when all was found */
+	uint32_t now; /* time of the end of the check */
 };
 
 /* False when out of memory, which is logged, or after a signal. Call server_check_clear() in both

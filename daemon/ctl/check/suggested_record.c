@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As if DNS had this record alone. */
+/* Matches the chain as if DNS had only this record. */
 static bool try_record(const struct server_check_address *address, const struct tlsa_record *record,
 	struct tlsa_match_result *result)
 {
@@ -61,7 +61,7 @@ size_t suggested_records_make(const struct server_check_address *address,
 
 	for (int depth = 0; depth < sk_X509_num(address->chain) && count < SUGGESTED_RECORDS_MAX;
 		depth++) {
-		/* Only a certificate that may issue others is a trust anchor. */
+		/* Only a certificate that may issue others can be a trust anchor. */
 		if (depth > 0 && !certificate_is_authority(sk_X509_value(address->chain, depth)))
 			continue;
 		count += suggest(address, depth, &records[count]);

@@ -19,7 +19,7 @@ bool access_account_find(struct access_account *account, const char *name)
 	memset(account, 0, sizeof *account);
 	snprintf(account->name, sizeof account->name, "%s", name);
 	account->uid = entry->pw_uid;
-	/* Postfix gives its processes the supplementary groups of mail_owner as well. */
+	/* Postfix gives its processes the supplementary groups of mail_owner, too. */
 	if (getgrouplist(name, entry->pw_gid, account->groups, &count) < 0)
 		count = ACCESS_GROUPS_MAX;
 	account->group_count = (size_t)count;
@@ -41,7 +41,7 @@ bool access_allows(const struct stat *status, const struct access_account *accou
 	return (bits & wanted) == wanted;
 }
 
-/* A walk: what is left of the path, and where it has come to. */
+/* A walk along a path: the position, and the rest of the path. */
 struct walk {
 	struct access_path *reached;
 	size_t root_length;
@@ -60,7 +60,7 @@ static void go_up(struct walk *walk)
 		*slash = '\0';
 }
 
-/* The link's target takes the place of its name in what is left. */
+/* Replaces the name of a link by its target in the rest of the path. */
 static bool follow(struct walk *walk)
 {
 	char target[ACCESS_PATH_SIZE], rest[ACCESS_PATH_SIZE];
@@ -80,7 +80,7 @@ static bool follow(struct walk *walk)
 	return true;
 }
 
-/* May the account pass the directory that the walk has reached? */
+/* May the account enter the directory at the position of the walk? */
 static enum access_result pass(struct walk *walk)
 {
 	const char *path = walk->reached->path[0] != '\0' ? walk->reached->path : "/";
@@ -94,7 +94,7 @@ static enum access_result pass(struct walk *walk)
 		       : ACCESS_NO_SEARCH;
 }
 
-/* Takes the next name off what is left; false at its end. */
+/* Removes the next name from the rest of the path; false at the end. */
 static bool next_name(struct walk *walk, char name[ACCESS_PATH_SIZE])
 {
 	char *rest = walk->rest + strspn(walk->rest, "/");

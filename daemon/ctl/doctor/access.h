@@ -1,9 +1,9 @@
 /*
- * access: may an account open a path, seen from a root directory of its own?
+ * access: may an account open a path, possibly inside a chroot?
  *
- * The path is walked component by component, symbolic links included, as the kernel would inside a
- * chroot: an absolute link begins again at that root, and `..` does not lead out of it. Owner,
- * group and mode count; ACLs and security modules are not seen.
+ * The path is followed component by component, symbolic links included, as the kernel does inside a
+ * chroot: an absolute link starts again at that root, and `..` does not leave it. Only owner, group
+ * and mode are examined, not ACLs and security modules.
  */
 #ifndef TLSAD_CTL_DOCTOR_ACCESS_H
 #define TLSAD_CTL_DOCTOR_ACCESS_H
@@ -27,24 +27,26 @@ bool access_account_find(struct access_account *account, const char *name);
 
 enum { ACCESS_READ = 4, ACCESS_WRITE = 2, ACCESS_SEARCH = 1 };
 
-/* By the permission bits: one of owner, group and others counts, the first that fits. Pure. */
+/* Decides by the permission bits of the first of owner, group and others that fits. Pure. */
 bool access_allows(
 	const struct stat *status, const struct access_account *account, unsigned wanted);
 
 enum access_result {
 	ACCESS_YES,
-	ACCESS_ABSENT,    /* `path` is the first component that is not there */
-	ACCESS_NO_SEARCH, /* `path` is a directory before the end that the account may not pass */
-	ACCESS_DENIED,    /* `path` is the end, and its bits are not those wanted */
-	ACCESS_UNKNOWN,   /* this process may not read `path` */
+	ACCESS_ABSENT,    /* `path` is the first component that does not exist */
+	ACCESS_NO_SEARCH, /* `path` is a directory on the way that the account may not enter */
+	ACCESS_DENIED,    /* `path` is the end, and its mode does not allow the access */
+	ACCESS_UNKNOWN,   /* this process may not examine `path` */
 };
 
 struct access_path {
-	char path[ACCESS_PATH_SIZE]; /* as seen outside of the root directory */
-	struct stat status;          /* of the end, when it was reached */
+	char path[ACCESS_PATH_SIZE]; /* as seen outside of the chroot */
+	struct stat status;          /* of the end, if it was reached */
 };
 
-/* `root` is "" or an absolute directory; `path` is taken from there, with or without a slash. */
+/*
+ * `root` is "" or an absolute directory; `path` is relative to it, with or without a leading slash.
+ */
 enum access_result access_walk(struct access_path *reached, const char *root, const char *path,
 	const struct access_account *account, unsigned wanted);
 

@@ -9,7 +9,7 @@
 
 enum {
 	DNS_PORT = 53,
-	VALIDATION_TIMEOUT = 15, /* [s], as the probe of the daemon */
+	VALIDATION_TIMEOUT = 15, /* [s], like the probe of the daemon */
 };
 
 /* Of https://www.iana.org/domains/root/servers: a, f and k, of three operators. */
@@ -42,7 +42,7 @@ static void add_target(
 		return;
 	struct dns_target *target = &dns->targets[dns->count];
 	memset(target, 0, sizeof *target);
-	/* libunbound itself reports what it cannot read. */
+	/* If the address cannot be read, libunbound reports it. */
 	if (!read_address(address, target, &udp))
 		return;
 	target->kind = kind;
@@ -67,7 +67,7 @@ static void add_stub(struct doctor_dns *dns, const char *stub)
 		return;
 	memcpy(zone, stub, length);
 	zone[length] = '\0';
-	/* Without the dot at its end, except where it is all there is. */
+	/* Without the final dot, except for the root. */
 	if (length > 1 && zone[length - 1] == '.')
 		zone[length - 1] = '\0';
 	const char *address = stub + length + strspn(stub + length, " \t");

@@ -1,6 +1,6 @@
 /*
- * dns: can this host reach the root, do answers come with DNSSEC, do they validate, is the clock
- * right? And what do the resolvers answer that Postfix asks.
+ * dns: can this host reach the root servers, do answers arrive with DNSSEC and validate, and is the
+ * clock right? Also queries the resolvers that Postfix uses.
  */
 #ifndef TLSAD_CTL_DOCTOR_DNS_H
 #define TLSAD_CTL_DOCTOR_DNS_H
@@ -19,13 +19,13 @@ enum dns_target_kind {
 	TARGET_NAMESERVER, /* of a resolv.conf that Postfix reads */
 };
 
-/* One name server; its exchanges over UDP and TCP have the same index, times two. */
+/* One name server, with two exchanges: over UDP and over TCP. */
 struct dns_target {
 	enum dns_target_kind kind;
-	char name[64]; /* as it is written in the configuration */
+	char name[64]; /* as written in the configuration */
 	char zone[256];
-	bool over_tls;   /* not asked: only the resolver speaks TLS */
-	size_t exchange; /* of UDP; TCP's is the next */
+	bool over_tls;   /* not queried here: only the resolver can use TLS */
+	size_t exchange; /* index of the exchange over UDP; the next one is over TCP */
 };
 
 struct doctor_dns {
@@ -34,19 +34,21 @@ struct doctor_dns {
 	struct dns_target targets[DNS_TARGETS_MAX];
 	struct exchange exchanges[2 * DNS_TARGETS_MAX];
 	struct exchange_run run;
-	/* the embedded resolver's own question */
+	/* the query of the embedded resolver */
 	struct dns_query *query;
 	struct event *timeout;
 	bool answered;
 	struct dns_answer answer; /* without its packet */
-	unsigned pending;         /* the run, and the question */
+	unsigned pending;         /* the run of exchanges and the query that have not ended */
 };
 
-/* Which servers to ask. */
+/* Choose the name servers to query. */
 void doctor_dns_prepare(struct doctor_dns *dns, const struct conf *conf);
 void doctor_dns_add_nameserver(struct doctor_dns *dns, const char *address);
 
-/* Asks, for some seconds. `local->resolver` may be closed: then it is not asked. */
+/*
+ * Sends all queries and waits for some seconds. If `local->resolver` is closed, it is not queried.
+ */
 bool doctor_dns_run(struct doctor_dns *dns, struct local_resolver *local);
 void doctor_dns_clear(struct doctor_dns *dns);
 
@@ -55,7 +57,7 @@ void doctor_examine_dns(struct doctor *doctor, const struct doctor_dns *dns);
 /* The UDP exchange with a name server of resolv.conf, or NULL. */
 const struct exchange *doctor_dns_nameserver(const struct doctor_dns *dns, const char *address);
 
-/* The outcome of an exchange, in a few words: "no answer within 3 seconds". */
+/* The outcome of an exchange in words: "no answer within 3 seconds". */
 const char *doctor_dns_outcome(const struct exchange *exchange);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * What the answers of dns.h show of name servers, the clock and validation, as findings.
+ * Findings on name servers, the clock and validation, from the answers that dns.h collects.
  */
 #include "common/dns/root_probe.h"
 #include "daemon/ctl/doctor/dns.h"
@@ -31,7 +31,7 @@ const char *doctor_dns_outcome(const struct exchange *exchange)
 	}
 }
 
-/* Over UDP a truncated answer is as good: what matters is that it came. */
+/* Over UDP a truncated answer is good, too: it shows that UDP works. */
 static bool is_good(const struct exchange *exchange)
 {
 	return exchange->outcome == EXCHANGE_ANSWERED && exchange->answer.rcode == 0 &&
@@ -58,7 +58,7 @@ static const char *const kind_words[] = {
 	[TARGET_NAMESERVER] = "nameserver",
 };
 
-/* Is there another one for the same zone that does answer? */
+/* Is there another name server for the same zone that answers? */
 static bool has_substitute(const struct doctor_dns *dns, const struct dns_target *target, int tcp)
 {
 	for (size_t i = 0; i < dns->count; i++) {
@@ -185,14 +185,16 @@ static void examine_roots(struct doctor *doctor, const struct doctor_dns *dns)
 		struct reach ipv4 = reach_roots(dns, AF_INET, tcp);
 		struct reach ipv6 = reach_roots(dns, AF_INET6, tcp);
 		add_roots(doctor, ipv4, ipv6.good > 0, "IPv4", transport);
-		/* Without IPv4 as well, one fault is enough. */
+		/* If IPv4 does not work either, one fault is enough. */
 		add_roots(doctor, ipv6, ipv6.routes == 0 || ipv4.good > 0, "IPv6", transport);
 	}
 }
 
 /* --- the clock ------------------------------------------------------------------------------- */
 
-/* The root's signature that is nearest to now: one server may have an old zone. */
+/*
+ * The root's signature that is nearest to the time of this host: one server may have an old zone.
+ */
 static const struct question_answer *find_nearest(
 	const struct doctor_dns *dns, uint32_t now, int32_t *distance)
 {
@@ -229,7 +231,7 @@ static void examine_clock(struct doctor *doctor, const struct doctor_dns *dns)
 		doctor_remedy(doctor, "see the check name-server");
 		return;
 	}
-	/* Serial numbers this close to now are also this close in seconds since 1970. */
+	/* The difference of two serial numbers is also the difference in seconds since 1970. */
 	time_text_date(from, now + (int32_t)(nearest->inception - (uint32_t)now));
 	time_text_date(until, now + (int32_t)(nearest->expiration - (uint32_t)now));
 	time_text_date(now_words, now);

@@ -31,7 +31,10 @@ static void finish(struct exchange *exchange, enum exchange_outcome outcome, int
 	exchange->outcome = outcome;
 	exchange->error = error;
 	clear(exchange);
-	/* The timer calls back: never from within a start. */
+	/*
+	 * Let the timer call back, so that `done` is never called while exchanges are being
+	 * started.
+	 */
 	if (--run->waiting == 0)
 		event_active(run->timer, EV_TIMEOUT, 0);
 }
@@ -49,7 +52,7 @@ static bool send_question(struct exchange *exchange)
 	ns_put16((uint16_t)size, bytes);
 	const uint8_t *from = exchange->tcp ? bytes : bytes + LENGTH_SIZE;
 	size += exchange->tcp ? LENGTH_SIZE : 0;
-	/* So few bytes fit into the empty buffer of a new connection. */
+	/* This many bytes always fit into the empty buffer of a new connection. */
 	exchange->sent = send(exchange->fd, from, size, MSG_NOSIGNAL) == (ssize_t)size;
 	return exchange->sent;
 }
@@ -57,7 +60,7 @@ static bool send_question(struct exchange *exchange)
 static void read_answer(struct exchange *exchange, const uint8_t *bytes, size_t size)
 {
 	question_read(&exchange->answer, exchange->zone, exchange->id, bytes, size);
-	/* Over UDP what does not fit may be forged: wait for the right one. */
+	/* Over UDP an answer that does not match may be forged: wait for the right one. */
 	if (exchange->answer.matches)
 		finish(exchange, EXCHANGE_ANSWERED, 0);
 	else if (exchange->tcp)
@@ -112,7 +115,7 @@ static void take_event(evutil_socket_t fd, short what, void *context)
 	}
 }
 
-/* Every error is of the network, or out of memory. */
+/* Errors are those of the network, or out of memory. */
 static bool open_socket(struct exchange *exchange)
 {
 	int type = exchange->tcp ? SOCK_STREAM : SOCK_DGRAM;
@@ -143,7 +146,7 @@ static void start(struct exchange *exchange, struct exchange_run *run)
 		finish(exchange, EXCHANGE_FAILED, ENOMEM);
 }
 
-/* All have begun together, so one timer serves all: a slow server does not prolong it. */
+/* All exchanges start together and share one timer, so a slow server does not prolong the run. */
 static void end(evutil_socket_t fd, short what, void *context)
 {
 	struct exchange_run *run = context;
@@ -164,7 +167,10 @@ bool exchange_run_start(struct exchange_run *run)
 {
 	static const struct timeval timeout = {.tv_sec = EXCHANGE_TIMEOUT};
 
-	/* One more than there are: one that ends at once does not end the run. */
+	/*
+	 * Count one more than there are, so that an exchange that ends at once does not end the
+	 * run.
+	 */
 	run->waiting = 1;
 	for (size_t i = 0; i < run->count; i++) {
 		run->list[i].fd = -1;

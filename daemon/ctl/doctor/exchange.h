@@ -1,5 +1,5 @@
 /*
- * exchange: asks name servers directly, over UDP and over TCP, all at once and within
+ * exchange: queries name servers directly, over UDP and over TCP, all at the same time and within
  * EXCHANGE_TIMEOUT, to see whether they answer this host, and with DNSSEC.
  */
 #ifndef TLSAD_CTL_DOCTOR_EXCHANGE_H
@@ -28,7 +28,7 @@ struct exchange {
 	char zone[256];
 	/* the result */
 	enum exchange_outcome outcome;
-	int error; /* errno, or 0: what came was not an answer to the question */
+	int error; /* errno, or 0: the bytes received were not an answer to the question */
 	struct question_answer answer;
 	/* while it runs */
 	struct exchange_run *run;
@@ -46,15 +46,15 @@ struct exchange_run {
 	size_t count;
 	size_t waiting;
 	struct event *timer;
-	/* Called from the loop, once, when the last one has ended. */
+	/* Called once, from the loop, when the last exchange has ended. */
 	void (*done)(void *context);
 	void *context;
 };
 
-/* Starts all of the list; false when out of memory. */
+/* Starts all exchanges of the list; false when out of memory. */
 bool exchange_run_start(struct exchange_run *run);
 
-/* Ends those that still run. */
+/* Ends the exchanges that are still running. */
 void exchange_run_clear(struct exchange_run *run);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * The list of findings, and how it is printed. The members of the JSON are listed in tlsactl(8).
+ * Collects and prints findings. tlsactl(8) describes the members of the JSON.
  */
 #include "daemon/ctl/doctor/finding.h"
 #include "common/base/text.h"
@@ -56,7 +56,7 @@ static void write_printable(char *out, size_t size, const char *words)
 
 	text_init(&text, out, size);
 	for (const char *at = words; *at != '\0'; at++) {
-		/* The backslash is not escaped: nobody decodes these words. */
+		/* The backslash is not escaped: people read this text, no program decodes it. */
 		if (*at == '\\' || (*at == '\n' && at[1] == '\0'))
 			text_add_bytes(&text, at, *at == '\\');
 		else

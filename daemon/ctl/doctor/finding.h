@@ -1,9 +1,9 @@
 /*
- * finding: what is wrong with this host, as a list of findings, each with its remedy.
+ * finding: the list of findings on this host, each with its remedy.
  *
- * A finding belongs to one check, a word that scripts may rely on, and to an object: an endpoint,
- * a server, a configuration directory of Postfix. What is fine is a finding as well, which is
- * printed only on request.
+ * A finding belongs to a check, whose name scripts may rely on, and to an object: an endpoint, a
+ * server or a configuration directory of Postfix. If a check finds nothing wrong, that is a
+ * finding, too; it is printed only on request.
  */
 #ifndef TLSAD_CTL_DOCTOR_FINDING_H
 #define TLSAD_CTL_DOCTOR_FINDING_H
@@ -12,9 +12,9 @@
 
 enum doctor_state {
 	DOCTOR_OK,
-	DOCTOR_NOTE, /* worth knowing, nothing wrong */
+	DOCTOR_NOTE, /* worth knowing, but nothing is wrong */
 	DOCTOR_UNKNOWN,
-	DOCTOR_WARNING, /* works, but not as well or as safely as it could */
+	DOCTOR_WARNING, /* it works, but less well or less safely than it could */
 	DOCTOR_FAULT,
 	DOCTOR_STATE_COUNT,
 };
@@ -56,25 +56,25 @@ struct doctor {
 	const struct conf *conf;
 	size_t count;
 	struct doctor_finding *list;
-	bool dropped; /* the last one: there are too many */
+	bool dropped; /* the last finding was not added: there are too many */
 	bool out_of_memory;
 };
 
-/* All text is made printable ASCII: some of it comes from the network. */
+/* All text is converted to printable ASCII, since some of it comes from the network. */
 void doctor_add(struct doctor *doctor, enum doctor_check check, const char *object,
 	enum doctor_state state, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Of the finding that was added last; of one that was dropped it is dropped as well. */
+/* Sets the remedy of the finding that was added last. If that one was dropped, so is the remedy. */
 void doctor_remedy(struct doctor *doctor, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* What two clients of Postfix have in common is reported once. */
+/* Removes findings that two clients of Postfix have in common, except the first. */
 void doctor_drop_repetitions(struct doctor *doctor);
 
 size_t doctor_count(const struct doctor *doctor, enum doctor_state state);
 void doctor_clear(struct doctor *doctor);
 
-/* `all`: what is fine, too. */
+/* `all`: print findings in state DOCTOR_OK, too. */
 void doctor_print_text(const struct doctor *doctor, bool all);
 void doctor_print_json(const struct doctor *doctor);
 

@@ -8,7 +8,7 @@ static bool is_separator(char byte)
 	return byte != '\0' && strchr(", \t\r\n", byte) != NULL;
 }
 
-/* The length of a word; text in braces is one word, whatever it contains. */
+/* The length of a word. Text in braces is one word, whatever it contains. */
 static size_t word_length(const char *at)
 {
 	size_t length = 0;
@@ -23,7 +23,7 @@ static size_t word_length(const char *at)
 	return length;
 }
 
-/* The colon before the map's name is the last one, as in socketmap_table(5). */
+/* The last colon separates the map's name, as in socketmap_table(5). */
 static void read_socketmap(const char *words, struct lookup_table *table)
 {
 	bool is_unix = strncmp(words, "unix:", 5) == 0;
@@ -67,7 +67,7 @@ size_t lookup_tables_parse(const char *value, struct lookup_table tables[LOOKUP_
 		struct lookup_table *table = &tables[count++];
 		memset(table, 0, sizeof *table);
 		snprintf(table->word, sizeof table->word, "%.*s", (int)length, at);
-		/* A word that long does not lead to tlsad. */
+		/* A word of that length is not an endpoint of tlsad. */
 		if (length < sizeof table->word)
 			read_table(table);
 		at += length;

@@ -1,6 +1,6 @@
 /*
- * lookup_tables: the tables that a parameter of Postfix names, as smtp_tls_policy_maps does, and
- * which of them are socketmaps. No state, no I/O.
+ * lookup_tables: parses a parameter of Postfix that names lookup tables, as smtp_tls_policy_maps,
+ * and finds the socketmaps among them. No state, no I/O.
  */
 #ifndef TLSAD_CTL_DOCTOR_LOOKUP_TABLES_H
 #define TLSAD_CTL_DOCTOR_LOOKUP_TABLES_H
@@ -11,24 +11,23 @@
 enum { LOOKUP_TABLES_MAX = 64, LOOKUP_TABLE_WORD_SIZE = 512 };
 
 enum lookup_table_kind {
-	LOOKUP_TABLE_OTHER, /* no socketmap: a file, a database, another table in braces */
+	LOOKUP_TABLE_OTHER, /* not a socketmap: a file, a database, a table in braces */
 	LOOKUP_TABLE_UNIX,
 	LOOKUP_TABLE_INET,
-	LOOKUP_TABLE_BROKEN, /* a socketmap that says neither unix:PATH:MAP nor inet:HOST:PORT:MAP
-			      */
+	LOOKUP_TABLE_BROKEN, /* a socketmap with neither unix:PATH:MAP nor inet:HOST:PORT:MAP */
 };
 
 struct lookup_table {
-	char word[LOOKUP_TABLE_WORD_SIZE]; /* as the parameter has it */
+	char word[LOOKUP_TABLE_WORD_SIZE]; /* as written in the parameter */
 	enum lookup_table_kind kind;
-	bool proxied;                         /* by proxymap(8) */
+	bool proxied;                         /* through proxymap(8) */
 	char address[LOOKUP_TABLE_WORD_SIZE]; /* PATH, or HOST:PORT */
 	char map[LOOKUP_TABLE_WORD_SIZE];     /* the map that Postfix asks tlsad for */
 };
 
 /*
- * Words separated by blanks and commas, braces kept together, as Postfix's maps_create() has it.
- * Returns how many there are, at most LOOKUP_TABLES_MAX.
+ * Splits at blanks and commas, but not inside braces, like Postfix's maps_create(). Returns the
+ * number of tables, at most LOOKUP_TABLES_MAX.
  */
 size_t lookup_tables_parse(const char *value, struct lookup_table tables[LOOKUP_TABLES_MAX]);
 

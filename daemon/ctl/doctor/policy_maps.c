@@ -1,6 +1,6 @@
 /*
- * smtp_tls_policy_maps: does a table lead to an endpoint of tlsad and to one of its maps, and may
- * the process of Postfix open it?
+ * smtp_tls_policy_maps: is one of its tables an endpoint of tlsad with a map that exists, and may
+ * Postfix's process open the socket?
  */
 #include "common/base/text.h"
 #include "daemon/answer/maps.h"
@@ -11,10 +11,10 @@
 
 enum { MAP_NAMES_SIZE = 256 };
 
-/* A unix path as smtp or proxymap sees it, which runs in the queue directory. */
+/* A unix path as seen by smtp or proxymap, which run in the queue directory. */
 struct socket_path {
 	bool chrooted;
-	char inside[ACCESS_PATH_SIZE]; /* from the process's root */
+	char inside[ACCESS_PATH_SIZE]; /* from the root of the process */
 };
 
 static void find_path(const struct examination *examination, const struct lookup_table *table,
@@ -30,7 +30,10 @@ static void find_path(const struct examination *examination, const struct lookup
 		snprintf(path->inside, sizeof path->inside, "%.3000s/%s", queue, table->address);
 }
 
-/* That path as seen outside, with links inside a chroot followed; permissions do not matter. */
+/*
+ * The same path as seen outside of the chroot. Links inside the chroot are followed; permissions do
+ * not matter.
+ */
 static void find_outside(const struct examination *examination, const struct socket_path *path,
 	char outside[ACCESS_PATH_SIZE])
 {
@@ -45,7 +48,10 @@ static void find_outside(const struct examination *examination, const struct soc
 			path->inside + strspn(path->inside, "/"));
 }
 
-/* The endpoint that a table means, though its path may not lead there from inside a chroot. */
+/*
+ * The endpoint that a table is meant to name, even if the path does not lead there from inside the
+ * chroot.
+ */
 static const char *find_endpoint(
 	const struct examination *examination, const struct lookup_table *table)
 {
@@ -70,7 +76,7 @@ static const char *find_endpoint(
 
 /* --- the map --------------------------------------------------------------------------------- */
 
-/* The maps that answer with a policy, separated by commas. */
+/* Adds the names of the maps that reply with policies. */
 static void add_map_names(struct text *text)
 {
 	for (size_t i = 0, count = 0; i < MAP_COUNT; i++) {
@@ -115,7 +121,10 @@ static void examine_map(struct examination *examination, const struct lookup_tab
 
 /* --- access to a unix socket ----------------------------------------------------------------- */
 
-/* proxymap(8) can open what the chroot hides; or the path is written as it is inside. */
+/*
+ * The remedy is to use proxymap(8), which runs outside, or to write the path as seen inside the
+ * chroot.
+ */
 static void add_hidden(const struct examination *examination, const struct lookup_table *table,
 	const char *endpoint)
 {
@@ -182,7 +191,7 @@ static void examine_access(const struct examination *examination, const struct l
 			"%s: the user %s may open it", table->word, examination->account.name);
 		return;
 	case ACCESS_ABSENT:
-		/* If there is no socket at all, socket.c reports that. */
+		/* If the socket does not exist at all, socket.c reports it. */
 		if (path.chrooted && lstat(outside, &status) == 0)
 			add_hidden(examination, table, endpoint);
 		return;
@@ -260,7 +269,7 @@ void examination_policy_maps(struct examination *examination)
 	}
 	if (!ours) {
 		add_none(examination, other);
-		/* The rest is examined as it would be with that remedy. */
+		/* Examine the other parameters as if that remedy had been applied. */
 		bool pinned = examination->doctor->conf->dane.enforce == ENFORCE_PINNED;
 		*(pinned ? &examination->pinned : &examination->native) = true;
 	}

@@ -31,8 +31,10 @@ static const char *complaint(const struct program_result *result, char *line, si
 	return line[0] != '\0' ? line : "postconf failed without a message";
 }
 
-/* postconf [-c DIRECTORY] OPTION... NAME...; its output, malloc()ed, or NULL and an error in
- * `line`. */
+/*
+ * Runs postconf [-c DIRECTORY] OPTION... NAME... Returns its output, malloc()ed, or NULL and an
+ * error in `line`.
+ */
 static char *ask(const struct postconf *postconf, const char *program, const char *const *options,
 	char *line, size_t line_size)
 {
@@ -110,7 +112,7 @@ static void take_set(struct postconf *postconf, char *line)
 
 /* --- master.cf ------------------------------------------------------------------------------- */
 
-/* What `-` means: yes before Postfix 3.0, and with a compatibility level below 1. */
+/* `-` means yes before Postfix 3.0 and with a compatibility level below 1. */
 static bool is_chrooted(const struct postconf *postconf, const char *field)
 {
 	if (strcmp(field, "-") != 0)
@@ -205,7 +207,7 @@ static bool read_master(
 
 static void add_unreadable(struct doctor *doctor, const struct postconf *postconf, const char *line)
 {
-	/* A package that was never configured has no main.cf: nothing of it runs. */
+	/* A package that was never configured has no main.cf: this Postfix does not run. */
 	bool unconfigured = postconf->directory[0] == '\0' && strstr(line, "No such file") != NULL;
 
 	doctor_add(doctor, DOCTOR_POSTFIX, postconf->directory,

@@ -1,6 +1,6 @@
 /*
- * postconf: a configuration of Postfix, as postconf(1) prints it: the parameters and the services
- * that matter to tlsad.
+ * postconf: the parameters and services of a Postfix configuration that concern tlsad, as
+ * postconf(1) prints them.
  */
 #ifndef TLSAD_CTL_DOCTOR_POSTCONF_H
 #define TLSAD_CTL_DOCTOR_POSTCONF_H
@@ -31,7 +31,7 @@ extern const char *const postconf_parameter_names[POSTCONF_PARAMETER_COUNT];
 
 enum { POSTCONF_CLIENTS_MAX = 32, POSTCONF_NAME_SIZE = 64 };
 
-/* A service of master.cf that is the smtp client; each has its own chroot and options. */
+/* A service in master.cf that runs the smtp client. Each has its own chroot flag and options. */
 struct postconf_client {
 	char service[POSTCONF_NAME_SIZE]; /* "smtp", "relay" */
 	bool chrooted;
@@ -39,20 +39,20 @@ struct postconf_client {
 };
 
 struct postconf {
-	char directory[512]; /* as the option names it, or empty for Postfix's own */
+	char directory[512]; /* the argument of --postfix, or empty for Postfix's default */
 	char *values[POSTCONF_PARAMETER_COUNT];
-	bool set[POSTCONF_PARAMETER_COUNT]; /* in main.cf, not by default */
+	bool set[POSTCONF_PARAMETER_COUNT]; /* set in main.cf, not a default */
 	struct postfix_version version;
 	size_t client_count;
 	struct postconf_client clients[POSTCONF_CLIENTS_MAX];
 	bool proxymap_chrooted;
 };
 
-/* False if it cannot be read, which is then a finding. Call postconf_clear() in both cases. */
+/* False if it cannot be read; that is added as a finding. Call postconf_clear() in both cases. */
 bool postconf_read(struct postconf *postconf, struct doctor *doctor, const char *directory);
 void postconf_clear(struct postconf *postconf);
 
-/* For a client, or for main.cf alone where that is NULL; never NULL. */
+/* The value for a client, or that of main.cf if `client` is NULL. Never NULL. */
 const char *postconf_value(const struct postconf *postconf, const struct postconf_client *client,
 	enum postconf_parameter parameter);
 

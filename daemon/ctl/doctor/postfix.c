@@ -21,7 +21,7 @@ const char *examination_root(const struct examination *examination, bool chroote
 	return chrooted ? examination_value(examination, POSTCONF_QUEUE_DIRECTORY) : "";
 }
 
-/* A value of master.cf's is that of one service. */
+/* A value from master.cf applies to one service only, so the object names the service. */
 void examination_add(const struct examination *examination, enum doctor_check check,
 	enum postconf_parameter parameter, enum doctor_state state, const char *format, ...)
 {
@@ -59,7 +59,7 @@ void examination_set(const struct examination *examination, enum postconf_parame
 
 /* --- single parameters ----------------------------------------------------------------------- */
 
-/* Postfix's own words for no level at all are older parameters. */
+/* If smtp_tls_security_level is empty, Postfix uses two older parameters. */
 static const char *security_level(const struct examination *examination)
 {
 	const char *level = examination_value(examination, POSTCONF_SECURITY_LEVEL);
@@ -81,7 +81,7 @@ static int find_level(const char *name)
 	return -1;
 }
 
-/* No answer of tlsad's is weaker than these. */
+/* No policy of tlsad is weaker than these levels. */
 static bool is_at_most_dane(int level)
 {
 	return level == TLS_LEVEL_NONE || level == TLS_LEVEL_MAY || level == TLS_LEVEL_DANE;
@@ -232,7 +232,7 @@ static void add_tafile(const struct examination *examination, enum doctor_state 
 		examination, DOCTOR_TAFILE, POSTCONF_QUEUE_DIRECTORY, state, "%s: %s", path, what);
 }
 
-/* The same directory, as tlsad writes to it and as smtp reads from it. */
+/* tlsad writes to this directory, and smtp must see the same one, perhaps by another path. */
 static void examine_tafile(const struct examination *examination)
 {
 	const struct conf *conf = examination->doctor->conf;

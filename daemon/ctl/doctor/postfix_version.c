@@ -46,7 +46,7 @@ bool postfix_version_insecure_mx_fixed(struct postfix_version version)
 		if (version.major == 3 && version.minor == fixed[i].minor)
 			return !version.snapshot && version.patch >= fixed[i].patch;
 	}
-	/* A snapshot of 3.10 may be older than the change. */
+	/* A snapshot of 3.10 may be older than this change. */
 	if (version.major == 3 && version.minor == 10)
 		return !version.snapshot;
 	return postfix_version_least(version, 3, 10);

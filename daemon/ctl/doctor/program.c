@@ -29,7 +29,7 @@ static void close_pipe(int ends[2])
 	}
 }
 
-/* In a group of its own, so that what it starts ends with it. */
+/* The program gets its own process group, so that a timeout ends its children, too. */
 static int start(pid_t *pid, const char *const *arguments, int out, int err)
 {
 	posix_spawn_file_actions_t actions;
@@ -69,7 +69,7 @@ static bool read_some(struct reader *reader)
 	return got > 0 || (got < 0 && errno == EINTR);
 }
 
-/* False on a timeout before both outputs had ended. */
+/* False if the time is over before both outputs have ended. */
 static bool read_all(struct reader readers[2])
 {
 	uint32_t begin = clock_steady();
@@ -98,7 +98,7 @@ static void wait_for(pid_t pid, bool in_time, struct program_result *result)
 {
 	int status = 0;
 
-	/* One that closes its outputs and goes on is not waited for either. */
+	/* A program that closes its outputs and continues gets one more second. */
 	for (int i = 0; in_time && i < 100; i++) {
 		if (waitpid(pid, &status, WNOHANG) == pid) {
 			result->status =
@@ -187,7 +187,7 @@ bool program_find(const char *name, bool beside, char path[PROGRAM_PATH_SIZE])
 		if (slash != NULL && is_program(self, (size_t)(slash - self), name, path))
 			return true;
 	}
-	/* PATH of an ordinary account has no sbin. */
+	/* The PATH of an ordinary account does not contain the sbin directories. */
 	return find_in(getenv("PATH"), name, path) ||
 	       find_in("/usr/local/sbin:/usr/sbin:/sbin", name, path);
 }

@@ -34,7 +34,7 @@ size_t question_make(uint8_t bytes[QUESTION_SIZE], const char *zone, uint16_t id
 	ns_put16(ns_t_soa, at);
 	ns_put16(ns_c_in, at + 2);
 	at += 4;
-	at[0] = 0; /* the root is OPT's owner */
+	at[0] = 0; /* the owner of OPT is the root */
 	ns_put16(ns_t_opt, at + 1);
 	ns_put16(QUESTION_UDP_SIZE, at + 3);
 	at[7] = OPT_DO;

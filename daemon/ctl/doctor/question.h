@@ -1,6 +1,6 @@
 /*
- * question: one DNS question as bytes, and what its answer shows: whether it has DNSSEC, and when
- * the signatures are valid. No state, no I/O. Nothing is validated here.
+ * question: makes one DNS query and reads from its answer whether there is DNSSEC and when the
+ * signatures are valid. No state, no I/O. Nothing is validated here.
  */
 #ifndef TLSAD_CTL_DOCTOR_QUESTION_H
 #define TLSAD_CTL_DOCTOR_QUESTION_H
@@ -20,12 +20,12 @@ size_t question_make(uint8_t bytes[QUESTION_SIZE], const char *zone, uint16_t id
 struct question_answer {
 	bool matches; /* it is an answer to this question */
 	int rcode;
-	bool truncated;     /* TC: ask again over TCP */
+	bool truncated;     /* TC: the whole answer needs TCP */
 	bool authenticated; /* AD (RFC 4035 3.2.3) */
 	bool found;         /* there is an SOA record */
 	bool edns;          /* an OPT record came back */
 	bool is_signed;     /* with an RRSIG for it */
-	/* of that RRSIG: serial numbers (RFC 4034 3.1.5), not to be compared as times */
+	/* of that RRSIG: serial numbers (RFC 4034 3.1.5), do not compare them as times */
 	uint32_t inception, expiration;
 };
 
@@ -33,8 +33,8 @@ void question_read(struct question_answer *answer, const char *zone, uint16_t id
 	const uint8_t *bytes, size_t size);
 
 /*
- * How far a time is from what a signature says [s]: 0 inside, below 0 before its inception, above
- * 0 after its expiration. Serial numbers (RFC 4034 3.1.5).
+ * How far `now` is from the validity of a signature [s]: 0 within it, negative before the
+ * inception, positive after the expiration. Serial numbers (RFC 4034 3.1.5).
  */
 int32_t question_distance(uint32_t inception, uint32_t expiration, uint32_t now);
 

@@ -18,7 +18,7 @@ static void read_options(struct resolv *resolv, char *rest)
 		resolv->trust_ad = resolv->trust_ad || strcmp(word, "trust-ad") == 0;
 }
 
-/* A keyword is at the line's beginning (resolv.conf(5)). */
+/* Keywords are at the beginning of a line (resolv.conf(5)). */
 static void read_line(struct resolv *resolv, char *line)
 {
 	size_t length = strcspn(line, " \t");

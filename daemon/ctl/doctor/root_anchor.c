@@ -21,7 +21,7 @@ static uint16_t key_tag(const uint8_t *rdata, size_t size)
 	return (uint16_t)(sum + (sum >> 16 & 0xffff));
 }
 
-/* The rest of a line as one word: long data may be broken by blanks. */
+/* Removes blanks from the rest of a line: long data may contain some. */
 static void join(char *rest, char *out, size_t size)
 {
 	struct text text;
@@ -45,10 +45,10 @@ static bool read_ds(const unsigned long numbers[3], const char *hex, struct anch
 	return true;
 }
 
-/* The digest is that of a DS record (RFC 4034 5.1.4) of the root. */
+/* Computes the digest of the DS record (RFC 4034 5.1.4) of the root. */
 static bool read_dnskey(const unsigned long numbers[3], const char *base64, struct anchor_key *key)
 {
-	/* The root's name, then RDATA. */
+	/* The name of the root, then RDATA. */
 	uint8_t bytes[1 + 4 + RDATA_SIZE] = {0, (uint8_t)(numbers[0] >> 8), (uint8_t)numbers[0],
 		(uint8_t)numbers[1], (uint8_t)numbers[2]};
 	size_t length = strlen(base64);
@@ -58,7 +58,7 @@ static bool read_dnskey(const unsigned long numbers[3], const char *base64, stru
 	int size = EVP_DecodeBlock(bytes + 5, (const unsigned char *)base64, (int)length);
 	if (size < 0)
 		return false;
-	/* Its padding is counted by EVP_DecodeBlock(3). */
+	/* EVP_DecodeBlock(3) includes the padding in the size. */
 	size -= (base64[length - 1] == '=') + (base64[length - 2] == '=');
 	key->tag = key_tag(bytes + 1, 4 + (size_t)size);
 	key->digested =
@@ -66,7 +66,10 @@ static bool read_dnskey(const unsigned long numbers[3], const char *base64, stru
 	return true;
 }
 
-/* libunbound's remark on a key (validator/autotrust.c): VALID, or MISSING for the moment. */
+/*
+ * The state that libunbound writes after a key (validator/autotrust.c): 2 is VALID, 3 MISSING for
+ * the moment.
+ */
 static bool is_trusted(const char *comment)
 {
 	const char *state = strstr(comment, ";;state=");
@@ -125,7 +128,7 @@ static void list_tags(struct text *text, const struct anchor_key *keys, size_t c
 		text_add_format(text, "%s%u", i > 0 ? ", " : "", keys[i].tag);
 }
 
-/* One of IANA's keys: found, another key with the same tag, or absent. */
+/* The result of the search for one of IANA's keys: found, another key has its tag, or absent. */
 enum key_search { KEY_FOUND, KEY_OTHER, KEY_ABSENT };
 
 static enum key_search find(
@@ -144,7 +147,7 @@ static enum key_search find(
 	return found;
 }
 
-/* The line of IANA's older (0) or newer (1) key. */
+/* The line with IANA's older (0) or newer (1) key. */
 static const char *built_in_line(unsigned which, int *length)
 {
 	const char *line = root_anchor_built_in();
@@ -166,7 +169,10 @@ static void add_missing(struct doctor *doctor, const struct source *source, unsi
 	int length;
 	const char *line = built_in_line(which, &length);
 
-	/* The newer key signs; the older one is there for what has not changed over. */
+	/*
+	 * A missing newer key is a fault, because it signs; the older one is only for zones not yet
+	 * signed again.
+	 */
 	doctor_add(doctor, DOCTOR_TRUST_ANCHOR, source->file,
 		found == KEY_OTHER || which == 1 ? DOCTOR_FAULT : DOCTOR_WARNING,
 		found == KEY_OTHER ? "the key %u in this file is not IANA's"
@@ -274,7 +280,7 @@ static void examine_state(struct doctor *doctor, const struct root_anchors *anch
 
 void doctor_examine_root_anchors(struct doctor *doctor, const struct root_anchors *anchors)
 {
-	/* root_anchor_open() could read it, or found that there is none. */
+	/* root_anchor_open() has read the file, or it does not exist. */
 	char *seed = text_file_read(doctor->conf->resolver.trust_anchor);
 
 	examine_seed(doctor, seed, root_anchor_state(anchors) == ROOT_ANCHOR_STATE_USED);

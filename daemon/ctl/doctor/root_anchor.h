@@ -1,5 +1,5 @@
 /*
- * root_anchor: which keys of the root are trusted here, and are they IANA's?
+ * root_anchor: which root keys does this host trust, and are they IANA's?
  */
 #ifndef TLSAD_CTL_DOCTOR_ROOT_ANCHOR_H
 #define TLSAD_CTL_DOCTOR_ROOT_ANCHOR_H
@@ -18,8 +18,8 @@ struct anchor_key {
 };
 
 /*
- * The root's keys among DS and DNSKEY records, one a line, as a seed or as libunbound's state of
- * RFC 5011, of which those count that are trusted. Pure.
+ * Reads the root's keys from DS and DNSKEY records, one per line: a file of [resolver]
+ * trust_anchor, or libunbound's state of RFC 5011, from which only trusted keys are taken. Pure.
  */
 size_t anchor_keys_read(const char *text, struct anchor_key keys[ANCHOR_KEYS_MAX]);
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-	TIMEOUT = 2000, /* [ms] for all of it */
+	TIMEOUT = 2000, /* [ms] for connection and reply together */
 	REPLY_SIZE = 8192,
 };
 
@@ -24,11 +24,11 @@ enum socket_state {
 	SOCKET_OTHER, /* it sent something that is not a reply */
 };
 
-/* What an endpoint is asked: a question that needs no lookup and no room in the cache. */
+/* The request for an endpoint: one that needs no lookup and takes no room in the cache. */
 struct socket_protocol {
 	const char *setting;
 	const char *request;
-	/* SOCKET_SILENT: more has to come. */
+	/* Returns SOCKET_SILENT if the reply is not complete. */
 	enum socket_state (*read_reply)(const char *bytes, size_t size);
 };
 
@@ -132,7 +132,7 @@ static enum socket_state test_socket(
 	return result;
 }
 
-/* A server that listens on every address is reached over loopback. */
+/* Connect to a server that listens on every address over loopback. */
 static void make_reachable(struct endpoint *endpoint)
 {
 	struct sockaddr_in *ipv4 = (struct sockaddr_in *)&endpoint->address;
@@ -219,7 +219,10 @@ void doctor_examine_sockets(struct doctor *doctor)
 		doctor_remedy(doctor, "[server] socketmap = unix:" TLSAD_RUNDIR "/socketmap");
 	}
 	for (size_t i = 0; i < policy->count; i++) {
-		/* At the default path tlsad works without this socket. */
+		/*
+		 * tlsad works without this socket if it has the default path, so its absence is not
+		 * a fault.
+		 */
 		if (strcmp(policy->entries[i], CONF_DEFAULT_POLICY) != 0 ||
 			access(policy->entries[i] + strlen("unix:"), F_OK) == 0)
 			examine_endpoint(doctor, &policy_protocol, policy->entries[i]);
@@ -237,7 +240,7 @@ static bool is_same_file(const char *one, const char *other)
 		       first.st_dev == second.st_dev && first.st_ino == second.st_ino);
 }
 
-/* An endpoint on every address is the same as each of them. */
+/* An endpoint that listens on every address is the same as each of them. */
 static bool is_same_address(const struct endpoint *endpoint, const struct endpoint *other)
 {
 	const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)&endpoint->address;

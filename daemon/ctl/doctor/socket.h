@@ -1,5 +1,5 @@
 /*
- * socket: the endpoints of the daemon: does tlsad answer there?
+ * socket: does tlsad reply on its endpoints?
  */
 #ifndef TLSAD_CTL_DOCTOR_SOCKET_H
 #define TLSAD_CTL_DOCTOR_SOCKET_H
@@ -10,7 +10,7 @@ void doctor_examine_sockets(struct doctor *doctor);
 
 /*
  * Is `address`, the unix path or HOST:PORT of a lookup table of Postfix, this endpoint? A unix path
- * is seen outside of any chroot; one file may have several names.
+ * is one from outside of any chroot; different paths may lead to the same socket.
  */
 bool doctor_socket_is(const char *endpoint, const char *address, bool is_unix);
 

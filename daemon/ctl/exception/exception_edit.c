@@ -16,7 +16,7 @@ static const char *const change_names[] = {
 	[EXCEPTION_ABSENT] = "absent",
 };
 
-/* Among the rules of the configuration itself; NULL if none is for the key. */
+/* Searches the rules of the configuration itself; NULL if no exception is for the key. */
 static const struct exception *find_exception(const struct conf *conf, const char *key)
 {
 	const struct exception *exception;
@@ -45,7 +45,7 @@ static bool may_change(const struct conf *conf, const char *key)
 	return false;
 }
 
-/* What the daemon will make of all rules together. False when it will refuse them. */
+/* Checks all rules together, as the daemon will. False if it will refuse them. */
 static bool check_rules(const struct ctl *ctl, const char *key)
 {
 	char error[CONF_ERROR_SIZE];
@@ -69,7 +69,7 @@ static bool check_rules(const struct ctl *ctl, const char *key)
 	return true;
 }
 
-/* A daemon that does not run reads the file when it starts. */
+/* If the daemon is not running, that is only a warning: it reads the file when it starts. */
 static bool reload(const struct ctl *ctl, int *status)
 {
 	struct response response;

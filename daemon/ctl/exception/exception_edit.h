@@ -1,6 +1,6 @@
 /*
- * exception_edit: what the commands "exception add" and "exception remove" share: they find the
- * file, change it, and have the daemon reload.
+ * exception_edit: the common part of "exception add" and "exception remove": find the file, change
+ * it, and make the daemon reload.
  */
 #ifndef TLSAD_CTL_EXCEPTION_EXCEPTION_EDIT_H
 #define TLSAD_CTL_EXCEPTION_EXCEPTION_EDIT_H
@@ -11,9 +11,10 @@
 #include <jansson.h>
 
 /*
- * Give `domain`, as it was typed, this value, or none (NULL), and have the daemon reload. `object`
- * is what --json prints, with the members that the command knows; it gets `domain`, `file`,
- * `change` and `reloaded`, and is released. Returns the exit status; an error is logged.
+ * Sets the exception of `domain`, as typed, to `value`, or removes it if `value` is NULL; then
+ * makes the daemon reload. `object` has the members of --json that the command knows; `domain`,
+ * `file`, `change` and `reloaded` are added, and it is released. Returns the exit status; errors
+ * are logged.
  */
 int exception_edit(const struct ctl *ctl, const char *domain, const char *value, json_t *object);
 

@@ -10,15 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The daemon reads it, under an account of its own. */
+/* The daemon must be able to read the file, and it runs under another account. */
 enum { MODE = 0644 };
 
-/* A change under way. */
+/* A change that is being made. */
 struct edit {
-	char path[PATH_MAX];      /* of the file itself, not of a link to it */
-	char temporary[PATH_MAX]; /* empty: not created */
-	int directory;            /* locked */
-	FILE *old;                /* NULL: there is no file yet */
+	char path[PATH_MAX];      /* of the file, not of a symbolic link to it */
+	char temporary[PATH_MAX]; /* empty: not created yet */
+	int directory;            /* locked while the change is made */
+	FILE *old;                /* NULL: the file does not exist yet */
 	FILE *new;
 	const char *key, *value;
 	bool found;
@@ -92,7 +92,7 @@ static bool open_new(struct edit *edit, const struct stat *status, char *error)
 	return fchmod(fd, mode) == 0 || complain(error, "cannot keep its mode", edit->path);
 }
 
-/* After this the change is made, whatever happens. */
+/* After the rename the change is permanent, so errors after it do not matter. */
 static bool put_in_place(struct edit *edit, char *error)
 {
 	if (fflush(edit->new) != 0 || ferror(edit->new) != 0 || fsync(fileno(edit->new)) != 0 ||
@@ -147,7 +147,7 @@ static void copy_lines(struct edit *edit)
 				fputc('\n', edit->new);
 			continue;
 		}
-		/* A second rule for the key would be an error: write it once. */
+		/* Write the rule only once: a second rule for the key would be an error. */
 		if (!edit->found)
 			write_rule(edit);
 		edit->found = true;
@@ -168,7 +168,7 @@ static enum exception_change change(struct edit *edit, char *error)
 	if (!open_new(edit, &status, error))
 		return EXCEPTION_FAILED;
 	copy_lines(edit);
-	/* Not at its end: an error, or out of memory. */
+	/* getline(3) stopped before the end: a read error, or out of memory. */
 	if (edit->old != NULL && !feof(edit->old)) {
 		complain(error, "cannot read it", edit->path);
 		return EXCEPTION_FAILED;

@@ -9,7 +9,7 @@
 
 enum {
 	OPTIONS_MAX = 32,
-	FIRST_VALUE = 256, /* of options in getopt_long(3): no letter has it */
+	FIRST_VALUE = 256, /* values of long options in getopt_long(3), above every letter */
 };
 
 /* The table of the command, followed by that of struct ctl. */
@@ -59,11 +59,11 @@ static void prepare(struct arguments *arguments, struct ctl *ctl, const struct a
 
 	memset(arguments, 0, sizeof *arguments);
 	text_init(&letters, arguments->letters, sizeof arguments->letters);
-	/* The colon: getopt reports a missing value and an unknown option differently. */
+	/* The colon makes getopt distinguish a missing value from an unknown option. */
 	text_add(&letters, stop_at_operand ? "+:" : ":");
 	for (size_t i = 0; i < count; i++)
 		add_row(arguments, &table[i], &letters);
-	/* The last one, --version, is not an option of a command. */
+	/* The last row, --version, is not an option of a command. */
 	size_t globals = sizeof global / sizeof global[0] - !stop_at_operand;
 	for (size_t i = 0; i < globals; i++)
 		add_row(arguments, &global[i], &letters);
@@ -176,7 +176,7 @@ static bool is_address(const char *word)
 	return word != NULL && ip_address_parse(word, 0, &address, &size);
 }
 
-/* `next` is the next word: an option with an optional value takes it if it is an address. */
+/* `next` is the next word. An option with an optional value takes it if it is an address. */
 static bool read_value(const struct argument *row, const char *value, const char *next)
 {
 	char name[32];
@@ -238,7 +238,7 @@ static void complain_unknown(const struct arguments *arguments, const char *word
 		log_error("there is no option '%s'", typed);
 }
 
-/* One step of getopt_long(3). False after an error, which is logged. */
+/* Handles one result of getopt_long(3). False after an error, which is logged. */
 static bool take(const struct arguments *arguments, int found, char **words)
 {
 	size_t row = (size_t)(found - FIRST_VALUE);
@@ -268,7 +268,7 @@ static bool read_options(const struct arguments *arguments, int count, char **wo
 	int found;
 
 	opterr = 0;
-	optind = 0; /* GNU: start again */
+	optind = 0; /* GNU: restart the scan */
 	while ((found = getopt_long(count, words, arguments->letters, arguments->options, NULL)) !=
 		-1) {
 		if (!take(arguments, found, words))
@@ -282,13 +282,13 @@ static void note_conf_given(struct ctl *ctl)
 	ctl->conf_given = ctl->conf_file != NULL;
 }
 
-/* How many operands are allowed, and where to store them; NULL for a missing one. */
+/* The number of operands allowed, and where to store them; a missing one is NULL. */
 struct operands {
 	int min, max;
 	const char **place;
 };
 
-/* The n-th word of what follows the command's name. */
+/* The n-th word of the synopsis. */
 static const char *synopsis_word(const struct command *command, int n, int *length)
 {
 	const char *word = command->synopsis;
@@ -299,7 +299,6 @@ static const char *synopsis_word(const struct command *command, int n, int *leng
 	return word;
 }
 
-/* The operands after the options. */
 static bool take_operands(
 	const struct command *command, int count, char **words, const struct operands *operands)
 {

@@ -1,8 +1,8 @@
 /*
- * arguments: the options of a command, by table, with getopt_long(3).
+ * arguments: reads the options of a command from a table, with getopt_long(3).
  *
- * One row describes an option: its name, the values allowed, where the value is stored, and its
- * help. The options of struct ctl are understood everywhere.
+ * A row describes an option: its name, the allowed values, where the value is stored, and its help.
+ * The options of struct ctl are accepted by every command.
  */
 #ifndef TLSAD_CTL_FRAME_ARGUMENTS_H
 #define TLSAD_CTL_FRAME_ARGUMENTS_H
@@ -36,7 +36,7 @@ struct argument {
 	const char *name; /* of `--name`, or NULL */
 	char letter;      /* of `-l`, or 0 */
 	enum argument_kind kind;
-	const char *value; /* what --help calls it */
+	const char *value; /* its name in --help */
 	const char *help;
 	void *target;
 	uint32_t min, max;
@@ -46,33 +46,32 @@ struct argument {
 enum { ARGUMENTS_GO_ON = -1 };
 
 /*
- * Reads options at any position and one operand, or none where `operand` is NULL. ARGUMENTS_GO_ON,
- * or an exit status: after --help, and after an error, which is logged together with the usage of
- * the command.
+ * Reads options at any position, and one operand unless `operand` is NULL. Returns ARGUMENTS_GO_ON,
+ * or an exit status after --help or an error. Errors are logged with the usage of the command.
  */
 int arguments_parse(struct ctl *ctl, const struct command *command, const struct argument *table,
 	size_t table_count, int count, char **arguments, const char **operand);
 
-/* The same with this number of operands, all required. */
+/* The same with `operand_count` operands, all required. */
 int arguments_parse_operands(struct ctl *ctl, const struct command *command,
 	const struct argument *table, size_t table_count, int count, char **arguments,
 	int operand_count, const char **operands);
 
-/* The same with an optional operand: NULL if it is missing. */
+/* The same with an optional operand, NULL if it is missing. */
 int arguments_parse_optional(struct ctl *ctl, const struct command *command,
 	const struct argument *table, size_t table_count, int count, char **arguments,
 	const char **operand);
 
 /*
- * The options of struct ctl alone, up to the first word that is not an option; returns its
+ * Reads only the options of struct ctl, up to the first word that is not an option. Returns its
  * index, or -1 after an error.
  */
 int arguments_parse_global(struct ctl *ctl, int count, char **arguments);
 
-/* After an error in a combination of options: the usage of the command, on standard error. */
+/* Prints the usage of the command to standard error, for errors that the command itself finds. */
 void arguments_print_usage(const struct command *command);
 
-/* The rows of struct ctl's options, for a summary. */
+/* Prints the options of struct ctl, for the summary. */
 void arguments_list_global(FILE *out);
 
 #endif

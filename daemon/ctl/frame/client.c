@@ -20,9 +20,9 @@
 #include <unistd.h>
 
 enum {
-	/* Six digits, the colon, and the comma at the end. */
+	/* Plus six digits, the colon and the final comma. */
 	FRAME_MAX = CLIENT_RESPONSE_MAX + 8,
-	/* Responses are objects in arrays in objects; a few levels deep. */
+	/* Responses are objects in arrays in objects, a few levels deep. */
 	DEPTH_MAX = 16,
 };
 
@@ -31,10 +31,10 @@ struct client {
 	int fd;
 	unsigned timeout; /* [resolver] timeout [s] */
 	unsigned last_id;
-	/* Not sent yet: bytes from `out_begin` to `out_end`. */
+	/* The bytes from `out_begin` to `out_end` are not sent yet. */
 	char *out;
 	size_t out_begin, out_end, out_size;
-	/* Received and not parsed yet. */
+	/* The bytes from `in_begin` to `in_end` are not parsed yet. */
 	char *in;
 	size_t in_begin, in_end;
 };
@@ -55,7 +55,7 @@ static bool set_path(struct client *client, const char *text)
 	return true;
 }
 
-/* The socket that the configuration names, unless -s does. */
+/* -s names the socket, or else the configuration does. */
 static bool choose_path(struct client *client, const struct ctl *ctl, const struct conf *conf)
 {
 	if (ctl->control != NULL)
@@ -72,7 +72,8 @@ static bool read_configuration(struct client *client, const struct ctl *ctl, int
 	char error[CONF_ERROR_SIZE];
 	struct conf *conf = configuration_load(ctl, error);
 
-	/* An account that names the socket may lack the right to read the daemon's configuration.
+	/*
+	 * With -s the configuration is not needed, and the account may not be allowed to read it.
 	 */
 	if (conf == NULL && (ctl->control == NULL || ctl->conf_given)) {
 		log_error("%s", error);
@@ -118,7 +119,7 @@ static void complain_connect(const struct client *client, int error)
 static bool connect_socket(struct client *client)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	/* It holds for connect(2) too, which waits where the queue of the listener is full. */
+	/* This limit applies to connect(2), too, which waits if the listen queue is full. */
 	struct timeval limit = {.tv_sec = CLIENT_CONNECT_TIMEOUT};
 
 	strcpy(address.sun_path, client->path);
@@ -218,7 +219,7 @@ unsigned client_send(struct client *client, json_t *request)
 
 /* --- receiving ----------------------------------------------------------------------------- */
 
-/* Every string in it can be shown on a terminal. */
+/* Can every string in it be shown on a terminal? */
 static bool is_showable(const json_t *value, unsigned depth)
 {
 	const char *key;
@@ -229,7 +230,7 @@ static bool is_showable(const json_t *value, unsigned depth)
 		return false;
 	if (json_is_string(value))
 		return text_is_showable(json_string_value(value));
-	/* Jansson takes no const object, though it only reads it. */
+	/* Jansson's macro has no const version; it only reads. */
 	json_object_foreach((json_t *)value, key, member)
 	{
 		if (!text_is_showable(key) || !is_showable(member, depth + 1))
@@ -243,7 +244,7 @@ static bool is_showable(const json_t *value, unsigned depth)
 	return true;
 }
 
-/* A response by its members. The text of an error is escaped by whoever logs it. */
+/* Reads a response. The log module escapes the text of an error, so it is not checked here. */
 static bool read_response(const char *payload, size_t size, struct response *response)
 {
 	memset(response, 0, sizeof *response);
@@ -256,7 +257,7 @@ static bool read_response(const char *payload, size_t size, struct response *res
 	response->kind = response->error != NULL ? RESPONSE_ERROR
 			 : entry != NULL         ? RESPONSE_ENTRY
 						 : RESPONSE_LAST;
-	/* A request that is not JSON gets an error without id. */
+	/* The error after a request that is not JSON has no id. */
 	if (json_is_integer(id) ? json_integer_value(id) <= 0 || json_integer_value(id) > INT_MAX
 				: response->kind != RESPONSE_ERROR)
 		return false;
@@ -352,7 +353,7 @@ enum client_result client_receive(
 			return lose(client, strerror(errno));
 		if (ready == 0 && left <= 0)
 			return CLIENT_NOTHING;
-		/* A peer that hangs up may have sent something before: read it. */
+		/* A peer that closed the connection may have sent data before: read it. */
 		if ((poll_fd.revents & (POLLIN | POLLHUP | POLLERR)) != 0 && ready > 0) {
 			if (!read_some(client))
 				return lose(client,
@@ -385,7 +386,7 @@ static struct client *begin(
 	return NULL;
 }
 
-/* The next response to request `id`. False if none comes; that is logged. */
+/* Waits for the next response to request `id`. False if none arrives; that is logged. */
 static bool await(struct client *client, unsigned id, unsigned seconds, struct response *response)
 {
 	do {

@@ -1,12 +1,12 @@
 /*
- * client: asks the daemon over its control socket (daemon/control/control.h).
+ * client: sends requests to the daemon over its control socket (daemon/control/control.h).
  *
- * If no response comes, one line on standard error says why: there is no daemon, no permission, the
- * socket is another program's, the daemon exits early or is silent for too long, or what it sends
- * is not a response. The exit status is then EX_UNAVAILABLE.
+ * If no response arrives, one line on standard error says why: no daemon, no permission, the socket
+ * of another program, a daemon that exits early or is silent for too long, or bytes that are not a
+ * response. The exit status is then EX_UNAVAILABLE.
  *
- * Strings in responses have no control characters, which is checked once, here: they can be printed
- * as they are. Requests may be sent without waiting; responses come as they are ready.
+ * Strings in responses have no control characters; this is checked here once, so callers can print
+ * them. Requests may be sent without waiting for responses, which arrive in any order.
  */
 #ifndef TLSAD_CTL_FRAME_CLIENT_H
 #define TLSAD_CTL_FRAME_CLIENT_H
@@ -17,11 +17,17 @@
 
 enum {
 	CLIENT_CONNECT_TIMEOUT = 5, /* [s] */
-	/* The longest silence that is not an error [s]; for lookups see client_lookup_timeout(). */
+	/*
+	 * Without a byte for longer than this [s] the daemon is regarded as silent; for lookups see
+	 * client_lookup_timeout().
+	 */
 	CLIENT_SILENCE_MAX = 30,
-	/* What a lookup may take beyond [resolver] timeout when the daemon is busy [s]. */
+	/* Time that a busy daemon may need for a lookup beyond [resolver] timeout [s]. */
 	CLIENT_LOOKUP_EXTRA = 10,
-	/* An explanation as the value of a lookup, escaped once more, is the longest. */
+	/*
+	 * The longest response is an explanation as the value of a lookup, escaped once more
+	 * [bytes].
+	 */
 	CLIENT_RESPONSE_MAX = 400000,
 };
 
@@ -31,13 +37,13 @@ struct client;
 struct client *client_open(const struct ctl *ctl, int *status);
 void client_close(struct client *client);
 
-/* How long a lookup may take before the daemon counts as silent [s]. */
+/* After this time without a response to a lookup the daemon is regarded as silent [s]. */
 unsigned client_lookup_timeout(const struct client *client);
 
 /*
- * Send a request, an object with its verb and arguments, which is released here. Returns its id; or
- * 0, and logs nothing, when it is too long, when an argument is not UTF-8 (then json_pack() has
- * returned NULL for `request`) or when out of memory.
+ * Sends a request, an object with its verb and arguments, and releases it. Returns its id. Returns
+ * 0 and logs nothing if it is too long, if an argument is not UTF-8 (then json_pack() has returned
+ * NULL for `request`) or when out of memory.
  */
 unsigned client_send(struct client *client, json_t *request);
 
@@ -57,33 +63,34 @@ struct response {
 
 enum client_result {
 	CLIENT_RESPONSE,
-	CLIENT_NOTHING, /* not within this time */
+	CLIENT_NOTHING, /* nothing arrived within this time */
 	CLIENT_LOST,    /* the connection is gone; the reason is logged */
 };
 
-/* The next response to any request, waited for up to `milliseconds`. */
+/* Waits up to `milliseconds` for the next response to any request. */
 enum client_result client_receive(
 	struct client *client, int milliseconds, struct response *response);
 void response_clear(struct response *response);
 
-/* Log that nothing came for so many seconds. */
+/* Logs that nothing arrived for this number of seconds. */
 void client_log_silence(const struct client *client, unsigned seconds);
 
 /*
- * Ask for one thing and wait for it. True with the response, for response_clear(). False after an
- * error, which is logged; `*status` is then the exit status: `refused` if the daemon refused.
+ * Sends a request and waits for its response. Returns true with the response, for response_clear().
+ * Returns false after an error, which is logged; `*status` is then the exit status, and `refused`
+ * if the daemon refused.
  */
 bool client_ask(const struct ctl *ctl, json_t *request, int refused, struct response *response,
 	int *status);
 
 /*
- * Ask for many entries; `take` gets each and returns false to read no more. CTL_YES when all came,
- * else an exit status; the reason is logged.
+ * Sends a request whose response has many entries. `take` gets each and returns false to stop.
+ * Returns CTL_YES if all have arrived, else an exit status; the reason is logged.
  */
 int client_stream(const struct ctl *ctl, json_t *request,
 	bool (*take)(void *context, const json_t *entry), void *context);
 
-/* Log that a response of the daemon has no such member: it is of another version. */
+/* Logs that a response has no such member, as that of a daemon of another version may. */
 void client_log_missing(const char *member);
 
 /* The value of a string member, or "". */

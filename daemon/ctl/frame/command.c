@@ -80,7 +80,10 @@ static void complain_unknown(bool group, int count, char **arguments)
 
 	for (size_t i = 0; i < command_count; i++)
 		names[i] = commands[i].name;
-	/* The first word is right: compare both words, or every command of the group is similar. */
+	/*
+	 * In a group the first word is right, so compare both words: the first alone is similar to
+	 * every command.
+	 */
 	snprintf(typed, sizeof typed, group ? "%.30s %.30s" : "%.60s", arguments[0],
 		group ? arguments[1] : "");
 	const char *near = text_nearest(typed, names, command_count);

@@ -1,11 +1,10 @@
 /*
- * command: all commands of tlsactl, in one table (command.c), with one file a command.
+ * command: the table of all commands of tlsactl (command.c); each command has its own file.
  *
- * A new command is a row of the table, a file daemon/ctl/NAME.c with its function, and a part of
- * tlsactl(8). The function reads its arguments with arguments_parse(), prints what it found to
- * standard output, as text or with --json as one JSON value, reports an error with
- * log_error(), one line, and returns the exit status. Nothing is printed before all of it is known:
- * no partial JSON.
+ * To add a command, add a row to the table, a file daemon/ctl/NAME.c with its function, and a
+ * section to tlsactl(8). The function reads its arguments with arguments_parse(), prints its result
+ * to standard output, as text or with --json as one JSON value, logs an error as one line with
+ * log_error(), and returns the exit status. JSON is printed only when it is complete.
  */
 #ifndef TLSAD_CTL_FRAME_COMMAND_H
 #define TLSAD_CTL_FRAME_COMMAND_H
@@ -22,10 +21,10 @@ enum {
 	CTL_NO_DANE = 2, /* check: neither DANE nor MTA-STS */
 };
 
-/* The options allowed before the command and after it. */
+/* Options that are allowed before and after the command. */
 struct ctl {
 	const char *conf_file;
-	bool conf_given; /* then the file must exist */
+	bool conf_given; /* -c was given: the file must exist */
 	const char *control;
 	bool json;
 	bool help;
@@ -35,8 +34,8 @@ struct ctl {
 struct command {
 	const char *name; /* one word or two */
 	const char *summary;
-	const char *synopsis; /* what follows the name */
-	/* `arguments[0]` is the name's last word. */
+	const char *synopsis; /* the arguments, for --help */
+	/* `arguments[0]` is the last word of the name. */
 	int (*run)(struct ctl *ctl, const struct command *command, int count, char **arguments);
 };
 

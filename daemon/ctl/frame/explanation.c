@@ -14,7 +14,7 @@
 enum {
 	INDENT = 2,
 	TEXT_COLUMN = 12,  /* where the text of a line begins, after its first word */
-	DIGITS_SHOWN = 64, /* of a record's data: a SHA-256 digest */
+	DIGITS_SHOWN = 64, /* hexadecimal digits of a record's data: a SHA-256 digest */
 	WORDS_SIZE = 4096,
 };
 
@@ -53,7 +53,7 @@ static bool is(const json_t *object, const char *member, const char *word)
 	return strcmp(client_string(object, member), word) == 0;
 }
 
-/* How far something can be trusted: its DNSSEC status, unless there was no answer at all. */
+/* The DNSSEC status of an answer, or "bogus" or "failed" if the lookup failed. */
 static const char *trust_of(const json_t *object)
 {
 	if (!is(object, "status", "failed"))
@@ -61,10 +61,7 @@ static const char *trust_of(const json_t *object)
 	return is(object, "dnssec", "bogus") || is(object, "failure", "bogus") ? "bogus" : "failed";
 }
 
-/*
- * A line of the tree: a word, the time that is left, what it is, and more. The word alone is
- * indented.
- */
+/* Prints a line of the tree: status, time left, type, text. Only the status is indented. */
 static void print_line(const struct terminal *terminal, unsigned depth, const char *word,
 	const json_t *times, const char *what, const char *words)
 {
@@ -89,15 +86,17 @@ static void add_stale(struct text *text, const json_t *part)
 
 /* --- the tree ------------------------------------------------------------------------------ */
 
-/* What the text of the whole needs to know. */
+/* What all functions that print the tree need. */
 struct page {
 	const struct terminal *terminal;
-	/* The reply of `policy`, in monitor mode what it would be. It is printed below the tree, so
-	 * the tree leaves out its reason. */
+	/*
+	 * The reply of `policy`, in monitor mode the one that would be given. It is printed below
+	 * the tree, so the tree does not repeat its reason.
+	 */
 	const char *reply;
 };
 
-/* In lower case, as "tlsactl check" and "tlsactl tlsa create" print it. */
+/* Lower case, like "tlsactl check" and "tlsactl tlsa create". */
 static void add_digits(struct text *text, const char *data)
 {
 	size_t begin = text->used;
@@ -133,7 +132,7 @@ static void print_record(const struct page *page, const json_t *record)
 	print_line(page->terminal, 3, usable ? "usable" : "unusable", NULL, "", words);
 }
 
-/* Is this failure the reason that the reply has? */
+/* Does the reply contain this failure as its reason? */
 static bool is_reason(const struct page *page, const json_t *lookup)
 {
 	char words[WORDS_SIZE];
@@ -310,7 +309,6 @@ static void print_exception(const struct terminal *terminal, const json_t *excep
 		TEXT_COLUMN, "%s", words);
 }
 
-/* What the rules of this site change in the reply. */
 static void print_rules(const struct terminal *terminal, const json_t *explanation)
 {
 	print_minimum(terminal, json_object_get(explanation, "minimum"));
@@ -331,7 +329,7 @@ static const struct reply_row {
 	{"pinned", "pinned", "", TERMINAL_PLAIN},
 };
 
-/* An earlier row with the same reply, or the row itself. */
+/* The first row with the same reply; this may be the row itself. */
 static const struct reply_row *find_equal(const json_t *explanation, const struct reply_row *row)
 {
 	const struct reply_row *earlier = reply_rows;
@@ -342,8 +340,9 @@ static const struct reply_row *find_equal(const json_t *explanation, const struc
 	return earlier;
 }
 
-/* A long text, as that of TEMP, is printed once. A reply without text, `NOTFOUND `, ends in a
- * blank.
+/*
+ * Does not repeat a reply: the text of TEMP can be long. A reply without text, `NOTFOUND `, ends in
+ * a blank.
  */
 static void print_reply(
 	const struct terminal *terminal, const json_t *explanation, const struct reply_row *row)

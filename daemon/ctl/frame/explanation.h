@@ -1,6 +1,6 @@
 /*
- * explanation: how a reply comes about (tlsad(8), EXPLAIN), for people: a tree of the DNS lookups,
- * and below it the rule and the replies.
+ * explanation: prints how a reply comes about (tlsad(8), EXPLAIN): a tree of the DNS lookups, and
+ * below it the rule and the replies.
  */
 #ifndef TLSAD_CTL_FRAME_EXPLANATION_H
 #define TLSAD_CTL_FRAME_EXPLANATION_H
@@ -10,8 +10,8 @@
 #include <jansson.h>
 
 /*
- * Prints it, as text or with --json as it is. The exit status of the reply in it; or EX_UNAVAILABLE
- * if there is no reply, which is logged: then nothing is printed.
+ * Prints it as text, or with --json unchanged. Returns the exit status of the reply in it. If there
+ * is no reply, logs an error, prints nothing and returns EX_UNAVAILABLE.
  */
 int explanation_print(const struct ctl *ctl, const json_t *explanation);
 

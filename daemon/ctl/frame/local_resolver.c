@@ -63,7 +63,7 @@ bool local_resolver_open(struct local_resolver *local, const struct ctl *ctl)
 
 bool local_resolver_run(struct local_resolver *local)
 {
-	/* It may have come at the end of the previous run. */
+	/* A signal may have arrived at the end of the previous run. */
 	if (local->signal != 0)
 		return false;
 	if (event_base_dispatch(local->base) < 0)

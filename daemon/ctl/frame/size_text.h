@@ -8,8 +8,10 @@
 
 enum { SIZE_TEXT_SIZE = 24 };
 
-/* In the largest binary unit (IEC 80000-13) of which there is one; rounded down to one digit after
- * the point. Returns `text`. */
+/*
+ * Uses the largest binary unit (IEC 80000-13) that is not larger than the size; rounds down to one
+ * digit after the point. Returns `text`.
+ */
 const char *size_text(char text[SIZE_TEXT_SIZE], uint64_t bytes);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * socketmap_reply: the reply that a socketmap client reads (socketmap_table(5)), taken apart, and
- * the exit status of a command that got it. No state, no I/O.
+ * socketmap_reply: parses the reply that a socketmap client reads (socketmap_table(5)), and says
+ * with which exit status a command reports it. No state, no I/O.
  */
 #ifndef TLSAD_CTL_FRAME_SOCKETMAP_REPLY_H
 #define TLSAD_CTL_FRAME_SOCKETMAP_REPLY_H
@@ -9,11 +9,14 @@
 
 struct socketmap_reply {
 	const char *status; /* `OK`, `NOTFOUND`, `TEMP`, `TIMEOUT` or `PERM` */
-	const char *text;   /* the value, or the reason; empty where there is none */
+	const char *text;   /* the value or the reason; may be empty */
 	int exit_status;
 };
 
-/* False if the line has none of these statuses. `reply` points into `line` and to constants. */
+/*
+ * False if the line does not begin with one of these statuses. `reply` points into `line` and to
+ * constants.
+ */
 bool socketmap_reply_parse(struct socketmap_reply *reply, const char *line);
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * temp_file: output that is complete before any of it is shown.
+ * temp_file: collects output and prints it only when it is complete.
  *
- * Half of a table or of a JSON array looks like a whole one, or breaks the program that reads it.
- * So both wait in an unlinked file in TMPDIR, or /tmp. Memory use does not grow with their size.
+ * Half of a table looks like a whole one, and half of a JSON array breaks the program that reads
+ * it. So both are collected in an unlinked file in TMPDIR, or /tmp. Memory use does not grow with
+ * their size.
  */
 #ifndef TLSAD_CTL_FRAME_TEMP_FILE_H
 #define TLSAD_CTL_FRAME_TEMP_FILE_H
@@ -13,7 +14,7 @@
 
 struct temp_file {
 	FILE *file;
-	bool json; /* one array: begun, and its elements separated */
+	bool json; /* write a JSON array: add its brackets and commas */
 	size_t count;
 };
 
@@ -24,14 +25,14 @@ bool temp_file_open(struct temp_file *temp, bool json);
 bool temp_file_add(struct temp_file *temp, const json_t *element);
 
 /*
- * Copy everything to standard output, after the text `before`. False after an error, which is
- * logged. If writing to the file had failed, nothing is printed, not even `before`.
+ * Prints the text `before` and then the file to standard output. False after an error, which is
+ * logged. If writing to the file has failed, nothing is printed, not even `before`.
  */
 bool temp_file_print(struct temp_file *temp, const char *before);
 
 /*
- * The end of a command that has `status` so far: prints the file if all of it is there, and returns
- * the exit status.
+ * Ends a command with `status` so far: prints the file if `status` is CTL_YES, and returns the exit
+ * status.
  */
 int temp_file_finish(struct temp_file *temp, int status);
 

@@ -55,7 +55,7 @@ static void print_label(const struct terminal *terminal, enum terminal_style sty
 		fprintf(terminal->out, "%*s", (int)(width - length), "");
 }
 
-/* How many bytes of the text fit: up to a blank, or one word however long. */
+/* The number of bytes of the text that fit: up to a blank, or one word of any length. */
 static size_t measure(const char *text, size_t room)
 {
 	size_t length = strlen(text), fits = 0;
@@ -91,7 +91,7 @@ void terminal_print_row(const struct terminal *terminal, unsigned indent, enum t
 	column += column > indent;
 	if (column > indent)
 		fputc(' ', terminal->out);
-	/* A label that leaves no room for words: they go as they are. */
+	/* If the label leaves too little room, the text is not wrapped. */
 	size_t room =
 		terminal->width > column + TERMINAL_WIDTH_MIN / 2 ? terminal->width - column : 0;
 	for (;;) {

@@ -1,9 +1,9 @@
 /*
- * terminal: lines of text for people: aligned, wrapped to the terminal's width, coloured.
+ * terminal: prints lines of text for people: aligned, wrapped to the terminal's width, coloured.
  *
- * Colour and wrapping are for terminals alone: what goes into a pipe or a file has neither, so
- * that a line stays a line for grep(1). NO_COLOR (no-color.org) and TERM=dumb turn colour off.
- * Text is printable UTF-8; a byte counts as a column, so a line with other letters may break early.
+ * Text is coloured and wrapped only on a terminal, not in a pipe or a file, so that grep(1) finds
+ * whole lines. NO_COLOR (no-color.org) and TERM=dumb turn colour off. Text is printable UTF-8; each
+ * byte is counted as a column, so a line with non-ASCII letters may be wrapped early.
  */
 #ifndef TLSAD_CTL_FRAME_TERMINAL_H
 #define TLSAD_CTL_FRAME_TERMINAL_H
@@ -22,7 +22,7 @@ enum terminal_style {
 };
 
 enum {
-	TERMINAL_WIDTH_MIN = 40, /* columns: below it nothing is gained by breaking lines */
+	TERMINAL_WIDTH_MIN = 40, /* columns; a narrower terminal is treated as this wide */
 	TERMINAL_LINE_MAX = 4096,
 };
 
@@ -36,14 +36,14 @@ struct terminal {
 void terminal_open(struct terminal *terminal, FILE *out);
 
 /*
- * `indent` blanks, the label in its style and padded to `label_width`, a blank, the text. A text
- * that is too long for one line continues on the next, under its beginning; lines break at blanks.
+ * Prints `indent` blanks, the label in its style and padded to `label_width`, a blank and the text.
+ * A text that is too long for one line is wrapped at blanks and continues below its beginning.
  */
 void terminal_print_row(const struct terminal *terminal, unsigned indent, enum terminal_style style,
 	const char *label, unsigned label_width, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
 
-/* A line for the reader to copy: never broken. */
+/* Prints a line that people copy: it is never wrapped. */
 void terminal_print_line(const struct terminal *terminal, unsigned indent, const char *line);
 
 void terminal_print_blank(const struct terminal *terminal);

@@ -20,7 +20,7 @@ static const struct unit {
 	const char *name;
 } units[] = {{24 * 60 * 60, "days"}, {60 * 60, "hours"}, {60, "minutes"}, {1, "seconds"}};
 
-/* The largest unit of which there are two or more. */
+/* The largest unit of which there are at least two. */
 static const struct unit *choose_unit(int64_t seconds)
 {
 	const struct unit *unit = units;

@@ -1,5 +1,5 @@
 /*
- * time_text: dates and durations as text for people. UTC; no state, no I/O.
+ * time_text: dates and durations as text. UTC. No state, no I/O.
  */
 #ifndef TLSAD_CTL_FRAME_TIME_TEXT_H
 #define TLSAD_CTL_FRAME_TIME_TEXT_H
@@ -11,7 +11,7 @@ enum { TIME_TEXT_SIZE = 40 };
 /* Seconds since 1970 as "2026-11-25 14:03 UTC". */
 const char *time_text_date(char text[TIME_TEXT_SIZE], int64_t seconds);
 
-/* In the largest unit of which there are two or more, rounded down: "90 minutes", "13 days". */
+/* In the largest unit of which there are at least two, rounded down: "90 minutes", "13 days". */
 const char *time_text_duration(char text[TIME_TEXT_SIZE], int64_t seconds);
 
 /* The same for a narrow column: "90m", "13d". */

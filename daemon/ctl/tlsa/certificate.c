@@ -12,7 +12,7 @@ static void add_name(struct text *text, const X509_NAME *name)
 	char *bytes = NULL;
 	long size = 0;
 
-	/* RFC 2253's escapes leave nothing but printable ASCII. */
+	/* With the escapes of RFC 2253 the text is printable ASCII. */
 	if (bio != NULL && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) >= 0)
 		size = BIO_get_mem_data(bio, &bytes);
 	if (size > 0)
@@ -33,7 +33,7 @@ void certificate_add_issuer(struct text *text, const X509 *certificate)
 	add_name(text, X509_get_issuer_name(certificate));
 }
 
-/* Calls for each DNS name up to `most`; returns how many there are. */
+/* Calls `take` for each DNS name, up to `most`; returns the number of all names. */
 static unsigned each_name(const X509 *certificate, unsigned most,
 	void (*take)(void *context, const char *name, size_t size), void *context)
 {
@@ -95,7 +95,7 @@ int64_t certificate_not_after(const X509 *certificate)
 
 bool certificate_is_authority(const X509 *certificate)
 {
-	/* It only fills in what the certificate itself says. */
+	/* Not const in OpenSSL, because it caches extensions in the certificate. */
 	return X509_check_ca((X509 *)(uintptr_t)certificate) > 0;
 }
 

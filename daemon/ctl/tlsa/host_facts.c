@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One allocation: the facts, the table of TLSA records, and after it all RDATA. */
+/* One allocation holds the facts, the table of TLSA records and all RDATA. */
 struct host_facts *host_facts_copy(const struct host_facts *facts)
 {
 	size_t size = sizeof *facts + facts->tlsa_count * sizeof *facts->tlsa;
@@ -36,7 +36,10 @@ const struct host_question *host_facts_tlsa_lookup(const struct host_facts *fact
 {
 	const struct host_question *last = NULL;
 
-	/* Of two base domains the second one is asked when the first has nothing. */
+	/*
+	 * The second TLSA base domain is queried only if the first has no records, so the last
+	 * lookup decides.
+	 */
 	for (size_t i = 0; i < facts->question_count; i++) {
 		if (facts->questions[i].type == DNS_TYPE_TLSA)
 			last = &facts->questions[i];
@@ -53,7 +56,7 @@ uint32_t host_facts_tlsa_ttl(const struct host_facts *facts)
 	return question->original_ttl > question->ttl ? question->original_ttl : question->ttl;
 }
 
-/* Without DANE: at which step did it end? */
+/* Adds at which step the search for TLSA records ended. */
 static void add_why_none(struct text *text, const struct host_facts *facts)
 {
 	const struct host_question *question = host_facts_tlsa_lookup(facts);
@@ -162,7 +165,7 @@ json_t *host_tlsa_json(const struct host_tlsa *tlsa)
 	json_t *object = json_object();
 	struct tlsa_record record;
 
-	/* RDATA that is too short has no numbers to print. */
+	/* RDATA that is too short does not contain the three numbers. */
 	if (tlsa_parse(tlsa->rdata, tlsa->size, &record) != TLSA_SHORT) {
 		char *words = tlsa_record_text(&record, 0);
 		const char *data = words != NULL ? strrchr(words, ' ') + 1 : "";

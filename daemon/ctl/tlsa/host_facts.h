@@ -1,6 +1,6 @@
 /*
- * host_facts: what a lookup of a host found (common/part/facts.h), kept beyond the lookup, as text
- * and as JSON. No state, no I/O.
+ * host_facts: keeps the result of a host lookup (common/part/facts.h) and makes text and JSON from
+ * it. No state, no I/O.
  */
 #ifndef TLSAD_CTL_TLSA_HOST_FACTS_H
 #define TLSAD_CTL_TLSA_HOST_FACTS_H
@@ -11,21 +11,20 @@
 #include <arpa/inet.h>
 #include <jansson.h>
 
-/* A copy that outlives the lookup, or NULL when out of memory. */
+/* A copy that stays valid after the lookup, or NULL when out of memory. */
 struct host_facts *host_facts_copy(const struct host_facts *facts);
 void host_facts_free(struct host_facts *facts);
 
-/* The lookup of the TLSA records that apply, or that found none; NULL if no TLSA lookup was made.
- */
+/* The TLSA lookup that decided, with or without records; NULL if there was no TLSA lookup. */
 const struct host_question *host_facts_tlsa_lookup(const struct host_facts *facts);
 
 /*
  * How long caches may hold these TLSA records, or their absence, from now on [s]: the TTL in the
- * zone, where it is known, since another cache may have asked just now.
+ * zone, if known, because another cache may have queried the zone just now.
  */
 uint32_t host_facts_tlsa_ttl(const struct host_facts *facts);
 
-/* What the status means and why it is so, one line without the name of the host. */
+/* Adds what the status means and its reason, one line without the name of the host. */
 void host_facts_add_text(struct text *text, const struct host_facts *facts);
 
 /* The n-th address of a lookup of type A or AAAA. */
@@ -35,8 +34,8 @@ const char *host_facts_print_address(
 json_t *host_facts_lookups_json(const struct host_facts *facts);
 
 /*
- * A record as tlsa_record_text() has it, with `digits` hexadecimal digits, at most
- * HOST_TLSA_DIGITS: those of a SHA-256 digest. Returns `text`.
+ * Prints a record like tlsa_record_text(), with `digits` hexadecimal digits, at most
+ * HOST_TLSA_DIGITS, the length of a SHA-256 digest. Returns `text`.
  */
 enum { HOST_TLSA_DIGITS = 64, HOST_TLSA_TEXT_SIZE = HOST_TLSA_DIGITS + 32 };
 

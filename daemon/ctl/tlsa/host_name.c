@@ -12,7 +12,7 @@ bool host_name_parse(
 	size_t size = strlen(typed);
 	enum destination_result result = DESTINATION_INVALID;
 
-	/* A port has an option of its own here; brackets are in no host name. */
+	/* These commands have an option for the port, so only a plain name is accepted. */
 	if (strpbrk(typed, "[]:/") == NULL)
 		result = destination_parse(typed, size, &destination);
 	if (result == DESTINATION_ADDRESS) {

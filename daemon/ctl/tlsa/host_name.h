@@ -1,5 +1,5 @@
 /*
- * host_name: the name of a host as an administrator types it, on the way to its TLSA records.
+ * host_name: parses the name of a host for the commands about TLSA records.
  */
 #ifndef TLSAD_CTL_TLSA_HOST_NAME_H
 #define TLSAD_CTL_TLSA_HOST_NAME_H
@@ -7,7 +7,7 @@
 #include "common/dane/destination.h"
 
 /*
- * `name` gets it in lower case, as A-labels, without a dot at its end. False if it is not a host
+ * Writes it to `name` in lower case, as A-labels, without a final dot. False if it is not a host
  * name, or if `_PORT._PROTOCOL.NAME` is too long for a domain name (RFC 1035 2.3.4); that is
  * logged.
  */

@@ -10,12 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What a PEM file holds, by the names of its blocks. */
+/* The number of blocks in a PEM file, by kind. */
 struct contents {
 	unsigned certificates, private_keys, public_keys, encrypted_keys, others;
 };
 
-/* Everything that can be read, up to the limit; a pipe will do as well. */
+/* Reads up to the limit. The size is not known before: the file may be a pipe. */
 static bool fill(int fd, char *bytes, size_t *size, char *error, size_t error_size)
 {
 	ssize_t got = 1;
@@ -59,7 +59,7 @@ static BIO *read_file(const char *file, char *error, size_t error_size)
 			bio = NULL;
 		}
 	}
-	/* It may have been a private key. */
+	/* The file may contain a private key. */
 	if (bytes != NULL)
 		OPENSSL_cleanse(bytes, size);
 	free(bytes);
@@ -88,7 +88,7 @@ static void count_block(struct contents *contents, const char *name, const char 
 		contents->others++;
 }
 
-/* Count the blocks; the BIO still begins at the first. */
+/* Counts the blocks without consuming the BIO. */
 static bool count_blocks(BIO *bio, struct contents *contents, char *error, size_t error_size)
 {
 	char *start = NULL, *name = NULL, *head = NULL;
@@ -191,7 +191,7 @@ bool pem_read_certificates(
 	return false;
 }
 
-/* OpenSSL calls this for a password. There is none, and the user is not asked. */
+/* OpenSSL calls this for a password. tlsactl never asks for one. */
 static int no_password(char *buffer, int size, int writing, void *context)
 {
 	(void)buffer, (void)size, (void)writing, (void)context;

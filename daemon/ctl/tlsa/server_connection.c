@@ -20,7 +20,7 @@ const char *server_connection_helo(void)
 	if (gethostname(name, sizeof name) != 0)
 		name[0] = '\0';
 	name[sizeof name - 1] = '\0';
-	/* Many servers refuse a name of one label; a literal is allowed and says as little. */
+	/* Many servers refuse a name with one label, but accept an address literal. */
 	if (strchr(name, '.') == NULL || !destination_name_valid(name, strlen(name)))
 		memcpy(name, "[127.0.0.1]", sizeof "[127.0.0.1]");
 	return name;
@@ -28,7 +28,7 @@ const char *server_connection_helo(void)
 
 STACK_OF(X509) * server_connection_chain(SSL *ssl)
 {
-	/* On the client's side the server's own certificate is among them. */
+	/* For a client this includes the server's own certificate. */
 	STACK_OF(X509) *sent = SSL_get_peer_cert_chain(ssl);
 	return sent != NULL ? X509_chain_up_ref(sent) : sk_X509_new_null();
 }

@@ -1,5 +1,5 @@
 /*
- * server_connection: one connection to a mail server, and the certificates that it sends.
+ * server_connection: connects to a mail server and gets the certificates that it sends.
  */
 #ifndef TLSAD_CTL_TLSA_SERVER_CONNECTION_H
 #define TLSAD_CTL_TLSA_SERVER_CONNECTION_H
@@ -7,13 +7,16 @@
 #include "common/smtp/starttls.h"
 #include "daemon/ctl/frame/local_resolver.h"
 
-/* `--starttls`: the index is an enum starttls_protocol. */
+/* The choices of --starttls, by enum starttls_protocol. */
 extern const char *const server_protocol_names[];
 
-/* The name for EHLO: this host's, or a literal where it has none (RFC 5321 4.1.4). */
+/* The name for EHLO: this host's, or an address literal if it has none (RFC 5321 4.1.4). */
 const char *server_connection_helo(void);
 
-/* What the server sent, its own certificate first. The caller frees it; NULL: out of memory. */
+/*
+ * The certificates that the server sent, its own first. The caller frees the list; NULL when out of
+ * memory.
+ */
 STACK_OF(X509) * server_connection_chain(SSL *ssl);
 
 struct server_connection_terms {
@@ -25,8 +28,8 @@ struct server_connection_terms {
 };
 
 /*
- * Connects and runs the loop until it has the chain. The caller frees it. NULL and `error` when
- * there is none, also after a signal.
+ * Connects and runs the loop until the chain has arrived. The caller frees it. NULL and `error` on
+ * an error or after a signal.
  */
 STACK_OF(X509) * server_connection_fetch_chain(struct local_resolver *local,
 			 const struct server_connection_terms *terms, char *error,

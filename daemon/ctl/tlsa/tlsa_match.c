@@ -31,12 +31,12 @@ SSL_CTX *tlsa_match_context_new(void)
 		ERR_clear_error();
 		return NULL;
 	}
-	/* RFC 7671 5.1: the key is what counts. */
+	/* With DANE-EE only the key matters, not the name (RFC 7671 5.1). */
 	SSL_CTX_dane_set_flags(context, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
 	SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
 	/*
-	 * As Postfix does: what OpenSSL considers too weak is reported, not refused. RFC 7672 6
-	 * wants TLS 1.0 at least.
+	 * Accept what OpenSSL considers too weak, as Postfix does, so that it can be reported. RFC
+	 * 7672 6 requires at least TLS 1.0.
 	 */
 	SSL_CTX_set_security_level(context, 0);
 	SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
@@ -45,7 +45,7 @@ SSL_CTX *tlsa_match_context_new(void)
 
 static bool add_names(SSL *ssl, const struct tlsa_match_terms *terms)
 {
-	/* As RFC 6125 6.4.3 advises and Postfix has it: a wildcard is a whole label. */
+	/* A wildcard must be a whole label, as RFC 6125 6.4.3 advises and Postfix requires. */
 	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	for (size_t i = 1; i < terms->name_count; i++) {
 		if (SSL_add1_host(ssl, terms->names[i]) != 1)
@@ -75,7 +75,7 @@ bool tlsa_match_prepare(SSL *ssl, const struct tlsa_match_terms *terms)
 	return added;
 }
 
-/* Which of the records did OpenSSL say it was? */
+/* Finds the record that OpenSSL reports as the matching one. */
 static int find_record(SSL *ssl, const struct tlsa_match_terms *terms)
 {
 	struct tlsa_record found, record;
@@ -113,7 +113,7 @@ static void add_reason(struct tlsa_match_result *result, const struct tlsa_match
 	}
 }
 
-/* A server may send its chain in any order, and more than that. */
+/* A server may send its chain in any order, with unrelated certificates among them. */
 static int find_position(const X509 *certificate, STACK_OF(X509) * chain)
 {
 	for (int i = 0; certificate != NULL && i < sk_X509_num(chain); i++) {
@@ -145,7 +145,7 @@ void tlsa_match_read(SSL *ssl, const struct tlsa_match_terms *terms, STACK_OF(X5
 	add_reason(result, terms);
 }
 
-/* What OpenSSL does at the end of a handshake with the chain of the server. */
+/* Verifies a chain as OpenSSL does at the end of a handshake. */
 static bool verify(SSL *ssl, STACK_OF(X509) * chain)
 {
 	X509_STORE_CTX *store = X509_STORE_CTX_new();
@@ -183,10 +183,10 @@ bool tlsa_match_chain(SSL_CTX *context, const struct tlsa_match_terms *terms,
 	return matched;
 }
 
-/* Where the chain has the record's certificate or key, or -1. */
+/* The position of the record's certificate or key in the chain, or -1. */
 static int find_certificate(const struct tlsa_record *record, STACK_OF(X509) * chain)
 {
-	/* RFC 7671 5.1: an end entity is the server's own certificate, and no other. */
+	/* The end entity is the server's own certificate, the first (RFC 7671 5.1). */
 	int most = record->usage == TLSA_DANE_EE ? 1 : sk_X509_num(chain);
 
 	for (int i = 0; i < most; i++) {

@@ -13,7 +13,7 @@ enum {
 	LINE_HEAD_SIZE = 512,
 };
 
-/* Takes `der`, which OpenSSL allocated. */
+/* Takes ownership of `der`, which OpenSSL allocated. */
 static bool make_record(
 	struct tlsa_parameters parameters, unsigned char *der, int size, struct tlsa_record *record)
 {
@@ -57,7 +57,7 @@ bool tlsa_record_from_certificate(
 	struct tlsa_parameters parameters, const X509 *certificate, struct tlsa_record *record)
 {
 	unsigned char *der = NULL;
-	/* The key as the certificate has it, not encoded again. */
+	/* The bytes of the key in the certificate, not encoded again. */
 	int size = parameters.selector == TLSA_CERTIFICATE
 			   ? i2d_X509(certificate, &der)
 			   : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);

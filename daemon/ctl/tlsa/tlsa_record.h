@@ -1,6 +1,6 @@
 /*
- * tlsa_record: TLSA records made from certificates and keys (RFC 6698 2.1), and how they are
- * written in a zone file (RFC 6698 2.2, RFC 3597 5).
+ * tlsa_record: makes TLSA records from certificates and keys (RFC 6698 2.1) and writes them as
+ * lines of a zone file (RFC 6698 2.2, RFC 3597 5).
  */
 #ifndef TLSAD_CTL_TLSA_TLSA_RECORD_H
 #define TLSAD_CTL_TLSA_TLSA_RECORD_H
@@ -16,8 +16,8 @@ struct tlsa_parameters {
 };
 
 /*
- * A record whose data is malloc()ed. False when out of memory, or when OpenSSL cannot give the DER
- * form. Of a bare key the selector must be TLSA_PUBLIC_KEY.
+ * Makes a record, for tlsa_record_clear(). False when out of memory, or if OpenSSL cannot make the
+ * DER form. With a key the selector must be TLSA_PUBLIC_KEY.
  */
 bool tlsa_record_from_certificate(
 	struct tlsa_parameters parameters, const X509 *certificate, struct tlsa_record *record);
@@ -27,7 +27,7 @@ void tlsa_record_clear(struct tlsa_record *record);
 
 bool tlsa_record_equal(const struct tlsa_record *one, const struct tlsa_record *other);
 
-/* Is the record's data, whole or digest, of this certificate or key? The usage does not matter. */
+/* Does the record's data, whole or digest, match this certificate or key? The usage is ignored. */
 bool tlsa_record_matches_certificate(const struct tlsa_record *record, const X509 *certificate);
 bool tlsa_record_matches_key(const struct tlsa_record *record, const EVP_PKEY *key);
 
@@ -37,7 +37,7 @@ char *tlsa_record_text(const struct tlsa_record *record, size_t digits);
 struct tlsa_owner {
 	const char *protocol;
 	unsigned port;
-	const char *name; /* without a dot at its end */
+	const char *name; /* without a final dot */
 };
 
 /* One line of a zone file, without a line feed, malloc()ed; without a TTL for TLSA_NO_TTL. */

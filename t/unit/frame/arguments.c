@@ -71,7 +71,7 @@ static const struct {
 	{{"-V", "name"}, EX_USAGE, NULL, {0}, false},
 };
 
-/* The same words where there may be no operand, and where there is none. */
+/* The same words for a command with an optional operand, and for one without operands. */
 static const struct {
 	const char *words[3];
 	int optional;
@@ -137,7 +137,7 @@ static void test_operands(size_t row)
 
 int main(void)
 {
-	/* What it prints is not TAP, and none of this test's business. */
+	/* The usage and help texts are not TAP, so they must not be in this test's output. */
 	int standard = dup(STDOUT_FILENO), nowhere = open("/dev/null", O_WRONLY);
 
 	dup2(nowhere, STDERR_FILENO);
