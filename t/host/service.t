@@ -267,7 +267,7 @@ sub newcomer
 	for (1 .. 5) {
 		my $daemon = Tlsad::Daemon->start(lab => $lab);
 		my $connections = sub {
-			qx(@{[Tlsad::Ctl::binary()]} -s @{[$daemon->directory]}/control status) =~ /^connections\s+(\d+)/m;
+			qx(@{[Tlsad::Ctl::binary()]} -s @{[$daemon->directory]}/control --json status) =~ /"connections":\s*(\d+)/;
 			return $1 // -1;
 		};
 		wait_until(PROMPT, sub { $connections->() == 0 });
