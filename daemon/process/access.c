@@ -30,6 +30,7 @@ void access_log_refusal(const struct sockaddr_storage *peer, socklen_t size)
 		return;
 	getnameinfo(
 		(const struct sockaddr *)peer, size, host, sizeof host, NULL, 0, NI_NUMERICHOST);
-	log_warning("connection from %s refused: add its network to [server] allow if it may ask",
+	log_warning("connection from %s refused: it is in no network of [server] allow; add its "
+		    "network there if it may connect",
 		host);
 }
