@@ -1,5 +1,6 @@
 /*
- * counter: adding, also a negative number; and a reader in another thread sees it only go up.
+ * counter: adding positive and negative numbers; a reader in another thread never sees the value
+ * decrease while it is only increased.
  */
 #include "common/base/counter.h"
 

@@ -1,7 +1,8 @@
 /*
- * endpoint: what may be written for an endpoint and a network and what may not; which addresses a
- * network holds, IPv4 in IPv6's clothes among them; a unix socket takes over from the dead, gives
- * way to the living, spares what is no socket, and has its mode from the first moment.
+ * endpoint: valid and invalid texts of endpoints and networks; which addresses a network contains,
+ * including IPv4-mapped IPv6 addresses; a unix socket replaces the socket of a dead process, but
+ * not one that a process listens on and not another kind of file, and it has its mode from the
+ * first moment.
  */
 #include "common/base/endpoint.h"
 
@@ -47,7 +48,7 @@ static const char *const bad[] = {"", "unix", "unix:", "unix:relative", "unix:./
 	"127.0.0.1:8642", " unix:/x",
 	"inet:[0000000000000000000000000000000000000000000000000000000000000000000000000::1]:25"};
 
-/* What is printed can be read again and is the same, and only a unix socket has a path. */
+/* The printed form reads back as the same endpoint, and only a unix socket has a path. */
 static void print_and_parse(const struct endpoint *endpoint)
 {
 	struct endpoint again;
@@ -143,7 +144,7 @@ static const struct {
 	{"127.0.0.1", "127.0.0.1", true},
 	{"127.0.0.1", "127.0.0.2", false},
 	{"127.0.0.1/32", "127.0.0.0", false},
-	{"192.0.2.99/24", "192.0.2.1", true}, /* host bits do not count */
+	{"192.0.2.99/24", "192.0.2.1", true}, /* the host bits are ignored */
 	{"192.0.2.128/25", "192.0.2.127", false},
 	{"192.0.2.128/25", "192.0.2.128", true},
 	{"192.0.2.4/30", "192.0.2.7", true},
@@ -202,14 +203,14 @@ static void test_networks(void)
 				error[0] != '\0' && strchr(error, '\n') == NULL,
 			"'%s' is no network, and words say so", bad_networks[i]);
 	}
-	/* A unix socket has no address to be in a network. */
+	/* A unix socket has no address, so it is in no network. */
 	memset(&address, 0, sizeof address);
 	address.ss_family = AF_UNIX;
 	network_parse(&network, "::/0", error, sizeof error);
 	ok(!network_contains(&network, &address), "a unix socket is in no network");
 }
 
-/* Every prefix length of both families: the last bit that counts counts, the next does not. */
+/* Every prefix length of both families: the last bit of the prefix matters, the next does not. */
 static void test_prefixes(void)
 {
 	many_begin("every prefix length");
@@ -340,7 +341,7 @@ static void test_refused_paths(void)
 	refuse_path("a path below a file", path, "Not a directory");
 }
 
-/* A living socket whose backlog is full is alive all the same. */
+/* A listening socket with a full backlog is not replaced either. */
 static void test_full_backlog(void)
 {
 	char error[ERROR_SIZE] = "";
@@ -376,7 +377,7 @@ static void test_listen_inet(void)
 	struct sockaddr_in address = {.sin_family = AF_INET};
 	socklen_t size = sizeof address;
 
-	/* A port that is free now: the kernel's choice. */
+	/* A port that is free now, chosen by the kernel. */
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(taken, (struct sockaddr *)&address, size) != 0 || listen(taken, 1) != 0 ||
@@ -393,7 +394,8 @@ static void test_listen_inet(void)
 	ok(fd >= 0 && connects(&endpoint), "a free one is listened on");
 	endpoint_remove(&endpoint);
 	close(fd);
-	/* A connection that was there a moment ago does not keep the port from us. */
+	/* A connection that was closed a moment ago does not keep the port in use (SO_REUSEADDR).
+	 */
 	fd = endpoint_listen(&endpoint, 0666, error, sizeof error);
 	ok(fd >= 0, "and again right after it was closed");
 	close(fd);
@@ -402,7 +404,7 @@ static void test_listen_inet(void)
 	ok(endpoint_listen(&endpoint, 0666, error, sizeof error) < 0 && error[0] != '\0',
 		"an address of another machine is refused: %s", error);
 
-	/* `*` takes both families. */
+	/* `*` accepts both families. */
 	snprintf(text, sizeof text, "inet:*:%u", ntohs(address.sin_port));
 	endpoint_parse(&endpoint, text, error, sizeof error);
 	fd = endpoint_listen(&endpoint, 0666, error, sizeof error);

@@ -1,7 +1,7 @@
 /*
- * hash_set: many random additions, removals and searches have the results that a plain array has,
- * also where all keys crowd at a few places; entries lie at cache lines; a set that grows loses
- * nothing; without memory adding says so and the set is as it was.
+ * hash_set: many random additions, removals and searches give the same results as a plain array,
+ * even if all keys collide at a few places; entries are aligned to cache lines; a set that grows
+ * loses nothing; if memory runs out, adding fails and the set is unchanged.
  */
 #include "common/base/hash_set.h"
 
@@ -10,16 +10,16 @@
 #include <errno.h>
 
 enum {
-	KEYS = 3000, /* that the random operations choose from */
+	KEYS = 3000, /* from which the random operations choose */
 	OPERATIONS = 200000,
-	MANY = 50000, /* entries of 64 bytes: a table on large pages */
+	MANY = 50000, /* entries of 64 bytes: a table on huge pages */
 };
 
 /* --- memory that runs out ------------------------------------------------------------------ */
 
 static bool no_memory;
 
-/* In place of the C library's, which the set's table comes from. */
+/* Replaces the C library's function, which allocates the table. */
 int posix_memalign(void **memory, size_t alignment, size_t size)
 {
 	if (no_memory)
@@ -34,7 +34,7 @@ int posix_memalign(void **memory, size_t alignment, size_t size)
 struct number_entry {
 	hash_tag tag;
 	uint32_t number; /* its key, as four bytes */
-	uint64_t value;  /* some function of the number: entries are moved whole */
+	uint64_t value;  /* computed from the number, to see that entries are moved as a whole */
 	char line[48];
 };
 
@@ -77,7 +77,7 @@ static bool is_whole(const struct number_entry *entry)
 
 /* --- against a model ----------------------------------------------------------------------- */
 
-/* Does the set have what the model says, and does a walk get each entry once? */
+/* Does the set have the entries of the model, and does a walk return each entry once? */
 static void compare(const struct hash_set *set, const bool model[KEYS], size_t count)
 {
 	bool walked[KEYS] = {false};
@@ -98,7 +98,7 @@ static void compare(const struct hash_set *set, const bool model[KEYS], size_t c
 	many(steps == count, "the walk gets %zu of %zu", steps, count);
 }
 
-/* Several times the set fills and then empties. */
+/* Fill the set and empty it again, several times. */
 static void test_random(struct hash_set *set, uint64_t seed, const char *what)
 {
 	static bool model[KEYS];
@@ -138,7 +138,7 @@ static void test_random(struct hash_set *set, uint64_t seed, const char *what)
 
 /* --- keys whose hashes are equal ----------------------------------------------------------- */
 
-/* Numbers whose hashes end in the mask's bits. */
+/* Numbers whose hashes end with the bits of the mask. */
 static size_t find_crowd(
 	const struct hash_set *set, uint32_t mask, uint32_t numbers[], size_t count)
 {
@@ -152,7 +152,7 @@ static size_t find_crowd(
 	return found;
 }
 
-/* All begin at the last place of the table, so they go round its end. */
+/* All begin at the last place of the table, so they wrap around its end. */
 static void test_crowd(void)
 {
 	enum { CROWD = 200 };
@@ -165,7 +165,7 @@ static void test_crowd(void)
 	many(count == CROWD, "only %zu such keys", count);
 	for (size_t i = 0; i < count; i++)
 		many(add(&set, numbers[i]), "%zu is added", i);
-	/* From the middle to both ends; all others are found each time. */
+	/* Remove from the middle to both ends; all others are still found each time. */
 	for (size_t removed = 0; removed < count; removed++) {
 		size_t which = (count / 2 + removed * 7) % count;
 		many(hash_set_remove(&set, (const char *)&numbers[which], sizeof numbers[which]),
@@ -196,7 +196,7 @@ static bool has_text(const void *entry, const char *key, size_t size)
 	return strlen(text) == size && memcmp(text, key, size) == 0;
 }
 
-/* A tag is 31 bits of the hash, so different texts share one: only the key decides. */
+/* A tag is 31 bits of the hash, so different texts can share one: the key must decide. */
 static void test_equal_tags(void)
 {
 	struct hash_set set;
@@ -207,7 +207,7 @@ static void test_equal_tags(void)
 	entry = hash_set_add(&set, "one", 3);
 	entry->text = "one";
 	hash_tag tag = entry->tag;
-	/* What stands for another text whose tag is the same. */
+	/* An entry for another text with the same tag. */
 	entry->text = "another";
 	many(hash_set_find(&set, "one", 3) == NULL, "another text with the tag");
 	entry = hash_set_add(&set, "one", 3);

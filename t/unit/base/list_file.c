@@ -1,6 +1,6 @@
 /*
- * list_file: which lines it returns, with which numbers; what is refused, and where it says that
- * is; files that cannot be read, and those that are not read.
+ * list_file: which lines it returns, with which numbers; which lines are errors, with which place;
+ * files that cannot be read, and files that must not be read.
  */
 #include "common/base/list_file.h"
 
@@ -21,7 +21,7 @@ static struct list_file list_of(const char *path)
 	};
 }
 
-/* All lines as `NUMBER:LINE|`, and whether all is well. */
+/* All lines as `NUMBER:LINE|`; false on an error. */
 static bool read_all(struct list_file *list, char *lines, size_t size)
 {
 	const char *line;
@@ -44,8 +44,8 @@ static bool read_all(struct list_file *list, char *lines, size_t size)
 static const struct {
 	const char *bytes;
 	size_t size;
-	const char *lines; /* that are returned before an error, too */
-	const char *words; /* of the error; NULL: there is none */
+	const char *lines; /* those returned before an error, if there is one */
+	const char *words; /* of the error; NULL: no error */
 } rows[] = {
 	{BYTES(""), "", NULL},
 	{BYTES("one"), "1:one|", NULL},
@@ -115,7 +115,7 @@ static void check_files(void)
 		"a device: %s", error);
 	if (mkfifo(scratch_path("pipe"), 0600) != 0)
 		bail_out("cannot make a pipe");
-	/* A test that waits here for a writer has failed. */
+	/* If the test waits here for a writer, it has failed. */
 	alarm(20);
 	ok(refused(scratch_path("pipe"), "pipe: cannot read the file: it is not a regular file"),
 		"a pipe: %s", error);

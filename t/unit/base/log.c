@@ -1,7 +1,7 @@
 /*
- * log: one event is one line, written whole; nothing unprintable gets into it, whatever a stranger
- * sent; long lines are cut; levels let pass what they should; errno stays; journald's levels are
- * written only where systemd reads.
+ * log: one event is one line, written as a whole; nothing unprintable gets into it, whatever a
+ * remote host sent; long lines are cut; each level logs what it should; errno is preserved;
+ * journald's levels are written only if systemd reads the output.
  */
 #include "common/base/log.h"
 
@@ -32,7 +32,7 @@ static void test_escaping(void)
 	many_end();
 }
 
-/* Words between quotation marks end where they should. */
+/* A quoted value cannot be ended by a quotation mark in it. */
 static void test_quotable(void)
 {
 	char out[16];
@@ -43,7 +43,7 @@ static void test_quotable(void)
 	is_string(log_quotable(out, 1, "abc"), "", "no room at all");
 }
 
-/* A line that pretends to be two, and a terminal's escape. */
+/* A message that would become two lines, and an escape sequence of a terminal. */
 static void test_forged_line(void)
 {
 	capture_begin();
@@ -53,7 +53,7 @@ static void test_forged_line(void)
 		"a forged line stays within its own");
 }
 
-/* One line of a message of that length of that byte. */
+/* Log a message of `length` times the same byte, as one line. */
 static size_t log_long(size_t length, char byte)
 {
 	char *message = malloc(length + 1);

@@ -1,6 +1,7 @@
 /*
- * log_limit: so many lines in a span are allowed; the first of a later span gets the number of
- * those left out before it; and threads that ask at once are allowed no more, and lose no number.
+ * log_limit: the limit is allowed in each span and no more; the first line of a later span gets the
+ * number of lines left out before it; several threads at once are not allowed more, and no number
+ * is lost.
  */
 #include "common/base/log_limit.h"
 
@@ -10,13 +11,13 @@
 
 enum { THREADS = 4, ASKED = 50000 };
 
-/* At each row a line is asked for so many times. */
+/* Each row wants to log a line this number of times. */
 static const struct {
 	uint32_t lines, seconds;
 	struct {
 		uint32_t now, times;
-		uint32_t allowed;  /* of the times */
-		uint32_t left_out; /* that the first of them is given */
+		uint32_t allowed;  /* the number of lines that are allowed */
+		uint32_t left_out; /* the number that the first of them gets */
 	} rows[6];
 	const char *what;
 } cases[] = {
@@ -65,7 +66,7 @@ static void test_very_many(void)
 	uint32_t left_out;
 
 	log_limit_allows(&limit, 100, &left_out);
-	/* As if so many had been asked for. */
+	/* As if this number of lines had been wanted. */
 	atomic_store(&limit.state, UINT64_C(100) << 32 | UINT32_MAX);
 	ok(!log_limit_allows(&limit, 100, &left_out), "the largest number is left out too");
 	ok(log_limit_allows(&limit, 101, &left_out), "the next span");

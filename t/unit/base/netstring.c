@@ -1,6 +1,6 @@
 /*
- * netstring: every class of error is found at the first byte that shows it, every cut of a good
- * frame is a good beginning, limits hold to the byte, and what is framed reads back.
+ * netstring: every kind of error is found at its first byte, every beginning of a correct frame is
+ * partial, limits are exact to the byte, and a framed payload reads back.
  */
 #include "common/base/netstring.h"
 
@@ -26,7 +26,7 @@ static const char *result_name(enum netstring_result result)
 static const struct {
 	const char *name;
 	const char *bytes;
-	size_t size; /* 0: of the string */
+	size_t size; /* 0: the length of the string */
 	size_t limit;
 	enum netstring_result expected;
 	const char *payload;
@@ -86,7 +86,7 @@ static void test_table(void)
 		const char *payload = NULL;
 		size_t payload_size = 0, consumed = 0;
 		size_t size = rows[i].size != 0 ? rows[i].size : strlen(rows[i].bytes);
-		/* A copy of its very size: what reads past it is seen by a sanitizer. */
+		/* A copy of exactly this size, so that a sanitizer sees a read past its end. */
 		char *bytes = malloc(size + 1);
 		memcpy(bytes, rows[i].bytes, size);
 		bytes = realloc(bytes, size > 0 ? size : 1);
@@ -102,7 +102,7 @@ static void test_table(void)
 	}
 }
 
-/* Every byte in every place of a small frame: only the one that belongs there is right. */
+/* Every byte value at every position of a small frame: only one is correct. */
 static void test_every_byte(void)
 {
 	static const char frame[] = "12:policy a.b.c,";
@@ -123,7 +123,8 @@ static void test_every_byte(void)
 			bool good = in_payload || (char)byte == frame[place];
 			enum netstring_result expected = good ? NETSTRING_COMPLETE : NETSTRING_BAD;
 			if (!good && place < 2 && byte >= '0' && byte <= '9') {
-				/* Another length: shorter ones find no comma, longer ones wait. */
+				/* Another length: with a shorter one the comma is missing, a longer
+				 * one is partial. */
 				int length = place == 0 ? (byte - '0') * 10 + 2 : 10 + byte - '0';
 				bool leading = place == 0 && byte == '0';
 				expected =
@@ -139,7 +140,7 @@ static void test_every_byte(void)
 	many_end();
 }
 
-/* A frame of that length, read back, and cut at the places given. */
+/* A frame of this length, read back whole and cut at the given positions. */
 static void check_round_trip(size_t length, bool every_cut)
 {
 	char *memory = malloc(NETSTRING_HEAD + length + 1);
@@ -196,7 +197,7 @@ static void test_round_trips(void)
 	many_end();
 }
 
-/* A stream of frames, come in pieces of every size: all are found, in their order. */
+/* A stream of frames that arrives in pieces of every size: all are found, in order. */
 static void test_pipelined(void)
 {
 	char stream[4096];

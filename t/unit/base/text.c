@@ -1,7 +1,7 @@
 /*
- * text: what is built in somebody's memory never runs over it, always ends in a NUL byte and
- * remembers that it was cut; escaping lets nothing unprintable through; names compare without
- * regard to ASCII case alone; a mistyped word finds its neighbour and a strange one does not.
+ * text: a text never writes past its memory, always ends with a NUL byte and remembers that it was
+ * cut; escaping leaves nothing unprintable; names compare without regard to ASCII case only; a
+ * mistyped word finds its candidate and a different word does not.
  */
 #include "common/base/text.h"
 
@@ -9,7 +9,7 @@
 
 #include <locale.h>
 
-/* Memory with a guard on both sides: AddressSanitizer sees a byte too far, this does without. */
+/* Memory with a guard on both sides, to see a write past its ends without AddressSanitizer. */
 struct guarded {
 	char before[16];
 	char bytes[512];
@@ -34,7 +34,7 @@ static bool guarded_well(const struct guarded *memory, size_t size)
 	return true;
 }
 
-/* The same words into every size of memory: the longest beginning that fits, and no more. */
+/* The same words into memory of every size: exactly the beginning that fits. */
 static void check_cut(const char *name, void (*add)(struct text *), const char *expected)
 {
 	size_t length = strlen(expected);
@@ -101,7 +101,7 @@ static void test_cut(void)
 	many_end();
 }
 
-/* After something was cut, more changes nothing and the mark stays. */
+/* After a cut, adding more changes nothing and `cut` stays set. */
 static void test_cut_stays(void)
 {
 	char bytes[8];
@@ -285,7 +285,7 @@ static void test_nearest(void)
 
 int main(void)
 {
-	/* A locale must change nothing: bytes above 127 are no letters. */
+	/* A locale must not change this: bytes above 127 are not letters. */
 	setlocale(LC_ALL, "C.UTF-8");
 	test_cut();
 	test_cut_stays();

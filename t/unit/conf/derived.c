@@ -1,6 +1,6 @@
 /*
- * What other rooms get of a configuration: the settings of the resolver, and those of pinned
- * answers.
+ * The settings that other modules get from a configuration: those of the resolver and of pinned
+ * replies.
  */
 #include "common/conf/conf.h"
 #include "common/dns/resolver.h"

@@ -1,6 +1,6 @@
 /*
- * Loading: mistakes are reported in one line with the file, the line and what to do; lists over
- * several lines; overrides; settings of capabilities still to come; files of anything.
+ * Loading: errors are reported in one line with the file, the line and what to do; lists over
+ * several lines; overrides; settings of features that do not exist yet; files of random bytes.
  */
 #include "t/unit/conf_file.h"
 
@@ -9,7 +9,7 @@
 static const struct {
 	const char *name;
 	const char *lines;
-	unsigned line; /* 0: not of one line */
+	unsigned line; /* 0: not about one line */
 	const char *words[3];
 } mistakes[] = {
 	{"a mistyped key", "[server]\n\nwokers = 2\n", 3, {"wokers", "did you mean 'workers'?"}},
@@ -159,7 +159,7 @@ static void test_long_lines(void)
 		}
 	}
 	many_end();
-	/* Long comments are lines too; a long list is to be broken. */
+	/* The limit also applies to comments; a long list must be continued on another line. */
 	char lines[8192] = "[server]\nallow =";
 	for (int i = 0; i < CONF_LIST_MAX; i++)
 		snprintf(lines + strlen(lines), sizeof lines - strlen(lines), "\n  10.0.%d.%d",
@@ -181,7 +181,7 @@ static const struct {
 	const char *lines;
 	const char *overrides[5];
 	const char *setting;
-	const char *value; /* NULL: refused; `setting` is in the words then */
+	const char *value; /* NULL: refused, and the error contains `setting` */
 } overrides_rows[] = {
 	{"it replaces what the file says", "[server]\nworkers = 2\n", {"server.workers=3"},
 		"server.workers", "3"},
@@ -265,7 +265,7 @@ static void test_references(void)
 	conf_release(NULL);
 }
 
-/* Files of anything: no crash, and a line of words where it is refused. */
+/* Files of random bytes: no crash, and one line of error for a file that is refused. */
 static void test_garbage(void)
 {
 	static const char *const pieces[] = {"[server]", "[", "]", "\n", "\n", "\n", "workers", "=",

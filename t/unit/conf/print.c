@@ -1,9 +1,9 @@
 /*
- * Printing: what is printed reads back as the same, and every setting is explained.
+ * Printing: the printed configuration reads back as the same one, and every setting has its help.
  */
 #include "t/unit/conf_file.h"
 
-/* Print, read that, compare. */
+/* Print, read back, compare. */
 static void check_printed(const char *name, struct conf *conf)
 {
 	if (!ok(conf != NULL, "%s: loads", name)) {
@@ -63,7 +63,7 @@ static void test_printing(void)
 	memcpy(lines, "[cache]\npath = /", 16);
 	lines[190] = '\0';
 	check_printed("a long path", load(lines));
-	/* As a user sees it: every setting has its meaning above it. */
+	/* As a user sees it: every setting has its help on the line above. */
 	struct conf *conf = load("");
 	char *text = printed(conf), *rest = text, *line, before[512] = "";
 	many_begin("every setting is explained, in lines that can be read");

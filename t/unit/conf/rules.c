@@ -1,6 +1,5 @@
 /*
- * Rules: those of the sections `minimum` and `exception`, those of files, and the lists of
- * submitters.
+ * Rules: from the sections `minimum` and `exception` and from files; the lists of submitters.
  */
 #include "common/site/submitters.h"
 
@@ -123,7 +122,7 @@ static void test_rule_files(void)
 	conf_release(conf);
 }
 
-/* Files are looked at when the rest is good. */
+/* Files are read only after the rest of the configuration is valid. */
 static void test_submitters_files(void)
 {
 	struct submitter person = {.sender = "A@example.org", .sender_size = 13};

@@ -1,6 +1,7 @@
 /*
- * The table of settings: every setting's default, what it takes and what it refuses, in a file and
- * as an override; what differs between two configurations, and what a running daemon can apply.
+ * The table of settings: every setting's default, the values that it accepts and refuses, in a file
+ * and as an override; the differences between two configurations, and which of them a reload
+ * applies.
  */
 #include "common/base/log.h"
 
@@ -74,7 +75,7 @@ static void test_defaults(void)
 	for (size_t i = 0; i < SETTINGS; i++)
 		is_string(value_of(conf, settings[i].setting), settings[i].standard,
 			"default of %s", settings[i].setting);
-	/* No other setting than those above: a new one needs its row here. */
+	/* There is no other setting than those above: a new one needs a row here. */
 	char *text = printed(conf);
 	size_t count = 0;
 	for (const char *at = text; (at = strstr(at, " =")) != NULL; at++) {
@@ -115,7 +116,7 @@ static void test_defaults(void)
 	conf_release(conf);
 }
 
-/* What each takes: as printed. What it refuses: NULL. */
+/* For each value its printed form, or NULL if it is refused. */
 static const struct {
 	const char *setting;
 	const char *value;
@@ -197,7 +198,7 @@ static const struct {
 	{"resolver.stub", ". 192.0.2.53@5353", ". 192.0.2.53@5353"},
 	{"resolver.stub", "corp.example\t192.0.2.53", "corp.example\t192.0.2.53"},
 	{"resolver.stub", "corp.example", NULL},
-	/* libunbound would leave these out without a word */
+	/* libunbound would ignore these silently */
 	{"resolver.stub", ". 127.0.0.1", NULL},
 	{"resolver.stub", "corp.example \t127.0.0.53@5353", NULL},
 	{"resolver.stub", ". ::1@5353", NULL},
@@ -293,7 +294,7 @@ static const struct {
 	{"log.answers", "all", NULL},
 };
 
-/* The value in a file, and as an override: the same. */
+/* The result must be the same in a file and as an override. */
 static void test_values(void)
 {
 	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
@@ -315,7 +316,7 @@ static void test_values(void)
 			    values[i].expected != NULL ? values[i].expected : "refused"))
 			diag("%s", conf != NULL ? value_of(conf, values[i].setting) : error);
 		conf_release(conf);
-		/* inih takes the blanks away; an override has none to begin with. */
+		/* inih removes the blanks; an override has none. */
 		snprintf(override, sizeof override, "%s=%s", values[i].setting, values[i].value);
 		conf = load_with("", overrides, 1);
 		good = (conf != NULL) == (values[i].expected != NULL);
@@ -330,7 +331,7 @@ static void test_values(void)
 
 static void test_difference(void)
 {
-	/* Another value of each. */
+	/* Another value for each setting. */
 	static const char *const others[SETTINGS] = {"unix:/other", "unix:/y", "unix:/x", "unix:/z",
 		"192.0.2.1", "5", "0600", "5", "5s", "nobody", NULL, "/other", "/other",
 		"192.0.2.1", "a.example 192.0.2.1", "yes", "/other", "5s", "pinned", "may",

@@ -1,8 +1,8 @@
 /*
- * destination: every case of t/lab/dane-cases, "From a lookup key to a destination", and its
- * hostile neighbours: each byte in each place, lengths at their limits, ports, literals,
- * internationalised names. What is accepted prints in one form that parses to itself, and a name
- * is valid when Postfix's valid_hostname() would take it.
+ * destination: every case of t/lab/dane-cases, "From a lookup key to a destination", and hostile
+ * variations of them: each byte at each position, lengths at their limits, ports, literals,
+ * internationalised names. An accepted key prints in a normal form that parses to itself, and a
+ * name is valid if and only if Postfix's valid_hostname() accepts it.
  */
 #include "common/dane/destination.h"
 
@@ -29,7 +29,7 @@ static const char *result_name(enum destination_result result)
 	return "?";
 }
 
-/* Parse a copy of exactly that size, so that a byte too far is seen by a sanitizer. */
+/* Parse a copy of exactly this size, so that a sanitizer sees a read past its end. */
 static enum destination_result parse(const char *key, size_t size, struct destination *destination)
 {
 	char *copy = malloc(size > 0 ? size : 1);
@@ -106,7 +106,7 @@ static const struct {
 	{"ｅｘａｍｐｌｅ.com", D, "example.com", 25},
 	{"exam\xc2\xadple.com", D, "example.com", 25},      /* a soft hyphen: maps to nothing */
 	{"straße.example", D, "xn--strae-oqa.example", 25}, /* non-transitional: not strasse */
-	{"βόλος.com", D, "xn--nxasmm1c.com", 25},           /* a final sigma stays one */
+	{"βόλος.com", D, "xn--nxasmm1c.com", 25},           /* a final sigma is kept */
 	{"faß.XN--BCHER-KVA.example", D, "xn--fa-hia.xn--bcher-kva.example", 25},
 	{"例え.テスト", D, "xn--r8jz45g.xn--zckzah", 25},
 	{"例え。テスト。", D, "xn--r8jz45g.xn--zckzah", 25},
@@ -140,7 +140,7 @@ static const struct {
 	{"[IPv6:ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:25", DESTINATION_ADDRESS},
 	{"１９２.0.2.1", DESTINATION_ADDRESS}, {"１９２。０。２。１", DESTINATION_ADDRESS},
 	{"[１９２.0.2.1]:25", DESTINATION_ADDRESS},
-	/* nearly literals: no names, so no DNS for them either */
+	/* almost literals: not names either, so no DNS lookup */
 	{"256.0.2.1", DESTINATION_INVALID}, {"192.0.2", DESTINATION_INVALID},
 	{"192.0.2.1.5", DESTINATION_INVALID}, {"192.0.2.01.", DESTINATION_INVALID},
 	{"1", DESTINATION_INVALID}, {"1.", DESTINATION_INVALID}, {"[1]", DESTINATION_INVALID},
@@ -183,7 +183,7 @@ static const struct {
 	{"[mx.example.com]:+25", DESTINATION_INVALID}, {"[mx.example.com]::", DESTINATION_INVALID},
 	{"example.com:a-service-whose-name-is-longer-than-any-in-services-5-and-then-some-more",
 		DESTINATION_INVALID},
-	/* bytes that no name has */
+	/* bytes that are not allowed in names */
 	{"user@example.com", DESTINATION_INVALID}, {"exa mple.com", DESTINATION_INVALID},
 	{"example.com ", DESTINATION_INVALID}, {" example.com", DESTINATION_INVALID},
 	{"example.com\n", DESTINATION_INVALID}, {"example.com\r\n", DESTINATION_INVALID},
@@ -191,7 +191,7 @@ static const struct {
 	{"exa/mple.com", DESTINATION_INVALID}, {"exa\\.mple.com", DESTINATION_INVALID},
 	{"/", DESTINATION_INVALID}, {"inet:example.com", DESTINATION_INVALID},
 	{"unix:/run/x", DESTINATION_INVALID},
-	/* internationalised names that are none */
+	/* invalid internationalised names */
 	{"。example.com", DESTINATION_INVALID}, {"bücher。。example", DESTINATION_INVALID},
 	{"bücher.example..", DESTINATION_INVALID}, {"bücher", DESTINATION_INVALID},
 	{"[bücher]", DESTINATION_INVALID}, {"-bücher.example", DESTINATION_INVALID},
@@ -226,7 +226,7 @@ static const struct {
 	{"bücher.exa mple", DESTINATION_INVALID}, {"bücher.exa\\mple", DESTINATION_INVALID},
 	{"bücher.example／x", DESTINATION_INVALID}, {"bücher.ex：25", DESTINATION_INVALID},
 	{"\xc2\xad.example", DESTINATION_INVALID}, /* a label that maps to nothing */
-	{"ü.xn--x.example", DESTINATION_INVALID},  /* no Punycode, beside a U-label */
+	{"ü.xn--x.example", DESTINATION_INVALID},  /* invalid Punycode next to a U-label */
 };
 
 static void test_good(void)
@@ -262,7 +262,7 @@ static void test_bad(void)
 	}
 }
 
-/* Names of services come from services(5), which a small system may lack. */
+/* Names of services come from services(5), which may be missing on a small system. */
 static void test_services(void)
 {
 	static const struct {
@@ -295,7 +295,7 @@ static void test_services(void)
 		if (strcmp(services[i].service, "submissions") != 0)
 			ok(parse(cut, strlen(cut), &destination) == DESTINATION_INVALID,
 				"%s is no service", cut);
-		/* A NUL byte must not hide what follows it. */
+		/* A NUL byte must not hide the rest. */
 		memcpy(cut, key, strlen(key) + 1);
 		memcpy(cut + strlen(key) + 1, "x", 1);
 		ok(parse(cut, strlen(key) + 2, &destination) == DESTINATION_INVALID,
@@ -306,8 +306,8 @@ static void test_services(void)
 /* --- what a valid name is ------------------------------------------------------------------ */
 
 /*
- * Postfix's valid_hostname() put another way: a regular expression a label, and one for what has
- * no letter, hyphen or underscore.
+ * Postfix's valid_hostname() in another form: a regular expression for a label, and one for names
+ * without a letter, hyphen or underscore.
  */
 static regex_t labels, numbers;
 
@@ -363,7 +363,7 @@ static void test_valid_bytes(void)
 	many_end();
 }
 
-/* All names of up to seven bytes over the bytes that matter. */
+/* All names of up to seven bytes from the bytes that matter. */
 static void test_valid_exhaustive(void)
 {
 	static const char alphabet[] = {'a', '7', '-', '.', '_'};
@@ -386,7 +386,7 @@ static void test_valid_exhaustive(void)
 	many_end();
 }
 
-/* `size` bytes of labels of `label` bytes each, whatever is left in the last one. */
+/* `size` bytes of labels of `label` bytes each; the last one may be shorter. */
 static void fill_name(char *name, size_t size, size_t label)
 {
 	for (size_t i = 0; i < size; i++)
@@ -432,7 +432,7 @@ static void test_valid_lengths(void)
 
 /* --- keys by generation -------------------------------------------------------------------- */
 
-/* What is accepted is a valid name of two labels or more, and prints in a form of its own. */
+/* An accepted key has a valid name of two labels or more and prints in its normal form. */
 static void check_accepted(const struct destination *destination, const char *what)
 {
 	char printed[DESTINATION_KEY_SIZE], again[DESTINATION_KEY_SIZE];
@@ -476,7 +476,8 @@ static void test_key_bytes(void)
 				enum destination_result result = parse(key, size, &destination);
 				if (result == DESTINATION_OK)
 					check_accepted(&destination, what);
-				/* What no name and no port has is never accepted. */
+				/* A byte that is not allowed in names and ports is never accepted.
+				 */
 				bool strange = byte < 0x80 && !isalnum(byte) &&
 					       strchr("-._:[]", byte) == NULL;
 				many(!(strange || byte == 0) || result == DESTINATION_INVALID,
@@ -487,7 +488,7 @@ static void test_key_bytes(void)
 	many_end();
 }
 
-/* A plain name as a key is accepted exactly when it is valid and has two labels. */
+/* A plain name is accepted as a key if and only if it is valid and has two labels. */
 static void test_key_exhaustive(void)
 {
 	static const char alphabet[] = {'a', '7', '-', '.', ':'};
@@ -533,7 +534,7 @@ static void test_key_lengths(void)
 
 	many_begin("keys of every length");
 	for (size_t size = 240; size <= 260; size++) {
-		/* The length itself, with a dot, with a port, in brackets. */
+		/* A name of this length: alone, with a dot, with a port, in brackets. */
 		fill_name(key, size, 31);
 		bool valid = expected_valid(key, size);
 		many((parse(key, size, &destination) == DESTINATION_OK) ==
@@ -665,7 +666,7 @@ static void test_print(void)
 
 static const struct {
 	const char *key;
-	const char *name; /* NULL: no destination */
+	const char *name; /* NULL: not a destination */
 	uint16_t port;
 } host_keys[] = {
 	{"mx.example.com", "mx.example.com", 25},
@@ -696,7 +697,7 @@ static void test_host_keys(void)
 	for (size_t i = 0; i < sizeof host_keys / sizeof host_keys[0]; i++) {
 		struct destination destination;
 		size_t size = strlen(host_keys[i].key);
-		/* Without a byte after it: a sanitizer sees whoever reads that. */
+		/* Without a byte after it, so that a sanitizer sees a read past the end. */
 		char *key = malloc(size > 0 ? size : 1);
 
 		if (key == NULL)

@@ -1,8 +1,8 @@
 /*
- * tlsa: which records are usable, by table and by generation: every usage, selector and matching
+ * tlsa: which records are usable, from a table and generated: every usage, selector and matching
  * type with every length, whole certificates and keys of three algorithms, cut, lengthened and
- * spoilt. Every record is also given to OpenSSL's SSL_dane_tlsa_add(): for DANE-TA and DANE-EE both
- * must say the same. Digests are held against those OpenSSL computes of the DER forms.
+ * damaged. Every record is also given to OpenSSL's SSL_dane_tlsa_add(): for DANE-TA and DANE-EE
+ * both must agree. Digests are compared with those that OpenSSL computes from the DER forms.
  */
 #include "common/dane/tlsa.h"
 
@@ -75,7 +75,7 @@ static void free_materials(void)
 
 static SSL_CTX *context;
 
-/* What OpenSSL thinks of the record. */
+/* Does OpenSSL accept the record? */
 static bool openssl_accepts(const uint8_t *rdata, size_t size)
 {
 	if (size < 3)
@@ -88,7 +88,7 @@ static bool openssl_accepts(const uint8_t *rdata, size_t size)
 	return added > 0;
 }
 
-/* What this program thinks; the RDATA stands in memory of its very size. */
+/* Does this program accept it? The RDATA is in memory of exactly its size. */
 static enum tlsa_usability parse(const uint8_t *rdata, size_t size)
 {
 	uint8_t *copy = malloc(size > 0 ? size : 1);
@@ -109,7 +109,7 @@ static enum tlsa_usability parse(const uint8_t *rdata, size_t size)
 	return usability;
 }
 
-/* A record of these parts, checked twice. */
+/* Make a record of these fields and check it in both ways. */
 static enum tlsa_usability check(const char *what, uint8_t usage, uint8_t selector,
 	uint8_t matching_type, const uint8_t *data, size_t size)
 {
@@ -136,7 +136,7 @@ static enum tlsa_usability check(const char *what, uint8_t usage, uint8_t select
 static const struct {
 	const char *name;
 	uint8_t head[3];
-	size_t size; /* of the data, zeroes */
+	size_t size; /* of the data, which is zeroes */
 	enum tlsa_usability expected;
 } rows[] = {
 	{"3 1 1 and 32 octets", {3, 1, 1}, 32, TLSA_USABLE},
@@ -223,7 +223,7 @@ static const char *pair(const char *one, const char *other)
 	return words;
 }
 
-/* Whole data: good, in the wrong place, cut, with something behind it, spoilt. */
+/* Whole data: correct, with the wrong selector, cut, with bytes after it, damaged. */
 static void test_full(const struct material *material)
 {
 	uint8_t spoilt[4096];
@@ -266,7 +266,8 @@ static void test_full(const struct material *material)
 				"%u 1 0: a key cut after %zu octets", usage, size);
 	}
 	many_end();
-	/* Of spoilt data some is still usable: a digest's bit, a name's letter. Both must agree. */
+	/* Some damaged data is still usable, such as a changed letter of a name. Both must agree.
+	 */
 	many_begin(pair(material->name, "with one octet changed, as OpenSSL sees it"));
 	unsigned usable = 0, unusable = 0;
 	for (size_t i = 0; i < (size_t)material->certificate_size;
@@ -293,14 +294,14 @@ static void test_full(const struct material *material)
 	many_end();
 }
 
-/* A certificate whose key nobody can read: OpenSSL parses it and does not take it. */
+/* A certificate whose key is unreadable: OpenSSL parses it but does not accept it. */
 static void test_unreadable_key(const struct material *material)
 {
 	uint8_t *spoilt = malloc((size_t)material->certificate_size);
 	size_t size = (size_t)material->certificate_size;
 
 	memcpy(spoilt, material->certificate, size);
-	/* The algorithm of the key, which stands in the certificate as it does in the key. */
+	/* The algorithm of the key, which has the same bytes in the certificate and in the key. */
 	uint8_t *key = memmem(spoilt, size, material->key, (size_t)material->key_size);
 	need(key != NULL, "the key is not in the certificate");
 	/* SEQUENCE, SEQUENCE, OBJECT IDENTIFIER, length: an arc of the algorithm's name. */
@@ -331,7 +332,7 @@ static void test_garbage(void)
 		size_t size = tap_random(&state) % sizeof data;
 		for (size_t i = 0; i < size; i++)
 			data[i] = (uint8_t)tap_random(&state);
-		/* Half of it begins as DER does: a sequence of that length. */
+		/* Half of them begin like DER: a sequence of this length. */
 		if (round % 2 == 0 && size >= 4) {
 			data[0] = 0x30;
 			data[1] = 0x82;
@@ -384,7 +385,7 @@ static void check_digest(
 		"%s, selector %u: the whole is no digest", material->name, selector);
 }
 
-/* The digest is of the very DER that the certificate gives: X509_digest() says the same. */
+/* The digest is that of the certificate's DER: X509_digest() returns the same. */
 static void test_digest_of_certificate(const struct material *material)
 {
 	const unsigned char *at = material->certificate;

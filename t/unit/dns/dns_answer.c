@@ -1,8 +1,8 @@
 /*
- * dns_answer: packets built here, right and wrong, and what is read from them: outcomes, alias
- * chains and their end, lifetimes of what is there and what is not, and that nothing malformed,
- * truncated, looping or random is ever more than a failed answer or a sane one. And the MX set
- * that dane_read_mx() makes of an answer.
+ * dns_answer: parses correct and wrong packets that are built here: outcomes, alias chains and
+ * their end, TTLs of positive and negative answers; a malformed, truncated, looping or random
+ * packet gives a failed answer or one without contradictions. Also the MX set that dane_read_mx()
+ * makes from an answer.
  */
 #include "common/dns/dns_answer.h"
 
@@ -13,7 +13,7 @@
 
 static struct packet packet;
 
-/* What reading it gave, the packet in memory of its very size. */
+/* The parsed answer; the packet is in memory of exactly its size. */
 struct reading {
 	struct dns_answer answer;
 	uint8_t *bytes;
@@ -41,7 +41,7 @@ static void read_end(struct reading *reading)
 	free(reading->bytes);
 }
 
-/* Whatever was read, this much is true of every answer. */
+/* This must be true for every answer. */
 static bool sane(const struct dns_answer *answer, const uint8_t *bytes, size_t size)
 {
 	if (answer->outcome >= DNS_OUTCOME_COUNT ||
@@ -171,7 +171,7 @@ static const struct {
 			{1, 5, 600, "c.example", "b.example", 0},
 			{2, 6, 900, "example", NULL, 120}},
 		DNS_FAILED, 0, NULL, 0},
-	/* libunbound puts a chain in order: out of order it is nobody's answer, and no absence */
+	/* libunbound puts a chain in order: another order must fail, and must not be NODATA */
 	{"two aliases out of order", "a.example", 1, 0,
 		{{1, 5, 600, "b.example", "c.example", 0}, {1, 5, 600, "a.example", "b.example", 0},
 			{1, 1, 300, "c.example", NULL, 0}, {2, 6, 900, "example", NULL, 120}},
@@ -180,7 +180,7 @@ static const struct {
 		{{1, 1, 300, "b.example", NULL, 0}, {1, 5, 600, "a.example", "b.example", 0},
 			{2, 6, 900, "example", NULL, 120}},
 		DNS_FAILED, 0, NULL, 0},
-	/* absence: RFC 2308 5 */
+	/* negative answers: RFC 2308 5 */
 	{"no data, the SOA's TTL is less", "a.example", 1, 0, {{2, 6, 60, "example", NULL, 900}},
 		DNS_NODATA, 60, "a.example", 0},
 	{"no data, its MINIMUM is less", "a.example", 1, 0, {{2, 6, 900, "example", NULL, 60}},
@@ -200,7 +200,7 @@ static const struct {
 	{"no such name", "a.example", 1, 3, {{2, 6, 60, "example", NULL, 900}}, DNS_NXDOMAIN, 60,
 		"a.example", 0},
 	{"no such name and no SOA", "a.example", 15, 3, {{0}}, DNS_NXDOMAIN, 0, "a.example", 0},
-	/* what is said with it is no answer */
+	/* an error code makes the records worthless */
 	{"no answer but a failure", "a.example", 1, 2, {{0}}, DNS_FAILED, 0, NULL, 0},
 	{"records beside a failure", "a.example", 1, 2, {{1, 1, 300, "a.example", NULL, 0}},
 		DNS_FAILED, 0, NULL, 0},
@@ -265,7 +265,7 @@ static void test_rows(void)
 	}
 }
 
-/* The security is the caller's word and is passed on, for failures too. */
+/* The DNSSEC status comes from the caller and is kept, for failures too. */
 static void test_security(void)
 {
 	for (enum dns_security security = 0; security < DNS_SECURITY_COUNT; security++) {
@@ -300,7 +300,7 @@ static void add_signature(
 static const struct {
 	const char *name;
 	enum dns_security security;
-	uint32_t alias_ends, end_ends, other_ends; /* 0: there is no such signature */
+	uint32_t alias_ends, end_ends, other_ends; /* 0: no such signature */
 	size_t cut;
 	uint32_t expires, original_ttl;
 } signature_rows[] = {
@@ -382,7 +382,7 @@ static void test_chains(void)
 	}
 }
 
-/* Rings of two to twelve names: they have no end, so nothing can be said of it. */
+/* Loops of two to twelve names, which have no end: the answer must fail. */
 static void test_rings(void)
 {
 	for (int links = 1; links <= 12; links++) {
@@ -450,7 +450,7 @@ static void test_wrong_question(void)
 	expect_malformed("the root in the question", "a.example", 1);
 }
 
-/* Pointers that lead nowhere, to themselves, ahead, or around (RFC 1035 4.1.4). */
+/* Pointers outside the packet, to themselves, forward, or in a loop (RFC 1035 4.1.4). */
 static void test_compression(void)
 {
 	static const unsigned places[] = {0, 5, 12, 13, 100, 0x3fff};
@@ -531,7 +531,7 @@ static const char *const long_labels[] = {
 	"ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc",
 };
 
-/* An alias whose name does not end where its RDATA does leads nowhere. */
+/* An alias whose name does not end at the end of its RDATA is an error. */
 static void test_alias_rdata(void)
 {
 	static const struct {
@@ -558,7 +558,7 @@ static void test_alias_rdata(void)
 	}
 }
 
-/* Names at the limit, and bytes in them that print as more than one. */
+/* Names at the limit, and with bytes that are printed as several characters. */
 static void test_long_names(void)
 {
 	struct reading reading;
@@ -614,7 +614,7 @@ static void test_long_names(void)
 	many_end();
 }
 
-/* A packet with a bit of everything. */
+/* A packet with records of every kind. */
 static void build_rich(void)
 {
 	packet_begin(&packet, 0, "a.old.example", 15);
@@ -667,7 +667,7 @@ static void test_truncation(void)
 	many_end();
 }
 
-/* Every answer is sane, and so is the MX set made of it. */
+/* Every answer is consistent, and so is the MX set made from it. */
 static void check_fuzzed(const uint8_t *bytes, size_t size, const char *name, uint16_t type)
 {
 	struct reading reading;
@@ -731,7 +731,7 @@ static void test_fuzz(void)
 	many_end();
 }
 
-/* As many records as a message can hold. */
+/* As many records as fit in a message. */
 static void test_many_records(void)
 {
 	static const unsigned counts[] = {4095, 4096, 4097, 5000, 5400};
@@ -762,7 +762,7 @@ static void test_many_records(void)
 	read_end(&reading);
 }
 
-/* The numbers say more than there is. */
+/* The counts are larger than the number of records. */
 static void test_wrong_counts(void)
 {
 	packet_begin(&packet, 0, "a.example", 1);
@@ -855,7 +855,7 @@ static void test_words(void)
 
 /* --- MX ------------------------------------------------------------------------------------ */
 
-/* An exchange whose name does not end where its RDATA does is no exchange. */
+/* An MX record whose name does not end at the end of its RDATA is ignored. */
 static void test_mx_rdata(void)
 {
 	static const struct {
@@ -994,7 +994,7 @@ static void test_mx_sets(void)
 		(const struct mx_entry[MX_ENTRIES]){{10, "mx.example"}});
 }
 
-/* A dot within a label is no dot between labels. */
+/* A dot inside a label does not separate labels. */
 static void test_mx_escapes(void)
 {
 	static const struct mx_entry only[MX_ENTRIES] = {{20, "mx.example"}};
@@ -1037,7 +1037,7 @@ static void test_mx_escapes(void)
 	many_end();
 }
 
-/* An MX set is read whole or not at all: what is too large is a failed lookup. */
+/* An MX set is read as a whole or not at all: a set that is too large is a failed lookup. */
 static void test_many_hosts(void)
 {
 	static const unsigned counts[] = {99, 100, 101, 500, 2500};
@@ -1072,7 +1072,7 @@ static void test_many_hosts(void)
 		free(set.hosts);
 		read_end(&reading);
 	}
-	/* What counts is how many hosts there are, not how many records. */
+	/* The limit applies to the number of hosts, not of records. */
 	struct reading reading;
 	struct mx_set set;
 	packet_begin(&packet, 0, "a", 15);

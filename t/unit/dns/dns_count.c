@@ -1,5 +1,5 @@
 /*
- * dns_count: every answer has one status; failures in a row end with an answer that can be trusted.
+ * dns_count: every answer has one status; a trustworthy answer ends a series of failures.
  */
 #include "common/dns/dns_count.h"
 

@@ -1,8 +1,8 @@
 /*
- * root_anchor: the seed, or the keys that are built in; what libunbound learned is kept and found
- * again, and dropped when the seed has changed or nothing usable stands there; anchors of other
- * zones; records that cannot be taken are told with their file and line; a directory that cannot be
- * written is told once; nothing is left behind.
+ * root_anchor: the seed, or the built-in keys; keys that libunbound learned are stored and found
+ * again, and ignored if the seed has changed or they are unusable; trust anchors of other zones;
+ * invalid records are reported with file and line; a directory that cannot be written is reported
+ * once; no working directory remains.
  */
 #include "common/dns/root_anchor.h"
 
@@ -95,7 +95,7 @@ static void test_built_in(void)
 static const struct {
 	const char *name;
 	const char *lines;
-	const char *root; /* NULL: nothing for the root */
+	const char *root; /* NULL: no record of the root */
 	const char *others[3];
 } seeds[] = {
 	{"one key", KEY_ONE "\n", KEY_ONE "\n", {NULL}},
@@ -142,7 +142,7 @@ static void test_seeds(void)
 			       strcmp(others[expected], seeds[i].others[expected]) == 0;
 		ok(good && count == expected, "%s: %zu anchors of other zones", seeds[i].name,
 			count);
-		/* Without a key for the root there is nothing to be learned, and that is fine. */
+		/* Without a key for the root there is nothing to store, which is not an error. */
 		root_anchor_keep(anchors);
 		root_anchor_close(anchors);
 	}
@@ -152,7 +152,7 @@ static void test_seeds(void)
 static const struct {
 	const char *name;
 	const char *lines;
-	unsigned line; /* 0: of the whole file */
+	unsigned line; /* 0: about the whole file */
 	const char *words;
 } refused[] = {
 	{"a record over several lines", "; one\n. IN DNSKEY 257 3 8 (\n AwEAAa== )\n", 2,
@@ -189,7 +189,7 @@ static void test_refused(void)
 			diag("%s", anchors != NULL ? "it was taken" : error);
 		root_anchor_close(anchors);
 	}
-	/* As many anchors of other zones as there is room for. */
+	/* As many trust anchors of other zones as are allowed. */
 	char lines[8192] = KEY_ONE "\n";
 	for (int i = 0; i < 64; i++)
 		snprintf(lines + strlen(lines), sizeof lines - strlen(lines),
@@ -202,9 +202,10 @@ static void test_refused(void)
 	root_anchor_close(anchors);
 	strcat(lines, "z64.example. IN DS 1 8 2 AA\n");
 	anchors = open_with(lines);
-	ok(anchors == NULL && strstr(error, ":66: ") != NULL, "and one more is told of: %s", error);
+	ok(anchors == NULL && strstr(error, ":66: ") != NULL, "and one more is an error: %s",
+		error);
 	root_anchor_close(anchors);
-	ok(working_directories() == 0, "what was refused leaves nothing behind");
+	ok(working_directories() == 0, "no working directory remains after an error");
 }
 
 static int open_as_nobody(void)
@@ -256,7 +257,7 @@ static void test_unreadable(void)
 
 /* --- the state ----------------------------------------------------------------------------- */
 
-/* As libunbound does when it has learned something. */
+/* As libunbound does when it has learned a key. */
 static void learn(const struct root_anchors *anchors, const char *bytes)
 {
 	scratch_write_text(root_anchor_tracked_file(anchors), bytes);
@@ -310,7 +311,7 @@ static void test_state(void)
 	root_anchor_close(anchors);
 }
 
-/* libunbound cannot use what it had learned: back to the seed. */
+/* libunbound cannot use the stored state: start from the seed again. */
 static void test_reset(void)
 {
 	struct root_anchors *anchors = open_with(KEY_TWO "\n");
@@ -327,7 +328,7 @@ static void test_reset(void)
 	root_anchor_close(anchors);
 }
 
-/* What has no key that can be used is not stored in the place of what has one. */
+/* A state without a usable key does not replace one with a usable key. */
 static void test_nothing_learned(void)
 {
 	static const struct {
@@ -356,7 +357,7 @@ static void test_nothing_learned(void)
 	}
 }
 
-/* A state is used as it was stored, or not at all. */
+/* A state that was changed after it was stored is not used. */
 static bool uses(const char *bytes, size_t size, bool *told)
 {
 	scratch_write(state_file(), bytes, size);
@@ -397,7 +398,7 @@ static void test_damaged_states(void)
 	many(uses(bytes, size, &told) && !told, "and back again it is used");
 	many_end();
 	free(bytes);
-	/* Not ours at all: a file that an administrator put there. */
+	/* A file that an administrator put there, not written by tlsad. */
 	scratch_write_text(state_file(), KEY_TWO "\n");
 	anchors = open_with(KEY_ONE "\n");
 	expect_working(anchors, KEY_ONE "\n", "a state that is none is not used");
@@ -447,7 +448,7 @@ static void test_not_writable(void)
 	capture_begin();
 	root_anchor_keep(anchors);
 	capture_end(captured, sizeof captured);
-	ok(captured[0] != '\0', "when it goes again that is told again");
+	ok(captured[0] != '\0', "after a success the next failure is logged again");
 	root_anchor_close(anchors);
 	snprintf(state, sizeof state, "%s", was);
 }

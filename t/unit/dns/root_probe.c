@@ -1,6 +1,6 @@
 /*
- * root_probe: what the answer to the question for the root's own records says about validation,
- * with the words that libunbound has for its failures.
+ * root_probe: what the answer to a query for the root's own records says about validation, with
+ * libunbound's own texts of failures.
  */
 #include "common/dns/root_probe.h"
 
@@ -63,7 +63,8 @@ static const struct {
 	{DNS_FAILED, DNS_BOGUS, DNS_FAILURE_BOGUS,
 		"validation failure <. NS IN>: DS hash mismatches key for trust anchor .",
 		PROBE_NO_MATCH},
-	/* verify_dnskeys_with_ds_rr(): no key of the root has the tag and algorithm of the anchor
+	/* verify_dnskeys_with_ds_rr(): no key of the root has the tag and algorithm of the trust
+	 * anchor
 	 */
 	{DNS_FAILED, DNS_BOGUS, DNS_FAILURE_BOGUS,
 		"validation failure <. NS IN>: no keys have a DS with algorithm RSASHA256 "
