@@ -1,11 +1,10 @@
 /*
- * format: the bytes of one part of each kind, written down here, so that no machine and no change
- * of the code makes others unnoticed; parts of versions and kinds that are not known, which are
- * intact but do not open; names that no host can have; the keys of trust anchors; the table of
- * kinds.
+ * format: the bytes of one part of each kind, as constants, so that no machine and no change of the
+ * code can change the format unnoticed; parts of unknown versions and kinds, which are intact but
+ * do not open; names that no host can have; the keys of trust anchors; the table of kinds.
  *
- * Where a change of the layout is meant, PART_VERSION grows (common/part/part.h) and the bytes here
- * are written again, from common/part/layout.h.
+ * For an intended change of the layout, increase PART_VERSION (common/part/part.h) and write the
+ * bytes here again according to common/part/layout.h.
  */
 #include "common/part/layout.h"
 #include "common/part/part.h"
@@ -568,7 +567,7 @@ static void test_read_golden(void)
 
 /* --- what is not known --------------------------------------------------------------------- */
 
-/* The part with another octet there, and the checksum of a program that means it. */
+/* The part with another octet at this place, and a correct checksum. */
 static void change(uint8_t bytes[256], enum part_offset offset, unsigned value, const char *key)
 {
 	memcpy(bytes, golden_mx, sizeof golden_mx);
@@ -613,7 +612,7 @@ static void test_unknown(void)
 	ok(!part_intact(golden_mx, PART_AT_VERSION, key, strlen(key)) &&
 			!part_intact(golden_mx, 0, key, strlen(key)),
 		"what is too short for a checksum and a version is damaged");
-	/* Shorter than a header of ours, from a version that has a shorter one. */
+	/* Shorter than our header, from a version with a shorter header. */
 	bytes[PART_AT_VERSION] = PART_VERSION + 1;
 	layout_put_u32(bytes, layout_checksum(bytes, 9, key, strlen(key)));
 	ok(part_intact(bytes, 9, key, strlen(key)) && !part_open(&part, PART_MX, bytes, 9),
@@ -632,7 +631,7 @@ static void test_long_names(void)
 
 	for (size_t size = 252; size <= 255; size++) {
 		size_t whole = PART_HEADER_SIZE + 2 + 1 + size;
-		/* No lookup makes a longer one, so the bytes are made here. */
+		/* No lookup makes a longer name, so the bytes are made here. */
 		uint8_t *bytes = malloc(whole);
 		memset(bytes, 'a', whole);
 		memcpy(bytes, golden_mx, PART_HEADER_SIZE);

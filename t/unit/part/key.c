@@ -1,6 +1,6 @@
 /*
- * key: what part_key_read() takes from keys, by table: each key that the makers make is read back,
- * and what is not exactly such a key is refused, also when cut at any octet.
+ * key: part_key_read() reads each key that the functions for making keys produce, and refuses all
+ * other keys, also those cut at any octet.
  */
 #include "common/part/key.h"
 
@@ -169,7 +169,7 @@ static void test_tas(void)
 	}
 }
 
-/* Whatever is read is what a maker would make of it: no two keys say the same. */
+/* Each key that can be read is exactly the key made from its fields: no two keys are equivalent. */
 static void test_one_way(void)
 {
 	static const char bytes[] = "mhat:.0129a-\1";

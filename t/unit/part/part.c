@@ -1,7 +1,7 @@
 /*
- * part: what is put into a part comes out again; cut at any byte it is refused or damaged and
- * never read beyond; one wrong bit or another key is noticed; fresh and not, with clocks that jump;
- * the same part with other times keeps what it says; keys.
+ * part: encoded facts are decoded unchanged; a part that is cut at any byte is refused or damaged
+ * and never read past its end; one wrong bit or another key is noticed; fresh and expired parts,
+ * with clocks that jump; a copy with other times keeps its facts; keys.
  */
 #include "common/part/part.h"
 #include "common/dane/tlsa.h"
@@ -102,7 +102,7 @@ static struct host_facts facts;
 static struct host_tlsa tlsa[300];
 static uint8_t rdata[300][64];
 
-/* All that a host can have, at its largest or at its smallest. */
+/* All fields of a host, at their largest or at their smallest. */
 static void make_facts(enum host_status status, bool large)
 {
 	memset(&facts, 0, sizeof facts);
@@ -140,7 +140,7 @@ static void make_facts(enum host_status status, bool large)
 		"no answer in time");
 }
 
-/* Read a whole host part; what it says must be `facts`, unless the cursor says it is damaged. */
+/* Read a whole host part. It must equal `facts`, unless the cursor is damaged. */
 static bool host_reads_back(const struct part *part, bool *damaged)
 {
 	struct part_cursor cursor;
@@ -201,7 +201,7 @@ static void test_host(enum host_status status, bool large)
 	free(bytes);
 }
 
-/* A question's expiry must not wrap when the clock is far on (good until 2106). */
+/* The expiry of a query must not wrap when the clock is near its end (2106). */
 static void test_far_expiry(void)
 {
 	static const uint32_t moments[] = {0x7fffffff, 0x80000001, 0xc0000000, UINT32_MAX - 10};
@@ -230,7 +230,7 @@ static void test_far_expiry(void)
 
 /* --- damage -------------------------------------------------------------------------------- */
 
-/* Every part of a host or an MX set, cut, in memory of its very size. */
+/* A part of a host or an MX set, cut at every byte, in memory of exactly that size. */
 static void cut_everywhere(const char *group, enum part_kind kind, const uint8_t *bytes,
 	size_t size, const char *key, size_t key_size)
 {
@@ -333,7 +333,7 @@ static void test_flips(void)
 	free(bytes);
 }
 
-/* Bytes at random behind a good header: nothing is read beyond them. */
+/* Random bytes after a correct header: nothing is read past their end. */
 static void test_garbage(void)
 {
 	uint64_t state = 0x1234567;
@@ -482,7 +482,7 @@ static void check_again(const uint8_t *bytes, size_t size, const char *key, size
 		.refresh_at = 8,
 		.expires = 9,
 		.stale_until = 10,
-		/* The mark of a failure is the part's own affair, whatever the old one had. */
+		/* The flag for a failure depends on the new failure only, not on the old part. */
 		.flags = PART_STALE | PART_HAS_FAILURE,
 	};
 	size_t again_size = 0;
@@ -524,7 +524,7 @@ static void test_again(void)
 	check_again(bytes, size, key, key_size, NULL, "without a failure");
 	check_again(bytes, size, key, key_size, &failure, "with a failure");
 	check_again(bytes, size, key, key_size, &longest, "with the longest failure");
-	/* Once more from one that has a failure: the new one takes its place. */
+	/* Again, from a part with a failure: the new failure replaces it. */
 	uint8_t *failed =
 		part_encode_again(bytes, size, &some_times, &longest, key, key_size, &failed_size);
 	check_again(failed, failed_size, key, key_size, &failure, "with another failure");

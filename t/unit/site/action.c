@@ -1,5 +1,5 @@
 /*
- * action: what may be answered, what is no answer, and what stands in the places of one.
+ * action: valid and invalid actions, and how their placeholders are replaced.
  */
 #include "common/site/action.h"
 
@@ -7,7 +7,7 @@
 
 static const struct {
 	const char *action;
-	const char *words; /* of the error; NULL: it is one */
+	const char *words; /* of the error; NULL: a valid action */
 } rows[] = {
 	{"REJECT", NULL},
 	{"REJECT 5.7.10 {destination} {required} {offered} {reason}", NULL},

@@ -1,5 +1,5 @@
 /*
- * exception: what is written of an exception and what is read from it.
+ * exception: reading and writing the text form of an exception.
  */
 #include "common/site/exception.h"
 

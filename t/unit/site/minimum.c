@@ -1,12 +1,12 @@
 /*
- * minimum: the whole table, every minimum with every kind of destination and every level of the
+ * minimum: the whole table: every minimum with every kind of destination and every level of the
  * site.
  */
 #include "common/site/minimum.h"
 
 #include "t/unit/tap.h"
 
-/* What a destination is like, by its hosts: one letter a host. */
+/* Kinds of destinations by their hosts, one letter per host. */
 struct sort {
 	const char *name;
 	enum destination_kind kind;
@@ -62,7 +62,7 @@ static struct decide_facts facts_of(const struct sort *sort)
 /* --- the table ------------------------------------------------------------------------------- */
 
 /*
- * Answers by site level, in the order none, may, encrypt, dane, dane-only, fingerprint, verify,
+ * Replies by site level, in the order none, may, encrypt, dane, dane-only, fingerprint, verify,
  * secure: D dane-only, d dane, e encrypt, s secure match=, N NOTFOUND, T TEMP.
  */
 static const struct {
@@ -129,8 +129,8 @@ static void check_native(void)
 /* --- never weaker -------------------------------------------------------------------------- */
 
 /*
- * How strong an answer is for the weakest host that Postfix may use, said once more and in another
- * way: 0 nothing, 1 TLS, 2 TLS with somebody whose name the domain vouches for, 3 DANE.
+ * How strong a reply is for the weakest host that Postfix may use, written independently of the
+ * code: 0 nothing, 1 TLS, 2 TLS with a server authenticated by a name from the domain, 3 DANE.
  */
 static int strength(char answer, enum tls_level site, const struct sort *sort)
 {
@@ -213,7 +213,7 @@ static void check_pinned(void)
 	many_end();
 }
 
-/* --- what is no name, what is reached, exceptions ------------------------------------------ */
+/* --- destinations without a name, reaching a minimum, exceptions ---------------------------- */
 
 static void check_nameless(void)
 {

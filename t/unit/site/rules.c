@@ -1,5 +1,6 @@
 /*
- * rules: which rule applies to a name, what is refused, and that many rules are no more work.
+ * rules: which rule applies to a name, which rules are refused, and that many rules cost no more
+ * time than few.
  */
 #include "common/site/rules.h"
 
@@ -40,7 +41,7 @@ static struct ruling find(const struct rules *rules, const char *name, uint32_t 
 	return ruling;
 }
 
-/* The same after a look ahead. */
+/* The same with a hint of rules_look_ahead(). */
 static struct ruling find_hinted(const struct rules *rules, const char *name)
 {
 	struct ruling ruling = {.minimum = MINIMUM_NONE};
@@ -180,7 +181,7 @@ static void check_exceptions(void)
 	rules_free(rules);
 }
 
-/* Keys of every length, in a table that grows meanwhile; one of the longest is no other's. */
+/* Keys of every length, in a table that grows meanwhile; long keys are not mixed up. */
 static void check_lengths(void)
 {
 	enum { LONGEST = 200 };
@@ -209,7 +210,7 @@ static void check_lengths(void)
 	rules_free(rules);
 }
 
-/* A hint of other rules, or of none, hides no rule. */
+/* A hint from other rules, or an empty hint, hides no rule. */
 static void check_old_hint(void)
 {
 	struct rules *empty = rules_new(), *one = rules_new(), *other = rules_new();
@@ -394,7 +395,7 @@ static void check_file(void)
 
 /* --- many ---------------------------------------------------------------------------------- */
 
-/* Some do not fit into a slot of the table. */
+/* Some do not fit in a slot of the table. */
 static const char *many_name(char name[128], const char *before, unsigned i)
 {
 	snprintf(name, 128, "%sd%u.%sexample", before, i,
@@ -403,8 +404,8 @@ static const char *many_name(char name[128], const char *before, unsigned i)
 }
 
 /*
- * Each key is found, and no other name is, whatever the table looks like inside; and they are
- * listed in the order in which they were added.
+ * Each key is found and no other name is, in a table of any size, and the keys are listed in the
+ * order of adding.
  */
 static void check_many(void)
 {

@@ -1,5 +1,6 @@
 /*
- * submitters: whose mail is in the lists, which entries there can be, files, and a list of many.
+ * submitters: who matches the lists, valid and invalid entries, files, and a list with many
+ * entries.
  */
 #include "common/site/submitters.h"
 
@@ -222,7 +223,7 @@ static void test_files(void)
 	if (mkfifo(scratch_path("pipe"), 0600) != 0)
 		bail_out("cannot make a pipe");
 	snprintf(text, sizeof text, "file:%s", scratch_path("pipe"));
-	/* A test that waits here for a writer has failed. */
+	/* If the test waits here for a writer, it has failed. */
 	alarm(20);
 	ok(!submitters_add(submitters, SUBMITTERS_SENDERS, text, error) &&
 			strstr(error, "pipe: cannot read the file") != NULL,

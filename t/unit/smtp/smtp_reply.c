@@ -1,7 +1,7 @@
 /*
- * smtp_reply: replies by table, each one whole, cut in two at every byte and byte by byte: the
- * result is the same. Lines and replies of every length around their limits. Of random bytes
- * nothing unprintable comes out.
+ * smtp_reply: replies from a table, each one whole, cut in two at every byte, and byte by byte: the
+ * result is the same. Lines and replies of every length around their limits. From random bytes
+ * nothing unprintable results.
  */
 #include "common/smtp/smtp_reply.h"
 
@@ -13,7 +13,7 @@ static const struct row {
 	const char *bytes;
 	enum smtp_reply_state state;
 	unsigned code;
-	size_t rest; /* bytes at the end that are not the reply's */
+	size_t rest; /* bytes at the end that do not belong to the reply */
 	const char *words;
 	bool listed; /* STARTTLS */
 } rows[] = {
@@ -27,18 +27,19 @@ static const struct row {
 	{"220-one\n220-\n220 three\n", SMTP_REPLY_COMPLETE, 220, 0, "220 one three", false},
 	{"220-one\n220-two\r\n220\n", SMTP_REPLY_COMPLETE, 220, 0, "220 one two", false},
 	{"599 x\r\n", SMTP_REPLY_COMPLETE, 599, 0, "599 x", false},
-	/* Codes that differ: the last counts. */
+	/* Codes that differ: the last one is used. */
 	{"250-one\r\n550 two\r\n", SMTP_REPLY_COMPLETE, 550, 0, "250 one two", false},
 	{"450-one\r\n250 STARTTLS\r\n", SMTP_REPLY_COMPLETE, 250, 0, "450 one STARTTLS", true},
-	/* What follows is left. */
+	/* Bytes after the reply are not used. */
 	{"220 go\r\n250 more\r\n", SMTP_REPLY_COMPLETE, 220, 10, "220 go", false},
 	{"220 go\r\n\r\n", SMTP_REPLY_COMPLETE, 220, 2, "220 go", false},
 	{"220 go\n\x16\x03\x01", SMTP_REPLY_COMPLETE, 220, 3, "220 go", false},
-	/* Words are a stranger's. */
+	/* The server chooses the words. */
 	{"554 \x1b[2J\xc3\xa4\\\r\n", SMTP_REPLY_COMPLETE, 554, 0, "554 \\x1b[2J\\xc3\\xa4\\x5c",
 		false},
 	{"554 a\rb\r\r\n", SMTP_REPLY_COMPLETE, 554, 0, "554 a\\x0db\\x0d", false},
-	/* The keyword: a whole word, without case, at a line's beginning, not on the first. */
+	/* The keyword: a whole word, in any case, at the beginning of a line, not on the first
+	   line. */
 	{"250-mx\r\n250 STARTTLS\r\n", SMTP_REPLY_COMPLETE, 250, 0, "250 mx STARTTLS", true},
 	{"250-mx\n250-StartTls\n250 HELP\n", SMTP_REPLY_COMPLETE, 250, 0, "250 mx StartTls HELP",
 		true},
@@ -52,14 +53,14 @@ static const struct row {
 		"250 mx START AUTH STARTTLS", false},
 	{"250-STARTTLS\r\n250 HELP\r\n", SMTP_REPLY_COMPLETE, 250, 0, "250 STARTTLS HELP", false},
 	{"250 STARTTLS\r\n", SMTP_REPLY_COMPLETE, 250, 0, "250 STARTTLS", false},
-	/* Not yet at the end. */
+	/* Incomplete. */
 	{"2", SMTP_REPLY_UNFINISHED, 0, 0, "", false},
 	{"220", SMTP_REPLY_UNFINISHED, 0, 0, "", false},
 	{"220 mx", SMTP_REPLY_UNFINISHED, 0, 0, "", false},
 	{"220 mx\r", SMTP_REPLY_UNFINISHED, 0, 0, "", false},
 	{"220-mx\r\n", SMTP_REPLY_UNFINISHED, 220, 0, "220 mx", false},
 	{"220-mx\r\n220", SMTP_REPLY_UNFINISHED, 220, 0, "220 mx", false},
-	/* No reply. */
+	/* Not a reply. */
 	{"\r\n", SMTP_REPLY_MALFORMED, 0, 0, "", false},
 	{"\n", SMTP_REPLY_MALFORMED, 0, 0, "", false},
 	{"22\r\n", SMTP_REPLY_MALFORMED, 0, 0, "", false},
@@ -80,7 +81,7 @@ static const struct row {
 	{"\x15\x03\x01\r\n", SMTP_REPLY_MALFORMED, 0, 0, "", false},
 };
 
-/* In pieces: `first` bytes, then `step` at a time. Returns how many were taken. */
+/* In pieces: `first` bytes, then `step` at a time. Returns how many were used. */
 static size_t feed(
 	struct smtp_reply *reply, const char *bytes, size_t size, size_t first, size_t step)
 {
@@ -91,7 +92,7 @@ static size_t feed(
 		size_t piece = taken == 0 && first > 0 ? first : step;
 		if (piece > size - taken)
 			piece = size - taken;
-		/* In memory of its very size. */
+		/* In memory of exactly its size. */
 		char *copy = malloc(piece);
 		memcpy(copy, bytes + taken, piece);
 		size_t used = smtp_reply_feed(reply, copy, piece);
@@ -150,7 +151,7 @@ static const char *explain(const struct smtp_reply *reply)
 	return explanation;
 }
 
-/* Postfix passes over the rest of a line; so what counts is at its beginning. */
+/* Postfix skips the rest of a line, so only its beginning matters. */
 static void test_line_limit(void)
 {
 	static const char *const ends[] = {"\n", "\r\n"};
@@ -177,7 +178,7 @@ static void test_line_limit(void)
 	many_end();
 }
 
-/* A server that greets for ever, in the shortest lines and in long ones. */
+/* A server that sends a greeting without end, in the shortest lines and in long ones. */
 static void test_reply_limit(void)
 {
 	static const char *const lines[] = {"220-\n", "220-\r\n",

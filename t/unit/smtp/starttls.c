@@ -1,8 +1,8 @@
 /*
- * starttls: against a server in the same event loop that speaks from a script, up to the beginning
- * of TLS. What each script ends as, when the callback comes and how often, that starttls_free() may
- * be called at any moment, and that no SIGPIPE is raised. With a real server under TLS:
- * t/lab/starttls.t.
+ * starttls: against a server in the same event loop that follows a script, up to the beginning of
+ * TLS. Checks the outcome of each script, when and how often the callback is called, that
+ * starttls_free() may be called at any moment, and that no SIGPIPE is raised. t/lab/starttls.t
+ * tests it with a real TLS server.
  */
 #include "common/smtp/starttls.h"
 
@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINES_MAX = 4, TIMEOUT = 20 /* [s] that no test needs */ };
+enum { LINES_MAX = 4, TIMEOUT = 20 /* [s], more than any test needs */ };
 
 static struct event_base *base;
 static SSL_CTX *tls;
@@ -26,9 +26,10 @@ static SSL_CTX *tls;
 enum ending { STAY, CLOSE, RESET };
 
 static struct server {
-	const char *const *lines; /* to say at once, then one for each line that comes */
+	const char *const
+		*lines; /* the first is sent at once, then one for each line from the client */
 	size_t next;
-	enum ending ending; /* when there is none left to say */
+	enum ending ending; /* when the script has ended */
 	int fd, listener;
 	struct event *accepting, *readable;
 	struct sockaddr_in address;
@@ -171,7 +172,7 @@ static void attempt_begin(const struct starttls_terms *terms)
 		bail_out("out of memory");
 }
 
-/* Let what is under way for a moment after the callback happen as well. */
+/* Run the loop a little longer, for events after the callback. */
 static void run_once_more(void)
 {
 	const struct timeval moment = {.tv_usec = 20000};
@@ -205,7 +206,7 @@ static const struct script {
 	enum starttls_outcome outcome;
 	enum starttls_stage stage;
 	const char *detail;
-	const char *heard; /* NULL: does not matter */
+	const char *heard; /* NULL: not checked */
 } scripts[] = {
 	{"closes at once", {NULL}, CLOSE, STARTTLS_CLOSED, STARTTLS_STAGE_GREETING,
 		"the server closed the connection before the greeting", ""},
@@ -285,7 +286,7 @@ static void test_scripts(void)
 {
 	for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
 		many_begin(scripts[i].name);
-		/* Freed after the callback, then from inside it. */
+		/* Free it after the callback, then inside it. */
 		attempt.free_inside = false;
 		run_script(&scripts[i]);
 		attempt.free_inside = true;
@@ -347,7 +348,7 @@ static void test_silence(void)
 	}
 }
 
-/* A deadline that passes after the end is none any more, also where nobody has freed yet. */
+/* A deadline that passes after the end has no effect, even if the attempt is not freed yet. */
 static void test_late_deadline(void)
 {
 	const struct timeval longer = {.tv_sec = 1, .tv_usec = 200000};
@@ -462,7 +463,7 @@ static void test_names(void)
 
 int main(void)
 {
-	/* A signal would end the test: nothing here may raise it. */
+	/* The signal would end the test, so nothing may raise it. */
 	signal(SIGPIPE, SIG_DFL);
 	base = event_base_new();
 	tls = SSL_CTX_new(TLS_client_method());

@@ -1,7 +1,7 @@
 /*
  * decide: the whole table of t/lab/dane-cases, "From hosts to the answer (native)": up to four
- * hosts of every status, every kind of MX answer, stale and not, each held against the cases as
- * they are written there.
+ * hosts of every status, every kind of MX answer, fresh and expired parts. Each combination is
+ * compared with the cases as written there.
  */
 #include "common/verdict/decide.h"
 
@@ -9,11 +9,11 @@
 
 /* --- the rules ----------------------------------------------------------------------------- */
 
-/* One case of the table: who it is for, what is asked of the hosts, the answer. */
+/* One case of the table: which MX, a condition for the hosts, the verdict. */
 enum rule_mx { ANY = 7, SECURE = 1, INSECURE = 2, HOST_KEY = 4 };
 
 struct rule_hosts {
-	unsigned usable, unusable, none, failed; /* unreachable hosts do not count */
+	unsigned usable, unusable, none, failed; /* without the unreachable hosts */
 };
 
 static bool no_host_left(const struct rule_hosts *hosts)
@@ -77,7 +77,7 @@ static const struct {
 	{HOST_KEY, all_without_dane, VERDICT_NOTFOUND, REASON_NO_TLSA},
 };
 
-/* False if there is no rule for it, or if there are two that differ. */
+/* False if no case applies, or if two cases with different verdicts apply. */
 static bool ask_rules(enum rule_mx mx, const struct rule_hosts *hosts, struct verdict *verdict)
 {
 	unsigned found = 0;
@@ -114,7 +114,7 @@ static void describe(const struct decide_facts *facts, char *words, size_t size)
 			words + used, size - used, " %s", host_status_name(facts->hosts[i]));
 }
 
-/* What no stale answer may be: NOTFOUND. */
+/* With expired parts the verdict must never be NOTFOUND. */
 static void check(struct decide_facts *facts, struct verdict expected)
 {
 	for (int stale = 0; stale < 2; stale++) {
@@ -193,7 +193,7 @@ static void test_domains(void)
 	}
 }
 
-/* No MX: as if the key were `[domain]`, whatever the security of that. And the `[host]` key. */
+/* No MX records: as if the key were `[domain]`, with any DNSSEC status. And the `[host]` key. */
 static void test_single_hosts(void)
 {
 	many_begin("a host alone: `[host]`, and a domain without MX");
@@ -210,7 +210,7 @@ static void test_single_hosts(void)
 			check_by_rules(&facts, HOST_KEY);
 		}
 	}
-	/* What a caller left in the MX members of a `[host]` says nothing. */
+	/* The MX members must be ignored for a `[host]`. */
 	for (enum mx_status mx = 0; mx < MX_STATUS_COUNT; mx++) {
 		struct decide_facts facts = {.kind = DESTINATION_HOST,
 			.mx_status = mx,
@@ -253,8 +253,7 @@ static void test_no_hosts(void)
 	many_end();
 }
 
-/* As many hosts as an MX set may have: one of another kind among them is seen wherever it stands.
- */
+/* As many hosts as an MX set may have: one of another kind is noticed at any position. */
 static void test_many_hosts(void)
 {
 	many_begin("a hundred hosts, one of them different");
@@ -276,7 +275,7 @@ static void test_many_hosts(void)
 	many_end();
 }
 
-/* Beyond the table: what must hold whatever the table says. */
+/* Besides the table: properties that must be true in every case. */
 static void test_principles(void)
 {
 	unsigned combinations = HOST_STATUS_COUNT * HOST_STATUS_COUNT * HOST_STATUS_COUNT;
@@ -321,7 +320,7 @@ static void test_principles(void)
 		turned.hosts[2] = facts.hosts[0];
 		struct verdict one = decide(&facts), other = decide(&turned);
 		many(one.level == other.level && one.reason == other.reason, "combination %u", n);
-		/* Nor does one that cannot be reached. */
+		/* Nor does an unreachable host. */
 		turned.hosts[3] = HOST_UNREACHABLE;
 		turned.host_count = 4;
 		other = decide(&turned);

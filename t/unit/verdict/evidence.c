@@ -1,6 +1,6 @@
 /*
- * evidence: from a destination and its MX part the hosts that are needed, from all parts the facts
- * that decide() wants, the first expiry, a refresh that is due, and the failure that is told.
+ * evidence: lists the needed hosts from a destination and its MX part; collects from all parts the
+ * facts for decide(), the earliest expiry, whether a refresh is due, and the failure to report.
  */
 #include "common/verdict/evidence.h"
 
@@ -8,7 +8,7 @@
 
 enum { PARTS_MAX = 8 };
 
-/* Evidence and the bytes that it points into. */
+/* Evidence and the bytes that it points to. */
 struct sample {
 	struct destination destination;
 	struct evidence evidence;
@@ -111,7 +111,7 @@ static void test_list(void)
 	end(&sample);
 }
 
-/* As many as there can be, and a part that was cut. */
+/* The largest number of hosts, and a part that was cut. */
 static void test_list_limits(void)
 {
 	static struct mx_host hosts[PART_HOSTS_MAX];
@@ -192,7 +192,7 @@ static void test_facts(void)
 		"why the MX lookup failed is among the facts");
 	end(&sample);
 
-	/* What stands in the MX member of a `[host]` is nothing. */
+	/* The MX member must be ignored for a `[host]`. */
 	begin(&sample, "[mx.example.com]");
 	memset(&sample.evidence.mx, 0xff, sizeof sample.evidence.mx);
 	evidence_list_hosts(&sample.evidence);
@@ -289,7 +289,7 @@ static void test_failure(void)
 	ok(evidence_has_failure(&sample.evidence), "some part tells of a failure");
 	end(&sample);
 
-	/* What stands in the MX member of a `[host]` is nothing. */
+	/* The MX member must be ignored for a `[host]`. */
 	begin(&sample, "[mx.example.com]");
 	memset(&sample.evidence.mx, 0xff, sizeof sample.evidence.mx);
 	evidence_list_hosts(&sample.evidence);

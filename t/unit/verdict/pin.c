@@ -1,7 +1,7 @@
 /*
- * pin: every combination of usage, selector, matching type and digest, against what Postfix can be
- * told; the union over all hosts, sorted and without doubles, whatever the order; which hosts
- * count; and the words and replies that are made of it.
+ * pin: every combination of usage, selector, matching type and digest, and whether a reply can
+ * express it; the union over all hosts, sorted and without duplicates, in any order of the hosts;
+ * which hosts are ignored; and the texts and replies made from it.
  */
 #include "common/verdict/pin.h"
 #include "common/verdict/render.h"
@@ -14,7 +14,7 @@ static struct pins pins;
 
 /* --- one record ---------------------------------------------------------------------------- */
 
-/* By t/lab/dane-cases, "From hosts to the answer (pinned)", as words of its own. */
+/* The rules of t/lab/dane-cases, "From hosts to the answer (pinned)", written again here. */
 static enum pin_obstacle expected_of(
 	const struct pin_settings *settings, unsigned usage, unsigned matching_type)
 {
@@ -80,7 +80,7 @@ static void test_records(void)
 
 /* --- all hosts ----------------------------------------------------------------------------- */
 
-/* A host of a case: a letter is a record whose data are that byte. */
+/* A host of a case: a letter is a record whose data consists of that byte. */
 struct host_case {
 	enum host_status status;
 	const char *records; /* "E" DANE-EE by SHA-256, "e" by SHA-512, "T" DANE-TA, "u" unusable */
@@ -197,7 +197,7 @@ static void add_host(const char *name, const char *base_domain, const struct hos
 static const char *const names[] = {
 	"mx1.example.com", "mx2.example.com", "mx3.example.com", "mx4.example.com"};
 
-/* The hosts from `from` on, then the others: the order in which they come must not matter. */
+/* The hosts from `from` on, then the others: their order must not matter. */
 static void add_hosts(const struct host_case *hosts, size_t from)
 {
 	size_t count = 0;
@@ -238,7 +238,7 @@ static void test_sets(void)
 	}
 }
 
-/* Where the site's own level is stronger, keys behind unsigned MX records do not do. */
+/* If the site's own level is stronger, keys do not suffice when the MX records are not signed. */
 static void test_strict_site(void)
 {
 	static const struct verdict full = FULL, insecure = INSECURE;
@@ -430,7 +430,7 @@ static void test_many(void)
 	}
 }
 
-/* A part that was cut anywhere gives nothing that was not in it. */
+/* A part that was cut anywhere gives no entry that was not in it. */
 static void test_damaged(void)
 {
 	static const struct verdict full = FULL;

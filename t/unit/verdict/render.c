@@ -1,7 +1,7 @@
 /*
  * render: all verdicts at all of Postfix's own levels, by t/lab/dane-cases, "Where the site's own
- * level is stronger", and that none of them is weaker than what the site has already; the words of
- * replies; a failure in one printable line that names the name, the type and the reason.
+ * level is stronger"; no reply is weaker than the site's own level; the texts of replies; a failure
+ * as one printable line with the name, the type and the reason.
  */
 #include "common/verdict/render.h"
 
@@ -14,7 +14,7 @@ enum { SITES = sizeof site_names / sizeof site_names[0] };
 
 static const struct {
 	struct verdict verdict;
-	/* The words after OK, by the site's level in the order above; NULL is NOTFOUND. */
+	/* The text after OK, by the site's level in the order above; NULL is NOTFOUND. */
 	const char *policy[SITES];
 } dane[] = {
 	{{VERDICT_DANE_ONLY, REASON_DANE_FULL},
@@ -28,7 +28,7 @@ static const struct {
 		{"dane", "dane", "encrypt", "dane", NULL, NULL, NULL, NULL}},
 };
 
-/* The words of a reply. */
+/* The text of a reply. */
 static const char *words_of(struct reply reply)
 {
 	static char bytes[8192];
@@ -39,7 +39,7 @@ static const char *words_of(struct reply reply)
 	return text.cut ? "(cut)" : bytes;
 }
 
-/* Those after OK; NULL for NOTFOUND. */
+/* The text after OK; NULL for NOTFOUND. */
 static const char *policy_of(struct reply reply)
 {
 	const char *words = words_of(reply);
@@ -83,8 +83,8 @@ static void test_others(void)
 }
 
 /*
- * The least that a connection gets at each level: 0 is plain text, 1 is TLS, 2 is TLS with its
- * peer known. At `dane` a host without DANE is reached at `may` (postconf(5)).
+ * The least security of a connection at each level: 0 is plain text, 1 is TLS, 2 is TLS with an
+ * authenticated server. At `dane` Postfix uses `may` for a host without DANE (postconf(5)).
  */
 static int least_of(const char *policy, enum tls_level site)
 {
@@ -123,7 +123,7 @@ static void test_never_weaker(void)
 	many_end();
 }
 
-/* Evidence of a host whose lookup failed like that. */
+/* Evidence of a host with this failure. */
 static const struct evidence *failed_host(const struct part_failure *failure)
 {
 	static struct evidence evidence;
@@ -184,7 +184,7 @@ static void test_words(void)
 		"what servers said is escaped");
 }
 
-/* Whatever stands in a failure, the reply is one line that Postfix can read. */
+/* With any bytes in a failure, the reply is one line that Postfix can read. */
 static void test_any_failure(void)
 {
 	static const uint16_t types[] = {DNS_TYPE_A, DNS_TYPE_NS, DNS_TYPE_CNAME, DNS_TYPE_MX,
@@ -209,7 +209,7 @@ static void test_any_failure(void)
 		}
 	}
 	many_end();
-	/* Into memory that is too small: cut, and nothing worse. */
+	/* Into memory that is too small: it is cut, without other damage. */
 	many_begin("a failure into memory of every size");
 	struct part_failure failure;
 	parts_fail(
