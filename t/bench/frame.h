@@ -1,9 +1,9 @@
 /*
- * frame: reads netstrings from a stream, or lines that end with an empty one as the policy
- * delegation protocol has them, in pieces of any size, without keeping them.
+ * frame: reads netstrings from a stream, or lines that end with an empty line as in the policy
+ * delegation protocol, in pieces of any size, without storing them.
  *
- * Unlike common/base/netstring.h it needs no buffer that holds a whole frame, so that the programs
- * of t/bench can go on with the next piece of memory that the kernel gives them.
+ * Unlike common/base/netstring.h it needs no buffer for a whole frame, so that the programs of
+ * t/bench can reuse one buffer for each read.
  */
 #ifndef TLSAD_BENCH_FRAME_H
 #define TLSAD_BENCH_FRAME_H
@@ -17,7 +17,7 @@ enum frame_result { FRAME_PARTIAL, FRAME_COMPLETE, FRAME_BAD };
 
 enum { FRAME_WORD = 12 };
 
-/* All zero is the state between two frames. */
+/* Between two frames it is all zero. */
 struct frame {
 	enum { FRAME_LENGTH, FRAME_PAYLOAD, FRAME_COMMA } state;
 	uint32_t digits;       /* of the length, read so far */
@@ -28,8 +28,8 @@ struct frame {
 };
 
 /*
- * Take bytes up to the end of the frame or of the piece; `*used` says how many. After
- * FRAME_COMPLETE the next call begins a new frame; `length` and `word` are those of the last.
+ * Read bytes up to the end of the frame or of the piece; `*used` is their number. After
+ * FRAME_COMPLETE the next call begins a new frame; `length` and `word` are those of the last one.
  */
 static inline enum frame_result frame_feed(
 	struct frame *frame, const char *bytes, size_t size, uint32_t limit, size_t *used)
@@ -78,7 +78,7 @@ static inline enum frame_result frame_feed(
 	return FRAME_PARTIAL;
 }
 
-/* The same for lines; `length` is that of all of them, without the empty one. */
+/* The same for lines; `length` is that of all lines together, without the empty one. */
 static inline enum frame_result lines_feed(
 	struct frame *frame, const char *bytes, size_t size, uint32_t limit, size_t *used)
 {

@@ -1,33 +1,34 @@
 /*
- * load - asks a socketmap server or a policy service as Postfix does, and says how fast it answers
+ * load - sends requests to a socketmap server or a policy service as Postfix does, and measures how
+ * fast it replies
  *
  *	load --keys FILE [OPTION]... ENDPOINT
  *
- * Closed loop: every connection has one request under way and sends the next when the reply is
- * there. ENDPOINT is unix:PATH or inet:HOST:PORT; FILE has one key a line.
+ * Closed loop: every connection sends one request and, after the reply, the next one. ENDPOINT is
+ * unix:PATH or inet:HOST:PORT; FILE has one key per line.
  *
  *	--connections N   (16)
  *	--map NAME        (policy)
- *	--policy          ask a policy service about a recipient at each key instead
+ *	--policy          send policy requests for a recipient at each key instead
  *	--limit N         only the first N keys of the file
  *	--seed N          (1) the order of the keys; 0 is that of the file
- *	--once            every key is asked once, then the run ends; else they are asked in turn
- *	--time SECONDS    (5; with --once or --hold 600) the run ends then at the latest
- *	--warm-up SECONDS (0) what comes before counts for nothing
+ *	--once            request every key once, then end the run; otherwise repeat them in turn
+ *	--time SECONDS    (5; with --once or --hold 600) longest time of the run
+ *	--warm-up SECONDS (0) time at the beginning that is not counted
  *	--timeout SECONDS (100, Postfix's own) a reply that is later than this ends the run
  *	--cpu N           stay on this core
- *	--sleep           wait for replies asleep; else the core is kept busy looking for them
- *	--hold            open the connections, ask once on each if there are keys, print
+ *	--sleep           sleep while waiting for replies; otherwise keep the core busy polling
+ *	--hold            open the connections, send one request on each if there are keys, print
  *	                  "holding" and keep them open until standard input ends
- *	--json            one line of JSON instead of one for people; times in ns
+ *	--json            print one line of JSON with times in ns, instead of text
  *
- * Exit status: 0, or 1 when a reply could not be framed, was unknown or late or a connection ended,
- *or 64 for wrong usage.
+ * Exit status: 0; 1 if a reply was malformed, unknown or late, or if a connection ended; 64 for
+ * wrong usage.
  *
- * The generator must cost less than any server, or it is itself what is measured: requests are
- * framed before the run, in the order in which they will be sent; a reply costs one recv(2), one
- * send(2), one look at the clock. It does not sleep by default because a server that wakes a
- * sleeping core pays for that, and pays most on a virtual machine.
+ * The generator must cost less than any server, otherwise it would limit the result. So requests
+ * are framed before the run, in the order of sending; a reply costs one recv(2), one send(2) and
+ * one read of the clock. By default it does not sleep, because a server that wakes a sleeping core
+ * pays for that, most of all on a virtual machine.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -52,7 +53,7 @@
 
 enum { REPLY_MAX = 100000 }; /* socketmap_table(5) */
 enum { READ_SIZE = 65536, EVENTS_AT_ONCE = 256 };
-enum { SWEEP_INTERVAL = 1000 }; /* between looks for late replies [ms] */
+enum { SWEEP_INTERVAL = 1000 }; /* between checks for late replies [ms] */
 
 static const uint64_t SECOND = 1000000000U; /* [ns] */
 
@@ -158,7 +159,7 @@ static void send_next(struct connection *connection, bool once, uint64_t now)
 	connection->sent = now;
 	connection->waiting = true;
 	load.waiting++;
-	/* With one small request under way there is always room for it in the socket. */
+	/* With one small request at a time there is always room for it in the socket. */
 	if (sent != (ssize_t)request->size) {
 		load.lost++;
 		lose(connection);
@@ -196,7 +197,7 @@ static void receive(struct connection *connection, bool once)
 			: frame_feed(&connection->frame, buffer, (size_t)size, REPLY_MAX, &used);
 	if (result == FRAME_PARTIAL && connection->waiting)
 		return;
-	/* More than was asked for is as bad as no netstring. */
+	/* More data than one reply is an error too. */
 	if (result != FRAME_COMPLETE || !connection->waiting || used != (size_t)size) {
 		load.malformed++;
 		lose(connection);
@@ -225,7 +226,7 @@ static void on_signal(int number)
 	interrupted = 1;
 }
 
-/* Returns how long the counted part took [ns]. */
+/* Returns the duration of the counted part [ns]. */
 static uint64_t run(const struct options *options)
 {
 	struct epoll_event events[EVENTS_AT_ONCE];
@@ -297,14 +298,15 @@ static bool report(const struct options *options, uint64_t duration)
 	return errors == 0;
 }
 
-/* Idle connections, as they are between two requests or before the first one. */
+/* Idle connections, as between two requests or before the first one. */
 static bool hold(const struct options *options)
 {
 	char byte;
 
 	if (options->keys != NULL) {
 		for (size_t i = 0; i < options->connections; i++) {
-			/* One after the other: the listener's queue and its rate do not matter. */
+			/* One after the other, so that the length of the listen queue does not
+			 * matter. */
 			struct connection *connection = &load.connections[i];
 			struct epoll_event event;
 			load.next = i % load.requests.count;

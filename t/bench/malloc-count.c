@@ -1,13 +1,13 @@
 /*
- * malloc-count - counts what the path of a cached answer must not contain
+ * malloc-count - counts the calls that the path of a cached reply must not contain
  *
  *	MALLOC_COUNT_FILE=counts LD_PRELOAD=.../malloc-count.so tlsad ...
  *
- * Counts, for each thread, calls of malloc(3) and its relatives and lock operations of pthreads;
- * a mutex that nobody contends makes no system call, so that strace(1) does not see it. The
- * counts stand in a mapped file and can be read at any time, while the program runs and after it:
+ * Counts, for each thread, calls of malloc(3) and related functions, and lock operations of
+ * pthreads, which strace(1) does not see because an uncontended mutex makes no system call. The
+ * counts are in a mapped file and can be read at any time, while the program runs and after it:
  * MALLOC_COUNT_THREADS rows of four 64-bit numbers in the byte order of the machine: thread id,
- * allocations, frees, locks. t/bench/trace reads it. For glibc, whose names __libc_malloc and so
+ * allocations, frees, locks. t/bench/trace reads it. Needs glibc, whose names __libc_malloc and so
  * on let the counter work before anything else is initialised.
  */
 #ifndef _GNU_SOURCE
@@ -42,7 +42,7 @@ int posix_memalign(void **memory, size_t alignment, size_t size);
 static struct row spare[MALLOC_COUNT_THREADS + 1]; /* before the file is mapped, or without one */
 static struct row *rows = spare;
 static atomic_uint row_count;
-/* Static TLS: the general kind is allocated at its first use, by malloc. */
+/* Static thread-local storage: the general kind is allocated at its first use, with malloc. */
 static _Thread_local struct row *own __attribute__((tls_model("initial-exec")));
 
 __attribute__((constructor)) static void map_file(void)
@@ -68,7 +68,8 @@ static struct row *row(void)
 {
 	if (own == NULL) {
 		unsigned index = atomic_fetch_add(&row_count, 1);
-		/* Too many threads share the last row and their counts are then too low. */
+		/* If there are too many threads, some share the last row, and its counts may be too
+		 * low. */
 		own = &rows[index < MALLOC_COUNT_THREADS ? index : MALLOC_COUNT_THREADS];
 		own->thread = (uint64_t)syscall(SYS_gettid);
 	}
@@ -113,7 +114,7 @@ void free(void *memory)
 	__libc_free(memory);
 }
 
-/* The next definition of a lock function, looked up once a function. */
+/* The next definition of a lock function, looked up once per function. */
 #define COUNT_LOCK(function, type)                                                                 \
 	int function(type *lock)                                                                   \
 	{                                                                                          \

@@ -1,6 +1,6 @@
 /*
- * measure: what the programs of t/bench share: a clock, a core of one's own, and a histogram of
- * times whose percentiles are exact to 1.6 %.
+ * measure: functions that the programs of t/bench share: a clock, keeping a process on one core,
+ * and a histogram of times whose percentiles are exact to 1.6 %.
  */
 #ifndef TLSAD_BENCH_MEASURE_H
 #define TLSAD_BENCH_MEASURE_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* CLOCK_MONOTONIC [ns]; without a system call where the kernel has a vDSO. */
+/* CLOCK_MONOTONIC [ns]; without a system call if the kernel has a vDSO. */
 static inline uint64_t measure_clock(void)
 {
 	struct timespec now;
@@ -41,12 +41,12 @@ static inline void histogram_add(struct histogram *histogram, uint64_t value)
 
 void histogram_clear(struct histogram *histogram);
 
-/* The value that `share` (0 to 1) of the values do not exceed; 0 when there are none. */
+/* The value that `share` (0 to 1) of the values do not exceed; 0 without any values. */
 uint64_t histogram_quantile(const struct histogram *histogram, double share);
 
 /*
- * Keep this process on one core. A refusal is reported on standard error and is no failure: the
- * figures are then less steady, and whoever reads them must know.
+ * Keep this process on one core. If that is refused, it is reported on standard error but is not a
+ * failure: the figures are then less steady, which their reader must know.
  */
 void measure_pin(const char *program, int cpu);
 

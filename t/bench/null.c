@@ -1,17 +1,17 @@
 /*
- * null - the limit that tlsad is measured against
+ * null - the fastest possible server, with which tlsad is compared
  *
  *	null [--cpu N] [--policy] [--reply "OK dane-only"] [--time SECONDS] ENDPOINT
  *
- * Answers every socketmap request, or with --policy every request of the policy delegation
- *protocol, with the same reply and looks nothing up. It does what a server on libevent cannot do
- *without: one read(2) and one write(2) a request, and a share of epoll_wait(2). Requests in pieces
- *and pipelined ones are answered as they should be; a client that does not read is not read from;
- *what is no netstring ends its connection. No lock, no allocation and no timer while a connection
- *lives.
+ * Sends the same reply to every socketmap request, or with --policy to every request of the policy
+ * delegation protocol, without any lookup. It does only what every server on libevent must do: one
+ * read(2) and one write(2) per request, and a share of epoll_wait(2). Requests in pieces and
+ * pipelined requests get correct replies; it does not read from a client that does not read; data
+ * that is not a netstring ends its connection. No lock, no allocation and no timer while a
+ * connection is open.
  *
  * ENDPOINT is unix:PATH or inet:HOST:PORT. Ends at SIGTERM, SIGINT or after --time (default one
- * hour, so that a forgotten one goes away).
+ * hour, so that a forgotten process ends).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* accept4 */
@@ -59,11 +59,11 @@ static void connection_close(struct connection *connection)
 	free(connection);
 }
 
-/* Write what is owed; false when the connection is gone. */
+/* Write the pending replies; false if the connection has ended. */
 static bool pay(struct connection *connection, int fd)
 {
 	while (connection->owed > 0) {
-		/* Where a reply was cut, the next write begins in its middle. */
+		/* If a reply was written in part, the next write begins in its middle. */
 		size_t skip = (reply_size - connection->owed % reply_size) % reply_size;
 		size_t size = REPLIES_AT_ONCE * reply_size - skip;
 		if (size > connection->owed)
@@ -138,7 +138,7 @@ static void on_connection(evutil_socket_t listener, short what, void *context)
 		close(fd);
 		return;
 	}
-	/* Fails on a unix socket, where nothing is held back. */
+	/* Fails on a unix socket, which never delays data. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	event_assign(
 		&connection->readable, base, fd, EV_READ | EV_PERSIST, on_readable, connection);
@@ -171,7 +171,7 @@ static bool prepare_reply(const char *reply)
 	return replies != NULL;
 }
 
-/* One thread: libevent's locks and its waking by other threads are left away. */
+/* One thread, so libevent needs no locks and no wake-ups by other threads. */
 static struct event_base *base_new(void)
 {
 	struct event_config *config = event_config_new();

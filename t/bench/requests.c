@@ -64,7 +64,7 @@ static uint64_t next_random(uint64_t *state)
 	return *state;
 }
 
-/* The bytes are shuffled as well, so that the run reads its memory from one end to the other. */
+/* The bytes are shuffled too, so that the run reads its memory sequentially. */
 static void shuffle(struct requests *requests, uint64_t seed)
 {
 	uint64_t state = seed * 0x9e3779b97f4a7c15U;

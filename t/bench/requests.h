@@ -20,10 +20,10 @@ struct requests {
 };
 
 /*
- * Read at most `limit` keys, one a line, from a file and frame a request for each: for a map, or
- * where `map` is NULL, for the policy service with a recipient at that domain. `seed` decides
- * their order; with 0 it is that of the file. False, with a line on standard error, when the file
- * cannot be read or has no keys. The memory is kept until the program ends.
+ * Read at most `limit` keys, one per line, from a file and frame a request for each: for a map, or
+ * if `map` is NULL, for the policy service with a recipient at that domain. `seed` decides their
+ * order; with 0 it is that of the file. False, with a line on standard error, if the file cannot be
+ * read or has no keys. The memory is kept until the program ends.
  */
 bool requests_read(struct requests *requests, const char *file_name, const char *map,
 	unsigned long limit, uint64_t seed);

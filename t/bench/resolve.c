@@ -1,19 +1,18 @@
 /*
- * resolve - the limit for destinations that nobody asked for before: bare libunbound
+ * resolve - the limit for destinations that are not in the cache: only libunbound
  *
  *	resolve [--cpu N] [--in-flight K] [--time SECONDS] [--option NAME:VALUE]... [--json]
  *		ANCHORS DOMAINS STUB...
  *
- * Looks up, for each domain of the file DOMAINS (one a line), its MX set, then A and AAAA of its
- * most preferred host, then TLSA of _25._tcp of that host: the four questions that tlsad cannot
- * do without. K domains (64) are under way at once. Everything is validated from the trust
- * anchors in the file ANCHORS down. A STUB is "ZONE ADDR@PORT", as in tlsad.conf. The options are
- * libunbound's; t/bench/bench gives those that it finds in common/dns/dns.c, for with others there
- * would be no comparison.
+ * Looks up, for each domain of the file DOMAINS (one per line), its MX set, then A and AAAA of its
+ * most preferred host, then TLSA of _25._tcp of that host: the four queries that tlsad needs too. K
+ * domains (64) are looked up at once. Everything is validated from the trust anchors in the file
+ * ANCHORS. A STUB is "ZONE ADDR@PORT", as in tlsad.conf. The options are libunbound's;
+ *t/bench/bench passes those of common/dns/dns_view.c, because other options could not be compared.
  *
- * Prints domains a second, processor time a domain, and how many ended with four secure answers.
- * The root's key is fetched before the clock starts, as tlsad does at its start. Exit status 0
- * when all are secure, else 1; 64 for wrong usage. Stops after --time (default 300 s).
+ * Prints domains per second, processor time per domain, and how many ended with four secure
+ * answers. The root's key is fetched before the clock starts, as tlsad does at its start. Exit
+ * status 0 if all are secure, otherwise 1; 64 for wrong usage. Stops after --time (default 300 s).
  */
 #define _DEFAULT_SOURCE /* ns_initparse */
 #include "measure.h"
@@ -32,7 +31,7 @@
 enum { TYPE_SOA = 6, TYPE_TLSA = 52 }; /* of RFC 1035 and RFC 6698 */
 
 struct domain {
-	unsigned open;   /* questions without an answer */
+	unsigned open;   /* queries without an answer */
 	unsigned secure; /* answers that were validated */
 	char host[NS_MAXDNAME];
 };
@@ -42,7 +41,7 @@ static struct {
 	struct event_base *base;
 	struct event *refill;
 	FILE *names;
-	struct domain *domains; /* as many as may be under way */
+	struct domain *domains; /* as many as are looked up at once */
 	struct domain **idle;
 	size_t idle_count, size;
 	bool at_end;
@@ -64,7 +63,7 @@ static void finish(struct domain *domain)
 	run.done++;
 	run.secure += domain->secure == 4;
 	run.idle[run.idle_count++] = domain;
-	/* Not here: libunbound's answer from its cache would call us from within the question. */
+	/* Not here: libunbound calls back inside the query if the answer is in its cache. */
 	event_active(run.refill, EV_TIMEOUT, 0);
 }
 
@@ -111,7 +110,7 @@ static void on_address(void *context, int rcode, void *packet, int size, int sec
 	ask(domain, name, TYPE_TLSA, on_tlsa);
 }
 
-/* The host with the lowest preference of an answer to an MX question. */
+/* The host with the lowest preference in the answer to an MX query. */
 static bool read_host(struct domain *domain, const unsigned char *packet, int size)
 {
 	ns_msg message;
@@ -145,7 +144,7 @@ static void on_mx(void *context, int rcode, void *packet, int size, int security
 		finish(domain);
 		return;
 	}
-	/* A host that is answered at once must not look like the last one. */
+	/* A host whose answer comes at once must not look like the last one. */
 	domain->open++;
 	ask(domain, domain->host, ns_t_a, on_address);
 	domain->open--;
@@ -200,7 +199,7 @@ static bool create(void)
 	return run.resolver != NULL;
 }
 
-/* `NAME:VALUE`; libunbound wants the colon with the name. */
+/* `NAME:VALUE`; for libunbound the colon is part of the name. */
 static void set_option(char *option)
 {
 	char name[64];

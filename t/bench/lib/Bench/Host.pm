@@ -1,6 +1,6 @@
 package Bench::Host;
 
-# Bench::Host - what the kernel says of processes, and how to keep them on a core
+# Bench::Host - the kernel's figures about processes, and how to keep them on a core
 #
 #   cores()                 numbers of the cores that this process may use
 #   pin(CORE)               ("taskset", ...) to be put before a command; empty when
@@ -61,7 +61,7 @@ sub disk_usage
 	my $sum = 0;
 	for my $file (glob("$directory/*")) {
 		my @status = stat($file) or next;
-		# Blocks and not the length: a mapped file may have holes.
+		# Blocks, not the length: a mapped file may have holes.
 		$sum += $status[12] * 512;
 	}
 	return $sum;

@@ -4,8 +4,8 @@ package Bench::Nsd;
 #
 #   my $nsd = Bench::Nsd->start(zones => DIRECTORY, parts => ['warm', 'cold'],
 #           wrapper => [COMMAND...])
-#       Returns when the server answers for the root; dies with its log when it
-#       does not. Ends with the object.
+#       Returns when the server answers for the root; dies with its log if it
+#       does not. Destroying the object ends the server.
 #   $nsd->stubs          ["ZONE ADDR@PORT"...], as tlsad.conf and resolve want them
 #   $nsd->stop
 #
@@ -50,7 +50,7 @@ sub _write_config
 	my ($self) = @_;
 	my $directory = $self->{directory};
 	# database: NSD before 4.7 writes one to a directory of the system.
-	# rrl-ratelimit: all questions come from one address.
+	# rrl-ratelimit: all queries come from one address.
 	my $text = <<"END";
 server:
 	ip-address: 127.0.0.1\@$self->{port}
@@ -84,7 +84,7 @@ END
 	close($config) or die "nsd.conf: $!\n";
 }
 
-# Asks for the root's SOA until the answer is there and authoritative.
+# Queries the root's SOA until there is an authoritative answer.
 sub _answers
 {
 	my ($self) = @_;

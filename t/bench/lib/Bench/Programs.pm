@@ -7,8 +7,8 @@ package Bench::Programs;
 #                       what to put before a command so that it stays on the first
 #                       core, or on the second one; empty where that is impossible
 #   run_json(COMMAND...)
-#                       runs a program that ends by itself and prints one line of
-#                       JSON; dies when it fails
+#                       runs a program that exits by itself and prints one line of
+#                       JSON; dies if it fails
 #   load(ENDPOINT, OPTION...)
 #                       one run of t/bench/load: its figures
 #   start_tlsad(NSD, CONNECTIONS, NAME => VALUE...)
@@ -18,9 +18,9 @@ package Bench::Programs;
 #   start_tlsad_with(NSD, CONNECTIONS, 'SECTION.KEY=VALUE'...)
 #                       the same with these settings
 #   start_other_tlsad(BINARY, NSD, CONNECTIONS)
-#                       the same of another build, without settings of its own
+#                       the same with another build, with the default settings
 #   start_null(REPLY[, OPTION...])
-#                       (process, endpoint) of t/bench/null, which answers so
+#                       (process, endpoint) of t/bench/null with this reply
 
 use strict;
 use warnings;
@@ -63,7 +63,7 @@ sub program
 	return $program;
 }
 
-# Runs a program that prints one line of JSON and ends by itself.
+# Runs a program that prints one line of JSON and exits by itself.
 sub run_json
 {
 	my (@command) = @_;
