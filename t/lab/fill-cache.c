@@ -1,11 +1,11 @@
 /*
- * fill-cache - a cache of any size, without asking DNS for it
+ * fill-cache - writes a cache of any size, without DNS queries
  *
  *	fill-cache DIRECTORY COUNT
  *
  * Writes the MX sets of domain-1.example to domain-COUNT.example into the cache of that directory,
- * which no tlsad may have open, and their one host, mx.example, with a record 3 1 1. All of it
- * lives for an hour.
+ * which no tlsad may have open, and their only host, mx.example, with a record 3 1 1. Everything
+ * expires after an hour.
  */
 #include "common/base/clock.h"
 #include "common/dane/tlsa.h"

@@ -1,11 +1,11 @@
 /*
- * hold-thread - stops one thread of another process, and lets it go
+ * hold-thread - stops one thread of another process, and lets it continue
  *
  *   hold-thread TID
  *
- * Prints "held" when the thread stands still, and lets it go when standard input ends. The other
- * threads go on. Exit status: 0; 77 when ptrace(2) is not allowed here; 1 for any other trouble,
- * with the reason.
+ * Prints "held" when the thread is stopped, and lets it continue when standard input ends. The
+ * other threads continue to run. Exit status: 0; 77 if ptrace(2) is not allowed here; 1 for any
+ * other failure, with the reason.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -44,7 +44,7 @@ int main(int count, char **arguments)
 	fflush(stdout);
 	while (read(STDIN_FILENO, &byte, 1) > 0)
 		;
-	/* The process may have gone meanwhile, and that is as well. */
+	/* The process may have ended meanwhile, which is not an error. */
 	ptrace(PTRACE_DETACH, thread, NULL, NULL);
 	return 0;
 }

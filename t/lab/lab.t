@@ -1,7 +1,7 @@
 #!/usr/bin/perl
-# The lab itself, held against validators that are not the one under test: the
-# unbound daemon, and BIND's delv where it is installed. If this fails, believe
-# no failure of cases.t. It also shows that the helpers leave nothing running.
+# Checks the lab itself with validators other than the one under test: the unbound
+# daemon, and BIND's delv if it is installed. If this test fails, failures of cases.t
+# mean nothing. It also checks that the helpers leave no process running.
 
 use strict;
 use warnings;
@@ -130,8 +130,8 @@ sub start_unbound
 {
 	my ($program) = @_;
 	my $directory = Tlsad::Process::private_directory();
-	# Debian's AppArmor profile lets /usr/sbin/unbound read no file of ours; it
-	# holds for that path only.
+	# Debian's AppArmor profile does not let /usr/sbin/unbound read our files; it
+	# applies to that path only.
 	File::Copy::copy($program, "$directory/unbound") or die "unbound: $!\n";
 	chmod(0700, "$directory/unbound");
 	for (1 .. 5) {
@@ -172,7 +172,7 @@ sub listens
 		Proto => 'tcp', Timeout => 1);
 }
 
-# Asks over TCP, so that no answer is cut short. Returns (flags, octets) or ().
+# Queries over TCP, so that no answer is truncated. Returns (flags, octets) or ().
 sub lookup
 {
 	my ($port, $name, $type) = @_;
@@ -230,7 +230,7 @@ sub check_lookup
 	is("$seen $records", "$status $count", "unbound: $name $type");
 }
 
-# delv validates by itself and asks NSD, so the special zones are not for it.
+# delv validates by itself and queries NSD, so it cannot see the special zones.
 sub check_delv
 {
 	my ($delv) = @_;
@@ -301,7 +301,7 @@ sub check_generate
 	is(contents("$directory/left-out"), $left_out, 'is made again');
 	is(contents("$directory/anchor.ds"), $anchor, 'with the same keys');
 
-	# 8 days ago, and a second for a clock that has not moved on.
+	# 8 days ago, and one more second in case the clock has not advanced.
 	my $old = time - 8 * DAY;
 	utime($old, $old, "$directory/stamp") or die "stamp: $!\n";
 	is(generate($directory), 0, 'an old tree');
@@ -337,7 +337,7 @@ sub check_serve
 	like(contents("$log.error"), qr{^serve: /nowhere has no tlsad: }, 'which is named');
 }
 
-# Until the function returns true, or for 30 seconds.
+# Waits until the function returns true, at most 30 seconds.
 sub wait_until
 {
 	my ($function) = @_;

@@ -4,20 +4,20 @@
  *	mailhost --listen ADDRESS:PORT... [--cert CHAIN.pem --key KEY.pem]
  *	         [--sni NAME=CHAIN.pem,KEY.pem...] [--tls-only] [--fault NAME] [--time SECONDS]
  *
- * An IPv6 address stands in brackets; port 0 is one of the kernel's choice. The chain is sent as it
- * stands in its file. Clients that name a NAME (SNI, RFC 6066 3) get that one's. With --tls-only
- * TLS begins at once. Messages are taken and thrown away.
+ * An IPv6 address is in brackets; with port 0 the kernel chooses one. The chain is sent as it is in
+ * its file. Clients that send a NAME (SNI, RFC 6066 3) get the chain for that name. With --tls-only
+ * TLS begins at once. Messages are accepted and discarded.
  *
  * Standard output, for tests to read:
  *
- *	listening ADDRESS PORT   each, when all of them are bound
+ *	listening ADDRESS PORT   for each, when all of them are bound
  *	connection N             for each accepted one
  *	handshake sni=NAME|none  for each completed one
  *	failed-handshake WORDS
  *	quit                     for each QUIT, under TLS or not
  *
- * Ends at SIGTERM, SIGINT, after --time (default 300) and when standard input, if that is a pipe or
- * a socket, is closed: with the test that started it.
+ * Ends at SIGTERM, SIGINT, after --time (default 300 s) and, if standard input is a pipe or a
+ * socket, when that is closed, so that it ends with the test that started it.
  *
  * Faults are listed below.
  */
@@ -241,7 +241,7 @@ static void serve(long seconds)
 	event_free(input);
 }
 
-/* A sanitizer is not to find anything at the end. */
+/* Free everything, so that a sanitizer reports no leak. */
 static void clear(void)
 {
 	struct connection *connection;

@@ -1,5 +1,5 @@
 /*
- * mailhost: what the files of t/lab/mailhost share. One process, one thread, one event loop.
+ * mailhost: declarations for the files of t/lab/mailhost. One process, one thread, one event loop.
  */
 #ifndef TLSAD_T_LAB_MAILHOST_H
 #define TLSAD_T_LAB_MAILHOST_H
@@ -40,8 +40,8 @@ struct connection {
 	struct event *writable;
 	struct event *pause;                  /* byte by byte: until the next one */
 	struct evbuffer *out;                 /* to the socket; under TLS, records */
-	void (*refill)(struct evbuffer *out); /* what is said for ever */
-	bool ignoring;                        /* what comes in */
+	void (*refill)(struct evbuffer *out); /* sent without end */
+	bool ignoring;                        /* the received bytes */
 	bool closing;                         /* as soon as `out` is empty */
 	bool dead;
 	bool in_message; /* between DATA and its dot */
@@ -67,16 +67,16 @@ void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* --- mailhost_connection.c ----------------------------------------------------------------- */
 
-/* Takes the descriptor over. */
+/* Owns the descriptor from then on. */
 void connection_new(struct mailhost *host, int fd);
 void connection_free(struct connection *connection);
 
-/* Bytes of SMTP that came in, under TLS or not. */
+/* Bytes of SMTP that were received, under TLS or not. */
 void connection_hear(struct connection *connection, const char *bytes, size_t size);
 
 /* --- mailhost_tls.c ------------------------------------------------------------------------ */
 
-/* Each dies with OpenSSL's words when a file does not serve. */
+/* Each exits with OpenSSL's message if a file cannot be used. */
 SSL_CTX *tls_new(const char *chain, const char *key, bool many);
 void tls_add_name(SSL_CTX *tls, const char *name, const char *chain, const char *key);
 void tls_free(SSL_CTX *tls);

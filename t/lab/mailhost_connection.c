@@ -1,6 +1,6 @@
 /*
- * One connection: what it says and hears, as SMTP and as bytes. Nothing is freed in the middle of a
- * step: settle() at its end looks whether there is something to write or to close.
+ * One connection: its SMTP dialogue and its bytes. Nothing is freed in the middle of a step:
+ * settle() at the end of a step checks whether there is something to write or to close.
  */
 #include "t/lab/mailhost.h"
 
@@ -47,7 +47,7 @@ static void add_endless_banner(struct evbuffer *out)
 		evbuffer_add_printf(out, "220-this greeting has no end\r\n");
 }
 
-/* The same in every run, and its first byte is no digit. */
+/* The same in every run, and its first byte is not a digit. */
 static void add_garbage(struct evbuffer *out)
 {
 	uint64_t state = 88172645463325252;
@@ -175,7 +175,7 @@ void connection_hear(struct connection *connection, const char *bytes, size_t si
 {
 	const SSL *ssl = connection->ssl;
 
-	/* What came in clear behind STARTTLS is forgotten: RFC 3207 6. */
+	/* Discard plaintext that was received after STARTTLS (RFC 3207 6). */
 	for (size_t i = 0; i < size && !connection->closing && connection->ssl == ssl; i++) {
 		if (bytes[i] != '\n') {
 			if (connection->line_size < sizeof connection->line)
@@ -234,7 +234,7 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
 		connection->refill(connection->out);
 	if (evbuffer_write_atmost(connection->out, connection->fd, single ? 1 : -1) < 0 &&
 		errno != EAGAIN && errno != EINTR) {
-		/* What the client said before it went is still to be read. */
+		/* Data that the client sent before it closed must still be read. */
 		evbuffer_drain(connection->out, evbuffer_get_length(connection->out));
 		connection->refill = NULL;
 	}

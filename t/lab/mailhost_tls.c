@@ -1,6 +1,6 @@
 /*
- * TLS on two BIOs in memory, so that the bytes of it go through the same buffer as those of SMTP
- * and can be held back, doled out and replaced.
+ * TLS on two BIOs in memory, so that its bytes go through the same buffer as those of SMTP and can
+ * be delayed, sent in pieces and replaced.
  */
 #include "t/lab/mailhost.h"
 
@@ -66,7 +66,7 @@ SSL_CTX *tls_new(const char *chain, const char *key, bool many)
 	if (SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1 ||
 		SSL_CTX_check_private_key(tls) != 1)
 		give_up(key);
-	/* What is not in the file is not sent. */
+	/* Send only the certificates of the file. */
 	SSL_CTX_set_mode(tls, SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_tlsext_servername_callback(tls, choose_certificate);
 	if (many)
@@ -123,7 +123,7 @@ static void collect_records(struct connection *connection)
 		evbuffer_add(connection->out, bytes, (size_t)size);
 }
 
-/* True when a fault takes the place of the handshake. */
+/* True if a fault replaces the handshake. */
 static bool spoil_handshake(struct connection *connection)
 {
 	switch (connection->host->fault) {
@@ -191,7 +191,7 @@ void tls_send(struct connection *connection, const char *bytes, size_t size)
 
 /*
  * A ServerHello of TLS 1.2 (RFC 5246 7.4.1.3) with TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, and the
- * extension without which OpenSSL does not go on (RFC 5746).
+ * extension without which OpenSSL does not continue (RFC 5746).
  */
 static const unsigned char server_hello[] = {
 	0x16, 0x03, 0x03, 0, 49,                               /* record: handshake, its size */

@@ -1,15 +1,16 @@
 /*
- * probe-starttls - common/smtp/starttls against one server, for t/lab/starttls.t
+ * probe-starttls - runs common/smtp/starttls with one server, for t/lab/starttls.t
  *
  *	probe-starttls [--sni NAME] [--tls-only] [--timeout SECONDS] [--longest-chain BYTES]
  *	               [--verify] ADDRESS PORT
  *
- * Prints `outcome`, `stage`, `detail`, `verify` (OpenSSL's words), `certificates` (how many), and
- * for each of them `sha256`, each with its value on a line of its own. Exit status 0, whatever the
- * outcome. --longest-chain is OpenSSL's max_cert_list; --verify lets the handshake fail with a
- * certificate that no authority of the system vouches for.
+ * Prints `outcome`, `stage`, `detail`, `verify` (OpenSSL's text), `certificates` (their number),
+ *and for each of them `sha256`, each with its value on a separate line. Exit status 0 with any
+ *outcome.
+ * --longest-chain is OpenSSL's max_cert_list; --verify makes the handshake fail if no authority of
+ * the system issued the certificate.
  *
- * SIGPIPE is left as the system has it: common/smtp/starttls must not raise it.
+ * SIGPIPE keeps its default action: common/smtp/starttls must not raise it.
  */
 #include "common/base/text.h"
 #include "common/smtp/starttls.h"

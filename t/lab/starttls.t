@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# common/smtp/starttls against a mail server that has every fault a mail server can have
-# (t/lab/mailhost): what it ends as, at which stage, in which words, and in time.
+# common/smtp/starttls with a mail server that can have many faults (t/lab/mailhost): the
+# outcome, the stage, the text, and that it ends in time.
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ use Tlsad::Process;
 
 # Generous, for loaded machines and sanitizers. [s]
 use constant PROMPT => 20;
-# For what the other side does after the probe has ended. [s]
+# For actions of the server after the probe has ended. [s]
 use constant SETTLE => 10;
 
 my $probe = Tlsad::Process::build_directory() . '/t/lab/probe-starttls';
@@ -39,7 +39,7 @@ my %proper = (cert => $certificates->chain('mx.chain', qw(mx intermediate)),
 my %fingerprints;
 my $hung_up = qr/\Athe server closed the connection in the TLS handshake/;
 
-# outcome, stage, and the detail: whole, or a pattern. `slow` has a timeout of its own.
+# outcome, stage, and the detail: the whole text, or a pattern. `slow` needs another timeout.
 my @faults = (
 	{ fault => 'no-starttls', outcome => 'not-offered', stage => 'ehlo',
 		detail => 'the server does not offer STARTTLS', quits => 1 },
@@ -78,7 +78,7 @@ my @faults = (
 			. '"250 2.0.0 injected\x0d\x0a"' },
 	{ fault => 'endless-handshake', outcome => 'no-tls', stage => 'handshake',
 		detail => 'excessive message size' },
-	# Where the caller has no limit, there is one all the same.
+	# Even if the caller sets no limit, there is one.
 	{ fault => 'endless-handshake', options => ['--longest-chain', 1 << 30],
 		outcome => 'no-tls', stage => 'handshake',
 		detail => 'the server sent more than 1048576 bytes in the handshake' },
@@ -105,7 +105,7 @@ subtest('the wrong protocol' => \&wrong_protocol);
 subtest('mailhost ends by itself' => \&ends_by_itself);
 done_testing();
 
-# What the probe prints, by word; sha256 is a list. Dies when it does not end well.
+# The probe's output, by name; sha256 is a list. Dies if the probe fails.
 sub probe
 {
 	my ($port, %options) = @_;
@@ -200,7 +200,7 @@ sub bad_certificates
 		'the same key has the same TLSA record');
 	isnt($certificates->tlsa(3, 0, 1, 'expired'), $certificates->tlsa(3, 0, 1, 'mx'),
 		'another certificate has not');
-	# The SSL_CTX may well make it fail; then OpenSSL's words tell why.
+	# The SSL_CTX may make it fail; OpenSSL's text then says why.
 	$result = probe($host->port, options => ['--verify']);
 	is_result($result, 'no-tls', 'handshake',
 		'certificate verify failed: self-signed certificate in certificate chain');
