@@ -3,8 +3,8 @@ package Tlsad::CaseTables;
 # Tlsad::CaseTables - the rules of t/lab/dane-cases and the cases that are tested
 #
 # Purpose
-#   Reads the tables of t/lab/dane-cases, t/lab/cases and t/lab/pinned-cases, and holds
-#   them against each other.
+#   Reads the tables of t/lab/dane-cases, t/lab/cases and t/lab/pinned-cases, and
+#   compares them with each other.
 #
 # Functions
 #   rules(FILE)
@@ -12,15 +12,15 @@ package Tlsad::CaseTables;
 #       t/lab/dane-cases. answer and reason are undef in a table without such a column.
 #   cases(FILE)
 #       ({line, section, case, key, reply, reason, ttl, option}...): the lines of
-#       t/lab/cases, columns as they are written, undef where there are none. section
-#       and case are the headings above it. Dies when a line has too few columns.
+#       t/lab/cases, columns as written, undef for missing ones. section and case are
+#       the headings above it. Dies if a line has too few columns.
 #   headings(FILE)
 #       ([HEADING, LINES]...): each "##" of t/lab/pinned-cases, and how many cases it has.
 #   differences(RULES, CASES, HEADINGS)
-#       What does not agree, in words; the arguments are references to the lists. Rules
-#       and cases have the same headings in the same order, each with a case below it,
-#       and a case has the answer and the reason of its rule. The section of RULES whose
-#       heading ends in "(pinned)" belongs to HEADINGS.
+#       The differences, as text; the arguments are references to the lists. Rules and
+#       cases must have the same headings in the same order, each with a case below it,
+#       and a case must have the answer and the reason of its rule. The section of RULES
+#       whose heading ends with "(pinned)" belongs to HEADINGS.
 
 use strict;
 use warnings;
@@ -86,14 +86,14 @@ sub headings
 	return @headings;
 }
 
-# What Postfix reads, as the rules have it: "dane-only", "NOTFOUND", "TEMP".
+# The reply in the form of the rules: "dane-only", "NOTFOUND", "TEMP".
 sub _answer
 {
 	my ($reply) = @_;
 	return $reply =~ /^OK (.*)/ ? $1 : $reply =~ s/ .*//r;
 }
 
-# The first place where two lists differ, in words, or ''.
+# The first difference of two lists, as text, or ''.
 sub _order
 {
 	my ($rules, $cases) = @_;

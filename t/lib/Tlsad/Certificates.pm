@@ -1,6 +1,6 @@
 package Tlsad::Certificates;
 
-# Tlsad::Certificates - keys and certificates of a test's own mail hosts
+# Tlsad::Certificates - keys and certificates for the mail hosts of a test
 #
 # Purpose
 #   Makes authorities, intermediates and hosts' certificates in a directory, with
@@ -9,15 +9,15 @@ package Tlsad::Certificates;
 # Functions
 #   Tlsad::Certificates->new(DIRECTORY)    makes the directory
 #   $certificates->make(NAME, OPTION => VALUE...)
-#       Makes NAME.key, NAME.crt and NAME.pem: the key, the certificate and those
-#       of its issuers up to the root, as Postfix wants it in one file. Options:
-#         issuer => NAME                 made before; default: signs itself
+#       Makes NAME.key, NAME.crt and NAME.pem: the key, the certificate, and both with
+#       the issuers up to the root in one file for Postfix. Options:
+#         issuer => NAME                 made before; default: self-signed
 #         authority => 1                 may issue others
 #         names => [DNS NAME...]         its subjectAltName
 #         subject => NAME                its CN; default: the first of names, or NAME
 #         not_before => TIME, not_after => TIME
-#                                        default: since an hour, for two days
-#         key => NAME                    the same key as that one's
+#                                        default: from an hour ago, for two days
+#         key => NAME                    the same key as this certificate
 #   $certificates->chain(FILE, NAME...)    writes these certificates, in this order;
 #                                          returns the path
 #   $certificates->path(NAME, SUFFIX)      key, crt or pem
@@ -29,7 +29,7 @@ package Tlsad::Certificates;
 #       hexadecimal digits.
 #
 # Errors
-#   Each dies with what openssl said.
+#   Each dies with the output of openssl.
 
 use strict;
 use warnings;
@@ -44,7 +44,7 @@ our @EXPORT_OK = qw(association);
 use constant { HOUR => 3600, DAY => 86400 };
 use constant LONGEST_SUBJECT => 64;		# RFC 5280 A.1, ub-common-name
 
-# "openssl ca" can be told when a certificate begins and ends, "openssl x509" only from 3.4 on.
+# Only "openssl ca" has options for the dates of a certificate; "openssl x509" has them from 3.4 on.
 my $configuration = <<'END';
 [req]
 distinguished_name = any
@@ -89,7 +89,7 @@ sub _write
 	close($handle) or die "$file: $!\n";
 }
 
-# What it prints.
+# Returns its output.
 sub _openssl
 {
 	my (@arguments) = @_;

@@ -1,25 +1,25 @@
 package Tlsad::Confined;
 
-# Tlsad::Confined - commands in front of tlsad that make its life hard
+# Tlsad::Confined - commands that run tlsad with few rights or little disk space
 #
 # Purpose
-#   For the option wrapper of Tlsad::Daemon: an account that may do little, a disk with
-#   little room.
+#   For the option wrapper of Tlsad::Daemon: an account without rights, a small file
+#   system.
 #
 # Functions (all are exported)
 #   as_nobody()
-#       The command that makes tlsad the account nobody, from a copy of it that this
-#       account can read; () when this test is not run by root; (undef) when there is
-#       no setpriv or no such account.
+#       The command that runs tlsad as the account nobody, from a copy that this account
+#       can read; () if this test is not run by root; (undef) without setpriv or without
+#       the account.
 #   can_mount()
 #       Whether a mount namespace can be made.
 #   small_disk(MOUNT-POINT, SIZE[, COMMAND])
-#       The command that gives tlsad a file system of its own at MOUNT-POINT, which is
-#       made here. SIZE is as in tmpfs(5). COMMAND, of the shell, comes before tlsad.
+#       The command that gives tlsad a private file system at MOUNT-POINT, which is
+#       created here. SIZE is as in tmpfs(5). COMMAND, for the shell, runs before tlsad.
 #   seen_by(DAEMON, PATH)
-#       Where this process sees a path of such a daemon.
+#       The path by which this process reaches a path of such a daemon.
 #   fill(FILE)
-#       Writes to it until there is no room any more.
+#       Writes to it until the file system is full.
 
 use strict;
 use warnings;
@@ -35,7 +35,7 @@ sub as_nobody
 	return () if $> != 0;
 	my $setpriv = Tlsad::Process::find_program('setpriv') or return undef;
 	my @id = getpwnam('nobody') or return undef;
-	# The build may lie where nobody else may look: a copy, in the open.
+	# Other accounts may not be able to read the build directory, so make a copy.
 	my $copy = Tlsad::Process::private_directory();
 	chmod(0755, $copy);
 	File::Copy::copy(Tlsad::Daemon::binary(), "$copy/tlsad") or die "copy: $!\n";
@@ -51,7 +51,7 @@ sub can_mount
 	return $> == 0 && system('unshare -m sh -c "mount -t tmpfs tmpfs /mnt" 2>/dev/null') == 0;
 }
 
-# Nobody else sees it.
+# A private mount: no other process sees it.
 sub small_disk
 {
 	my ($mount_point, $size, $before) = @_;

@@ -3,7 +3,7 @@ package Tlsad::Counters;
 # Tlsad::Counters - the table of counters, daemon/counters/counter_table.c
 #
 # Functions
-#   rows()    a hash for each row: metric, status, total, log; what a row has not is undef
+#   rows()    a hash for each row: metric, status, total, log; missing values are undef
 
 use strict;
 use warnings;

@@ -1,10 +1,10 @@
 package Tlsad::Ctl;
 
-# Tlsad::Ctl - tlsactl of the build directory, run once
+# Tlsad::Ctl - runs tlsactl of the build directory once
 #
 # Purpose
-#   Runs tlsactl with a configuration of the test's own and tells what came of it.
-#   Nothing of the system's configuration, state or resolver is used.
+#   Runs tlsactl with a private configuration and returns its output and exit status.
+#   The configuration, state and resolver of the system are not used.
 #
 # Functions
 #   Tlsad::Ctl->new(lab => $lab, config => {SECTION => {KEY => VALUE or [VALUES]}})
@@ -13,16 +13,16 @@ package Tlsad::Ctl;
 #   $ctl->run(ARGUMENT...)
 #   $ctl->run({env => {NAME => VALUE}, seconds => N}, ARGUMENT...)
 #       {status, out, err, seconds}: the exit status, 128 + signal, both outputs
-#       and how long it took. It is killed after N seconds (default 60).
+#       and the time it took. It is killed after N seconds (default 60).
 #   $ctl->json(ARGUMENT...)
-#       The same with --json and member json: what standard output says, or undef
-#       when that is not one JSON object and a newline.
+#       The same with --json and the member json: the decoded standard output, or undef
+#       if that is not one JSON object and a newline.
 #   $ctl->file(NAME, TEXT)
 #       Writes a file into the directory; returns its path.
 #   $ctl->directory, $ctl->config_file
 #   binary()
 #   slurp(FILE)
-#       All of a file, empty when it is not there.
+#       The content of a file, empty if it does not exist.
 #
 # A report of a sanitizer makes the test's exit status 1.
 

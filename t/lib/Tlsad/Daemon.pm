@@ -1,54 +1,54 @@
 package Tlsad::Daemon;
 
-# Tlsad::Daemon - a tlsad of the test's own
+# Tlsad::Daemon - runs a tlsad for a test
 #
 # Purpose
 #   Writes a configuration into a private directory, runs the tlsad of the build
-#   directory in the foreground on it and ends it again. Nothing of the system
-#   (its configuration, sockets, cache, resolver) is used.
+#   directory in the foreground with it, and ends it. The configuration, sockets,
+#   cache and resolver of the system are not used.
 #
 # Functions
 #   Tlsad::Daemon->start(config => {SECTION => {KEY => VALUE or [VALUES]}},
 #           args => [...], env => {NAME => VALUE}, lab => $lab,
 #           directory => PATH, timeout => SECONDS, wrapper => [COMMAND...])
-#       Returns when every socketmap endpoint, the control socket and, if there is
-#       one, the metrics' endpoint accept; dies with the log when that does not
-#       happen within the timeout (default 30).
+#       Returns when every socketmap endpoint, the control socket and, if there is one,
+#       the metrics endpoint accept connections; dies with the log if that takes longer
+#       than the timeout (default 30).
 #       Defaults: the endpoints unix:DIRECTORY/socketmap, DIRECTORY/policy and
 #       DIRECTORY/control, cache in DIRECTORY/cache, resolver
 #       settings of the lab (Tlsad::Lab), or without a lab a root server on
 #       which nothing listens, so that no query leaves this machine. A value of
-#       undef removes a default. wrapper runs the daemon below another command.
+#       undef removes a default. wrapper is a command that starts the daemon.
 #   Tlsad::Daemon->run(the same, seconds => N)
-#       For a daemon that is to exit by itself. Returns (STATUS, LOG); STATUS is
-#       the exit status, 128 + signal, or undef when it had to be killed.
+#       For a daemon that should exit by itself. Returns (STATUS, LOG); STATUS is
+#       the exit status, 128 + signal, or undef if it had to be killed.
 #   $daemon->endpoint([N]), ->policy_endpoint([N])
 #       the N-th socketmap and policy endpoint (from 0)
 #   $daemon->control                path of the control socket, empty without one
 #   $daemon->client([timeout => S]) a Tlsad::Socketmap to the first
 #   $daemon->policy_client([timeout => S]) a Tlsad::Policy to the first
-#   $daemon->request(MAP, KEY)      over a connection of its own
+#   $daemon->request(MAP, KEY)      over a new connection
 #   $daemon->directory, ->config_file, ->log_file, ->pid, ->alive
 #   $daemon->log_text               everything on its standard error so far
 #   $daemon->wait_log(qr/.../, SECONDS[, FROM])
-#       The text from offset FROM on when it matches in time, else undef.
+#       The text from offset FROM on if it matches in time, otherwise undef.
 #   $daemon->write_config({...})    replaces the configuration file
 #   $daemon->reload                 SIGHUP
 #   $daemon->restart                stop and start on the same directory
-#   $daemon->kill9                  SIGKILL; start_again() starts it once more
+#   $daemon->kill9                  SIGKILL; start_again() starts it again
 #   $daemon->stop([SECONDS])
-#       SIGTERM; returns the exit status (128 + signal for a signal). One that
-#       does not end within SECONDS (default 20) is killed: 137.
+#       SIGTERM; returns the exit status (128 + signal for a signal). If it does not
+#       end within SECONDS (default 20) it is killed: 137.
 #   refused_calls()
-#       With TLSAD_HELD: the system calls that the unit would have refused.
+#       With TLSAD_HELD: the system calls that systemd/tlsad.service would have refused.
 #   sanitizer_reports()
 #       The reports of AddressSanitizer, LeakSanitizer, ThreadSanitizer and
 #       UBSan that any daemon of this test has written so far.
 #
-# A test in which a sanitizer reported something ends with status 1, without any
-# call from the test: the END block below sees to it. So does one with TLSAD_HELD in the
-# environment, when a daemon has made a system call that systemd/tlsad.service forbids;
-# strace(1) sees it. TLSAD_KEEP in the environment keeps the directories.
+# The END block below ends a test with status 1 if a sanitizer reported something. It
+# does the same with TLSAD_HELD in the environment if a daemon has made a system call
+# that systemd/tlsad.service forbids, which strace(1) finds. TLSAD_KEEP in the
+# environment keeps the directories.
 
 use strict;
 use warnings;
@@ -159,14 +159,14 @@ sub write_config
 	rename("$file.new", $file) or die "$file: $!\n";
 }
 
-# Only what the filter refuses stops the daemon for a moment; all else costs nothing.
+# Only refused calls stop the daemon for a moment; all other calls cost nothing.
 sub _held
 {
 	my ($self) = @_;
 	return () if !$ENV{TLSAD_HELD} || grep { $_ eq 'strace' } @{$self->{wrapper}};
 	if (!$traces) {
 		$traces = Tlsad::Process::private_directory();
-		# Whatever account it runs as.
+		# Writable for any account that the daemon runs as.
 		chmod(01777, $traces);
 		@held = (qw(strace -D -ff --seccomp-bpf -e signal=none -e), Tlsad::Unit::refused_only(),
 			'-o', "$traces/trace");
@@ -174,13 +174,13 @@ sub _held
 	return @held;
 }
 
-# A line for each call that was refused, or would be.
+# One line for each call that was or would have been refused.
 sub refused_calls
 {
 	my %calls;
 	return () unless $traces;
 	for my $file (glob("$traces/trace.*")) {
-		# strace may have something to write yet.
+		# strace may not have written everything yet.
 		for (1 .. 100) {
 			last if Tlsad::Process::slurp($file) =~ /^\+\+\+ (?:exited|killed)/m;
 			Time::HiRes::sleep(0.05);
@@ -219,7 +219,7 @@ sub start_again
 		}
 		Time::HiRes::sleep(0.02);
 	}
-	# A leftover listener of another process would have accepted as well.
+	# A listener of another, older process would have accepted too.
 	die "tlsad ended at its start:\n" . $self->log_text
 		unless $self->{process}->alive;
 }
@@ -244,7 +244,7 @@ sub policy_client
 {
 	my ($self, %options) = @_;
 	my $end = Time::HiRes::time() + $self->{timeout};
-	# These sockets come a moment after those that the start waits for.
+	# These sockets are created a moment after those that the start waits for.
 	while (1) {
 		my $client = eval { Tlsad::Policy->new($self->policy_endpoint, %options) };
 		return $client if $client;

@@ -1,26 +1,26 @@
 package Tlsad::FakeControl;
 
-# Tlsad::FakeControl - a control socket that answers as a test wants it
+# Tlsad::FakeControl - a control socket whose replies the test chooses
 #
 # Purpose
-#   Speaks the protocol of daemon/control/control.h, rightly or wrongly, without a daemon.
+#   Speaks the protocol of daemon/control/control.h, correctly or not, without a daemon.
 #
 # Functions
 #   Tlsad::FakeControl->start(sub { my ($peer, $request) = @_; ... })
-#       The function is called for each request, decoded, in a process of its own;
-#       what it keeps in variables stays there until the server ends. One
-#       connection is served at a time.
+#       The function is called for each request, decoded, in a separate process whose
+#       variables keep their values until the server ends. It serves one connection at
+#       a time.
 #   $fake->path            the socket
-#   $fake->requests        what was asked so far, decoded, in order
-#   $fake->notes           what the function noted
-#   $fake->stop            also done when the object goes
+#   $fake->requests        the requests so far, decoded, in order
+#   $fake->notes           the notes of the function
+#   $fake->stop            also done when the object is destroyed
 #
-#   $peer->answer(REQUEST, {MEMBER => VALUE})   the last answer: ok is added
-#   $peer->entry(REQUEST, {MEMBER => VALUE})    one of many
+#   $peer->answer(REQUEST, {MEMBER => VALUE})   the last reply: ok is added
+#   $peer->entry(REQUEST, {MEMBER => VALUE})    one of several replies
 #   $peer->error(REQUEST, WORDS)
-#   $peer->raw(BYTES)      as they are, however long it takes to send them
-#   $peer->cut(BYTES)      hang up as soon as that many bytes have been sent in all
-#   $peer->hang_up
+#   $peer->raw(BYTES)      unchanged, without a time limit
+#   $peer->cut(BYTES)      close the connection after this number of bytes in total
+#   $peer->hang_up         close the connection
 #   $peer->note(TEXT)      a line for the test to read
 #   $peer->highest_memory  of the client, in kB: VmHWM
 #   frame(BYTES)           as a netstring

@@ -3,22 +3,22 @@ package Tlsad::FaultyDns;
 # Tlsad::FaultyDns - a DNS server that misbehaves on request
 #
 # Purpose
-#   Listens on one free port of 127.0.0.1 over UDP and TCP and answers each
-#   question as the first rule says that fits its name and type. What fits no
-#   rule is passed on to a proper server, or refused when there is none.
+#   Listens on one free port of 127.0.0.1 over UDP and TCP and answers each query
+#   according to the first rule that matches its name and type. A query without a
+#   matching rule is passed to a correct server, or refused without one.
 #
 # Functions
 #   Tlsad::FaultyDns->start(rules => [RULE...], upstream => PORT)
 #       RULE: { name => NAME, type => TYPE, behaviour => WORD, seconds => N }.
-#       name covers itself and all below it; type (default: every one) is a
-#       mnemonic. upstream is the port of a proper server on 127.0.0.1.
+#       name matches itself and all names below it; type (default: every type) is a
+#       mnemonic. upstream is the port of a correct server on 127.0.0.1.
 #   $server->port
-#   $server->queries     every question so far: "udp NAME TYPE BEHAVIOUR"
-#   $server->stop        also done when the object goes
-#   behaviours()         the words
+#   $server->queries     every query so far: "udp NAME TYPE BEHAVIOUR"
+#   $server->stop        also done when the object is destroyed
+#   behaviours()         the names of all behaviours
 #
 # Behaviours
-#   forward           as the upstream server answers
+#   forward           the answer of the upstream server
 #   late              the same, after `seconds`
 #   silent            receives and never answers
 #   refused, servfail RCODE 5, RCODE 2 (RFC 1035 4.1.1)
@@ -29,22 +29,22 @@ package Tlsad::FaultyDns;
 #   random            octets from a generator, after the right ID and QR
 #   header-only       12 octets: no question, no answer, NOERROR
 #   cut               an answer that ends in the middle of its record
-#   wrong-question    the right ID, another question, an answer to that
+#   wrong-question    the right ID, another question, and the answer to it
 #   wrong-id          the right answer with another ID
 #   compression-loop  an owner name that points to itself (RFC 1035 4.1.4)
 #   compression-forward  an owner name that points past the message's end
 #   rdlength          an RDLENGTH that goes past the message's end
 #   many-announced    ANCOUNT 65535, one record
 #   short-mx          an MX record with one octet of RDATA
-#   oversized-udp     60,000 octets in one datagram, though nobody offered that
+#   oversized-udp     60,000 octets in one datagram, although the query did not allow that
 #   oversized-tcp     TC, then 65,000 octets of distinct MX records over TCP
 #   many-hosts        TC, then 20,000 octets of distinct MX records over TCP: a
-#                     sound answer, with more hosts than anybody needs
+#                     correct answer with far too many hosts
 #   endless-cname     every name is a CNAME to a new name below the same one
 #   cname-self        every name is a CNAME to itself
 #
 # Errors
-#   start dies when no socket can be had or a behaviour is unknown.
+#   start dies if it cannot create a socket or if a behaviour is unknown.
 
 use strict;
 use warnings;
@@ -148,7 +148,7 @@ my %behaviour = (
 	'endless-cname' => sub {
 		my ($question) = @_;
 		my ($first, $rest) = $question->{name} =~ /^([^.]*)\.(.*)$/;
-		# x1.zone -> x2.zone -> ...; below the rule's name there is no end.
+		# x1.zone -> x2.zone -> ..., without end, below the rule's name.
 		my $next = $first =~ /^x(\d+)$/ ? 'x' . ($1 + 1) : "x1.$first";
 		return _cname($question, _wire("$next.$rest"));
 	},
@@ -168,7 +168,7 @@ sub _header
 		. $question->{wire} . pack('nn', $question->{type}, 1);
 }
 
-# RDATA that is proper for the question's type.
+# Correct RDATA for the type of the query.
 sub _rdata
 {
 	my ($question) = @_;
@@ -197,8 +197,8 @@ sub _cname
 		. pack('nnNn', $type_number{CNAME}, 1, 300, length($target)) . $target;
 }
 
-# MX records with hosts of distinct names up to about SIZE octets; questions of
-# other types get one record, so that only the MX set is oversized.
+# MX records of hosts with distinct names, up to about SIZE octets; queries for other
+# types get one record, so that only the MX set is oversized.
 sub _many_hosts
 {
 	my ($question, $size) = @_;
@@ -341,7 +341,7 @@ sub _serve
 					$answer->($packet, 'tcp', sub {
 						my ($message) = @_;
 						return unless defined $message && $socket->opened;
-						# 65,000 octets fit into a loopback socket's buffer.
+						# 65,000 octets fit in the buffer of a loopback socket.
 						my $bytes = ref $message ? $$message
 							: pack('n', length($message)) . $message;
 						if ($bytes eq '') { $drop->($socket) }

@@ -1,10 +1,10 @@
 package Tlsad::Hold;
 
-# Tlsad::Hold - makes a thread stick, by t/lab/hold-thread
+# Tlsad::Hold - stops a thread, with t/lab/hold-thread
 #
 # Functions (all are exported)
-#   thread_named(PID, NAME)     the number of a thread; undef when none has that name in time
-#   hold(THREAD)                what release() takes; undef where ptrace(2) is not allowed
+#   thread_named(PID, NAME)     the number of a thread; undef if none has that name in time
+#   hold(THREAD)                the argument for release(); undef if ptrace(2) is not allowed
 #   release(HELD)
 
 use strict;
@@ -18,7 +18,7 @@ our @EXPORT = qw(thread_named hold release);
 use constant TIMEOUT => 30;		# [s]
 use constant NOT_ALLOWED => 77;
 
-# A thread names itself when it begins to run.
+# A thread sets its name when it begins to run.
 sub thread_named
 {
 	my ($pid, $name) = @_;

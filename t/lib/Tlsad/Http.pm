@@ -1,17 +1,17 @@
 package Tlsad::Http;
 
-# Tlsad::Http - what a scraper or a load balancer asks of [server] metrics
+# Tlsad::Http - a client of [server] metrics, like Prometheus or a load balancer
 #
 # Functions
 #   Tlsad::Http->new(ENDPOINT)    for unix:PATH or inet:HOST:PORT
 #   $http->get(PATH)              {status, type, body, head, raw}: one request over a
-#                                 connection of its own; status is undef when the
-#                                 connection ended without an answer
+#                                 new connection; status is undef if the connection
+#                                 ended without a response
 #   $http->get(PATH, METHOD)      the same with another method
 #   $http->ask(BYTES[, SECONDS])  sends these bytes instead
 #   $http->connect                a Tlsad::Socketmap, for raw bytes
 #   $http->page                   the samples of /metrics: {'name{labels}' => VALUE};
-#                                 dies when there are none
+#                                 dies without any
 #   sum(PAGE, RE)                 the sum of all samples whose name and labels match
 
 use strict;

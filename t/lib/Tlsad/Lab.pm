@@ -1,6 +1,6 @@
 package Tlsad::Lab;
 
-# Tlsad::Lab - the signed DNS tree of t/lab, being served
+# Tlsad::Lab - serves the signed DNS tree of t/lab
 #
 # Purpose
 #   Brings the tree of t/lab/generate up to date and serves it on loopback: NSD
@@ -9,23 +9,23 @@ package Tlsad::Lab;
 #
 # Functions
 #   missing_programs()
-#       The names of the programs that are needed and not installed; a test with
-#       a non-empty list skips itself.
+#       The names of needed programs that are not installed; if there are any, the test
+#       skips itself.
 #   Tlsad::Lab->start(zones => {ZONE => TEXT}, special => 0 or 1,
 #           faults => [RULE...])
 #       zones: content for the site zones of t/lab/generate: site.lab and bulk.lab
 #       (secure), site-plain.lab and bulk-plain.lab (insecure). TEXT is zone file
 #       syntax below the SOA and NS records, with $ORIGIN and $TTL 3600 set.
-#       special => 0 leaves the misbehaving zones out. faults are further rules
-#       for Tlsad::FaultyDns, see there, or of behaviour "dead"; each rule's name
+#       special => 0 leaves the misbehaving zones out. faults are additional rules
+#       for Tlsad::FaultyDns, see there, or with behaviour "dead"; each rule's name
 #       becomes a stub zone. There may be hundreds, more than a list setting
-#       takes, so these zones are in a file for [resolver] options.
-#       Use names below faults.lab., which is insecure: there anything can be
-#       answered.
-#       Dies with the server's log when it does not answer within START_TIMEOUT.
+#       allows, so these zones are in a file for [resolver] options.
+#       Use names below faults.lab., which is insecure, so that any answer is
+#       accepted.
+#       Dies with the server's log if it does not answer within START_TIMEOUT.
 #   $lab->port             of NSD, on 127.0.0.1, UDP and TCP
 #   $lab->faulty_port      of the misbehaving server
-#   $lab->faulty_queries   the questions it got, see Tlsad::FaultyDns
+#   $lab->faulty_queries   the queries it got, see Tlsad::FaultyDns
 #   $lab->dead_port        nothing listens there
 #   $lab->trust_anchor     file with the root's DS; trust_anchor_key: its DNSKEY
 #   $lab->stubs            ["ZONE", PORT]...
@@ -33,10 +33,10 @@ package Tlsad::Lab;
 #   $lab->resolver_config  the same as lines of the [resolver] section
 #   $lab->unbound_config   lines of unbound.conf for the same tree
 #   $lab->data_directory
-#   $lab->left_out         {NAME => REASON}: what the installed NSD would not load
-#   $lab->stop             also done when the object goes
+#   $lab->left_out         {NAME => REASON}: records that the installed NSD does not load
+#   $lab->stop             also done when the object is destroyed
 #
-# The tree lies in TLSAD_LAB, or lab-data below the build directory's t/.
+# The tree is in the directory TLSAD_LAB, or in t/lab-data in the build directory.
 
 use strict;
 use warnings;
@@ -49,7 +49,7 @@ use Tlsad::Process ();
 
 use constant START_ATTEMPTS => 5;
 use constant START_TIMEOUT => 20;		# [s]
-# Ports that nobody serves on loopback and that no program is given by chance.
+# Ports on which nobody listens on loopback and that no program gets by chance.
 use constant DEAD_PORTS => (1, 2, 3, 4, 5, 6, 8, 10);
 
 sub missing_programs
@@ -120,7 +120,7 @@ sub _write_nsd_config
 	my ($self) = @_;
 	my $directory = $self->{directory};
 	# database: NSD before 4.7 writes one to a directory of the system.
-	# rrl-ratelimit: all questions come from one address.
+	# rrl-ratelimit: all queries come from one address.
 	my $text = <<"END";
 server:
 	ip-address: 127.0.0.1\@$self->{port}
@@ -154,7 +154,7 @@ END
 	close($config) or die "nsd.conf: $!\n";
 }
 
-# Asks for the root's SOA until the answer is there and authoritative.
+# Queries the root's SOA until there is an authoritative answer.
 sub _answers
 {
 	my ($self) = @_;
@@ -176,9 +176,9 @@ sub _answers
 
 # Every zone is a stub zone, not only the root. NSD answers for a child zone at
 # once, without a referral from its parent. A resolver that knows only the root's
-# server takes such an answer to a DS question (the SOA is not that of the zone
-# it asked) for one from below the zone cut, looks for the name servers of the
-# parent, and finds addresses on which nothing listens on port 53.
+# server treats such an answer to a DS query (the SOA is not that of the queried
+# zone) as one from below the zone cut, looks for the name servers of the parent,
+# and finds addresses on which nothing listens on port 53.
 sub _start_faulty
 {
 	my ($self, $with_special, $faults) = @_;

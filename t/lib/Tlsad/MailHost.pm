@@ -1,27 +1,27 @@
 package Tlsad::MailHost;
 
-# Tlsad::MailHost - an SMTP server with STARTTLS of the test's own, good or bad
+# Tlsad::MailHost - an SMTP server with STARTTLS for a test, with or without faults
 #
 # Purpose
-#   Runs t/lab/mailhost of the build directory, on free ports, and ends it again.
-#   Its source says which faults it knows.
+#   Runs t/lab/mailhost of the build directory on free ports, and ends it. Its source
+#   lists the faults.
 #
 # Functions
 #   Tlsad::MailHost->start(listen => [ADDRESS:PORT...], cert => CHAIN, key => KEY,
 #           sni => {NAME => [CHAIN, KEY]}, tls_only => 1, fault => NAME,
 #           seconds => N)
-#       Returns when it listens everywhere; dies with what it said when it does
-#       not. Everything may be left out: then it listens on one free port of
-#       127.0.0.1 and has no TLS. IPv6 addresses stand in brackets.
+#       Returns when it listens everywhere; dies with its output if it does not.
+#       Everything may be left out: then it listens on one free port of 127.0.0.1
+#       and has no TLS. IPv6 addresses are in brackets.
 #   $host->port([N])       of the N-th listener (from 0)
-#   $host->lines           what it has said so far: "connection 1", "quit", ...
+#   $host->lines           its output so far: "connection 1", "quit", ...
 #   $host->count(WORD)     how many of these begin with the word
 #   $host->wait_count(WORD, NUMBER, SECONDS)
-#                          true as soon as there are so many
+#                          true as soon as there are NUMBER of them
 #   $host->names           the SNI names of all handshakes so far, or "none"
 #   $host->alive
-#   $host->let_go          closes its standard input: it is to end by itself
-#   $host->wait(SECONDS)   the exit status, 128 + signal for one, or undef when it
+#   $host->let_go          closes its standard input, so that it ends by itself
+#   $host->wait(SECONDS)   the exit status, 128 + signal for a signal, or undef if it
 #                          still runs
 #   $host->stop            SIGTERM; returns the same
 
@@ -71,7 +71,7 @@ sub start
 sub port { return $_[0]{ports}[$_[1] // 0] }
 sub alive { return $_[0]{process}->alive }
 
-# A line that has no end yet is left for the next time.
+# An incomplete line is left for the next call.
 sub lines
 {
 	my ($self) = @_;

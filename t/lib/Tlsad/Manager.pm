@@ -1,26 +1,27 @@
 package Tlsad::Manager;
 
-# Tlsad::Manager - a service manager for one tlsad, as systemd is one
+# Tlsad::Manager - a service manager for one tlsad, like systemd
 #
 # Purpose
-#   Holds the listening sockets and hands them over (LISTEN_FDS, sd_listen_fds(3)),
-#   hears what the daemon says of itself (NOTIFY_SOCKET, sd_notify(3)) and expects to
-#   hear from it (WATCHDOG_USEC, sd_watchdog_enabled(3)). No systemd is needed.
+#   Opens the listening sockets and passes them to the daemon (LISTEN_FDS,
+#   sd_listen_fds(3)), receives its notifications (NOTIFY_SOCKET, sd_notify(3)) and
+#   requests watchdog messages (WATCHDOG_USEC, sd_watchdog_enabled(3)). No systemd is
+#   needed.
 #
 # Functions
 #   Tlsad::Manager->new(sockets => [[NAME, ENDPOINT]...], watchdog => SECONDS,
 #           abstract => 1, env => {NAME => VALUE})
 #       Opens the sockets. ENDPOINT is unix:PATH or inet:127.0.0.1:PORT, or a handle.
-#       With abstract, NOTIFY_SOCKET has no name in the file system. env comes last: what
-#       a manager should not say.
+#       With abstract, NOTIFY_SOCKET has no name in the file system. env is applied
+#       last, for variables that a manager should not set.
 #   $manager->options
-#       wrapper and env for Tlsad::Daemon. Since the sockets accept all the time, only
-#       wait() tells that the daemon is ready.
-#   $manager->messages            what the daemon has said so far: {KEY => VALUE}...
-#   $manager->wait(SECONDS, CODE) the first message since the last wait() for which CODE
-#                                 is true, given the message; undef when none comes
-#   $manager->forget              what was said up to now is of no interest to wait()
-#   $manager->close               the sockets and what they are named
+#       wrapper and env for Tlsad::Daemon. Because the sockets accept all the time, only
+#       wait() shows that the daemon is ready.
+#   $manager->messages            the daemon's messages so far: {KEY => VALUE}...
+#   $manager->wait(SECONDS, CODE) the first message since the last wait() for which CODE,
+#                                 called with the message, is true; undef after SECONDS
+#   $manager->forget              wait() ignores the messages so far
+#   $manager->close               closes the sockets and removes their files
 
 use strict;
 use warnings;
@@ -32,7 +33,7 @@ use Socket qw(SOCK_DGRAM SOCK_STREAM);
 use Time::HiRes ();
 use Tlsad::Process ();
 
-# In the child: to their places, from 3 on, by way of numbers that nobody has.
+# In the child: move the descriptors to 3 and up, through unused numbers.
 my $hand_over = <<'END';
 use POSIX ();
 my ($from, $names) = splice(@ARGV, 0, 2);

@@ -1,14 +1,14 @@
 package Tlsad::Observe;
 
-# Tlsad::Observe - what a test sees of a daemon from outside
+# Tlsad::Observe - figures about a daemon, from outside
 #
 # Functions (all are exported)
 #   explain(DAEMON, KEY)       the decoded JSON of map explain; dies without it
 #   figures(DAEMON)            the counters of its last "stopped:" log line, by name
 #   count_matches(TEXT, RE)    how often RE matches
-#   wait_until(SECONDS, CODE)  true as soon as CODE is; false when time is over
+#   wait_until(SECONDS, CODE)  true as soon as CODE is true; false after SECONDS
 #   sanitized(DAEMON)          is it built with a sanitizer? Its memory and its
-#                              speed say nothing then
+#                              speed are then meaningless
 #   sanitizer_built_in(PROGRAM) the same before it runs
 #   resident(DAEMON)           resident memory in bytes
 #   descriptors(DAEMON)        its number of open file descriptors

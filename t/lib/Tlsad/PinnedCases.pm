@@ -3,12 +3,12 @@ package Tlsad::PinnedCases;
 # Tlsad::PinnedCases - the hosts, domains and cases of t/lab/pinned-cases
 #
 # Purpose
-#   Makes the certificates and the zones that the table speaks of, and tells what an
-#   answer must be and what must stand in a file of trust anchors. Everything that is
-#   expected comes from openssl(1) and Digest::SHA, none of it from tlsad.
+#   Makes the certificates and the zones of the table, and checks a reply and the
+#   content of a file of trust anchors. All expected values come from openssl(1) and
+#   Digest::SHA, none from tlsad.
 #
 # Functions
-#   missing_programs()     what is needed and not installed
+#   missing_programs()     needed programs that are not installed
 #   Tlsad::PinnedCases->new
 #   $cases->zones          {ZONE => TEXT} for Tlsad::Lab
 #   $cases->list           [{text, key, settings => [WORD...], reply, native}...]
@@ -16,18 +16,18 @@ package Tlsad::PinnedCases;
 #   $cases->rdata("USAGE SELECTOR MATCHING-TYPE OF-WHAT")
 #                          RDATA in text
 #   $cases->variants(NAME, COUNT)
-#       So many certificates like that one, DER in hexadecimal digits. They differ in
-#       their serial numbers, and their signatures do not fit any more, which is
-#       nothing to those who pin them.
+#       COUNT certificates like NAME, DER in hexadecimal digits. They have different
+#       serial numbers and therefore invalid signatures, which does not matter for
+#       pinning.
 #   $cases->fingerprint(256 or 512, WHAT...)
-#                          the answer with these: "alpha/key", "text/mx1"
+#                          the reply with these: "alpha/key", "text/mx1"
 #   $cases->wrong(WANTED, REPLY, digest => 256 or 512, tafile_dir => DIRECTORY,
 #           tafile_prefix => DIRECTORY, root => DIRECTORY)
-#       What is wrong with that reply, in words, or ''. WANTED is as in the table. root
-#       is where the daemon's root directory is seen.
+#       What is wrong with this reply, as text, or ''. WANTED is as in the table. root
+#       is the path of the daemon's root directory.
 #   $cases->wrong_tafile(FILE, WHAT...)
 #       The same for the file.
-#   pem(FILE)              [KIND, DER]... of its blocks; dies when there is more
+#   pem(FILE)              [KIND, DER]... of its blocks; dies if there is other text
 #   colons(HEXADECIMAL)    "AA:BB:..."
 
 use strict;
@@ -77,7 +77,7 @@ sub _read
 	open(my $handle, '<', $file) or die "$file: $!\n";
 	my @lines = grep { !/^#/ && /\S/ } <$handle>;
 	chomp @lines;
-	# Their addresses are at the end of the alias.
+	# Their addresses are at the target of the alias.
 	my %aliases = map { /^alias (\S+)/ ? ($1 => 1) : () } @lines;
 	for my $line (@lines) {
 		my ($first, @columns) = map { s/^\s+|\s+$//gr } split(/\|/, $line, -1);
@@ -141,7 +141,7 @@ sub rdata
 	my ($self, $record) = @_;
 	my ($usage, $selector, $matching_type, $name) = split(/ /, $record);
 	my $data = $name eq 'garbage' ? Digest::SHA::sha256_hex($name)
-		# For numbers that nobody knows, any digest.
+		# For unknown usages, selectors and matching types, any digest.
 		: $self->_association($name, $selector > 1 ? 1 : $selector,
 			$matching_type > 2 ? 1 : $matching_type);
 	return "$usage $selector $matching_type $data";

@@ -1,19 +1,19 @@
 package Tlsad::Policy;
 
-# Tlsad::Policy - a client of the policy delegation service, polite or hostile
+# Tlsad::Policy - a client of the policy delegation service, for correct and bad input
 #
 # Purpose
-#   Asks as Postfix's smtpd does (SMTPD_POLICY_README), and sends and receives raw
-#   bytes for tests of bad input. Every operation ends within its timeout.
+#   Sends requests as Postfix's smtpd does (SMTPD_POLICY_README), and sends and receives
+#   raw bytes for tests of bad input. Every operation ends within its timeout.
 #
 # Functions
 #   Tlsad::Policy->new(ENDPOINT, timeout => SECONDS)
-#       As Tlsad::Socketmap->new(), which it is.
+#       As Tlsad::Socketmap->new(), from which it is derived.
 #   $client->ask(RECIPIENT, NAME => VALUE...)
-#       The action for a request at RCPT with this recipient and further attributes;
-#       a value of undef leaves an attribute out. Without "action=".
+#       The action, without "action=", for a request at RCPT with this recipient and
+#       more attributes; a value of undef leaves an attribute out.
 #   $client->send_attributes(NAME => VALUE...), $client->receive_action([SECONDS])
-#       The two halves, for pipelining, of a request with these attributes alone.
+#       The two halves, for pipelining, of a request with only these attributes.
 #   attributes(RECIPIENT, NAME => VALUE...)
 #       The bytes of the request of ask().
 #   The raw operations are those of Tlsad::Socketmap: send_raw, receive_raw,
@@ -28,7 +28,7 @@ use warnings;
 use Time::HiRes ();
 use parent 'Tlsad::Socketmap';
 
-# As Postfix 3.8 sends it, without what is empty.
+# As Postfix 3.8 sends it, without empty attributes.
 my @usual = (request => 'smtpd_access_policy', protocol_state => 'RCPT', protocol_name => 'ESMTP',
 	client_address => '192.0.2.1', client_name => 'client.example',
 	client_port => '51234', reverse_client_name => 'client.example',

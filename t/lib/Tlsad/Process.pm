@@ -3,35 +3,35 @@ package Tlsad::Process;
 # Tlsad::Process - processes that never outlive the test that started them
 #
 # Purpose
-#   Starts a program (or a Perl function) in a process group of its own, tells
-#   whether it lives, and ends it within a bounded time. A watcher process ends
-#   what is left when the test itself dies, also by SIGKILL, and removes the
-#   test's private directories then.
+#   Starts a program (or a Perl function) in its own process group, checks whether it
+#   runs, and ends it within a limited time. If the test itself dies, even by SIGKILL,
+#   a watcher process ends the remaining processes and removes the private directories
+#   of the test.
 #
 # Functions
 #   spawn(command => [PROGRAM, ARGUMENT...], log => FILE, env => {NAME => VALUE})
 #   spawn(code => sub {...}, log => FILE, input => HANDLE)
 #       Starts it with standard input from HANDLE (default /dev/null) and both
 #       outputs appended to FILE (default /dev/null). An env value of undef unsets the variable.
-#       Returns an object. Dies when fork fails; a program that cannot be run
-#       exits 127 with the reason in FILE.
+#       Returns an object. Dies if fork fails; if the program cannot be run, the process
+#       exits with status 127 and writes the reason to FILE.
 #   $process->pid, $process->alive, $process->signal('HUP')
 #   $process->wait(SECONDS)
-#       The wait status as in $?, or undef when it still runs.
+#       The wait status as in $?, or undef if it still runs.
 #   $process->stop(SECONDS)
 #       SIGTERM, after SECONDS SIGKILL to the whole group. Returns the status.
 #   private_directory()
-#       A new directory for this test alone, removed at its end unless
-#       TLSAD_KEEP is set. Its path is short: a unix socket must fit in it.
+#       A new directory for this test, removed at its end unless TLSAD_KEEP is set. Its
+#       path is short, because the path of a unix socket is limited.
 #   find_program(NAME...)
-#       Path of the first that exists, or undef. Looks in the sbin directories
-#       too: they are not in PATH of an ordinary user.
+#       The path of the first program that exists, or undef. Searches the sbin
+#       directories too, which are not in PATH of an ordinary user.
 #   free_port()
 #       A port of 127.0.0.1 that is free for UDP and TCP at this moment.
 #   slurp(FILE)
-#       All of a file, empty when it is not there.
+#       The content of a file, empty if it does not exist.
 #   source_directory(), build_directory()
-#       TLSAD_SOURCE and TLSAD_BUILD, or what t/ implies.
+#       TLSAD_SOURCE and TLSAD_BUILD, by default the directory above t/.
 
 use strict;
 use warnings;
@@ -47,8 +47,8 @@ use Time::HiRes ();
 our @EXPORT_OK = qw(spawn private_directory find_program free_port slurp
 	source_directory build_directory);
 
-# Outside the range from which the kernel takes ports of outgoing connections,
-# so that no resolver's query socket takes a port between our look and our use.
+# Outside the kernel's range of ports for outgoing connections, so that no query socket
+# of a resolver takes a port between our check and our use of it.
 use constant { FIRST_PORT => 20000, LAST_PORT => 31999, PORT_ATTEMPTS => 200 };
 use constant POLL_INTERVAL => 0.02;		# [s]
 use constant WATCHER_INTERVAL => 1;		# [s]
@@ -113,8 +113,8 @@ sub private_directory
 	return $directory;
 }
 
-# The watcher learns of every process and directory through a pipe. It acts when
-# the pipe ends or when its parent is gone: a child of the test may have
+# The watcher is informed of every process and directory through a pipe. It acts when
+# the pipe ends or when its parent has ended, because a child of the test may have
 # inherited the pipe and keep it open.
 sub _start_watcher
 {
@@ -153,7 +153,7 @@ sub _watch
 			elsif ($1 eq 'directory') { $directories{$2} = 1 }
 		}
 	}
-	# The owner removes its directories while it ends normally.
+	# When the test ends normally, it removes its directories itself.
 	for (1 .. 100) {
 		last unless kill(0, $owner);
 		Time::HiRes::sleep(0.05);
@@ -226,7 +226,7 @@ sub _reap
 	local ($?, $!);
 	my $pid = waitpid($self->{pid}, POSIX::WNOHANG());
 	return if $pid == 0;
-	# -1: somebody else reaped it and its status is lost.
+	# -1: another function reaped it, and its status is lost.
 	$self->{status} = $pid == $self->{pid} ? $? : 255 << 8;
 	_tell_watcher("end $self->{pid}");
 }

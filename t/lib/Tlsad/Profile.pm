@@ -1,20 +1,20 @@
 package Tlsad::Profile;
 
-# Tlsad::Profile - the rules for files of an AppArmor profile
+# Tlsad::Profile - the rules for files in an AppArmor profile
 #
 # Purpose
-#   Tells whether a profile allows what a program was seen to do, without a kernel
-#   that enforces it. The profile is expanded by apparmor_parser; of its rules only
-#   those for files are looked at.
+#   Checks whether a profile allows the observed actions of a program, without a kernel
+#   that enforces it. apparmor_parser expands the profile; only its rules for files are
+#   checked.
 #
 # Functions
-#   Tlsad::Profile->new(FILE)     dies with the parser's words when it refuses it
+#   Tlsad::Profile->new(FILE)     dies with the parser's message if it refuses the file
 #   $profile->lacks(PATH, PERMISSIONS)
-#       Which of the permissions (letters as in apparmor.d(5)) it does not give.
+#       Which of the permissions (letters as in apparmor.d(5)) it does not grant.
 #   wanted(LINE)
-#       What a line of "strace -ff -y -e trace=%file,bind,connect,flock,fcntl,mmap"
-#       asks for, as [PATH, PERMISSIONS]..., as AppArmor asks: nothing for stat(2)
-#       and the like, nor for what failed.
+#       The permissions that AppArmor requires for a line of
+#       "strace -ff -y -e trace=%file,bind,connect,flock,fcntl,mmap", as
+#       [PATH, PERMISSIONS]...: none for stat(2) and the like, and none for failed calls.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ use Tlsad::Process;
 
 our @EXPORT_OK = qw(wanted);
 
-# strace does not tell later calls' directories from files.
+# In later calls strace does not distinguish directories from files.
 my %directories;
 
 sub new
@@ -43,7 +43,7 @@ sub new
 	return $self;
 }
 
-# Each way to put values in the place of variables.
+# All combinations of the values of the variables.
 sub _substituted
 {
 	my ($self, $pattern) = @_;
@@ -83,7 +83,7 @@ sub lacks
 	return join('', sort keys %lacking);
 }
 
-# What open(2) and openat(2) want. strace -y shows which file it was: behind the "=".
+# The permissions for open(2) and openat(2). strace -y shows the file after the "=".
 sub _wanted_by_open
 {
 	my ($flags, $path) = @_;

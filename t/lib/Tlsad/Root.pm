@@ -1,11 +1,11 @@
 package Tlsad::Root;
 
-# Tlsad::Root - a root zone of the test's own that changes while it is served
+# Tlsad::Root - a private root zone that changes while it is served
 #
 # Purpose
-#   For what the tree of t/lab cannot show: signatures that are missing or out of
-#   their time, and rolls of the root's key. One zone, ".", with the destination
-#   ok.mail in it, served by NSD on a port that stays the same.
+#   For tests that the tree of t/lab does not allow: signatures that are missing,
+#   expired or not yet valid, and changes of the root key. One zone, ".", with the
+#   destination ok.mail in it, served by NSD on a port that stays the same.
 #
 # Functions
 #   Tlsad::Root->new(ttl => SECONDS)   of all records, DNSKEY too; default 3600
@@ -14,12 +14,13 @@ package Tlsad::Root;
 #   $root->publish(keys => [NAME...], signers => [NAME...], from => TIME,
 #           until => TIME, unsigned => 'all' or 'signatures')
 #       Signs the zone (by default with all of its keys), and serves it from now
-#       on. unsigned leaves DNSSEC's records out, or the RRSIG and NSEC ones.
+#       on. unsigned leaves out all DNSSEC records, or the RRSIG and NSEC records.
 #   $root->resolver_settings(NAME...)  {KEY => VALUE} for Tlsad::Daemon, with the
-#                                      anchor of these keys
+#                                      trust anchor of these keys
 #   $root->port, $root->stop
 #
-# Needs what Tlsad::Lab needs. Dies with the server's log when it does not answer.
+# Needs the same programs as Tlsad::Lab. Dies with the server's log if it does not
+# answer.
 
 use strict;
 use warnings;
@@ -116,7 +117,7 @@ sub publish
 	$self->_serve($zone);
 }
 
-# Started anew each time: then it is sure which zone is answered from.
+# Restarted each time, so that it is certain which zone it serves.
 sub _serve
 {
 	my ($self, $zone) = @_;
@@ -152,7 +153,7 @@ END
 	die "nsd does not answer:\n" . _read("$directory/log");
 }
 
-# A child of the old server may answer for a moment longer, and from the old zone.
+# A child of the old server may still answer for a moment, from the old zone.
 sub _wait_until_free
 {
 	my ($self) = @_;

@@ -4,8 +4,8 @@ package Tlsad::Settings;
 #   my %settings = Tlsad::Settings::read_table();
 #       "section.key" => {type => TYPE, reload => true or false}
 #
-# A row is SETTING_TYPE(section, key, default, ..., RELOAD or RESTART, help). It dies when the
-# rows cannot all be read, so that no setting can be left out of a test without a word.
+# A row is SETTING_TYPE(section, key, default, ..., RELOAD or RESTART, help). It dies if it cannot
+# read all rows, so that no setting is silently missing from a test.
 
 use strict;
 use warnings;

@@ -1,6 +1,6 @@
 package Tlsad::Situations;
 
-# Tlsad::Situations - a mail server for each situation that DANE knows
+# Tlsad::Situations - a mail server for each situation with DANE
 #
 # Purpose
 #   The certificates, the servers (Tlsad::MailHost) and the TLSA records of t/ctl/check.t
@@ -61,7 +61,7 @@ sub _make_certificates
 	$certificates->make('ta-elsewhere', issuer => 'root', names => ['elsewhere.invalid'],
 		%long);
 	$certificates->make('ta-domain', issuer => 'root', names => ["named.$domain"], %long);
-	# What must not reach a terminal as it is.
+	# Bytes that must be escaped before they reach a terminal.
 	$certificates->make('escape', subject => "red\e[31m\a", names => ["escape.$domain",
 		"red\e[31m.$domain"], %long);
 	$certificates->make('wildcard', issuer => 'root', names => ["*.$domain"], %long);

@@ -1,16 +1,16 @@
 package Tlsad::Socketmap;
 
-# Tlsad::Socketmap - a socketmap client, polite or hostile
+# Tlsad::Socketmap - a socketmap client, for correct and bad input
 #
 # Purpose
-#   Asks as Postfix does (socketmap_table(5): netstring "MAP KEY", netstring
-#   reply), and sends and receives raw bytes for tests of bad input. Every
-#   operation ends within its timeout.
+#   Sends requests as Postfix does (socketmap_table(5): netstring "MAP KEY", netstring
+#   reply), and sends and receives raw bytes for tests of bad input. Every operation
+#   ends within its timeout.
 #
 # Functions
 #   Tlsad::Socketmap->new(ENDPOINT, timeout => SECONDS)
 #       ENDPOINT is unix:PATH or inet:HOST:PORT (inet:[::1]:8642). The timeout
-#       (default 30) holds for each operation. Dies when it cannot connect.
+#       (default 30) applies to each operation. Dies if it cannot connect.
 #   $client->request(MAP, KEY)
 #       The reply without its netstring frame: "OK dane-only", "NOTFOUND ".
 #   $client->send_request(MAP, KEY), $client->receive_reply([SECONDS])
@@ -18,10 +18,10 @@ package Tlsad::Socketmap;
 #   $client->send_raw(BYTES)
 #       Returns how many were sent before the peer closed or the timeout passed.
 #   $client->receive_raw(MOST[, SECONDS])
-#       What is there, at most MOST bytes; '' after the peer closed; undef when
+#       The available data, at most MOST bytes; '' after the peer closed; undef if
 #       nothing came in time.
 #   $client->closed_by_peer(SECONDS)
-#       True when the peer closes within SECONDS; data that comes is dropped.
+#       True if the peer closes within SECONDS; received data is dropped.
 #   $client->socket, $client->close
 #   netstring(BYTES)
 #

@@ -1,22 +1,22 @@
 package Tlsad::Stream;
 
-# Tlsad::Stream - clients that ask without end, as Postfix does
+# Tlsad::Stream - clients that send requests without end, as Postfix does
 #
 # Purpose
-#   Shows whether somebody notices that tlsad is restarted. Each client is a process. Every other
-#   one connects for each request; every third one asks what nobody has asked yet.
+#   Shows whether clients notice that tlsad is restarted. Each client is a process. Every second
+#   client connects for each request; every third one requests destinations that are not cached.
 #
 # Functions
 #   ask_like_postfix(ENDPOINT, \CONNECTION, KEY)
-#       On a connection that stays open; when that breaks, once more on a new one
-#       (dict_sockmap_lookup() in Postfix's src/util/dict_sockmap.c). Who cannot connect
-#       has failed. Returns the reply, or why there is none.
+#       On a connection that stays open; if that breaks, once more on a new one
+#       (dict_sockmap_lookup() in Postfix's src/util/dict_sockmap.c). If it cannot connect,
+#       the request has failed. Returns the reply, or the reason of the failure.
 #   Tlsad::Stream->start(ENDPOINT, CLIENTS, TIMEOUT)
 #   $stream->all_answered
-#       True when each client has got an answer since the last call, within TIMEOUT [s].
+#       True if each client has got a reply since the last call, within TIMEOUT [s].
 #   $stream->stop
-#       Ends them. Returns the requests that failed, a line each.
-#   $stream->answers                how many there were up to the last all_answered
+#       Ends the clients. Returns the requests that failed, one per line.
+#   $stream->answers                number of replies up to the last all_answered
 
 use strict;
 use warnings;
@@ -39,7 +39,7 @@ sub ask_like_postfix
 	return "twice: $@";
 }
 
-# A byte for each answer, a line for what is none.
+# One byte for each reply, one line for each failure.
 sub _client
 {
 	my ($number, $endpoint, $file, $end) = @_;

@@ -1,24 +1,24 @@
 package Tlsad::Systemd;
 
-# Tlsad::Systemd - a real systemd of the test's own
+# Tlsad::Systemd - a real, separate systemd for a test
 #
 # Purpose
 #   Boots the installed systemd in namespaces, over a copy of this machine's files
-#   (t/lab/boot-systemd), and talks to it. No systemd need run on this machine, and
-#   one that does notices nothing.
+#   (t/lab/boot-systemd), and controls it. This machine needs no running systemd, and a
+#   running one is not affected.
 #
 # Functions
 #   Tlsad::Systemd->missing
-#       Each thing that is missing, as a phrase; nothing when it can be tried.
+#       Each missing requirement, as a phrase; an empty list if the test can run.
 #   Tlsad::Systemd->boot(files => {PATH => TEXT}, programs => {PATH => FILE})
-#       PATHs are those inside, absolute. Returns when it is up; dies with the reason when
-#       it does not come up.
-#   $systemd->run(COMMAND...)       inside. Returns (STATUS, OUTPUT), both outputs in one
-#   $systemd->path(PATH)            by which a path inside, a socket too, is reached from here
-#   $systemd->write(PATH, TEXT)     makes its directory as well
-#   $systemd->property(UNIT, NAME)  as systemctl show has it
-#   $systemd->process(UNIT)         the number of its main process, here; undef without one
-#   $systemd->stop                  also done when the object goes
+#       PATHs are absolute paths inside. Returns when it has started; dies with the reason
+#       if it does not start.
+#   $systemd->run(COMMAND...)       inside. Returns (STATUS, OUTPUT), both outputs together
+#   $systemd->path(PATH)            the path here for a path inside, also of a socket
+#   $systemd->write(PATH, TEXT)     also creates the directory
+#   $systemd->property(UNIT, NAME)  the value that systemctl show prints
+#   $systemd->process(UNIT)         its main process ID as seen here; undef without one
+#   $systemd->stop                  also done when the object is destroyed
 
 use strict;
 use warnings;
@@ -129,7 +129,8 @@ sub stop
 	my ($self) = @_;
 	return if $self->{owner} != $$ || !$self->{pipe};
 	close(delete $self->{pipe});
-	# While the test ends, others may be gone before; then the end of the pipe does it alone.
+	# While the test ends, other objects may already be destroyed; the end of the pipe then
+	# suffices.
 	$self->{process}->wait(END_TIMEOUT) // $self->{process}->stop(5) if $self->{process};
 }
 

@@ -1,12 +1,12 @@
 package Tlsad::Unit;
 
-# Tlsad::Unit - what systemd/tlsad.service says
+# Tlsad::Unit - reads systemd/tlsad.service
 #
 # Functions
 #   settings(FILE)              [KEY, VALUE]... of a unit, in their order
 #   values_of(KEY, SETTINGS)    the values of that key
-#   allowed_calls()             the system calls that SystemCallFilter= leaves: {NAME => 1}.
-#                               Asks systemd-analyze(1) what is in systemd's sets.
+#   allowed_calls()             the system calls that SystemCallFilter= allows: {NAME => 1}.
+#                               systemd-analyze(1) lists systemd's sets.
 #   refused_only()              strace's expression for all calls but these
 
 use strict;
@@ -26,7 +26,7 @@ sub values_of
 	return map { $_->[1] } grep { $_->[0] eq $key } @settings;
 }
 
-# Sets as systemd has them: name => {call => 1}.
+# systemd's sets of system calls: name => {call => 1}.
 sub _sets
 {
 	my (%direct, %sets, $name);
@@ -42,7 +42,7 @@ sub _sets
 	return %sets;
 }
 
-# The first line says that it is a list of what is allowed.
+# The first line makes it a list of allowed calls.
 sub allowed_calls
 {
 	my %sets = _sets();
@@ -59,7 +59,8 @@ sub allowed_calls
 	return \%allowed;
 }
 
-# "?": what this strace does not know is no error. execve begins every program, before the filter.
+# "?": a call that this strace does not know is ignored. execve starts every program, before the
+# filter applies.
 sub refused_only { return 'trace=!' . join(',', map { "?$_" } 'execve', sort keys %{allowed_calls()}) }
 
 1;
