@@ -1,4 +1,5 @@
-# The cases of t/postfix/postfix.t: what is published, where mail goes, and what has to become of it.
+# The cases of t/postfix/postfix.t: the published records, the destination of the mail, and the
+# expected result.
 package Cases;
 
 use strict;
@@ -10,7 +11,7 @@ use Tlsad::Process;
 
 our @EXPORT = qw(%RECEIVERS @PORTS %TRANSPORTS @CASES @STOPPED);
 
-# address: where it listens; certificate: what it shows after STARTTLS, without one it offers none.
+# address: on which it listens; certificate: sent after STARTTLS; without one it offers no STARTTLS.
 our %RECEIVERS = (
 	alpha     => { address => '127.0.0.11', certificate => 'alpha' },
 	beta      => { address => '127.0.0.12', certificate => 'beta' },
@@ -19,20 +20,20 @@ our %RECEIVERS = (
 );
 our @PORTS = (25, 2525);
 
-# Ways to send, each a transport of its own: what its smtp client has otherwise than main.cf, and
-# whether it is in a chroot. The transport is chosen by the sender's domain.
+# Ways to send, each a transport: settings of its smtp client that differ from main.cf, and whether
+# it is in a chroot. The sender's domain chooses the transport.
 my @DIRECT = ('smtp_tls_policy_maps=$direct_policy_maps');
 my @QUEUE = ('smtp_tls_policy_maps=socketmap:unix:tlsad/socketmap:policy');
 our %TRANSPORTS = (
 	smtp => { options => [@DIRECT] },
-	# A site whose own level is "may": Postfix's default for insecure MX records then is "may" as
-	# well, in old releases (dane_behind_insecure_mx) ...
+	# A site whose own level is "may": in old releases Postfix's default for insecure MX records
+	# is then "may" too (dane_behind_insecure_mx) ...
 	'site-may' => { options => [@DIRECT, 'smtp_tls_security_level=may'] },
-	# ... so that README asks for this setting.
+	# ... so README requires this setting.
 	'site-may-insecure-dane' =>
 	    { options => [@DIRECT, 'smtp_tls_security_level=may', 'smtp_tls_dane_insecure_mx_policy=dane'] },
 	'site-encrypt' => { options => [@DIRECT, 'smtp_tls_security_level=encrypt'] },
-	# How a chrooted smtp client reaches tlsad: through proxymap(8), which is not chrooted (so in
+	# Ways for a chrooted smtp client to reach tlsad: through proxymap(8), which is not chrooted (so in
 	# main.cf here) ...
 	'chroot-proxy' => { chroot => 1 },
 	# ... through a socket below the queue directory, Postfix's working directory in the chroot and
@@ -43,15 +44,15 @@ our %TRANSPORTS = (
 	'chroot-inet'  => { chroot => 1, options => ['smtp_tls_policy_maps=socketmap:inet:127.0.0.1:8642:policy'] },
 );
 
-# Whether Postfix uses the TLSA records of hosts behind insecure MX records at "dane" from a policy
-# table without being told so by smtp_tls_dane_insecure_mx_policy. Its default was "may" unless
+# Whether Postfix uses the TLSA records of hosts from insecure MX records at "dane" from a policy
+# table by default, without smtp_tls_dane_insecure_mx_policy. The default of that was "may" unless
 # smtp_tls_security_level is "dane"; in these releases, and in all later ones of their branches, it
 # is "dane".
 my %DANE_BEHIND_INSECURE_MX = ('3.6' => 17, '3.7' => 13, '3.8' => 8, '3.9' => 2);
 
 sub dane_behind_insecure_mx
 {
-	# Without Postfix there is no test.
+	# Without Postfix the tests are skipped.
 	my $postconf = Tlsad::Process::find_program('postconf') // return 0;
 	my $answer = `$postconf -d mail_version`;
 	# Snapshots, which no distribution has, are "3.10-20241231".
@@ -63,14 +64,13 @@ sub dane_behind_insecure_mx
 }
 
 # label: the first label of the domain. mx: preference => host, whose name is
-# mxPREFERENCE.LABEL.secure.example. insecure_mx: the domain lies in the unsigned zone, its hosts in
-# the signed one. transport: see above, else smtp. nexthop: in the place of the domain, MX in it
-# being the name of the first host. answer: the reply to the key that Postfix sends; failure:
-# instead, what a TEMP reply has to tell. delivered: the receiver, through which host (by the name's
-# first label) and how the session's line begins, none for no TLS; or deferred or bounced: the
-# reason in Postfix's log; trusted_chain: the session then may have been logged as Trusted, though
-# never as Verified. resolver: lines for the configuration of Postfix's own resolver, DOMAIN
-# in them being the domain.
+# mxPREFERENCE.LABEL.secure.example. insecure_mx: the domain is in the unsigned zone, its hosts in
+# the signed one. transport: see above, default smtp. nexthop: instead of the domain; MX in it means
+# the name of the first host. answer: the reply to the key that Postfix sends; failure: instead, the
+# text of a TEMP reply. delivered: the receiver, through which host (by the first label of its name)
+# and how the session's log line begins, none for no TLS; or deferred or bounced: the reason in
+# Postfix's log; trusted_chain: the session may have been logged as Trusted, but never as Verified.
+# resolver: lines for the configuration of Postfix's own resolver, in which DOMAIN means the domain.
 our @CASES = (
 	{
 		about => 'DANE-EE 3 1 1, the right certificate', label => 'full-311',
@@ -111,8 +111,8 @@ our @CASES = (
 		about => 'DANE-TA 2 1 1, the right authority, another name (RFC 7672 3.2.2)',
 		label => 'ta-name',
 		mx => { 10 => host('issued', '2 1 1 authority') },
-		# Postfix 3.10 logs the session as Trusted: the chain is right, the name is not. 3.7 has it
-		# Untrusted.
+		# Postfix 3.10 logs the session as Trusted: the chain is right, the name is not. Postfix 3.7
+		# logs Untrusted.
 		answer => 'OK dane-only', deferred => $NOT_TRUSTED, trusted_chain => 1,
 	},
 	{
@@ -260,8 +260,8 @@ our @CASES = (
 		failure => qr/bogus-mx\.secure\.example.*\bMX\b/, deferred => $NO_DNS_ANSWER,
 	},
 	{
-		# Postfix's resolver believes the records here and in the next cases: it is tlsad that holds
-		# the mail.
+		# Here and in the next cases Postfix's resolver accepts the records: only tlsad makes
+		# Postfix defer the mail.
 		about => 'the MX record set is bogus, Postfix\'s resolver does not see it',
 		label => 'bogus-mx-unseen', bogus_mx => 1,
 		mx => { 10 => host('alpha', '3 1 1 alpha') }, resolver => ['domain-insecure: DOMAIN'],
@@ -276,7 +276,7 @@ our @CASES = (
 		failure => qr/mx\d0\.bogus-tlsa\.secure\.example.*\bTLSA\b/, deferred => $NO_POLICY,
 	},
 	{
-		# Nor would Postfix ask for TLSA records by itself at this level.
+		# At this level Postfix itself would not look up TLSA records either.
 		about => 'the TLSA records of all hosts are bogus, site level may',
 		label => 'bogus-may', transport => 'site-may',
 		mx => { 10 => bogus(TLSA => host('alpha', '3 1 1 alpha')) },
@@ -295,8 +295,8 @@ our @CASES = (
 		failure => qr/mx10\.bogus-address-unseen\.secure\.example.*\bA\b/, deferred => $NO_POLICY,
 	},
 	{
-		# Here Postfix by itself would go to the other host, without DANE. Nobody knows whether the
-		# first has it.
+		# Here Postfix by itself would use the other host, without DANE. It is unknown whether the
+		# first host has DANE.
 		about => 'one host\'s TLSA records bogus, another host without DANE',
 		label => 'bogus-downgrade',
 		mx => { 10 => bogus(TLSA => host('beta', '3 1 1 beta')), 20 => host('alpha') },
@@ -372,7 +372,7 @@ our @CASES = (
 				answer => 'OK dane-only', deferred => $NOT_TRUSTED,
 			},
 			{
-				# Without an answer from tlsad this mail would be deferred.
+				# Without a reply from tlsad this mail would be deferred.
 				about => "transport $_, no DANE", label => "$_-none", transport => $_,
 				mx => { 10 => host('alpha') },
 				answer => 'NOTFOUND ', delivered => ['alpha', 'mx10', 'Untrusted'],
@@ -381,7 +381,7 @@ our @CASES = (
 	),
 );
 
-# Sent while tlsad is stopped, never asked for before.
+# Sent while tlsad is stopped, to destinations that were never looked up before.
 our @STOPPED = (
 	{
 		about => 'tlsad stopped, DANE', label => 'stopped',

@@ -7,7 +7,7 @@ use warnings;
 use JSON::PP qw(decode_json);
 use Namespace;
 
-# What every instance here has in common. No name of a client is looked up, no local delivery.
+# Common settings of every instance: no lookups of client names, no local delivery.
 my %COMMON = (
 	compatibility_level   => '3.6',
 	inet_protocols        => 'ipv4',
@@ -19,12 +19,12 @@ my %COMMON = (
 	smtpd_peername_lookup => 'no',
 	smtpd_relay_restrictions => 'permit_mynetworks, reject',
 	biff                  => 'no',
-	# Without it the identifier of a message that has gone may come again.
+	# Without it the identifier of a finished message may be used again.
 	enable_long_queue_ids => 'yes',
 	default_process_limit => '50',
 );
 
-# The services without which no Postfix works, in the order of its own master.cf, none of them in a
+# The services that Postfix always needs, in the order of its own master.cf, none of them in a
 # chroot.
 my $SERVICES = <<'SERVICES';
 pickup    unix  n  -  n  60     1  pickup
@@ -68,7 +68,7 @@ sub new
 	return $self;
 }
 
-# What a chrooted service reads below the queue directory (BASIC_CONFIGURATION_README, "chroot").
+# Files that a chrooted service reads below the queue directory (BASIC_CONFIGURATION_README, "chroot").
 sub populate_chroot
 {
 	my ($self) = @_;

@@ -1,8 +1,8 @@
-# A network, mount and process namespace of the test's own.
+# A private network, mount and process namespace for a test.
 #
-# In it the test may use ports 25 and 53 and its own /etc/resolv.conf, whatever the host does
-# with them, and every process ends with it: the first process of a process namespace takes all
-# others along (pid_namespaces(7)).
+# In it the test may use ports 25 and 53 and its own /etc/resolv.conf, independently of the host,
+# and every process ends with it: when the first process of a process namespace ends, all others
+# are killed (pid_namespaces(7)).
 package Namespace;
 
 use strict;
@@ -19,14 +19,14 @@ use constant VARIABLE => 'TLSAD_POSTFIX_DIRECTORY';
 # A whole test takes less than a minute; a sanitizer build on a loaded machine takes longer.
 use constant TIME_LIMIT => 300;
 
-# What the namespace needs, in the order in which it is used.
+# Programs that the namespace needs, in the order of their use.
 my @UNSHARE = qw(unshare --net --mount --pid --fork --kill-child --mount-proc);
 
-# Postfix's own places. They are read-only inside, so that nothing here can touch the host's
+# Postfix's own directories. They are read-only inside, so that the test cannot change the host's
 # Postfix.
 my @READ_ONLY = qw(/etc/postfix /var/spool/postfix /var/lib/postfix /var/mail);
 
-# Debian keeps daemons' programs where the search path of an ordinary account does not lead.
+# Debian installs daemons in directories that are not in the search path of an ordinary account.
 sub extend_path
 {
 	my %known = map { $_ => 1 } split /:/, $ENV{PATH} // '';
@@ -35,8 +35,8 @@ sub extend_path
 	return;
 }
 
-# Each thing that is missing, as a phrase for a person; nothing when the test can run. Whoever names
-# the program postfix needs its accounts as well.
+# Each missing requirement, as a phrase; an empty list if the test can run. The program postfix also
+# needs its accounts.
 sub missing
 {
 	my (@programs) = @_;
@@ -61,8 +61,9 @@ sub inside
 	return defined $ENV{ VARIABLE() };
 }
 
-# Runs this program again inside, and returns its exit status. It cannot outlive this process, nor
-# the time limit. On /tmp rather than $TMPDIR: the path of a socket has only 107 octets (unix(7)).
+# Runs this program again inside, and returns its exit status. It ends at the latest with this
+# process or at the time limit. Uses /tmp instead of $TMPDIR, because the path of a socket has at
+# most 107 octets (unix(7)).
 sub run_inside
 {
 	my (@command) = @_;
@@ -113,20 +114,20 @@ sub read_file
 	return scalar(<$file>) // '';
 }
 
-# Called first inside, with the text of resolv.conf and the addresses that Postfix shall find on an
-# interface: gives the private directory. It lies on a file system of its own, which the kernel drops
+# Called first inside, with the text of resolv.conf and the addresses that Postfix should find on an
+# interface: returns the private directory. It is on a separate file system, which the kernel removes
 # together with the namespace.
 sub enter
 {
 	my ($resolv_conf, @addresses) = @_;
 	my $directory = $ENV{ VARIABLE() };
-	# The kernel keeps signals without a handler from a namespace's first process.
+	# The kernel does not deliver signals without a handler to the first process of a namespace.
 	$SIG{$_} = sub { exit 1 }
 	    for qw(INT TERM HUP);
 	$SIG{PIPE} = 'IGNORE';
 	umask 022;
 	run_or_die('mount', '-t', 'tmpfs', '-o', 'mode=0755', 'tlsad', $directory);
-	# Whatever a program leaves in shared memory goes with the namespace as well.
+	# Files that a program leaves in shared memory disappear with the namespace too.
 	run_or_die('mount', '-t', 'tmpfs', '-o', 'mode=1777', 'tlsad', '/dev/shm') if -d '/dev/shm';
 	for my $path (grep { -d } @READ_ONLY) {
 		$path = realpath($path);

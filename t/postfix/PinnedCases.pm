@@ -1,5 +1,5 @@
-# The cases of t/postfix/postfix-pinned.t: what is published, what Postfix's resolver says instead, where mail
-# goes, and what has to become of it.
+# The cases of t/postfix/postfix-pinned.t: the published records, the different answers of Postfix's
+# resolver, the destination of the mail, and the expected result.
 package PinnedCases;
 
 use strict;
@@ -21,33 +21,33 @@ our %RECEIVERS = (
 	domain   => { address => '127.0.0.16', certificate => 'domain' },
 	base     => { address => '127.0.0.17', certificate => 'base' },
 	stranger => { address => '127.0.0.18', certificate => 'stranger' },
-	# For the same names as "issued", of another authority.
+	# For the same names as "issued", from another authority.
 	foreign   => { address => '127.0.0.21', certificate => 'foreign' },
 	cleartext => { address => '127.0.0.22' },
 	nobody    => { address => '127.0.0.23', absent => 1 },
-	# Their certificates change while mail comes: every connection has a process of its own, which
-	# reads it again.
+	# Their certificates change while mail comes: each connection has its own process, which reads
+	# the certificate again.
 	rolling        => { address => '127.0.0.24', certificate => 'rolling',        options => ['max_use=1'] },
 	rolling_issued => { address => '127.0.0.25', certificate => 'rolling_issued', options => ['max_use=1'] },
 );
 our @PORTS = (25, 2525);
 
-# asks: which tlsad (t/postfix/postfix-pinned.t has two) and which of its maps.
+# asks: the tlsad that gets the request (t/postfix/postfix-pinned.t has two) and the map.
 my @CHROOT = (
 	'smtp_tls_policy_maps=socketmap:unix:tlsad/socketmap:policy',
 	'smtp_tls_fingerprint_digest=sha512',
 );
 our %TRANSPORTS = (
 	smtp => { asks => ['sha256', 'pinned'] },
-	# What these cases would be without pinned replies.
+	# The same cases without pinned replies, for comparison.
 	native => { asks => ['sha256', 'native'], options => ['smtp_tls_policy_maps=$native_policy_maps'] },
 	nobody => { options => ['smtp_tls_policy_maps='] },
-	# The other tlsad is made for smtp clients in a chroot.
+	# The other tlsad is configured for smtp clients in a chroot.
 	chroot => { asks => ['sha512', 'policy'], options => [@CHROOT], chroot => 1 },
 	sha512 => { asks => ['sha512', 'policy'], options => [@CHROOT] },
 );
 
-# Lines for the configuration of Postfix's resolver, which nobody signed. DOMAIN is the case's domain.
+# Unsigned records for the configuration of Postfix's resolver. DOMAIN is the case's domain.
 sub forged
 {
 	return map {"local-data: \"$_\""} @_;
@@ -67,9 +67,9 @@ sub forged_address
 	return resolver => [forged("mx10.DOMAIN A $RECEIVERS{$receiver}{address}")];
 }
 
-# See Cases.pm for what makes a case. The answer is one of:
+# Cases.pm describes the members of a case. The answer is one of:
 # answer: the text. fingerprint: "SELECTOR CERTIFICATE" of each digest. secure: "SELECTOR CERTIFICATE" of
-# each trust anchor, names being what may stand in the certificate, HOSTS and DOMAIN replaced,
+# each trust anchor, names being those allowed in the certificate, HOSTS and DOMAIN replaced,
 # default: each host and the domain.
 our @CASES = (
 	{
@@ -108,7 +108,7 @@ our @CASES = (
 		fingerprint => ['1 alpha', '0 beta'], delivered => ['beta', 'mx20', 'Verified'],
 	},
 	{
-		# The answer is for the domain: it does not say which host has which key.
+		# The reply is for the domain: it does not say which host has which key.
 		about => 'two hosts, each with the key published for the other', label => 'ee-swapped',
 		mx => { 10 => host('beta', '3 1 1 alpha'), 20 => host('alpha', '3 1 1 beta') },
 		fingerprint => ['1 alpha', '1 beta'], delivered => ['beta', 'mx10', 'Verified'],
@@ -177,7 +177,7 @@ our @CASES = (
 		fingerprint => ['1 alpha'], delivered => ['alpha', 'ee-implicit', 'Verified'],
 	},
 
-	# ---- What cannot be pinned
+	# ---- Destinations that cannot be pinned
 	{
 		about => 'a digest that is not Postfix\'s: nothing leaves', label => 'ee-312',
 		mx => { 10 => host('alpha', '3 1 2 alpha') },
@@ -189,7 +189,7 @@ our @CASES = (
 		answer => 'OK dane-only', deferred => $NO_POLICY,
 	},
 	{
-		# As far as Postfix is concerned, that is "may".
+		# For Postfix the level is then "may".
 		about => 'partial DANE', label => 'partial',
 		mx => { 10 => host('alpha', '3 1 1 alpha'), 20 => host('beta') },
 		answer => 'OK dane', delivered => ['alpha', 'mx10', 'Untrusted'],
@@ -338,7 +338,7 @@ our @CASES = (
 		secure => ['0 authority'], deferred => $NOT_TRUSTED,
 	},
 	{
-		# Nobody shows this authority, here and below: there is nothing to learn.
+		# Here and below no server sends this authority, so it cannot be learned.
 		about => '2 1 1, an impostor with a certificate for the same name at the host\'s address',
 		label => 'ta-211-wrong',
 		mx => { 10 => host('foreign', '2 1 1 authority_3') },
@@ -411,9 +411,9 @@ our @CASES = (
 	),
 );
 
-# Roll-overs. record: how the TLSA records begin; old, new: of which certificate they are; form, selector:
-# how that stands in the answer. learned: the new trust anchor is known only after the host has
-# shown it.
+# Roll-overs. record: the beginning of the TLSA records; old, new: their certificates; form, selector:
+# how they appear in the reply. learned: the new trust anchor is known only after the host has sent
+# it.
 our @ROLLING = (
 	{
 		about => 'DANE-EE', label => 'rolling', mx => { 10 => host('rolling') },
@@ -432,7 +432,7 @@ our @ROLLING = (
 	},
 );
 
-# The names for which those certificates are made that fit.
+# The names for which the matching certificates are made.
 sub names_for
 {
 	return map {

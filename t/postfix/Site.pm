@@ -1,14 +1,15 @@
-# A site in a namespace of its own (Namespace.pm): a signed DNS tree (Zones.pm), Postfix's own resolver,
-# a sending and a receiving Postfix (Instance.pm), and the mail between them.
+# A site in a private namespace (Namespace.pm): a signed DNS tree (Zones.pm), Postfix's own resolver, a
+# sending and a receiving Postfix (Instance.pm), and the mail between them.
 #
 #   127.0.0.53:53   NSD with the tree
 #   127.0.0.1:53    unbound, Postfix's resolver
 #   127.0.0.2:25    the sending Postfix
-#   127.0.0.10      the receiving Postfix; each kind of host has an smtpd at an address of its own
+#   127.0.0.10      the receiving Postfix; each kind of host has an smtpd at a separate address
 #
-# A case (Cases.pm, PinnedCases.pm) has its own domain and its own message. Held against what it
-# expects: what the sender's log says of the TLS session, the message's end (delivered, bounced, or
-# deferred and still in the queue) and what arrived at which receiver, with TLS or without.
+# A case (Cases.pm, PinnedCases.pm) has its own domain and its own message. Compared with the
+# expectation are: the TLS session in the sender's log, the result for the message (delivered,
+# bounced, or deferred and still in the queue), and the receiver at which it arrived, with or without
+# TLS.
 package Site;
 
 use strict;
@@ -35,20 +36,20 @@ our $RESOLVER    = '127.0.0.1';
 our $SENDER      = '127.0.0.2';
 our $RECEIVER    = '127.0.0.10';
 
-# All waiting is polling with an end, in seconds. A loaded machine or a sanitizer build stays far
-# below it.
+# Limits for waiting, which is always polling, in seconds. Even a loaded machine or a sanitizer build
+# stays far below them.
 our $TIMEOUT = 60;
 
-# What Postfix's log gives as the reason.
+# The reasons in Postfix's log.
 our $NOT_TRUSTED = qr/Server certificate not (?:trusted|verified)/;
 our $NO_STARTTLS = qr/TLS is required, but was not offered/;
 our $NO_POLICY   = qr/client TLS configuration problem/;
-# Postfix asks for a policy only after its own MX and address lookups: it holds this mail by itself.
+# Postfix requests a policy only after its own MX and address lookups, so it defers this mail itself.
 our $NO_DNS_ANSWER = qr/Name service error .* try again/;
 
-# ---- What cases are written with
+# ---- Functions for writing cases
 
-# One of the MX hosts of a case: where it is and its TLSA records, "USAGE SELECTOR MATCHING-TYPE
+# One of the MX hosts of a case: its receiver and its TLSA records, "USAGE SELECTOR MATCHING-TYPE
 # CERTIFICATE".
 sub host
 {
@@ -56,15 +57,15 @@ sub host
 	return { receiver => $receiver, tlsa => [@tlsa] };
 }
 
-# The host's record set of that type is bogus.
+# The host's record set of this type is bogus.
 sub bogus
 {
 	my ($type, $host) = @_;
 	return { %$host, bogus => $type };
 }
 
-# The host's name is a CNAME to a name in that zone, which has the addresses. The TLSA records are there
-# as well, or at the host's own name if tlsa_at_alias is set.
+# The host's name is a CNAME to a name in this zone, which has the addresses. The TLSA records are there
+# too, or at the host's own name if tlsa_at_alias is set.
 sub alias
 {
 	my ($zone, $host, %more) = @_;
@@ -73,8 +74,8 @@ sub alias
 
 # ---- Prerequisites, and the way inside
 
-# Returns inside. Outside, it runs the test again inside and ends with its status, or ends the test
-# because something is missing.
+# Returns inside the namespace. Outside, it runs the test again inside and exits with its status, or
+# skips the test because a requirement is missing.
 sub go_inside
 {
 	my (@programs) = @_;
@@ -95,8 +96,8 @@ sub go_inside
 
 # new(receivers => {NAME => {address => ..., certificate => NAME, options => [...], absent => 1}},
 #     ports => [...], resolver_options => "options of resolv.conf")
-# A receiver with a certificate offers STARTTLS with it; at the address of one that is absent nobody
-# listens. options are smtpd's, as in main.cf.
+# A receiver with a certificate offers STARTTLS with it; nobody listens at the address of an absent
+# one. options are settings of smtpd, as in main.cf.
 sub new
 {
 	my ($class, %self) = @_;
@@ -139,7 +140,7 @@ sub add_host
 	return;
 }
 
-# The data of a TLSA record, from the way it stands in a case.
+# The data of a TLSA record, from its form in a case.
 sub tlsa
 {
 	my ($self, $record) = @_;
@@ -214,8 +215,8 @@ sub start_dns
 		log     => "$directory/nsd.log",
 		command => ['nsd', '-d', '-c', $nsd_configuration],
 	);
-	# Debian's AppArmor profile lets /usr/sbin/unbound read its own places only; it does not hold
-	# for a copy.
+	# Debian's AppArmor profile lets /usr/sbin/unbound read only its own directories; it does not
+	# apply to a copy.
 	copy(Tlsad::Process::find_program('unbound'), "$directory/unbound") or die "unbound: $!\n";
 	chmod 0755, "$directory/unbound" or die "$directory/unbound: $!\n";
 	$self->{unbound} = Tlsad::Process::spawn(
@@ -226,7 +227,7 @@ sub start_dns
 	return;
 }
 
-# Serves what has been changed in the zone.
+# Serves the changed zone.
 sub serve_again
 {
 	my ($self, $zone) = @_;
@@ -235,7 +236,7 @@ sub serve_again
 	return;
 }
 
-# The settings of tlsad that lead it to the tree.
+# The settings of tlsad for using the tree.
 sub resolver_settings
 {
 	my ($self) = @_;
@@ -248,7 +249,7 @@ sub resolver_settings
 
 # make_sender(main => {NAME => VALUE}, transports => {NAME => {chroot => 1, options => [...]}},
 #     cases => [...])
-# Each transport is an smtp client of its own; a message's sender chooses it (see submit()).
+# Each transport is a separate smtp client; the sender of a message chooses it (see submit()).
 sub make_sender
 {
 	my ($self, %options) = @_;
@@ -260,7 +261,7 @@ sub make_sender
 			inet_interfaces           => $SENDER,
 			smtp_tls_loglevel         => '1',
 			smtp_tls_CAfile           => '',
-			# Deferred mail stays until the test asks for it.
+			# Deferred mail stays in the queue until the test flushes it.
 			minimal_backoff_time      => '1h',
 			queue_run_delay           => '1h',
 			smtp_connect_timeout      => '10s',
@@ -327,7 +328,7 @@ sub start_mail
 
 # ---- Mail
 
-# Hands the messages to the sending Postfix, and learns the queue identifier of each.
+# Submits the messages to the sending Postfix, and stores the queue identifier of each.
 sub submit
 {
 	my ($self, @cases) = @_;
@@ -357,7 +358,7 @@ sub submit
 	return;
 }
 
-# The same through sendmail(1), as a program of the sending host does.
+# The same through sendmail(1), as a program on the sending host does.
 sub submit_locally
 {
 	my ($self, @cases) = @_;
@@ -378,7 +379,7 @@ sub submit_locally
 	return;
 }
 
-# What the receivers hold: token => ["receiver TLS" or "receiver cleartext", ...]. The top Received
+# The mail at the receivers: token => ["receiver TLS" or "receiver cleartext", ...]. The top Received
 # field is the receiver's own.
 sub arrived
 {
@@ -388,15 +389,15 @@ sub arrived
 		my ($head) = split /\n\n/, Namespace::read_file($file), 2;
 		my ($token) = $head =~ /^Subject: (\S+)$/m;
 		my ($name, $protocol) = $head =~ /^Received: .*?\bby (\w+)\.receiver\.example .*?\bwith (\w+)/ms;
-		# RFC 3848: ESMTPS is ESMTP after STARTTLS; RFC 6531 4.3 has UTF8SMTPS.
+		# RFC 3848: ESMTPS is ESMTP after STARTTLS; RFC 6531 4.3 adds UTF8SMTPS.
 		my $session = ($protocol // '') =~ /SMTPS\z/ ? 'TLS' : 'cleartext';
 		push @{ $arrived{ $token // "a message without a token" } }, ($name // '?') . " $session";
 	}
 	return \%arrived;
 }
 
-# Waits until each message has one of these outcomes, the sender's queue manager has done what
-# follows from them, and the receiver has put away what it took.
+# Waits until each message has one of these outcomes, the sender's queue manager has acted on them,
+# and the receiver has stored the mail.
 sub settle
 {
 	my ($self, $statuses, @cases) = @_;
@@ -410,7 +411,7 @@ sub settle
 	});
 }
 
-# What became of everything sent so far: outcomes in the sender's log, its queue, and what arrived.
+# The result for everything sent so far: outcomes in the sender's log, its queue, and arrived mail.
 sub take_stock
 {
 	my ($self) = @_;
@@ -460,7 +461,7 @@ sub check_not_delivered
 
 # ---- The end
 
-# Each of these programs was needed to the end.
+# Each of these programs must have run until the end.
 sub check_programs
 {
 	my ($self) = @_;
@@ -470,7 +471,7 @@ sub check_programs
 	return;
 }
 
-# For a person, after a failure: the ends of the logs, those named and every program's.
+# Prints, after a failure, the ends of the named logs and of every program's log.
 sub show_logs
 {
 	my ($self, @logs) = @_;

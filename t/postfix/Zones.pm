@@ -1,6 +1,6 @@
 # A small signed DNS tree, served by NSD on port 53: the root, the top-level domain "example",
 # "secure.example" signed, "plain.example" delegated without DS, "servfail.example" that the server
-# fails to load, "dead.example" delegated to an address where nobody answers.
+# fails to load, "dead.example" delegated to an address without a server.
 package Zones;
 
 use strict;
@@ -53,7 +53,7 @@ sub add
 	return;
 }
 
-# Puts a record set in the place of the one that is there.
+# Replaces a record set.
 sub replace
 {
 	my ($self, $owner, $type, $ttl, @data) = @_;
@@ -74,7 +74,7 @@ sub make_bogus
 sub spoil
 {
 	my ($text, $owner, $type) = @_;
-	# The digit to change: of an MX record the preference's first, else the last of the data.
+	# The digit to change: the first of the preference for MX, otherwise the last of the data.
 	my $before  = $type eq 'MX' ? '' : '.*';
 	my $changed = $text =~ s{^(\Q$owner\E\s+\d+\s+IN\s+\Q$type\E\s+$before)(\d)}
 		{$1 . ($2 + 1) % 10}gme;
@@ -110,7 +110,7 @@ sub sign
 	return;
 }
 
-# One zone after a change, with the same key. The server has to be told.
+# Signs one zone after a change, with the same key. The server must then reload it.
 sub sign_again
 {
 	my ($self, $zone) = @_;
@@ -141,7 +141,7 @@ sub make_key
 	return $ds;
 }
 
-# The server sees the signed file as a whole or not at all.
+# Atomically: the server sees the whole signed file or the old one.
 sub sign_zone
 {
 	my ($self, $zone) = @_;
@@ -164,14 +164,14 @@ sub nsd_configuration
 	return join "\n", 'server:', "ip-address: $self->{address}", 'port: 53', 'server-count: 1', 'username: ""',
 	    "zonesdir: \"$directory\"", 'database: ""', "xfrdir: \"$directory\"", "xfrdfile: \"$directory/xfrd.state\"",
 	    "zonelistfile: \"$directory/zone.list\"", "pidfile: \"$directory/nsd.pid\"",
-	    # The questions of a test come fast and from one address.
+	    # The queries of a test come fast and from one address.
 	    'rrl-ratelimit: 0', 'remote-control:', 'control-enable: no',
 	    (map { ('zone:', "name: \"$_\"", "zonefile: \"$self->{files}{$_}\"") } sort keys %SIGNED),
 	    'zone:', 'name: "servfail.example."', "zonefile: \"$directory/none\"", '';
 }
 
-# Postfix's own resolver, which keeps nothing longer than a test needs. It validates if "validator" is
-# one of its modules.
+# Postfix's own resolver, which caches records only for a short time. It validates if "validator" is one
+# of its modules.
 sub unbound_configuration
 {
 	my ($self, $address, $modules, @more) = @_;

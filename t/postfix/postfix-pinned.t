@@ -1,11 +1,11 @@
 #!/usr/bin/perl
-# End to end with pinned replies: a real Postfix whose resolver believes everything and which does
-# not ask for DNSSEC sends mail under the answers of a real tlsad, which validates. Where:
-# t/postfix/Site.pm; what: t/postfix/PinnedCases.pm.
+# End to end with pinned replies: a real Postfix, whose resolver does not validate and which does not
+# use DNSSEC, sends mail with the replies of a real tlsad, which validates. t/postfix/Site.pm sets up
+# the site, t/postfix/PinnedCases.pm has the cases.
 #
-# Held against what is expected, for each case: tlsad's answer, what the sender's log says of the
-# TLS session, the message's end and what arrived at which receiver. Then the same for a stream of
-# messages during a key roll-over.
+# Compared with the expectation for each case: tlsad's reply, the TLS session in the sender's log, the
+# result for the message, and the receiver at which it arrived. Then the same for a stream of messages
+# during a key roll-over.
 
 use strict;
 use warnings;
@@ -56,7 +56,7 @@ while (my ($name, $by) = splice @ISSUED, 0, 2) {
 Namespace::write_file($certificates->path('alone', 'pem'),
 	join '', map { Namespace::read_file($certificates->path('issued', $_)) } qw(key crt));
 
-# That receiver shows that certificate from now on.
+# The receiver sends this certificate from now on.
 sub roll_to
 {
 	my ($receiver, $name) = @_;
@@ -69,7 +69,7 @@ sub roll_to
 roll_to('rolling',        'alpha');
 roll_to('rolling_issued', 'issued');
 
-# Of the hosts that change their keys: these records are short-lived, and tlsad may not keep them for
+# The TTLs for the hosts that change their keys: they are short, and tlsad must not keep the records
 # longer.
 my $TTL = 2;
 
@@ -105,7 +105,7 @@ $site->make_receiver;
 my $sender = $site->sender;
 my $queue  = "$directory/sender/queue";
 
-# The directories are the administrator's to make.
+# The administrator must create the directories.
 mkdir $_ or die "$_: $!\n"
     for map({"$directory/$_"} qw(sha256 sha512 anchors)), "$queue/tlsad", "$queue/tlsad/anchors";
 
@@ -140,11 +140,11 @@ my %tlsad = (
 );
 $site->start_mail;
 
-# ---- What tlsad has to answer
+# ---- The expected replies of tlsad
 
 my %DIGESTS = (sha256 => 1, sha512 => 2);
 
-# The answer with these digests, "SELECTOR CERTIFICATE".
+# The reply with these digests, "SELECTOR CERTIFICATE".
 sub fingerprint_answer
 {
 	my ($digest, @keys) = @_;
@@ -249,8 +249,8 @@ subtest 'Postfix\'s resolver does not validate' => sub {
 
 # ---- Key roll-overs
 
-# Publishes these records of the hosts that change their keys. What it returns says whether the name
-# server has them.
+# Publishes these records of the hosts that change their keys. Returns a function that checks whether
+# the name server serves them.
 sub publish_rolling
 {
 	my (@which) = @_;
@@ -266,7 +266,7 @@ sub publish_rolling
 	};
 }
 
-# Waits so long.
+# Returns a function that is true after this time.
 sub after
 {
 	my ($seconds) = @_;
@@ -288,8 +288,8 @@ sub send_one
 	return $message;
 }
 
-# Sends a message to each of the hosts every INTERVAL seconds while the steps are taken one after the
-# other. Each begins something and returns what says that it is done.
+# Sends a message to each of the hosts every INTERVAL seconds while the steps run one after the other.
+# Each step starts an action and returns a function that is true when it is done.
 my $INTERVAL = 0.2;
 
 sub send_during
@@ -311,7 +311,7 @@ sub send_during
 	return 1;
 }
 
-# The answers have these keys; @learned: of those that are learned.
+# The replies have these keys; @learned: the replies with learned trust anchors.
 sub check_rolling
 {
 	my ($when, $which, $learned) = @_;
@@ -347,8 +347,8 @@ sub check_stream
 }
 
 subtest 'key roll-overs during a stream of messages' => sub {
-	# RFC 7671 8.1: the new record stands beside the old one until nobody has a copy of the old
-	# set any more, then the key is changed, then the old record goes.
+	# RFC 7671 8.1: publish the new record beside the old one until all cached copies of the old
+	# set have expired, then change the key, then remove the old record.
 	ok(
 		send_during(
 			sub { check_rolling('before', ['old']); return after(1) },

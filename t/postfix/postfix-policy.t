@@ -1,11 +1,10 @@
 #!/usr/bin/perl
-# End to end with the policy delegation service: a real Postfix's smtpd asks a real tlsad about each
-# recipient, from a chroot as in Debian's master.cf, over a socket below the queue directory, and
-# over TCP. Where: t/postfix/Site.pm.
+# End to end with the policy delegation service: the smtpd of a real Postfix sends a request to a real
+# tlsad for each recipient, from a chroot as in Debian's master.cf, over a socket below the queue
+# directory, and over TCP. t/postfix/Site.pm sets up the site.
 #
-# Held against what is expected: the SMTP replies, what is in the queue file (postcat(1)), that the
-# lookup for the delivery finds its answer in the cache, and that nothing but the delay is felt when
-# tlsad closes an idle connection or is not there.
+# Checks the SMTP replies, the queue file (postcat(1)), that the lookup for the delivery is answered
+# from the cache, and that only a delay results if tlsad closes an idle connection or does not run.
 
 use strict;
 use warnings;
@@ -28,7 +27,7 @@ my %RECEIVERS = (
 	alpha     => { address => '127.0.0.11', certificate => 'alpha' },
 	cleartext => { address => '127.0.0.14' },
 );
-# A sender's domain chooses the transport (Site.pm); here there is one.
+# The sender's domain chooses the transport (Site.pm); here there is only one.
 my @CASES = (
 	{ about => 'DANE', label => 'full', mx => { 10 => host('alpha', '3 1 1 alpha') } },
 	{ about => 'DANE, never asked before', label => 'fresh', mx => { 10 => host('alpha', '3 1 1 alpha') } },
@@ -38,7 +37,7 @@ my @CASES = (
 );
 my %domain = map { $_->{label} => "$_->{label}.secure.example" } @CASES;
 
-# Its smtpd each, at a port of their own: how it reaches tlsad, and where.
+# For each its smtpd, at a separate port: how it reaches tlsad, and where.
 my %SMTPD = (
 	2501 => { chroot => 'y', service => '{unix:tlsad/policy}' },
 	2502 => { chroot => 'n', service => '{unix:tlsad/policy}' },
@@ -63,16 +62,16 @@ $site->make_sender(
 		smtp_tls_policy_maps     => "socketmap:unix:$directory/tlsad/socketmap:policy",
 		smtp_tls_security_level  => 'dane',
 		smtp_dns_support_level   => 'dnssec',
-		# Whoever asks twice shall not meet what the SMTP client has kept.
+		# A second request must not be answered from the cache of the SMTP client.
 		smtp_connection_reuse_count_limit => '1',
-		# smtpd slows down whoever makes errors.
+		# smtpd delays clients that make errors.
 		smtpd_error_sleep_time   => '0',
 		smtpd_delay_reject       => 'yes',
 	},
 	transports => { smtp => {} },
 	cases      => \@CASES,
 );
-# After the services of Site.pm: these listen for the tests alone.
+# After the services of Site.pm: these listen only for the tests.
 my $master = "$directory/sender/etc/master.cf";
 Namespace::write_file($master, Namespace::read_file($master) . join '', map {
 	"$SENDER:$_ inet n - $SMTPD{$_}{chroot} - - smtpd\n"
@@ -209,7 +208,7 @@ sub minimum
 	like(recipient(2501, 'unknown'), qr/\A450 4\.7\.5 .*\Q$domain{unknown}\E must be reached with TLS level authenticated, but it is not known yet whether it offers that: \Q$domain{unknown}\E MX: bogus/,
 		'or that it is not known yet');
 	like(recipient(2501, $_), qr/\A250 /, "$_ is taken") for qw(full none);
-	# One recipient that is rejected does not hold up the others.
+	# One rejected recipient does not delay the others.
 	my $say = converse(2501);
 	like($say->("RCPT TO:<someone\@$domain{lacking}>"), qr/\A554 /, 'one is rejected');
 	like($say->("RCPT TO:<someone\@$domain{full}>"), qr/\A250 /, 'another is taken');
@@ -234,7 +233,7 @@ sub hold
 	ok(wait_for(sub { ($sender->queue->{$queue_id} // '') eq 'hold' }), 'it is in the hold queue');
 	like($sender->log, qr/hold: RCPT from [^\n]* \Q$domain{lacking}\E offers no TLSA records/,
 		'the log tells why');
-	# Whoever releases it is held to the minimum at delivery.
+	# After a release the minimum still applies at delivery.
 	Namespace::run_or_die('postsuper', '-c', "$directory/sender/etc", '-H', $queue_id);
 	$sender->flush($queue_id);
 	ok(wait_for(sub { defined $sender->outcomes->{$queue_id} }), 'released, it comes to an outcome');
@@ -244,7 +243,7 @@ sub hold
 sub announce
 {
 	reload(%RULES, policy => { announce => 'yes', lacking => 'HOLD' });
-	# Both are known by now.
+	# Both are in the cache by now.
 	my $queue_id = send_message(2501, 'full', 'lacking');
 	ok(wait_for(sub { ($sender->queue->{$queue_id} // '') eq 'hold' }), 'a message in the queue');
 	my $text = qx(postcat -c $directory/sender/etc -qbh $queue_id);

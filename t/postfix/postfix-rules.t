@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # End to end: a site's own rules at delivery. A real Postfix sends mail that came through
-# sendmail(1), which no policy service sees: minimum levels hold for it all the same, and
-# an exception lets mail to a broken destination through. Where: t/postfix/Site.pm.
+# sendmail(1), which no policy service sees: minimum levels still apply to it, and an
+# exception lets mail to a broken destination through. t/postfix/Site.pm sets up the site.
 
 use strict;
 use warnings;

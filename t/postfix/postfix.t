@@ -1,11 +1,11 @@
 #!/usr/bin/perl
-# End to end: a real Postfix sends mail under the answers of a real tlsad, which validates a signed
-# DNS tree from its root down, as Postfix's own resolver does. Where: t/postfix/Site.pm; what:
-# t/postfix/Cases.pm.
+# End to end: a real Postfix sends mail with the replies of a real tlsad, which validates a signed DNS
+# tree from its root, as Postfix's own resolver does. t/postfix/Site.pm sets up the site,
+# t/postfix/Cases.pm has the cases.
 #
-# Every case has its own domain and its own message. Held against what is expected: tlsad's answer,
-# what the sender's log says of the TLS session, the message's end (delivered, bounced, or deferred
-# and still in the queue) and what arrived at which receiver, with TLS or without.
+# Every case has its own domain and its own message. Compared with the expectation are: tlsad's reply,
+# the TLS session in the sender's log, the result for the message (delivered, bounced, or deferred and
+# still in the queue), and the receiver at which it arrived, with or without TLS.
 
 use strict;
 use warnings;
@@ -36,8 +36,8 @@ END {
 my $certificates = $site->certificates;
 $certificates->make('alpha', subject => 'alpha.receiver.example');
 $certificates->make('beta',  subject => 'beta.receiver.example');
-# The authority is sent along: RFC 7672 3.1.2 wants a trust anchor that is published by its digest
-# in the server's chain.
+# The server sends the authority too: RFC 7672 3.1.2 requires a trust anchor of which only the digest
+# is published to be in the server's chain.
 $certificates->make('authority', authority => 1);
 $certificates->make('issued', issuer => 'authority',
 	names => [map {"mx10.$_->{label}.secure.example"} grep { $_->{label} =~ /\Ata-(?!name)/ } @CASES]);
@@ -51,8 +51,8 @@ my $policy = "socketmap:unix:$directory/tlsad/socketmap:policy";
 
 $site->make_sender(
 	main => {
-		# proxy_read_maps, which says what proxymap(8) may open, has $smtp_tls_policy_maps by
-		# default.
+		# By default proxy_read_maps, the maps that proxymap(8) may open, contains
+		# $smtp_tls_policy_maps.
 		smtp_tls_policy_maps    => "proxy:$policy",
 		direct_policy_maps      => $policy,
 		smtp_tls_security_level => 'dane',
@@ -64,7 +64,7 @@ $site->make_sender(
 $site->make_receiver;
 my $sender = $site->sender;
 
-# tlsad makes its sockets; the directories are the administrator's to make.
+# tlsad creates its sockets; the administrator must create the directories.
 mkdir $_ or die "$_: $!\n" for "$directory/tlsad", "$directory/sender/queue/tlsad";
 my $tlsad = Tlsad::Daemon->start(
 	directory => "$directory/tlsad",
