@@ -417,7 +417,7 @@ json_t *explain_assessment(struct reply_context *context, const char *key, size_
 	if (*missing && assessment->cached)
 		return NULL;
 	text_init(&why, not_pinned, sizeof not_pinned);
-	if (assessment->evidence != NULL && context->pins.form == PIN_NOTHING &&
+	if (parsed == DESTINATION_OK && context->pins.form == PIN_NOTHING &&
 		context->pins.obstacle != PIN_NO_DANE)
 		pin_explain(&context->pins, assessment->evidence, &why);
 	explanation.reply = parsed == DESTINATION_OK && conf->dane.enforce == ENFORCE_PINNED

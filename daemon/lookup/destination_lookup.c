@@ -157,8 +157,10 @@ static void start_hosts(struct destination_lookup *lookup, const struct stage *s
 		return;
 	if (destination_parts_list(parts, evidence) && evidence->host_count > 0)
 		lookup->hosts = calloc(evidence->host_count, sizeof *lookup->hosts);
-	if (lookup->hosts != NULL)
-		stage->make_room(parts, evidence->host_count);
+	if (lookup->hosts == NULL || stage->make_room(parts, evidence->host_count) == NULL) {
+		free(evidence);
+		return;
+	}
 	for (size_t i = 0; i < parts->host_count; i++) {
 		struct host_request *host = &lookup->hosts[i];
 		memcpy(host->name, evidence->hosts[i].name, evidence->hosts[i].name_size);

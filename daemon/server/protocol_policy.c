@@ -98,7 +98,7 @@ static void finish(struct worker *worker, struct batch *batch, const struct wait
 /* The client: its address, or for a unix socket its process. */
 static void print_peer(int fd, char words[PEER_SIZE])
 {
-	struct sockaddr_storage peer;
+	struct sockaddr_storage peer = {0};
 	socklen_t size = sizeof peer;
 	char host[64], port[8];
 	struct ucred process;

@@ -157,19 +157,21 @@ static void add_listener(char *text)
 
 static void tell_listener(const struct listener *listener)
 {
-	struct sockaddr_storage address;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} address = {0};
 	socklen_t size = sizeof address;
 	char words[INET6_ADDRSTRLEN] = "";
 
-	getsockname(listener->fd, (struct sockaddr *)&address, &size);
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
-	if (address.ss_family == AF_INET6)
-		inet_ntop(AF_INET6, &v6->sin6_addr, words, sizeof words);
+	getsockname(listener->fd, &address.any, &size);
+	bool is_v6 = address.any.sa_family == AF_INET6;
+	if (is_v6)
+		inet_ntop(AF_INET6, &address.v6.sin6_addr, words, sizeof words);
 	else
-		inet_ntop(AF_INET, &v4->sin_addr, words, sizeof words);
-	tell("listening %s %u", words,
-		ntohs(address.ss_family == AF_INET6 ? v6->sin6_port : v4->sin_port));
+		inet_ntop(AF_INET, &address.v4.sin_addr, words, sizeof words);
+	tell("listening %s %u", words, ntohs(is_v6 ? address.v6.sin6_port : address.v4.sin_port));
 }
 
 /* --- the process --------------------------------------------------------------------------- */

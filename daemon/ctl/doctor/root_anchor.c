@@ -189,7 +189,7 @@ static void add_missing(struct doctor *doctor, const struct source *source, unsi
 static void examine_keys(struct doctor *doctor, const struct source *source,
 	const struct anchor_key *keys, size_t count)
 {
-	struct anchor_key iana[ANCHOR_KEYS_MAX];
+	struct anchor_key iana[ANCHOR_KEYS_MAX] = {0};
 	enum key_search found[2];
 	char words[256];
 	struct text tags;

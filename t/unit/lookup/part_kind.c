@@ -29,7 +29,7 @@ static void test_rows(void)
 	for (size_t i = 0; i < KIND_COUNT; i++) {
 		const struct part_kind_row *row = part_kind_find(kinds[i]);
 		char key[PART_KEY_MAX];
-		struct part part;
+		struct part part = {0};
 		size_t size = 0;
 
 		const char *name = part_kind_name(kinds[i]);

@@ -521,7 +521,7 @@ static void test_read_golden(void)
 	struct part part;
 	struct part_cursor cursor;
 	struct part_mx_host host;
-	struct part_question question;
+	struct part_question question = {0};
 	struct part_tlsa tlsa;
 	struct part_failure failure;
 	size_t size;
@@ -698,9 +698,10 @@ static void test_kinds(void)
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		const struct part_kind_format *format = part_kind_format(rows[i].kind);
-		if (!ok(format != NULL && format->kind == rows[i].kind &&
-				    format->status_count == rows[i].status_count,
-			    "kind %c is in the table", rows[i].kind))
+		ok(format != NULL && format->kind == rows[i].kind &&
+				format->status_count == rows[i].status_count,
+			"kind %c is in the table", rows[i].kind);
+		if (format == NULL)
 			continue;
 		is_string(part_kind_name(rows[i].kind), rows[i].name, "its name");
 		is_string(part_status_name(rows[i].kind, 0), rows[i].first, "its first status");

@@ -486,7 +486,7 @@ static void check_again(const uint8_t *bytes, size_t size, const char *key, size
 		.flags = PART_STALE | PART_HAS_FAILURE,
 	};
 	size_t again_size = 0;
-	struct part part;
+	struct part part = {0};
 	bool damaged;
 
 	uint8_t *again =
