@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # contrib/lint: it accepts this tree; in a copy of a part of it, it reports each kind of error that
-# is added, with file and line, and nothing else.
+# is added, with file and line, and nothing else. Of the whole tree this test makes only the quick
+# checks; `make lint` makes all.
 
 use strict;
 use warnings;
@@ -14,23 +15,23 @@ use Tlsad::Process qw(slurp);
 
 my $source = Tlsad::Process::source_directory();
 my $copy = Tlsad::Process::private_directory() . '/tree';
-my @copied = ((map { "$source/$_" } qw(.clang-format contrib/lint contrib/floors t/unit/tap.h)),
-	glob("$source/common/base/*.[ch]"));
+our @copied = ((map { "$source/$_" } qw(.clang-format .clang-tidy contrib/lint contrib/floors t/unit/tap.h)),
+	glob("$source/contrib/lib/Lint/*.pm"), glob("$source/common/base/*.[ch]"));
 # Debian 13 does not have version 14. Where formatting must be checked, the first step of
 # .ci/run, contrib/lint itself, fails without it.
-my $formatter = find_formatter();
-# Its output without clang-format must not depend on how this test is run.
-delete @ENV{qw(CI CLANG_FORMAT)};
+my $formatter = find_program_14('clang-format');
+# Its output without a program must not depend on how this test is run.
+delete @ENV{qw(CI CLANG_FORMAT CLANG_TIDY MANDOC SHELLCHECK)};
 
 subtest('this tree' => sub {
-	my ($status, @lines) = lint($source);
+	my ($status, @lines) = lint($source, 'includes,format,manuals');
 	is($status, 0, 'exit status');
 	is("@{[errors(@lines)]}", '', 'no error');
 	like($lines[-1], qr/^lint: \d{3,} files, errors: 0$/, 'the last line has the numbers');
 });
 subtest('a part of it' => sub {
 	new_copy();
-	my ($status, @lines) = lint($copy);
+	my ($status, @lines) = lint($copy, 'includes,format');
 	is($status, 0, 'exit status');
 	is("@{[errors(@lines)]}", '', 'no error');
 	is($lines[-1], 'lint: ' . (grep { /\.[ch]$/ } @copied) . ' files, errors: 0', 'the last line');
@@ -107,8 +108,7 @@ refused('a header beside the file in t/bench',
 
 SKIP: {
 	skip('clang-format 14 is not installed; Debian 12 has it, Debian 13 does not', 1) unless defined $formatter;
-	local $ENV{CLANG_FORMAT} = $formatter;
-	refused('a file that clang-format would change',
+	refused_by('format', 'a file that clang-format would change',
 		{ 'common/base/added.c' => "int right;\nint  wrong;\nint  wrong_too;\n",
 			't/unit/base/added.c' => "int main(void) {\n\treturn 0;\n}\n" },
 		[ 'common/base/added.c:2', qr{clang-format} ],
@@ -117,11 +117,11 @@ SKIP: {
 subtest('no clang-format' => sub {
 	new_copy('common/base/added.c' => "int  wrong;\n");
 	local $ENV{CLANG_FORMAT} = "$copy/none";
-	my ($status, @lines) = lint($copy);
+	my ($status, @lines) = lint($copy, 'format');
 	is($status, 0, 'that is no error');
 	like($lines[0], qr/^lint: formatting is not checked: clang-format 14 is not installed$/, 'it says so');
 	local $ENV{CI} = 'true';
-	($status, @lines) = lint($copy);
+	($status, @lines) = lint($copy, 'format');
 	is($status, 1, 'with CI=true it is one');
 	like($lines[0], qr/^\.clang-format:1: clang-format 14 is not installed/, 'it says what is missing');
 });
@@ -129,17 +129,82 @@ subtest('another version of clang-format' => sub {
 	new_copy('another' => "#!/bin/sh\necho 'Debian clang-format version 19.1.7'\n");
 	chmod(0755, "$copy/another");
 	local $ENV{CLANG_FORMAT} = "$copy/another";
-	my ($status, @lines) = lint($copy);
+	my ($status, @lines) = lint($copy, 'format');
 	is($status, 0, 'that is no error');
 	like($lines[0], qr/not checked: clang-format 14 is not installed, \S+ is version 19$/, 'it says so');
 	local $ENV{CI} = 'true';
-	is((lint($copy))[0], 1, 'with CI=true it is one');
+	is((lint($copy, 'format'))[0], 1, 'with CI=true it is one');
 });
 subtest('a clang-format that fails' => sub {
 	new_copy('failing' => "#!/bin/sh\n[ \"\$1\" = --version ] && echo version 14.0.6 || exit 1\n");
 	chmod(0755, "$copy/failing");
 	local $ENV{CLANG_FORMAT} = "$copy/failing";
-	is((lint($copy))[0], 1, 'is an error');
+	is((lint($copy, 'format'))[0], 1, 'is an error');
+});
+# --- what other programs find ------------------------------------------------------------------
+
+SKIP: {
+	skip('mandoc is not installed', 2) unless defined Tlsad::Process::find_program('mandoc');
+	my $page = ".Dd January 1, 2026\n.Dt ADDED 8\n.Os\n.Sh NAME\n.Nm added\n.Nd a page\n"
+		. ".Sh DESCRIPTION\n";
+	refused_by('manuals', 'a macro in a manual page that does not exist', { 'daemon/added.8' => "$page.Xy\n" },
+		[ 'daemon/added.8:8', qr{unknown macro} ]);
+	refused_by('manuals', 'a page that is not installed here', { 'daemon/added.8' => "$page.Xr none 8\n" });
+}
+SKIP: {
+	skip('shellcheck is not installed', 3) unless defined Tlsad::Process::find_program('shellcheck');
+	refused_by('shell', 'a word that the shell splits', { 'contrib/added' => "#!/bin/sh\n\ncat \$1\n" },
+		[ 'contrib/added:3', qr{\[SC2086\]} ]);
+	refused_by('shell', 'a script known by its name', { 'contrib/added.bash' => "# shellcheck shell=bash\ncat \$1\n" },
+		[ 'contrib/added.bash:2', qr{\[SC2086\]} ]);
+	refused_by('shell', 'a script of Perl is none of the shell', { 'contrib/added' => "#!/usr/bin/perl\nx \$1\n" });
+}
+my $perl = "use strict;\nuse warnings;\n";
+refused_by('perl', 'a variable that is not declared', { 't/added.t' => "$perl\nprint \$missing;\n" },
+	[ 't/added.t:4', qr{"\$missing"} ]);
+refused_by('perl', 'a module that does not exist', { 't/lib/Tlsad/Added.pm' => "${perl}use Tlsad::None;\n1;\n" },
+	[ 't/lib/Tlsad/Added.pm:3', qr{Tlsad/None\.pm} ]);
+refused_by('perl', 'what is only warned of', { 't/added' => "#!/usr/bin/perl\n${perl}my \$x;\nmy \$x = 1;\n" },
+	[ 't/added:5', qr{masks} ]);
+refused_by('perl', 'a program without warnings', { 't/added' => "#!/usr/bin/perl\nuse strict;\n" },
+	[ 't/added:1', qr{no line 'use warnings;'} ]);
+refused_by('perl', 'a module of this tree', { 't/lib/Tlsad/Added.pm' => "package Tlsad::Added;\n${perl}1;\n",
+	't/added.t' => "${perl}use Tlsad::Added;\n" });
+SKIP: {
+	skip('clang-tidy 14 is not installed; Debian 12 has it, Debian 13 does not', 3)
+		unless defined find_program_14('clang-tidy');
+	# With few files: each takes a second.
+	local @copied = grep { !m{/common/base/} } @copied;
+	refused_by('faults', 'a variable without a value',
+		{ 'common/base/added.c' => "int added(int x);\n\nint added(int x)\n{\n\tint y;\n\treturn x + y;\n}\n" },
+		[ 'common/base/added.c:6', qr{garbage value \[clang-analyzer-core\.Undef} ]);
+	refused_by('faults', 'a fault in a header, once',
+		{ 'common/base/added.h' => "static inline int added(int x)\n{\n\tif (x > 1);\n\treturn x;\n}\n",
+			map { ("common/base/$_.c" => qq(#include "common/base/added.h"\nint $_(void);\nint $_(void)\n{\n\treturn added(1);\n}\n)) }
+				qw(one two) },
+		[ 'common/base/added.h:3', qr{bugprone-suspicious-semicolon} ]);
+	refused_by('faults', 'a file that does not compile', { 'common/base/added.c' => "int\n" },
+		[ 'common/base/added.c:1', qr{expected} ]);
+}
+for my $row ([ manuals => 'MANDOC', 'manual pages are', 'daemon/added.8', ".Dd January 1, 2026\n" ],
+	[ shell => 'SHELLCHECK', 'shell scripts are', 'contrib/added.sh', "#!/bin/sh\n" ],
+	[ faults => 'CLANG_TIDY', 'faults in C are', 'common/base/added.c', "int x;\n", '.clang-tidy' ]) {
+	my ($check, $variable, $what, $file, $text, $place) = @$row;
+	subtest("no program for $check" => sub {
+		new_copy($file => $text);
+		local $ENV{$variable} = "$copy/none";
+		my ($status, @lines) = lint($copy, $check);
+		is($status, 0, 'that is no error');
+		like($lines[0], qr/^lint: $what not checked: .* is not installed$/, 'it says so');
+		local $ENV{CI} = 'true';
+		($status, @lines) = lint($copy, $check);
+		is($status, 1, 'with CI=true it is one');
+		like($lines[0], qr/^\Q${\($place \/\/ $file)}\E:1: .* is not installed: install it$/, 'it says what is missing');
+	});
+}
+subtest('a check that does not exist' => sub {
+	my ($status) = run("$source/contrib/lint", '--only', 'formats');
+	ok($status > 1, 'is an error of its own kind');
 });
 subtest('--help' => sub {
 	new_copy();
@@ -149,9 +214,9 @@ subtest('--help' => sub {
 });
 done_testing();
 
-sub find_formatter
+sub find_program_14
 {
-	for my $name (qw(clang-format-14 clang-format)) {
+	for my $name ("$_[0]-14", $_[0]) {
 		my $program = Tlsad::Process::find_program($name) // next;
 		return $program if qx($program --version) =~ /version 14\b/;
 	}
@@ -187,13 +252,13 @@ sub run
 	return ($? >> 8, @lines);
 }
 
-# Started elsewhere, as from a build directory.
+# Started elsewhere, as from a build directory. $checks: those to make, with commas.
 sub lint
 {
-	my ($tree) = @_;
+	my ($tree, $checks) = @_;
 	my $before = Cwd::getcwd();
 	chdir('/') or die "/: $!\n";
-	my @result = run($^X, "$tree/contrib/lint");
+	my @result = run($^X, "$tree/contrib/lint", '--only', $checks);
 	chdir($before) or die "$before: $!\n";
 	return @result;
 }
@@ -205,11 +270,15 @@ sub errors { return grep { !/^lint: / } @_ }
 sub refused
 {
 	my ($name, $files, @wanted) = @_;
+	return refused_by('includes', $name, $files, @wanted);
+}
+
+sub refused_by
+{
+	my ($check, $name, $files, @wanted) = @_;
 	subtest($name => sub {
 		new_copy(%$files);
-		# If the test is not about formatting, any program is good enough.
-		local $ENV{CLANG_FORMAT} = $ENV{CLANG_FORMAT} // "$copy/none";
-		my ($status, @lines) = lint($copy);
+		my ($status, @lines) = lint($copy, $check);
 		is($status, @wanted ? 1 : 0, 'exit status');
 		my @errors = errors(@lines);
 		like($lines[-1], qr/, errors: @{[scalar @errors]}$/, 'the last line has their number');
