@@ -15,7 +15,7 @@ use Tlsad::Process qw(slurp);
 
 my $source = Tlsad::Process::source_directory();
 my $copy = Tlsad::Process::private_directory() . '/tree';
-our @copied = ((map { "$source/$_" } qw(.clang-format .clang-tidy contrib/lint contrib/floors t/unit/tap.h)),
+our @copied = ((map { "$source/$_" } qw(.clang-format .clang-tidy contrib/lint contrib/phrases contrib/floors t/unit/tap.h)),
 	glob("$source/contrib/lib/Lint/*.pm"), glob("$source/common/base/*.[ch]"));
 # Debian 13 does not have version 14. Where formatting must be checked, the first step of
 # .ci/run, contrib/lint itself, fails without it.
@@ -24,7 +24,7 @@ my $formatter = find_program_14('clang-format');
 delete @ENV{qw(CI CLANG_FORMAT CLANG_TIDY MANDOC SHELLCHECK)};
 
 subtest('this tree' => sub {
-	my ($status, @lines) = lint($source, 'includes,format,manuals');
+	my ($status, @lines) = lint($source, 'includes,format,phrases,manuals');
 	is($status, 0, 'exit status');
 	is("@{[errors(@lines)]}", '', 'no error');
 	like($lines[-1], qr/^lint: \d{3,} files, errors: 0$/, 'the last line has the numbers');
@@ -143,6 +143,11 @@ subtest('a clang-format that fails' => sub {
 });
 # --- what other programs find ------------------------------------------------------------------
 
+refused_by('phrases', 'a phrase in a document and in a message', { 'README' => "A line.\n\nThat is none.\n",
+		'common/base/added.c' => qq(const char *added = "no socket behind it";\n) },
+	[ 'README:3', qr{"is none" .*: write: there is no X} ],
+	[ 'common/base/added.c:1', qr{"behind" .*: write: after} ]);
+refused_by('phrases', 'a phrase in a comment is only counted', { 'common/base/added.c' => "/* That is none. */\n" });
 SKIP: {
 	skip('mandoc is not installed', 2) unless defined Tlsad::Process::find_program('mandoc');
 	my $page = ".Dd January 1, 2026\n.Dt ADDED 8\n.Os\n.Sh NAME\n.Nm added\n.Nd a page\n"
