@@ -29,6 +29,8 @@ use POSIX ();
 use Time::HiRes ();
 use Tlsad::Process ();
 
+# The search path for commands inside, whatever the caller's is.
+use constant SEARCH_PATH => '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 use constant { BOOT_TIMEOUT => 60, END_TIMEOUT => 10 };		# [s]
 
 sub missing
@@ -36,7 +38,7 @@ sub missing
 	my @missing;
 	push(@missing, 'root') if $> != 0;
 	push(@missing, map { "the program $_" } grep { !defined Tlsad::Process::find_program($_) }
-		qw(systemctl journalctl nsenter unshare pivot_root mount));
+		qw(systemctl journalctl nsenter unshare chroot mount));
 	push(@missing, 'the program /lib/systemd/systemd') unless -x '/lib/systemd/systemd';
 	return @missing;
 }
@@ -93,6 +95,7 @@ sub run
 	if ($pid == 0) {
 		open(STDIN, '<', '/dev/null');
 		open(STDERR, '>&', \*STDOUT);
+		$ENV{PATH} = SEARCH_PATH;
 		exec('nsenter', '--target', $self->{init}, qw(--mount --pid --ipc --uts --cgroup), '--', @command)
 			or POSIX::_exit(127);
 	}
