@@ -76,9 +76,13 @@ Namespace::write_file("$directory/main.cf",
 my $ctl = Tlsad::Ctl->new(config => { resolver => { trust_anchor => $zones->{trust_anchor},
 	stub => '. ' . NAME_SERVER . '@53', query_localhost => 'yes' } });
 
-# Faults that Postfix accepts, and that tlsactl reports as not SMTP.
+# Where they differ: what each of them says, and if only some versions of Postfix do, how these are
+# recognized in the output of posttls-finger.
 my %differences = (
-	inject => 'Postfix throws away what came in the clear after the reply to STARTTLS',
+	inject => { verified => 'yes 75',
+		why => 'Postfix throws away what came in the clear after the reply to STARTTLS' },
+	banner => { verified => 'no 0', when => qr/disabling input/,
+		why => 'Postfix 3.10 reads no reply that is so long' },
 );
 my %verified;
 # posttls-finger reads an endless banner or handshake forever.
@@ -144,8 +148,8 @@ sub compare
 	my $ours = $ctl->run('check', "[$host]", '--timeout', TIMEOUT);
 	my $expected = $theirs =~ /Verified TLS connection established/ ? 'yes' : 'no';
 	$verified{$expected}++;
-	if (defined $difference) {
-		is("$expected $ours->{status}", 'yes 75', "$host: $difference");
+	if ($difference && $theirs =~ ($difference->{when} // qr/^/)) {
+		is("$expected $ours->{status}", $difference->{verified}, "$host: $difference->{why}");
 		return;
 	}
 	is($ours->{status} == 0 ? 'yes' : 'no', $expected, "$host: verified?")

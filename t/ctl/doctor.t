@@ -400,10 +400,23 @@ sub resolv_conf
 	Namespace::write_file('/etc/resolv.conf', $trusting);
 }
 
+# A directory for the search path with a postconf that has the default of an older Postfix.
+sub older_postconf
+{
+	my $bin = "$directory/older";
+	mkdir($bin) or die "$bin: $!\n";
+	my $postconf = Tlsad::Process::find_program('postconf');
+	Namespace::write_file("$bin/postconf", "#!/bin/sh\nset -e\nout=\$($postconf \"\$@\")\nprintf '%s\\n' \"\$out\" | "
+		. "sed 's/^\\(smtp_tls_dane_insecure_mx_policy\\) = .*/\\1 = may/'\n");
+	chmod(0755, "$bin/postconf") or die "$bin/postconf: $!\n";
+	return $bin;
+}
+
 sub versions
 {
 	my @may = (smtp_tls_security_level => 'may');
-	complains_of_main("Postfix $_", { @may, mail_version => $_ },
+	my $older = { PATH => older_postconf() . ":$ENV{PATH}" };
+	complains("Postfix $_", [$older, '-c', $conf, '--postfix', postfix({ @may, mail_version => $_ })],
 		['warning', 'insecure-mx', qr/= may, the default of this Postfix/, qr/= dane'/]) for qw(3.7.12 3.9.1);
 	complains_of_main("Postfix $_", { @may, mail_version => $_ }) for qw(3.7.13 3.8.8 3.10.0 3.11.1);
 	complains_of_main('a version that is none', { mail_version => 'x' }, ['unknown', 'postfix', qr/mail_version = x is not a version/]);

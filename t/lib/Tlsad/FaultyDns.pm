@@ -11,7 +11,8 @@ package Tlsad::FaultyDns;
 #   Tlsad::FaultyDns->start(rules => [RULE...], upstream => PORT)
 #       RULE: { name => NAME, type => TYPE, behaviour => WORD, seconds => N }.
 #       name matches itself and all names below it; type (default: every type) is a
-#       mnemonic. upstream is the port of a correct server on 127.0.0.1.
+#       mnemonic. With seconds, of any behaviour, each answer comes that much later.
+#       upstream is the port of a correct server on 127.0.0.1.
 #   $server->port
 #   $server->queries     every query so far: "udp NAME TYPE BEHAVIOUR"
 #   $server->stop        also done when the object is destroyed
@@ -19,7 +20,7 @@ package Tlsad::FaultyDns;
 #
 # Behaviours
 #   forward           the answer of the upstream server
-#   late              the same, after `seconds`
+#   late              the same; its rule has `seconds`
 #   silent            receives and never answers
 #   refused, servfail RCODE 5, RCODE 2 (RFC 1035 4.1.1)
 #   truncated-tcp-closed  TC over UDP, TCP closed as soon as accepted
@@ -293,16 +294,15 @@ sub _serve
 		syswrite($log, sprintf("%s %s %s %s\n", $transport, $question->{name} || '.',
 			$type_name{$question->{type}} // "TYPE$question->{type}",
 			$rule->{behaviour}));
-		my $reply = sub {
-			$send->(defined $upstream
-				? _ask_upstream($packet, $transport, $upstream)
-				: _address_answer($question));
+		my $behave = $behaviour{$rule->{behaviour}} // sub {
+			return defined $upstream ? _ask_upstream($packet, $transport, $upstream)
+				: _address_answer($question);
 		};
-		if ($rule->{behaviour} eq 'forward') { $reply->() }
-		elsif ($rule->{behaviour} eq 'late') {
+		my $reply = sub { $send->($behave->($question, $transport)) };
+		if ($rule->{seconds}) {
 			push @delayed, [ Time::HiRes::time() + $rule->{seconds}, $reply ];
 		} else {
-			$send->($behaviour{$rule->{behaviour}}->($question, $transport));
+			$reply->();
 		}
 	};
 	while (1) {
