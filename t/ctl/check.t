@@ -45,7 +45,7 @@ subtest('JSON' => \&json);
 subtest('options' => \&options);
 subtest('server names' => \&server_names);
 subtest('signatures that end soon' => \&signatures);
-subtest('what does not serve' => \&bad_arguments);
+subtest('bad arguments' => \&bad_arguments);
 subtest('time' => \&bounded);
 subtest('a host whose lookup takes long' => \&late_lookup);
 subtest('screens' => \&screens);
@@ -230,7 +230,7 @@ sub rows
 		['a certificate without end', '[flood.site.lab]', 1, '', 'excessive message size'],
 		['requests without end in the handshake', '[hello.site.lab]', 1, '',
 			'sent more than 1048576 bytes in the handshake'],
-		['nobody there', '[nobody.site.lab]', 75, '', 'no connection: Connection refused'],
+		['no server', '[nobody.site.lab]', 75, '', 'no connection: Connection refused'],
 		['one family refused', '[family.site.lab]', 0, 'family-fails',
 			'over IPv6 it fails \(::1: no connection: .*\), over IPv4 it works'],
 		['one address silent', '[half.site.lab]', 0, 'address-fails',
@@ -288,7 +288,7 @@ sub json
 	is("@{[sort keys %$json]}", 'destination hosts mx port reason rule verdict warnings',
 		'members');
 	is("@{[@$json{qw(destination port verdict reason)}]}",
-		"good.site.lab:$port $port verified dane-full", 'what is known');
+		"good.site.lab:$port $port verified dane-full", 'destination, port, verdict and reason');
 	is($json->{mx}{dnssec}, 'secure', 'mx');
 	cmp_ok($json->{mx}{signature_expires}, '>', time + 14 * DAY, 'when its signature ends');
 	my ($right, $ta) = @{$json->{hosts}};
@@ -327,12 +327,12 @@ sub options
 	is($run->('[right.site.lab]', @to, '--connect', address('wrong'))->{status}, 1,
 		'and elsewhere');
 	is($run->('[nobody.site.lab]', @to, '--connect=' . address('right'))->{status}, 0,
-		'where nobody is');
+		'instead of an address without a server');
 	is($run->('[tls.site.lab]', @to, '--starttls', 'none')->{status}, 0, '--starttls none');
 	is($run->('[tls.site.lab]', @to)->{status}, 75, 'and without it');
 	my $result = $run->('[wrong.site.lab]', @to, '--mx-only');
 	is($result->{status}, 0, '--mx-only: DNS is well');
-	like($result->{out}, qr/^usable +wrong\.site\.lab/m, 'and says no more than that');
+	like($result->{out}, qr/^usable +wrong\.site\.lab/m, 'and the verdict is only "usable"');
 	is($run->('partial.site.lab', @to, '--mx-only')->{status}, 1,
 		'--mx-only: one host without DANE');
 	is($run->('without.site.lab', @to, '--mx-only')->{status}, 2, '--mx-only: no DANE');

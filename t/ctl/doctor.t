@@ -73,7 +73,7 @@ my %good = (
 );
 Namespace::write_file("$directory/queue/etc/resolv.conf", $trusting);
 
-subtest('all is well' => \&well);
+subtest('no faults' => \&well);
 subtest('main.cf' => \&main_cf);
 subtest('master.cf' => \&master_cf);
 subtest('permissions' => \&permissions);
@@ -185,7 +185,7 @@ sub complains_of_main
 	complains($what, ['-c', $conf, '--postfix', postfix($change)], @expected);
 }
 
-# --- all is well -----------------------------------------------------------------------------
+# --- no faults -------------------------------------------------------------------------------
 
 sub well
 {
@@ -231,7 +231,7 @@ sub main_cf
 	complains_of_main('half a socketmap', { smtp_tls_policy_maps => 'socketmap:unix:/nowhere' },
 		['fault', 'policy-maps', qr{socketmap:unix:/nowhere is not in}, qr/postconf/]);
 	my $table = "socketmap:unix:$directory/run/socketmap";
-	complains_of_main('a map that is none', { smtp_tls_policy_maps => "$table:polciy" },
+	complains_of_main('a map that does not exist', { smtp_tls_policy_maps => "$table:polciy" },
 		['fault', 'policy-maps', qr/tlsad has no map polciy, so Postfix defers all mail; maps with policies: policy, native, pinned/,
 			qr/'smtp_tls_policy_maps = \Q$table\E:policy'/]);
 	complains_of_main("a map for others: $_", { smtp_tls_policy_maps => "$table:$_" },
@@ -258,7 +258,7 @@ sub main_cf
 	complains_of_main('no level', { @native, smtp_tls_security_level => undef },
 		['warning', 'security-level', qr/where tlsad has no policy, mail goes out without TLS/, qr/'smtp_tls_security_level = dane'/]);
 	complains_of_main('the old word for may', { @native, smtp_tls_security_level => undef, smtp_use_tls => 'yes' });
-	complains_of_main('a level that is none', { @native, smtp_tls_security_level => 'dnae' },
+	complains_of_main('a level that does not exist', { @native, smtp_tls_security_level => 'dnae' },
 		['fault', 'security-level', qr/smtp_tls_security_level = dnae is not a security level/, qr/= dane'/]);
 	for my $level (qw(encrypt secure dane-only)) {
 		complains_of_main("the level $level", { @native, smtp_tls_security_level => $level },
@@ -299,9 +299,9 @@ sub master_cf
 	complains('a link, in the chroot', ['-c', $conf, '--postfix', postfix({ smtp_tls_policy_maps =>
 		'socketmap:unix:link/socketmap:policy' }, $both)]);
 	unlink("$directory/queue/link");
-	complains('what - stands for', ['-c', $conf, '--postfix', postfix({ compatibility_level => 0 },
+	complains('- in the column chroot, before compatibility level 1', ['-c', $conf, '--postfix', postfix({ compatibility_level => 0 },
 		$MASTER =~ s/^(smtp .*?-  -  )n/$1-/mr)], ['fault', 'policy-maps', qr/runs in the chroot/, qr/proxy:/]);
-	complains('what - stands for now', ['-c', $conf, '--postfix', postfix({}, $MASTER =~ s/^(smtp .*?-  -  )n/$1-/mr)]);
+	complains('- in the column chroot', ['-c', $conf, '--postfix', postfix({}, $MASTER =~ s/^(smtp .*?-  -  )n/$1-/mr)]);
 	complains('proxymap in a chroot', ['-c', $conf, '--postfix', postfix({ smtp_tls_policy_maps =>
 		"proxy:socketmap:unix:$socket:policy" }, $MASTER =~ s/^(proxymap .*?-  -  )n/$1y/mr)],
 		['fault', 'policy-maps', qr/proxymap runs in the chroot/, qr/set the column chroot of proxymap to n in master.cf/]);
@@ -330,10 +330,10 @@ sub permissions
 	complains('a socket that is closed', ['-c', $conf, '--postfix', $etc],
 		['fault', 'policy-maps', qr/may not write to \S+socketmap, mode 0755/, qr/socket_mode = 0666/]);
 	chown(scalar getpwnam('postfix'), -1, "$directory/run/socketmap");
-	complains('a socket of its own', ['-c', $conf, '--postfix', $etc]);
+	complains('a socket that postfix owns', ['-c', $conf, '--postfix', $etc]);
 	chown(0, scalar getgrnam('postfix'), "$directory/run/socketmap");
 	chmod(0660, "$directory/run/socketmap");
-	complains('a socket of its group', ['-c', $conf, '--postfix', $etc]);
+	complains('a socket of the group postfix', ['-c', $conf, '--postfix', $etc]);
 	chown(0, 0, "$directory/run/socketmap");
 	chmod(0666, "$directory/run/socketmap");
 }
@@ -419,16 +419,16 @@ sub versions
 	complains("Postfix $_", [$older, '-c', $conf, '--postfix', postfix({ @may, mail_version => $_ })],
 		['warning', 'insecure-mx', qr/= may, the default of this Postfix/, qr/= dane'/]) for qw(3.7.12 3.9.1);
 	complains_of_main("Postfix $_", { @may, mail_version => $_ }) for qw(3.7.13 3.8.8 3.10.0 3.11.1);
-	complains_of_main('a version that is none', { mail_version => 'x' }, ['unknown', 'postfix', qr/mail_version = x is not a version/]);
+	complains_of_main('an invalid version', { mail_version => 'x' }, ['unknown', 'postfix', qr/mail_version = x is not a version/]);
 	my $result = $ctl->run('doctor', '--all', '-c', $conf, '--postfix', postfix({ mail_version => '3.10.1' }));
-	like($result->{out}, qr/Postfix 3\.10\.1: servername yes \(3\.4\), TLSRPT attributes yes \(3\.10\)/, 'what may be used');
+	like($result->{out}, qr/Postfix 3\.10\.1: servername yes \(3\.4\), TLSRPT attributes yes \(3\.10\)/, 'the features of this version');
 }
 
 sub without_postfix
 {
 	mkdir("$directory/bin");
 	symlink(Tlsad::Ctl::binary(), "$directory/bin/tlsactl");
-	complains('a directory that is none', ['-c', $conf, '--postfix', '/nowhere'],
+	complains('a directory that does not exist', ['-c', $conf, '--postfix', '/nowhere'],
 		['fault', 'postfix', qr{configuration of Postfix cannot be read: .*/nowhere/main.cf: No such file}, qr{postconf -c /nowhere -n}]);
 	my $etc = "$directory/slow";
 	mkdir($etc);
@@ -459,15 +459,15 @@ sub sockets
 	mkdir("$directory/folder");
 	$check->('a directory', "unix:$directory/folder", ['fault', 'socket', qr/this is not a socket/, qr/\Armdir /]);
 	my $silent = IO::Socket::UNIX->new(Local => "$directory/silent", Type => SOCK_STREAM, Listen => 5) or die "$!\n";
-	$check->('nobody answers', "unix:$directory/silent",
+	$check->('no reply', "unix:$directory/silent",
 		['fault', 'socket', qr/does not reply within 2 seconds/, qr/systemctl restart tlsad/]);
 	close($silent);
 	complains('no policy service', ['-c', config(server => { socketmap => "inet:127.0.0.1:$port",
 		policy => "unix:$directory/none" }), '--postfix', $etc],
 		['fault', 'socket', qr/there is no such socket/, qr/systemctl start tlsad/]);
-	$check->('nobody listens', "unix:$directory/silent", ['fault', 'socket', qr/no process listens on it/, qr/systemctl start tlsad/]);
+	$check->('no process listens', "unix:$directory/silent", ['fault', 'socket', qr/no process listens on it/, qr/systemctl start tlsad/]);
 	my $other = Tlsad::Process::free_port();
-	$check->('nobody listens, TCP', "inet:127.0.0.1:$other", ['fault', 'socket', qr/no process listens on it/]);
+	$check->('no process listens, TCP', "inet:127.0.0.1:$other", ['fault', 'socket', qr/no process listens on it/]);
 	for my $row (['HTTP/1.0 400 Bad Request', qr/a program other than tlsad/, qr/another \[server\] socketmap/,
 		qr/another \[server\] policy/],
 		['', qr/closed without a reply/, qr/\[server\] allow/, qr/\[server\] allow/]) {
@@ -487,7 +487,7 @@ sub sockets
 sub tlsad_conf
 {
 	my $broken = Namespace::write_file("$directory/broken.conf", "[dane]\nenforec = native\n");
-	complains('a setting that is none', ['-c', $broken, '--postfix', postfix()],
+	complains('a setting that does not exist', ['-c', $broken, '--postfix', postfix()],
 		['fault', 'configuration', qr/broken\.conf:2: .*enforec/, qr/nothing else was examined/]);
 	complains('a file that is not there', ['-c', '/nowhere', '--postfix', postfix()],
 		['fault', 'configuration', qr{/nowhere: .*No such file}]);
@@ -525,7 +525,7 @@ sub anchors
 	$check->('another zone', Namespace::read_file($ours) =~ s/^\./example./mr,
 		['warning', 'trust-anchor', qr/no trust anchor for the root/, qr/echo/],
 		['fault', 'validation', qr/there is no trust anchor for the root/, qr/see the check trust-anchor/]);
-	complains('no text', ['-c', anchor_file("this is none\n"), '--postfix', $etc],
+	complains('no text', ['-c', anchor_file("no record\n"), '--postfix', $etc],
 		['fault', 'validation', qr/the resolver does not start: .*expected one DS or DNSKEY/, qr/correct \[resolver\]/]);
 	complains('a file that is not there', ['-c', config(resolver => { trust_anchor => "$directory/none" },
 		cache => { path => "$directory/nocache" }), '--postfix', $etc],
@@ -649,7 +649,7 @@ sub several
 	is($result->{status}, 1, 'text: status');
 	like($result->{out}, qr/^fault +dns-support \Q$etc[1]\E: smtp_dns_support_level = \(empty\): [^\n]* -> postconf [^\n]*\n/m, 'text: one line');
 	like($result->{out}, qr/^in all +1 fault, \d+ fine\n\z/m, 'text: the sum');
-	unlike($result->{out}, qr/^ok /m, 'text: nothing of what is fine');
+	unlike($result->{out}, qr/^ok /m, 'text: no findings in state ok');
 }
 
 # The doctor knows every map of the daemon, and which of them reply with policies.

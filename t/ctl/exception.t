@@ -98,7 +98,7 @@ sub commands
 		reloaded => JSON::PP::false }, 'what it says');
 	unlike(read_file($file), qr/example\.org/, 'gone');
 	my $again = $ctl->run('exception', 'remove', 'example.org');
-	is($again->{status}, 1, 'remove what is not there');
+	is($again->{status}, 1, 'remove an exception that does not exist');
 	is($again->{err}, "tlsactl: error: there is no exception for example.org in $file\n", 'one line');
 	is(ctl()->run('exception', 'remove', $_)->{status}, 0, "remove $_")
 		for qw(xn--bcher-kva.example .SUB.example mx.strict.example tls.example old.example);
@@ -223,7 +223,7 @@ sub with_a_daemon
 	my $explain = $ctl->run('explain', 'bogus-mx.dane.lab');
 	is($explain->{status}, 0, 'explain');
 	like($explain->{out}, qr/^exception\s+may for bogus-mx\.dane\.lab until $tomorrow, \Q$file\E:1: in force, instead of bogus; für uns$/m,
-		'which tells of it');
+		'which shows the exception');
 	is($ctl->json('exception', 'add', 'bogus-mx.dane.lab', 'encrypt')->{json}{reloaded}, JSON::PP::true, 'replaced');
 	$wait->(qr/^OK encrypt$/);
 	is($ctl->run('exception', 'remove', 'bogus-mx.dane.lab')->{out}, "bogus-mx.dane.lab: removed; tlsad has applied it\n", 'removed');

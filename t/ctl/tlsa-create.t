@@ -36,8 +36,8 @@ subtest('forms' => \&forms);
 subtest('which certificates of a chain' => \&chains);
 subtest('from a live server' => \&live);
 subtest('JSON' => \&json);
-subtest('files that do not serve' => \&bad_files);
-subtest('arguments that do not serve' => \&bad_arguments);
+subtest('bad files' => \&bad_files);
+subtest('bad arguments' => \&bad_arguments);
 done_testing();
 
 sub openssl
@@ -294,7 +294,7 @@ sub live
 	$result = $ctl->run('tlsa', 'create', '--connect', $name, '--port', $port, '--usage', 2);
 	is($result->{status}, 1, 'a name that is not in DNS');
 	$result = $ctl->json('tlsa', 'create', $name, @to, '--usage', 2);
-	is($result->{json}{address}, '127.0.0.1', 'JSON: who was asked');
+	is($result->{json}{address}, '127.0.0.1', 'JSON: the address of the server');
 	is("@{[map { $_->{data} } @{$result->{json}{records}}]}",
 		"$record{intermediate} $record{root}",
 		'usage 2: the authorities that it sends');
@@ -319,7 +319,7 @@ sub live
 		like($result->{err}, $faults{$fault}, 'and why');
 	}
 	$result = $ctl->run('tlsa', 'create', $name, '--connect=mx', '--port', $port);
-	is("$result->{status} $result->{out}", '1 ', 'an address that is none');
+	is("$result->{status} $result->{out}", '1 ', 'an invalid address');
 
 	my @missing = Tlsad::Lab::missing_programs();
 	SKIP: {
@@ -388,7 +388,7 @@ sub bad_files
 			qr/the private key is encrypted/],
 		['an encrypted key in the old form', '--key', "$directory/old-encrypted.key",
 			qr/the private key is encrypted/],
-		['a key that is none', '--key', write_file('bad.key',
+		['an invalid key', '--key', write_file('bad.key',
 			"-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n"),
 			qr/the key cannot be read/],
 		['too large a file', '--cert', write_file('large', $text x 2000), qr/larger than/],

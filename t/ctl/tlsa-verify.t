@@ -77,7 +77,7 @@ my @rows = (
 	['in the middle of a roll-over, the new one', ['rolling.site.lab', '--cert', $next], 0,
 		'matches +3 1 1', 'absent +3 1 1'],
 	['the whole certificate', ['whole.site.lab', '--cert', $now], 0, 'matches +3 0 1'],
-	['of which a key does not tell', ['whole.site.lab', '--key', $now_key], 75, 'cannot tell',
+	['which cannot be compared with a key', ['whole.site.lab', '--key', $now_key], 75, 'cannot tell',
 		'unknown +3 0 1 .* use --cert'],
 	['matching type 0', ['full.site.lab', '--cert', $now], 0,
 		'matches +3 0 0 [0-9a-f]{64}\.\.\.:'],
@@ -109,9 +109,9 @@ my @rows = (
 	['usage 1 beside others', ['mixed.site.lab', '--cert', $next], 0, 'unusable +1 1 1',
 		'matches +3 1 1',
 		'unusable +3 1 1 00: digest of the wrong length'],
-	['a TTL of its own', ['ttl.site.lab', '--cert', $now], 0,
+	['records with another TTL', ['ttl.site.lab', '--cert', $now], 0,
 		'up to 7200 more seconds \(2 hours'],
-	['a TTL above our own ceiling', ['days.site.lab', '--cert', $now], 0,
+	['a TTL above the longest lifetime in the cache', ['days.site.lab', '--cert', $now], 0,
 		'up to 259200 more seconds \(3 days'],
 	['an alias', ['alias.site.lab', '--cert', $now], 0, 'at _25._tcp.now.site.lab, secure'],
 	['no TLSA records', ['none.site.lab', '--cert', $now], 1,
@@ -145,7 +145,7 @@ subtest('JSON' => sub {
 	is("@{[sort keys %$json]}",
 		'base_domain detail held matches name port publish status tlsa ttl', 'its members');
 	is_deeply([@$json{qw(name port status base_domain ttl held)}],
-		['mixed.site.lab', 25, 'usable', 'mixed.site.lab', 3600, 3600], 'what is known');
+		['mixed.site.lab', 25, 'usable', 'mixed.site.lab', 3600, 3600], 'the members');
 	is("@{[sort map { $_->{match} } @{$json->{tlsa}}]}", 'matches unusable unusable',
 		'each record');
 	is($json->{publish}, undef, 'nothing to publish');
@@ -155,7 +155,7 @@ subtest('JSON' => sub {
 		'what to publish');
 });
 
-subtest('what does not serve' => sub {
+subtest('bad arguments' => sub {
 	for my $row ([[], qr/NAME is missing/], [['now.site.lab'], qr/give exactly one of --cert and --key/],
 		[['now.site.lab', '--cert', $now, '--key', $now_key], qr/give exactly one of/],
 		[['now.site.lab', '--certificate', $now], qr/no option '--certificate'/]) {

@@ -65,10 +65,10 @@ subtest('warm' => \&warm);
 subtest('a disk that is full' => \&full_disk);
 subtest('a list longer than memory' => \&long_list);
 subtest('reload' => \&reload);
-subtest('hanging up in the middle' => \&hang_up);
+subtest('a connection closed during a response' => \&hang_up);
 subtest('garbage' => \&garbage);
 subtest('silence' => \&silence);
-subtest('what cannot be asked' => \&impossible);
+subtest('requests that cannot be sent' => \&impossible);
 done_testing();
 
 # Runs tlsactl with this control socket; $fake may be a path.
@@ -123,7 +123,7 @@ sub no_daemon
 	one_line(ask('/nowhere', '-c', '/nowhere.conf', 'status'), 78, qr{/nowhere\.conf: },
 		'a configuration that is named and missing');
 	SKIP: {
-		skip('this is root, who may do anything', 3) if $> == 0;
+		skip('root may open any socket', 3) if $> == 0;
 		my $fake = Tlsad::FakeControl->start(sub { });
 		chmod(0, $fake->path);
 		one_line(ask($fake, 'status'), 69, qr/permission denied: only root and .* run tlsactl as root/, 'a socket that is not for us');
@@ -447,12 +447,12 @@ sub cache_show
 			$request->{key} eq 'example.com' ? $explanation : undef });
 	});
 	my $result = ask($fake, 'cache', 'show', 'example.com');
-	is("$result->{status} $result->{err}", '0 ', 'what is cached');
+	is("$result->{status} $result->{err}", '0 ', 'a destination in the cache');
 	like($result->{out}, qr/^  usable .* mx1\.example\.com:25/m, 'the tree');
 	is_deeply($ctl->json('-s', $fake->path, 'cache', 'show', 'example.com')->{json}, $explanation,
 		'--json');
 	one_line(ask($fake, 'cache', 'show', 'b.example'), 1, qr/b\.example: the cache does not have all of it; "tlsactl explain" looks it up/,
-		'what is not');
+		'a destination that is not in the cache');
 	one_line(ask($fake, '--json', 'cache', 'show', 'b.example'), 1, qr/does not have all of it/, '--json');
 }
 
@@ -467,7 +467,7 @@ sub cache_flush
 	is(outcome(ask($fake, 'cache', 'flush', '--all')), "0 1000 entries deleted from the cache\n", '--all');
 	is_deeply([map { delete $_->{id}; $_ } $fake->requests],
 		[{ verb => 'flush', key => 'a.example' }, { verb => 'flush', all => JSON::PP::true }],
-		'what is asked for');
+		'the requests');
 	is_deeply($ctl->json('-s', $fake->path, 'cache', 'flush', '-a')->{json}, { flushed => 1000 },
 		'--json');
 	one_line(ask($fake, 'cache', 'flush', '!'), 1, qr/that is not a destination/, 'an error');
@@ -522,7 +522,7 @@ sub warm
 	my $result = ask($fake, 'warm', $list);
 	is("$result->{status} $result->{err}", '75 ', 'some failed');
 	is_deeply([map { $_->{key} } $fake->requests], [qw(a.example b.example temp.example
-		none.example error.example last.example)], 'what was asked for');
+		none.example error.example last.example)], 'the requests');
 	is_deeply([sort grep { /^failed/ } split(/\n/, $result->{out} =~ s/x{1055}/x.../r)],
 		['failed    \xff.example: the destination is too long or is not UTF-8', 'failed    error.example: out of memory',
 		'failed    temp.example: temp.example MX: timeout',
@@ -681,10 +681,10 @@ sub garbage
 		['no object', Tlsad::FakeControl::frame('[]')],
 		['nothing', Tlsad::FakeControl::frame('')],
 		['no id', Tlsad::FakeControl::frame('{"ok":true}')],
-		['an id that is none', Tlsad::FakeControl::frame('{"id":"1","ok":true}')],
+		['an invalid id', Tlsad::FakeControl::frame('{"id":"1","ok":true}')],
 		['neither an answer nor an error', Tlsad::FakeControl::frame('{"id":1,"reply":"OK x"}')],
-		['an entry where none belongs', Tlsad::FakeControl::frame('{"id":1,"entry":{}}')],
-		['an entry that is no object', Tlsad::FakeControl::frame('{"id":1,"entry":"x"}')],
+		['an unexpected entry', Tlsad::FakeControl::frame('{"id":1,"entry":{}}')],
+		['an entry that is not an object', Tlsad::FakeControl::frame('{"id":1,"entry":"x"}')],
 		['objects in objects', Tlsad::FakeControl::frame('{"id":1,"ok":true,"x":'
 			. '[' x 100 . ']' x 100 . '}')],
 		['far too deep', Tlsad::FakeControl::frame('[' x 100_000)],

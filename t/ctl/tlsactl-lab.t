@@ -203,7 +203,7 @@ sub status
 		'failures in_flight joined parts reasons requests',
 		'hits misses monitored replies requests unreadable', 'notfound ok perm temp', 'state text',
 		'exceptions minimums', 'notfound ok perm temp'], '--json: and theirs');
-	cmp_ok($json->{cache}{entries}, '>', 20, 'what is cached');
+	cmp_ok($json->{cache}{entries}, '>', 20, 'entries in the cache');
 	my ($page) = Tlsad::Ctl::slurp(Tlsad::Process::source_directory() . '/daemon/ctl/tlsactl.8')
 		=~ /^\.Ss JSON of status\n(.*?)^\.Ss /ms;
 	my @names = (keys %$json, (map { keys %{$json->{$_}} } @objects), keys %{$json->{policy}{replies}});
@@ -308,7 +308,7 @@ sub warm
 	wait_for('lookups', sub { $in_flight->() == PARALLEL });
 	pass('as many are under way as were asked for');
 	# Each lookup takes seconds, so one more would be running by now.
-	is($in_flight->(), PARALLEL, 'and no more') for 1 .. 3;
+	is($in_flight->(), PARALLEL, 'and not more') for 1 .. 3;
 	is($process->wait(6 * TIMEOUT) >> 8, 75, 'all failed in the end');
 
 	my $script = Tlsad::Process::find_program('script');
@@ -320,7 +320,7 @@ sub warm
 		my $screen = qx(TERM=xterm $script -qec "$command" /dev/null </dev/null);
 		like($screen, qr{\r200 done, \d+/s, 0 failed(?:, \d+ \w+ left)?\e\[K}, 'progress on a terminal');
 		like($screen, qr/\r\e\[K.*failed.*later\.silent-plain\.lab.*done\e\[0m +201 in /s,
-			'which is wiped for the failure and the sum');
+			'which is erased before the failure and the summary');
 	}
 }
 
@@ -331,12 +331,12 @@ sub reload
 	is(outcome(ask('reload')), "0 nothing has changed\n", 'nothing');
 	$daemon->write_config({ dane => { enforce => 'pinned' }, server => { workers => 1 } });
 	is(outcome(ask('reload')), "0 changed  dane.enforce\nrestart  server.workers: applied when tlsad "
-		. "restarts\n", 'what was applied, and what was not');
+		. "restarts\n", 'the settings that were applied, and the others');
 	like(outcome(ask('lookup', 'full.dane.lab')), qr/\A0 fingerprint match=/, 'it is in force');
 	$daemon->write_config({ dane => { enforce => 'nonsense' } });
 	my $result = ask('--json', 'reload');
 	is("$result->{status} $result->{out}", '1 ', 'a broken configuration: status, and no output');
-	like($result->{err}, qr/\Atlsactl: error: \S+tlsad\.conf:\d+: [ -~]*enforce[ -~]*\n\z/, 'and what is wrong');
+	like($result->{err}, qr/\Atlsactl: error: \S+tlsad\.conf:\d+: [ -~]*enforce[ -~]*\n\z/, 'and the reason');
 	like(outcome(ask('lookup', 'full.dane.lab')), qr/\A0 fingerprint match=/, 'the old one stays');
 }
 
@@ -396,7 +396,7 @@ sub large_cache
 	# One client does not read its list, and another client asks.
 	my ($pid, $pipe) = open_command('cache', 'list');
 	my $line = <$pipe>;
-	is($ctl->run('-s', $large->control, 'status')->{status}, 0, 'a list that nobody reads is in nobody\'s way');
+	is($ctl->run('-s', $large->control, 'status')->{status}, 0, 'a list that is not read does not block other clients');
 	kill('KILL', $pid);
 	close($pipe);
 }
