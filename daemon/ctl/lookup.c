@@ -39,7 +39,7 @@ static void print_not_found(const char *key, const char *map)
 	text_add_escaped(&text, key, strnlen(key, KEY_SHOWN_MAX));
 	if (found != NULL && map_is_policy_table(found))
 		fprintf(stderr,
-			"NOTFOUND: tlsad has no policy for %s, so Postfix uses its "
+			"NOTFOUND: tlsad gives no policy for %s, so Postfix uses its "
 			"smtp_tls_security_level; \"tlsactl explain %s\" shows why\n",
 			shown, shown);
 	else

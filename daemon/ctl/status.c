@@ -175,11 +175,12 @@ static enum terminal_style add_deferred(struct text *text, const json_t *status)
 		return TERMINAL_PLAIN;
 	}
 	text_add_format(text,
-		"%" JSON_INTEGER_FORMAT " destination%s whose last reply was TEMP, the longest for "
-		"%s; Postfix keeps their mail in its queue, and tlsad's log has the reason for "
-		"each",
-		count, count == 1 ? "" : "s",
-		time_text_duration(longest, number(status, "deferred.longest")));
+		"%" JSON_INTEGER_FORMAT
+		" destination%s whose last reply %s TEMP, the longest for %s: "
+		"%stlsad's log has the reasons",
+		count, count == 1 ? "" : "s", is_monitoring(status) ? "would have been" : "was",
+		time_text_duration(longest, number(status, "deferred.longest")),
+		is_monitoring(status) ? "" : "Postfix keeps the mail in its queue; ");
 	return TERMINAL_WARNING;
 }
 
@@ -330,7 +331,8 @@ static const struct row policy_rows[] = {
 	{"actions", {"policy.replies"}, NULL, NULL},
 	{"monitor mode", {"policy.monitored"}, add_policy_monitored, NULL},
 	{"cache", {"policy.hits", "policy.misses"}, add_policy_cache, NULL},
-	{"unreadable", {"policy.unreadable"}, NULL, "; their connections were closed"},
+	{"unreadable", {"policy.unreadable"}, NULL,
+		" that could not be read; tlsad closed the connection"},
 };
 static const struct row connection_rows[] = {
 	{"open", {"connections"}, NULL, " now, of socketmap and policy clients together"},

@@ -153,7 +153,7 @@ sub lookup
 	is(outcome(ask($fake, 'lookup', 'found.example')), "0 dane-only\n", 'found');
 	my $none = ask($fake, 'lookup', 'none.example');
 	is("$none->{status} $none->{out}", '1 ', 'NOTFOUND: status, and no value for scripts');
-	is($none->{err}, 'NOTFOUND: tlsad has no policy for none.example, so Postfix uses its '
+	is($none->{err}, 'NOTFOUND: tlsad gives no policy for none.example, so Postfix uses its '
 		. "smtp_tls_security_level; \"tlsactl explain none.example\" shows why\n", 'and in words');
 	is(outcome(ask($fake, 'lookup', '-m', 'tlsa', 'none.example')),
 		"1 NOTFOUND: the map tlsa has no value for none.example\n", 'of a map without policies');
@@ -332,7 +332,7 @@ policy requests (check_policy_service)
   requests     3
   actions      0 defer, 3 dunno, 0 lacking, 0 prepend
   cache        3 answered from the cache, 0 had to wait for a lookup (100 % from the cache)
-  unreadable   2; their connections were closed
+  unreadable   2 that could not be read; tlsad closed the connection
 
 connections
   open         3 now, of socketmap and policy clients together
@@ -370,8 +370,11 @@ END
 		'monitor mode');
 	like($monitor, qr/^  monitor mode replies that would have been given: 6 OK$/m, 'its "would" in words');
 	like($monitor, qr/^  monitor mode 1 got dunno instead of another action$/m, 'and of the policy service');
-	like($monitor, qr/^deferred +2 destinations whose last reply was TEMP, the longest for 2 hours; /m,
-		'deferred destinations');
+	like($monitor, qr/^deferred +2 destinations whose last reply would have been TEMP, the longest for 2 hours: tlsad's log /m,
+		'deferred destinations, whose mail is delivered in monitor mode');
+	like(ask_status({ deferred => { destinations => 1, longest => 60 } })->{out},
+		qr/^deferred +1 destination whose last reply was TEMP, the longest for 60 seconds: Postfix keeps the mail /m,
+		'and is not delivered in the other mode');
 	like(ask_status({ would => { temp => 1 } })->{out}, qr/^  monitor mode .*: 1 TEMP$/m,
 		'the counts stay after monitor mode has ended');
 

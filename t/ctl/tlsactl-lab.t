@@ -80,7 +80,7 @@ sub default_socket
 
 sub lookup
 {
-	my $no_policy = qr/\A1 NOTFOUND: tlsad has no policy for \S+, so Postfix [ -~]+\n\z/;
+	my $no_policy = qr/\A1 NOTFOUND: tlsad gives no policy for \S+, so Postfix [ -~]+\n\z/;
 	my @rows = (
 		[[], 'full.dane.lab', qr/\A0 dane-only\n\z/],
 		[[], 'FULL.dane.lab.', qr/\A0 dane-only\n\z/],
