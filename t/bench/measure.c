@@ -37,7 +37,7 @@ void measure_pin(const char *program, int cpu)
 	CPU_ZERO(&set);
 	CPU_SET((size_t)cpu, &set);
 	if (sched_setaffinity(0, sizeof set, &set) != 0)
-		fprintf(stderr, "%s: not on core %d alone: %s\n", program, cpu, strerror(errno));
+		fprintf(stderr, "%s: cannot stay on core %d: %s\n", program, cpu, strerror(errno));
 }
 
 unsigned long measure_number(const char *program, const char *option, const char *text,
@@ -50,7 +50,7 @@ unsigned long measure_number(const char *program, const char *option, const char
 	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && number >= least &&
 		number <= most)
 		return number;
-	fprintf(stderr, "%s: --%s wants a number from %lu to %lu, not \"%s\"\n", program, option,
+	fprintf(stderr, "%s: --%s needs a number from %lu to %lu, not \"%s\"\n", program, option,
 		least, most, text);
 	exit(64);
 }

@@ -195,7 +195,7 @@ static bool create(void)
 	run.base = event_base_new();
 	run.resolver = run.base != NULL ? ub_ctx_create_event(run.base) : NULL;
 	if (run.resolver == NULL)
-		fputs("resolve: libunbound cannot run on this libevent\n", stderr);
+		fputs("resolve: libunbound cannot use this version of libevent\n", stderr);
 	return run.resolver != NULL;
 }
 
@@ -210,7 +210,7 @@ static void set_option(char *option)
 		if (ub_ctx_set_option(run.resolver, name, option + length + 1) == 0)
 			return;
 	}
-	fprintf(stderr, "resolve: libunbound does not take --option \"%s\"\n", option);
+	fprintf(stderr, "resolve: libunbound does not accept --option \"%s\"\n", option);
 	exit(64);
 }
 

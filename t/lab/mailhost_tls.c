@@ -22,7 +22,7 @@ __attribute__((noreturn)) static void give_up(const char *what)
 {
 	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 
-	fprintf(stderr, "mailhost: %s: %s\n", what, reason != NULL ? reason : "it does not serve");
+	fprintf(stderr, "mailhost: %s: %s\n", what, reason != NULL ? reason : "it cannot be used");
 	exit(1);
 }
 

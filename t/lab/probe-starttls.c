@@ -95,7 +95,7 @@ static int probe(struct starttls_terms *terms)
 	starttls_free(starttls);
 	event_base_free(base);
 	if (ERR_peek_error() != 0) {
-		fputs("probe-starttls: an error of OpenSSL is left behind\n", stderr);
+		fputs("probe-starttls: an OpenSSL error remains in the queue\n", stderr);
 		return 1;
 	}
 	return 0;

@@ -105,8 +105,8 @@ static void test_parse(void)
 		text[5 + length] = '\0';
 		bool parsed = endpoint_parse(&endpoint, text, error, sizeof error);
 		many(parsed == (length <= 107), "%zu bytes: %s", length, error);
-		many(parsed || strstr(error, "107") != NULL, "%zu bytes: the limit is told",
-			length);
+		many(parsed || strstr(error, "107") != NULL,
+			"%zu bytes: the message names the limit", length);
 	}
 	many_end();
 }
@@ -201,7 +201,7 @@ static void test_networks(void)
 		error[0] = '\0';
 		ok(!network_parse(&network, bad_networks[i], error, sizeof error) &&
 				error[0] != '\0' && strchr(error, '\n') == NULL,
-			"'%s' is no network, and words say so", bad_networks[i]);
+			"'%s' is not a network, and the message says so", bad_networks[i]);
 	}
 	/* A unix socket has no address, so it is in no network. */
 	memset(&address, 0, sizeof address);
@@ -279,7 +279,7 @@ static void test_listen_unix(void)
 	ok(connects(&endpoint), "who listened before still does");
 	close(first);
 	ok(stat(scratch_path("socket"), &status) == 0 && !connects(&endpoint),
-		"a process that is gone leaves its socket");
+		"a dead process leaves its socket");
 	first = endpoint_listen(&endpoint, 0600, error, sizeof error);
 	ok(first >= 0 && connects(&endpoint), "which is taken over");
 	endpoint_remove(&endpoint);

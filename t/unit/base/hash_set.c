@@ -213,7 +213,7 @@ static void test_equal_tags(void)
 	entry = hash_set_add(&set, "one", 3);
 	entry->text = "one";
 	many(entry->tag == tag, "both have the tag");
-	many(hash_set_find(&set, "one", 3) == entry, "it is behind the other");
+	many(hash_set_find(&set, "one", 3) == entry, "it is after the other one");
 	many(!hash_set_remove(&set, "two", 3), "a text that is not in it");
 	many(hash_set_remove(&set, "one", 3), "it is removed");
 	many(set.count == 1, "the other one is left");

@@ -40,7 +40,7 @@ static const struct {
 		NETSTRING_PARTIAL, NULL},
 	{"empty payload", "0:,", 0, LIMIT, NETSTRING_COMPLETE, ""},
 	{"one byte", "1:a,", 0, LIMIT, NETSTRING_COMPLETE, "a"},
-	{"a second frame behind it", "1:a,1:b,", 0, LIMIT, NETSTRING_COMPLETE, "a"},
+	{"a second frame after it", "1:a,1:b,", 0, LIMIT, NETSTRING_COMPLETE, "a"},
 	{"commas and colons in the payload", "5:,:,:,,", 0, LIMIT, NETSTRING_COMPLETE, ",:,:,"},
 	{"exactly at the limit", "3:abc,", 0, 3, NETSTRING_COMPLETE, "abc"},
 	{"one over the limit", "4:abcd,", 0, 3, NETSTRING_TOO_LONG, NULL},
@@ -155,7 +155,7 @@ static void check_round_trip(size_t length, bool every_cut)
 	int head_size = snprintf(head, sizeof head, "%zu:", length);
 	many(frame == payload - head_size && frame_size == (size_t)head_size + length + 1 &&
 			memcmp(frame, head, (size_t)head_size) == 0 && payload[length] == ',',
-		"length %zu: the frame stands around its payload", length);
+		"length %zu: the frame encloses its payload", length);
 	many(netstring_parse(frame, frame_size, NETSTRING_MAX, &read, &read_size, &consumed) ==
 				NETSTRING_COMPLETE &&
 			read == payload && read_size == length && consumed == frame_size,

@@ -119,7 +119,7 @@ static void test_cut_stays(void)
 	text_add_escaped(&text, "\n", 1);
 	is_string(bytes, "1234567", "and nothing that follows changes the beginning");
 	text_init(&text, bytes, sizeof bytes);
-	ok(!text.cut && text.used == 0 && bytes[0] == '\0', "begun anew it is empty");
+	ok(!text.cut && text.used == 0 && bytes[0] == '\0', "started again, it is empty");
 }
 
 static void test_escaping(void)

@@ -20,19 +20,18 @@ static const struct {
 	{"a section like no other", "[frobnication]\nx = 2\n", 2,
 		{"frobnication", "tlsad.conf(5)"}},
 	{"a key before any section", "workers = 2\n", 1, {"workers"}},
-	{"a value that is no number", "[server]\nworkers = 2\nmax_connections = many\n", 3,
+	{"a value that is not a number", "[server]\nworkers = 2\nmax_connections = many\n", 3,
 		{"max_connections", "many", "from 1 to 1000000"}},
-	{"a time that is none", "[cache]\nmin_ttl = soon\n", 2, {"min_ttl", "s, m, h, d"}},
-	{"a size that is none", "[cache]\nmax_size = large\n", 2, {"max_size", "k, M, G"}},
-	{"a mode that is none", "[server]\nsocket_mode = 999\n", 2,
-		{"socket_mode", "octal", "777"}},
-	{"a word that is no choice", "[dane]\nsite_level = strong\n", 2,
+	{"an invalid time", "[cache]\nmin_ttl = soon\n", 2, {"min_ttl", "s, m, h, d"}},
+	{"an invalid size", "[cache]\nmax_size = large\n", 2, {"max_size", "k, M, G"}},
+	{"an invalid mode", "[server]\nsocket_mode = 999\n", 2, {"socket_mode", "octal", "777"}},
+	{"a word that is not a choice", "[dane]\nsite_level = strong\n", 2,
 		{"site_level", "expected one of none, may, encrypt, dane, dane-only"}},
-	{"a boolean that is none", "[resolver]\nquery_localhost = perhaps\n", 2,
+	{"an invalid boolean", "[resolver]\nquery_localhost = perhaps\n", 2,
 		{"expected yes or no"}},
-	{"an endpoint that is none", "[server]\nsocketmap = unix:/x, tcp:1\n", 2,
+	{"an invalid endpoint", "[server]\nsocketmap = unix:/x, tcp:1\n", 2,
 		{"tcp:1", "unix:PATH or inet:"}},
-	{"a network that is none", "[server]\nallow = 192.0.2.0/99\n", 2,
+	{"an invalid network", "[server]\nallow = 192.0.2.0/99\n", 2,
 		{"192.0.2.0/99", "192.0.2.0/24"}},
 	{"a stub without an address", "[resolver]\nstub = corp.example\n", 2,
 		{"write ZONE ADDRESS[@PORT]"}},
@@ -47,8 +46,8 @@ static const struct {
 	{"a second line of one value", "[server]\nworkers = 2\n  3\n", 3,
 		{"begins with a blank", "one line"}},
 	{"two mistakes: the first", "[server]\nwokers = 2\nbogus = 3\n", 2, {"wokers"}},
-	{"a mistake before a line that is none", "[server]\nwokers = 2\nnothing\n", 2, {"wokers"}},
-	{"a line that is none before a mistake", "[server]\nnothing\nwokers = 2\n", 2,
+	{"an error before an invalid line", "[server]\nwokers = 2\nnothing\n", 2, {"wokers"}},
+	{"an invalid line before an error", "[server]\nnothing\nwokers = 2\n", 2,
 		{"expected '[section]'"}},
 	{"min_ttl above max_ttl", "[cache]\nmin_ttl = 2h\nmax_ttl = 1h\n", 0,
 		{"min_ttl is larger than max_ttl"}},
@@ -73,7 +72,7 @@ static void test_mistakes(void)
 		good = good && strncmp(error, place, strlen(place)) == 0;
 		for (size_t w = 0; w < 3 && mistakes[i].words[w] != NULL; w++)
 			good = good && strstr(error, mistakes[i].words[w]) != NULL;
-		if (!ok(good, "%s: told at line %u", mistakes[i].name, mistakes[i].line))
+		if (!ok(good, "%s: reported at line %u", mistakes[i].name, mistakes[i].line))
 			diag("%s", conf != NULL ? "it was taken" : error);
 		conf_release(conf);
 	}
@@ -88,7 +87,7 @@ static void test_lines(void)
 	} rows[] = {
 		{"comments of both kinds", "; one\n# two\n[server]\n;x\n#y\nworkers = 3\n",
 			"server.workers", "3"},
-		{"a comment behind a value", "[server]\nworkers = 3 ; three\n", "server.workers",
+		{"a comment after a value", "[server]\nworkers = 3 ; three\n", "server.workers",
 			"3"},
 		{"a number sign within a value", "[resolver]\nforward = 192.0.2.1#dns.example\n",
 			"resolver.forward", "192.0.2.1#dns.example"},
@@ -209,7 +208,7 @@ static const struct {
 	{"no section", "", {"workers=3"}, "expected SECTION.KEY=VALUE", NULL},
 	{"nothing", "", {""}, "expected SECTION.KEY=VALUE", NULL},
 	{"only signs", "", {".="}, "-o .=", NULL},
-	{"a dot behind the equals sign", "", {"workers=3.5"}, "expected SECTION.KEY=VALUE", NULL},
+	{"a dot after the equals sign", "", {"workers=3.5"}, "expected SECTION.KEY=VALUE", NULL},
 	{"a mistyped key", "", {"server.wokers=3"}, "did you mean 'workers'?", NULL},
 	{"a mistyped section", "", {"sever.workers=3"}, "did you mean [server]?", NULL},
 	{"a bad value", "", {"server.workers=many"}, "from 1 to 64", NULL},
@@ -295,7 +294,7 @@ static void test_garbage(void)
 		taken += conf != NULL;
 		conf_release(conf);
 	}
-	many(taken > 0, "none was taken: too wild to show anything");
+	many(taken > 0, "none was accepted, so the test shows nothing");
 	many_end();
 }
 

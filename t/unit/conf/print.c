@@ -69,7 +69,7 @@ static void test_printing(void)
 	many_begin("every setting is explained, in lines that can be read");
 	while ((line = strsep(&rest, "\n")) != NULL) {
 		if (strchr("#[ \t", line[0]) == NULL)
-			many(before[0] == '#' && strlen(before) > 12, "'%s' behind '%s'", line,
+			many(before[0] == '#' && strlen(before) > 12, "'%s' after '%s'", line,
 				before);
 		many(strlen(line) <= CONF_LINE_MAX, "a line of %zu bytes", strlen(line));
 		snprintf(before, sizeof before, "%s", line);

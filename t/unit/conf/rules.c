@@ -55,8 +55,7 @@ static void test_rules(void)
 	is_number(ruling.minimum, MINIMUM_DANE, "a minimum");
 	const struct exception *exception = find_exception(conf, "example.org");
 	is_string(exception->reason, "ticket 5 ; more = x", "an exception with all of its reason");
-	ok(exception->place.line == 4 && strcmp(exception->place.file, file) == 0,
-		"and where it stands");
+	ok(exception->place.line == 4 && strcmp(exception->place.file, file) == 0, "and its place");
 	conf_release(conf);
 
 	conf = load_with("[minimum]\nexample.org = dane\n", overrides, 2);
@@ -148,7 +147,7 @@ static void test_submitters_files(void)
 	scratch_write_text(scratch_path("senders"), "# ours\n\na@example.org\n");
 	conf = load(lines);
 	ok(conf_load_rules(conf, error), "a good one: %s", error);
-	ok(submitters_has(conf->policy.submitters, &person), "has who stands there");
+	ok(submitters_has(conf->policy.submitters, &person), "matches a submitter in the list");
 	person.sender = "B@example.org";
 	ok(!submitters_has(conf->policy.submitters, &person), "and nobody else");
 	conf_release(conf);

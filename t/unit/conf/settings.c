@@ -110,7 +110,7 @@ static void test_defaults(void)
 	mkdir(scratch_path("directory"), 0700);
 	ok(conf_load(scratch_path("directory"), true, NULL, 0, error) == NULL &&
 			strstr(error, "cannot read the file") != NULL,
-		"a directory is no file: %s", error);
+		"a directory is not a file: %s", error);
 	conf = load("");
 	ok(conf != NULL, "an empty file has the defaults");
 	conf_release(conf);
@@ -374,7 +374,7 @@ static void test_difference(void)
 	ok(!conf_reloadable("server.nonsense") && !conf_reloadable("") &&
 			!conf_reloadable("server") && !conf_reloadable("server.") &&
 			!conf_reloadable("servers.allow"),
-		"what is no setting is not taken over");
+		"other members are not copied");
 }
 
 int main(void)

@@ -254,7 +254,7 @@ static void test_bad(void)
 		const char *key = bad[i].key;
 		enum destination_result result = parse(key, strlen(key), &destination);
 
-		if (!ok(result == bad[i].expected, "'%s' is no destination: %s", key,
+		if (!ok(result == bad[i].expected, "'%s' is not a destination: %s", key,
 			    result_name(bad[i].expected)))
 			diag("%s: %s%s%.253s", key, result_name(result),
 				result == DESTINATION_OK ? " " : "",
@@ -294,12 +294,12 @@ static void test_services(void)
 		cut[strlen(cut) - 1] = '\0';
 		if (strcmp(services[i].service, "submissions") != 0)
 			ok(parse(cut, strlen(cut), &destination) == DESTINATION_INVALID,
-				"%s is no service", cut);
+				"%s is not a service", cut);
 		/* A NUL byte must not hide the rest. */
 		memcpy(cut, key, strlen(key) + 1);
 		memcpy(cut + strlen(key) + 1, "x", 1);
 		ok(parse(cut, strlen(key) + 2, &destination) == DESTINATION_INVALID,
-			"%s, a NUL byte and a letter is no service", key);
+			"%s, a NUL byte and a letter is not a service", key);
 	}
 }
 
@@ -420,13 +420,13 @@ static void test_valid_lengths(void)
 	fill_name(name, 253, 63);
 	ok(destination_name_valid(name, 253), "253 octets are a name");
 	fill_name(name, 254, 62);
-	ok(!destination_name_valid(name, 254), "254 octets are none");
+	ok(!destination_name_valid(name, 254), "254 octets are not a name");
 	memset(name, 'a', 64);
 	ok(destination_name_valid(name, 63), "a label of 63 octets");
 	ok(!destination_name_valid(name, 64), "one of 64");
 	ok(destination_name_valid("mx", 2), "a single label is valid here");
-	ok(destination_name_valid("MX.Example", 10), "upper case is taken as it is");
-	ok(!destination_name_valid("", 0), "nothing is no name");
+	ok(destination_name_valid("MX.Example", 10), "upper case is accepted");
+	ok(!destination_name_valid("", 0), "an empty string is not a name");
 	ok(!destination_name_valid("a.b.", 4), "nor is one with a dot at its end");
 }
 
@@ -625,9 +625,9 @@ static void test_nul_bytes(void)
 	ok(parse("\0", 1, &destination) == DESTINATION_INVALID, "nothing but a NUL byte");
 	ok(parse("192.0.2.1\0", 10, &destination) == DESTINATION_INVALID ||
 			parse("192.0.2.1\0", 10, &destination) == DESTINATION_ADDRESS,
-		"a NUL byte behind an address");
+		"a NUL byte after an address");
 	ok(parse("[mx.example.com]:25\0", 20, &destination) == DESTINATION_INVALID,
-		"a NUL byte behind a port");
+		"a NUL byte after a port");
 }
 
 static void test_print(void)
@@ -706,7 +706,7 @@ static void test_host_keys(void)
 		enum destination_result result = destination_parse_host(key, size, &destination);
 		free(key);
 		if (host_keys[i].name == NULL)
-			ok(result != DESTINATION_OK, "'%s' is no host", host_keys[i].key);
+			ok(result != DESTINATION_OK, "'%s' is not a host", host_keys[i].key);
 		else
 			ok(result == DESTINATION_OK && destination.kind == DESTINATION_HOST &&
 					destination.port == host_keys[i].port &&

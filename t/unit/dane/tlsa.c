@@ -104,7 +104,7 @@ static enum tlsa_usability parse(const uint8_t *rdata, size_t size)
 				record.matching_type == rdata[2] && record.data == copy + 3 &&
 				record.data_size == size - 3,
 			"the record's fields are as they stand there");
-	many(ERR_peek_error() == 0, "no error of OpenSSL is left behind");
+	many(ERR_peek_error() == 0, "no OpenSSL error remains");
 	free(copy);
 	return usability;
 }
@@ -240,21 +240,21 @@ static void test_full(const struct material *material)
 		many(check("a key", usage, 1, 0, material->key, key_size) == TLSA_USABLE,
 			"%u 1 0: a key is usable", usage);
 		many(check("a key", usage, 0, 0, material->key, key_size) == TLSA_BAD_CERTIFICATE,
-			"%u 0 0: a key is no certificate", usage);
+			"%u 0 0: a key is not a certificate", usage);
 		many(check("a certificate", usage, 1, 0, material->certificate, certificate_size) ==
 				TLSA_BAD_PUBLIC_KEY,
-			"%u 1 0: a certificate is no key", usage);
+			"%u 1 0: a certificate is not a key", usage);
 		for (size_t more = 1; more <= 3; more++) {
 			memcpy(spoilt, material->certificate, certificate_size);
 			memset(spoilt + certificate_size, 0, more);
 			many(check("longer", usage, 0, 0, spoilt, certificate_size + more) ==
 					TLSA_BAD_CERTIFICATE,
-				"%u 0 0: %zu octets behind the certificate", usage, more);
+				"%u 0 0: %zu octets after the certificate", usage, more);
 			memcpy(spoilt, material->key, key_size);
 			memset(spoilt + key_size, 0, more);
 			many(check("longer", usage, 1, 0, spoilt, key_size + more) ==
 					TLSA_BAD_PUBLIC_KEY,
-				"%u 1 0: %zu octets behind the key", usage, more);
+				"%u 1 0: %zu octets after the key", usage, more);
 		}
 		for (size_t size = 1; size < certificate_size;
 			size += size < 16 || size + 16 > certificate_size ? 1 : 13)
@@ -382,7 +382,7 @@ static void check_digest(
 		selector);
 	ok(!tlsa_digest(&record, TLSA_FULL, out, &out_size) &&
 			!tlsa_digest(&put, TLSA_FULL, out, &out_size),
-		"%s, selector %u: the whole is no digest", material->name, selector);
+		"%s, selector %u: the whole data is not a digest", material->name, selector);
 }
 
 /* The digest is that of the certificate's DER: X509_digest() returns the same. */
@@ -425,7 +425,7 @@ static void test_overlong_digest(void)
 		.data_size = 200};
 
 	ok(!tlsa_digest(&record, TLSA_SHA512, out, &size),
-		"a record that is no digest does not run over its memory");
+		"a record without a digest does not write past its memory");
 }
 
 static void test_words(void)

@@ -166,7 +166,7 @@ static const struct {
 		{{1, 5, 600, "a.example", "b.example", 0}, {1, 5, 600, "b.example", "a.example", 0},
 			{2, 6, 900, "example", NULL, 120}},
 		DNS_FAILED, 0, NULL, 0},
-	{"a ring behind an alias", "a.example", 1, 0,
+	{"a loop after an alias", "a.example", 1, 0,
 		{{1, 5, 600, "a.example", "b.example", 0}, {1, 5, 600, "b.example", "c.example", 0},
 			{1, 5, 600, "c.example", "b.example", 0},
 			{2, 6, 900, "example", NULL, 120}},
@@ -176,7 +176,7 @@ static const struct {
 		{{1, 5, 600, "b.example", "c.example", 0}, {1, 5, 600, "a.example", "b.example", 0},
 			{1, 1, 300, "c.example", NULL, 0}, {2, 6, 900, "example", NULL, 120}},
 		DNS_FAILED, 0, NULL, 0},
-	{"an alias behind the records that it leads to", "a.example", 1, 0,
+	{"an alias after the records that it leads to", "a.example", 1, 0,
 		{{1, 1, 300, "b.example", NULL, 0}, {1, 5, 600, "a.example", "b.example", 0},
 			{2, 6, 900, "example", NULL, 120}},
 		DNS_FAILED, 0, NULL, 0},
@@ -309,8 +309,7 @@ static const struct {
 	{"the records' own ends first", DNS_SECURE, 2000, 1000, 0, 0, 1000, 7200},
 	{"two over the same records", DNS_SECURE, 0, 2000, 1500, 0, 1500, 7200},
 	{"beyond 2038", DNS_SECURE, 0, 0xf0000000, 0, 0, 0xf0000000, 7200},
-	{"signatures of an insecure answer are nobody's word", DNS_INSECURE, 1000, 2000, 0, 0, 0,
-		0},
+	{"signatures of an insecure answer are ignored", DNS_INSECURE, 1000, 2000, 0, 0, 0, 0},
 	{"too short to be read", DNS_SECURE, 0, 2000, 0, 3, 0, 0},
 };
 
@@ -485,7 +484,7 @@ static void test_compression(void)
 	packet.bytes[PACKET_HEAD + 1] = PACKET_HEAD;
 	expect_malformed("a question that points to itself", "a.example", 1);
 
-	many_begin("an alias and an exchange behind a pointer to every place");
+	many_begin("an alias and an exchange with a pointer to every place");
 	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
 		for (int self = 0; self < 2; self++) {
 			packet_begin(&packet, 0, "a.example", 1);
@@ -542,7 +541,7 @@ static void test_alias_rdata(void)
 		{"nothing", "", 0},
 		{"a name that goes on in the next record", "\1b", 2},
 		{"a label that goes on in the next record", "\5b", 2},
-		{"a byte behind the name", "\1b\0x", 4},
+		{"a byte after the name", "\1b\0x", 4},
 		{"half a pointer", "\300", 1},
 	};
 
@@ -636,7 +635,7 @@ static void test_truncation(void)
 	read_packet(&reading, "a.old.example", 15);
 	ok(reading.answer.outcome == DNS_FOUND && reading.answer.record_count == 2 &&
 			reading.answer.ttl == 90,
-		"a packet with a bit of everything");
+		"a packet with records of every kind");
 	read_end(&reading);
 	many_begin("the same cut after every byte");
 	for (size_t size = 0; size < packet.size; size++) {
@@ -711,7 +710,7 @@ static void test_fuzz(void)
 		packet.bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
 	many_end();
-	many_begin("random bytes behind a good question");
+	many_begin("random bytes after a correct question");
 	for (int round = 0; round < 20000; round++) {
 		packet_begin(&packet, 0, "a.example", 15);
 		packet.bytes[7] = (uint8_t)(tap_random(&state) % 4);
@@ -871,7 +870,7 @@ static void test_mx_rdata(void)
 		{"half a preference", "\0", 1, false},
 		{"a name that goes on in the next record", "\0\012\2mx", 5, false},
 		{"a label that goes on in the next record", "\0\012\5m", 4, false},
-		{"a byte behind the name", "\0\012\2mx\0x", 7, false},
+		{"a byte after the name", "\0\012\2mx\0x", 7, false},
 		{"a label type that there is not", "\0\012\100mx\0", 6, false},
 	};
 
@@ -924,7 +923,8 @@ static const struct {
 	{"the extremes of preference", {{65535, "b.example"}, {0, "a.example"}}, MX_FOUND,
 		{{0, "a.example"}, {65535, "b.example"}}},
 	{"null MX", {{0, "."}}, MX_NULL, {{0, NULL}}},
-	{"null MX with a preference is none, and no host", {{10, "."}}, MX_FOUND, {{0, NULL}}},
+	{"a null MX with a preference is not a null MX, and no host", {{10, "."}}, MX_FOUND,
+		{{0, NULL}}},
 	{"the root beside a host", {{0, "."}, {10, "mx.example"}}, MX_FOUND, {{10, "mx.example"}}},
 	{"the root twice", {{0, "."}, {1, "."}}, MX_FOUND, {{0, NULL}}},
 	{"a single label", {{10, "mx"}}, MX_FOUND, {{10, "mx"}}},
@@ -939,7 +939,7 @@ static const struct {
 			{50, "a\n.example"}, {60, "mx.example"}},
 		MX_FOUND, {{60, "mx.example"}}},
 	{"an underscore", {{10, "_mx.example"}}, MX_FOUND, {{10, "_mx.example"}}},
-	{"UTF-8 as it stands",
+	{"UTF-8 unchanged",
 		{{10, "b\xc3\xbc"
 		      "cher.example"}},
 		MX_FOUND, {{0, NULL}}},
@@ -990,7 +990,7 @@ static void test_mx_sets(void)
 	packet_begin(&packet, 0, "a.example", 15);
 	packet_record_name(&packet, PACKET_ANSWER, "a.example", 5, 30, "b.example");
 	packet_mx(&packet, "b.example", 300, 10, "mx.example");
-	check_mx_set("MX records behind an alias", MX_FOUND,
+	check_mx_set("MX records after an alias", MX_FOUND,
 		(const struct mx_entry[MX_ENTRIES]){{10, "mx.example"}});
 }
 
@@ -1011,7 +1011,7 @@ static void test_mx_escapes(void)
 	packet_record_end(&packet, at);
 	packet_mx(&packet, "a.example", 300, 20, "mx.example");
 	check_mx_set("a dot within a label", MX_FOUND, only);
-	many_begin("every byte in an exchange, as valid_hostname() has it");
+	many_begin("every byte in an exchange, as in valid_hostname()");
 	for (unsigned byte = 0; byte < 256; byte++) {
 		struct reading reading;
 		struct mx_set set;
@@ -1100,7 +1100,7 @@ static void test_mx_failed(void)
 				set.failure.type == DNS_TYPE_MX &&
 				strcmp(set.failure.name, "a.example") == 0 &&
 				strcmp(set.failure.detail, "why") == 0,
-			"%s: what failed is told", dns_failure_name(failure));
+			"%s: the failure is reported", dns_failure_name(failure));
 		free(set.hosts);
 	}
 }

@@ -87,7 +87,7 @@ static void test_built_in(void)
 		"the log says so: %s", captured);
 	ok(working_directories() == 1, "the working copy has a directory of its own");
 	root_anchor_close(anchors);
-	ok(working_directories() == 0, "which is gone afterwards");
+	ok(working_directories() == 0, "which is removed afterwards");
 	ok(access(state_file(), F_OK) != 0, "and nothing was stored");
 	root_anchor_close(NULL);
 }
@@ -103,10 +103,10 @@ static const struct {
 		KEY_ONE "\n" KEY_TWO "\n", {NULL}},
 	{"no newline at the end", KEY_ONE, KEY_ONE "\n", {NULL}},
 	{"carriage returns", KEY_ONE "\r\n" KEY_TWO "\r\n", KEY_ONE "\n" KEY_TWO "\n", {NULL}},
-	{"a tab behind the owner", ".\tIN DS 1 8 2 AA\n", ".\tIN DS 1 8 2 AA\n", {NULL}},
+	{"a tab after the owner", ".\tIN DS 1 8 2 AA\n", ".\tIN DS 1 8 2 AA\n", {NULL}},
 	{"tabs everywhere", ".\t172800\tIN\tDNSKEY\t257 3 8 AwEAAa==\n",
 		".\t172800\tIN\tDNSKEY\t257 3 8 AwEAAa==\n", {NULL}},
-	{"a tab behind the type alone", ". IN DS\t1 8 2 AA\n", ". IN DS\t1 8 2 AA\n", {NULL}},
+	{"a tab after the type only", ". IN DS\t1 8 2 AA\n", ". IN DS\t1 8 2 AA\n", {NULL}},
 	{"neither TTL nor class, in lower case", ". dnskey 257 3 8 AwEAAa==\n",
 		". dnskey 257 3 8 AwEAAa==\n", {NULL}},
 	{"a zone named like a type", "ds. 3600 IN DS 1 8 2 AA\n", NULL,
@@ -185,7 +185,7 @@ static void test_refused(void)
 		if (!ok(anchors == NULL && strncmp(error, place, strlen(place)) == 0 &&
 				    strstr(error, refused[i].words) != NULL &&
 				    strchr(error, '\n') == NULL,
-			    "%s: told with its place", refused[i].name))
+			    "%s: reported with its place", refused[i].name))
 			diag("%s", anchors != NULL ? "it was taken" : error);
 		root_anchor_close(anchors);
 	}
@@ -227,7 +227,7 @@ static void test_unreadable(void)
 	struct root_anchors *anchors = open_anchors();
 	ok(anchors == NULL && strstr(error, "cannot read the trust anchor file") == error &&
 			strstr(error, seed) != NULL,
-		"a directory is no anchor, and the built-in keys do not hide that: %s", error);
+		"a directory is an error, and the built-in keys do not hide it: %s", error);
 	root_anchor_close(anchors);
 	rmdir(seed);
 	scratch_write_text(seed, KEY_ONE "\n");
@@ -235,7 +235,7 @@ static void test_unreadable(void)
 	if (geteuid() != 0) {
 		anchors = open_anchors();
 		ok(anchors == NULL && strstr(error, "Permission denied") != NULL,
-			"a file that may not be read is told of");
+			"an unreadable file is reported");
 		root_anchor_close(anchors);
 	} else {
 		int status = 0;
@@ -250,7 +250,7 @@ static void test_unreadable(void)
 			skip("this process cannot become somebody else",
 				"a file that may not be read");
 		else
-			is_number(status, 0, "a file that may not be read is told of");
+			is_number(status, 0, "an unreadable file is reported");
 	}
 	unlink(seed);
 }
@@ -278,13 +278,13 @@ static void test_state(void)
 		learned += learned != NULL;
 	}
 	ok(learned != NULL && learned > kept && strcmp(learned, LEARNED) == 0,
-		"what is learned is stored, behind comments that tell of its seed");
+		"learned keys are stored, after comments that name their seed");
 	free(kept);
 	root_anchor_close(anchors);
 
 	anchors = open_with("; another comment\n" KEY_ONE "\n\n");
 	expect_working(anchors, LEARNED, "the next start finds it, whatever comments the seed has");
-	is_string(captured, "", "without a word");
+	is_string(captured, "", "without a message");
 	/* Nothing new: the file is not written again. */
 	struct stat before, after;
 	stat(state_file(), &before);
@@ -391,7 +391,7 @@ static void test_damaged_states(void)
 	if (bytes == NULL)
 		bail_out("no state is stored");
 	many_begin("a state cut after every byte, or with a bit the other way, is not used");
-	many(uses(bytes, size, &told) && !told, "as it was it is used, without a word");
+	many(uses(bytes, size, &told) && !told, "unchanged it is used, without a message");
 	for (size_t cut = 0; cut < size; cut++)
 		many(!uses(bytes, cut, &told) && told, "cut after %zu bytes", cut);
 	for (size_t bit = 0; bit < size * 8; bit += bit < 64 ? 1 : 3) {
@@ -436,9 +436,9 @@ static void test_not_writable(void)
 			ok(strstr(captured, "cannot store the root key's state") != NULL &&
 					strstr(captured, state_file()) != NULL &&
 					strstr(captured, "No such file") != NULL,
-				"it is told: %s", captured);
+				"it is logged: %s", captured);
 	}
-	is_number(said, 1, "and told once");
+	is_number(said, 1, "and logged once");
 	mkdir(state, 0700);
 	capture_begin();
 	root_anchor_keep(anchors);

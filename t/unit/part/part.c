@@ -339,7 +339,7 @@ static void test_garbage(void)
 	uint64_t state = 0x1234567;
 	unsigned whole = 0;
 
-	many_begin("garbage behind a header");
+	many_begin("garbage after a header");
 	for (int round = 0; round < 20000; round++) {
 		size_t size = PART_HEADER_SIZE + tap_random(&state) % 200;
 		uint8_t *bytes = malloc(size);
@@ -528,7 +528,7 @@ static void test_again(void)
 	uint8_t *failed =
 		part_encode_again(bytes, size, &some_times, &longest, key, key_size, &failed_size);
 	check_again(failed, failed_size, key, key_size, &failure, "with another failure");
-	check_again(failed, failed_size, key, key_size, NULL, "with its failure gone");
+	check_again(failed, failed_size, key, key_size, NULL, "without its failure");
 	free(failed);
 	free(bytes);
 }

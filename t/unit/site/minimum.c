@@ -221,7 +221,7 @@ static void check_nameless(void)
 		"NNNNNNNN", "eeNeNNNN", "ssssNNsN", "DDDDDDDD"};
 	struct verdict verdict = {VERDICT_NOTFOUND, REASON_NOT_A_DESTINATION};
 
-	many_begin("what is no name");
+	many_begin("a destination without a name");
 	for (int minimum = 0; minimum < MINIMUM_COUNT; minimum++) {
 		for (int site = 0; site < SITES; site++) {
 			struct reply reply = minimum_hold((enum minimum_level)minimum,

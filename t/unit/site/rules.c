@@ -112,12 +112,12 @@ static void check_minimums(void)
 			ruling.minimum_key != NULL ? ruling.minimum_key : "nothing");
 	}
 	many_end();
-	is_number((int64_t)rules_minimum_count(rules), 9, "so many minimums");
+	is_number((int64_t)rules_minimum_count(rules), 9, "the number of minimums");
 	is_number((int64_t)rules_exception_count(rules), 0, "and no exception");
 	rules_find_nameless(rules, &ruling);
 	is_string(ruling.minimum_key, "*", "what has no name has the minimum of all");
 	rules_find_key(rules, ".x.example.org", NOW, &ruling);
-	is_string(ruling.minimum_key, ".example.org", "of a key that stands for names below it");
+	is_string(ruling.minimum_key, ".example.org", "of a key for the names below it");
 	rules_free(rules);
 
 	ruling = find(NULL, "example.org", NOW);
@@ -148,7 +148,7 @@ static void check_exceptions(void)
 		"in force in its last second");
 	is_string(ruling.exception != NULL ? ruling.exception->reason : NULL, "a ticket",
 		"its reason");
-	is_string(ruling.minimum_key, ".org", "the minimum beside it is told");
+	is_string(ruling.minimum_key, ".org", "the minimum beside it is reported");
 	ruling = find(rules, "example.org", NOW + 1);
 	ok(ruling.exception == NULL && ruling.ended != NULL && ruling.ended->place.line == 1,
 		"a second later it has ended");
@@ -176,7 +176,7 @@ static void check_exceptions(void)
 	ok(exception_note_end(rules_exception(next, 1)), "but not of one that has changed");
 	ok(!rules_same_exceptions(rules, next) && !rules_same_exceptions(next, rules),
 		"they differ");
-	ok(rules_exception(next, 2) == NULL, "so many there are");
+	ok(rules_exception(next, 2) == NULL, "NULL after the last one");
 	rules_free(next);
 	rules_free(rules);
 }
@@ -243,8 +243,7 @@ static void check_same(void)
 	ok(!rules_same_minimums(one, other), "another level");
 	minimum(other, 0, "example.org", "dane");
 	minimum(other, 12, "example.org", "none");
-	ok(rules_same_minimums(one, other),
-		"an override stands in place of both: in another order the same");
+	ok(rules_same_minimums(one, other), "an override replaces both, in another order too");
 	ok(!rules_same_minimums(one, NULL) && !rules_same_minimums(NULL, one), "or nothing at all");
 	ok(rules_same_exceptions(one, NULL) && rules_same_exceptions(NULL, NULL), "no exceptions");
 	exception(one, 3, "example.org", "may ; a");
@@ -252,7 +251,7 @@ static void check_same(void)
 	ok(!rules_same_exceptions(one, other), "another reason");
 	exception(other, 0, "example.org", "may ; a");
 	ok(rules_same_exceptions(one, other), "the same exceptions");
-	is_number((int64_t)rules_exception_count(other), 1, "an override is no second one");
+	is_number((int64_t)rules_exception_count(other), 1, "an override is not a second one");
 	rules_free(one);
 	rules_free(other);
 }
@@ -353,7 +352,7 @@ static void check_file(void)
 	is_number((int64_t)rules_key_count(rules), 4, "all of it");
 	ok(rules_minimum(rules, 3, &key, &level, &place) && strcmp(key, "last.example") == 0 &&
 			level == MINIMUM_DANE && place.line == 8,
-		"and where it stands");
+		"and its place");
 	rules_free(rules);
 	ok(read_text(exceptions, strlen(exceptions), rules_add_exception, &rules, error),
 		"exceptions: %s", error);

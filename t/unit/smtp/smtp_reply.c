@@ -158,7 +158,7 @@ static void test_line_limit(void)
 	static char line[3 * SMTP_REPLY_LINE_MAX];
 	static const size_t more[] = {0, 1, 2, 3, 100, SMTP_REPLY_LINE_MAX};
 
-	many_begin("lines around the longest, and behind them one that counts");
+	many_begin("lines around the longest, and after them one that is used");
 	for (size_t i = 0; i < 2; i++) {
 		for (size_t j = 0; j < sizeof more / sizeof more[0]; j++) {
 			size_t size = SMTP_REPLY_LINE_MAX - 2 + more[j];
@@ -226,7 +226,7 @@ static void test_random(void)
 {
 	uint64_t state = 20240501;
 
-	many_begin("random bytes behind a code");
+	many_begin("random bytes after a code");
 	for (int i = 0; i < 2000; i++) {
 		struct smtp_reply reply;
 		char bytes[300] = "554-";

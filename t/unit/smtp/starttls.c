@@ -188,7 +188,7 @@ static void attempt_run(const struct starttls_terms *terms)
 	event_base_dispatch(base);
 	run_once_more();
 	many(attempt.calls == 1, "%u callbacks", attempt.calls);
-	many(ERR_peek_error() == 0, "no error of OpenSSL is left behind");
+	many(ERR_peek_error() == 0, "no OpenSSL error remains");
 	starttls_free(attempt.starttls);
 	attempt.starttls = NULL;
 }
@@ -249,7 +249,7 @@ static const struct script {
 		""},
 	{"greets and says 421 at once", {GREETING "421 changed my mind\r\n"}, CLOSE,
 		STARTTLS_TURNED_AWAY, STARTTLS_STAGE_GREETING, "421 changed my mind", ""},
-	{"says 421 behind the reply to EHLO", {GREETING, OFFER "421 closing\r\n"}, CLOSE,
+	{"says 421 after the reply to EHLO", {GREETING, OFFER "421 closing\r\n"}, CLOSE,
 		STARTTLS_TURNED_AWAY, STARTTLS_STAGE_EHLO, "421 closing", SAID_EHLO},
 	{"says more than the reply to EHLO", {GREETING, OFFER "220 go\r\n"}, STAY, STARTTLS_NO_SMTP,
 		STARTTLS_STAGE_EHLO,
@@ -258,11 +258,11 @@ static const struct script {
 		STARTTLS_NO_SMTP, STARTTLS_STAGE_STARTTLS,
 		"unexpected data after the reply to STARTTLS: \"250 mx\\x0d\\x0a\"",
 		SAID_EHLO "STARTTLS\r\n"},
-	{"says 421 behind the go-ahead", {GREETING, OFFER, "220 go\r\n421 mx\r\n"}, STAY,
+	{"says 421 after the go-ahead", {GREETING, OFFER, "220 go\r\n421 mx\r\n"}, STAY,
 		STARTTLS_NO_SMTP, STARTTLS_STAGE_STARTTLS,
 		"unexpected data after the reply to STARTTLS: \"421 mx\\x0d\\x0a\"",
 		SAID_EHLO "STARTTLS\r\n"},
-	{"closes behind the go-ahead", {GREETING, OFFER, "220 go\r\n"}, CLOSE, STARTTLS_CLOSED,
+	{"closes after the go-ahead", {GREETING, OFFER, "220 go\r\n"}, CLOSE, STARTTLS_CLOSED,
 		STARTTLS_STAGE_HANDSHAKE, NULL, NULL},
 };
 
@@ -402,7 +402,7 @@ static void test_free_early(void)
 {
 	static const char *const lines[LINES_MAX] = {GREETING, OFFER, "220 go\r\n"};
 
-	many_begin("freed after so many turns of the loop");
+	many_begin("freed after a number of turns of the loop");
 	for (int turns = 0; turns < 12; turns++) {
 		server_begin(lines, STAY);
 		struct starttls_terms terms = server_terms();

@@ -75,7 +75,7 @@ static void test_list(void)
 	ok(sample.evidence.host_count == 1 && host_is(&sample.evidence, 0, 0, "mx.example.com"),
 		"a host is its own host");
 	ok(sample.evidence.hosts[0].name == sample.evidence.destination->name,
-		"its name stands in the destination");
+		"its name is in the destination");
 	end(&sample);
 
 	begin(&sample, "example.com");
@@ -275,7 +275,7 @@ static void test_failure(void)
 	ok(evidence_failure(&sample.evidence, &failure) &&
 			failure.failure == DNS_FAILURE_SERVFAIL && failure.type == DNS_TYPE_TLSA &&
 			strcmp(failure.name, "_25._tcp.mx2.example.com") == 0,
-		"the host that failed is told of");
+		"the host that failed is reported");
 	ok(evidence_has_failure(&sample.evidence), "some part tells of a failure");
 	end(&sample);
 
@@ -285,7 +285,7 @@ static void test_failure(void)
 	ok(evidence_failure(&sample.evidence, &failure) && failure.failure == DNS_FAILURE_BOGUS &&
 			failure.type == DNS_TYPE_MX && strcmp(failure.name, "example.com") == 0 &&
 			strcmp(failure.detail, "signature expired") == 0,
-		"the MX lookup that failed is told of");
+		"the MX lookup that failed is reported");
 	ok(evidence_has_failure(&sample.evidence), "some part tells of a failure");
 	end(&sample);
 

@@ -172,7 +172,7 @@ static void test_words(void)
 		"a verdict takes its evidence along");
 	struct reply policy = reply_level(TLS_LEVEL_DANE), notfound = reply_notfound();
 	policy.evidence = notfound.evidence = failed_host(&failure);
-	is_string(words_of(policy), "OK dane", "a failure beside a policy is not told");
+	is_string(words_of(policy), "OK dane", "a failure beside a policy is not reported");
 	is_string(words_of(notfound), "NOTFOUND ", "nor beside not found");
 	parts_fail(&failure, DNS_FAILURE_TIMEOUT, DNS_TYPE_MX, "example.com", "");
 	is_string(words_of(reply_temp_of(failed_host(&failure))), "TEMP example.com MX: timeout",
