@@ -79,10 +79,10 @@ my $ctl = Tlsad::Ctl->new(config => { resolver => { trust_anchor => $zones->{tru
 # Where they differ: what each of them says, and if only some versions of Postfix do, how these are
 # recognized in the output of posttls-finger.
 my %differences = (
-	inject => { verified => 'yes 75',
+	inject => { verified => qr/^yes 75$/,
 		why => 'Postfix throws away what came in the clear after the reply to STARTTLS' },
-	banner => { verified => 'no 0', when => qr/disabling input/,
-		why => 'Postfix 3.10 reads no reply that is so long' },
+	banner => { verified => qr/^(?:yes|no) 0$/, when => qr/disabling input/,
+		why => 'Postfix 3.10 stops reading in a reply that is so long, and may go on without the rest' },
 );
 my %verified;
 # posttls-finger reads an endless banner or handshake forever.
@@ -149,7 +149,7 @@ sub compare
 	my $expected = $theirs =~ /Verified TLS connection established/ ? 'yes' : 'no';
 	$verified{$expected}++;
 	if ($difference && $theirs =~ ($difference->{when} // qr/^/)) {
-		is("$expected $ours->{status}", $difference->{verified}, "$host: $difference->{why}");
+		like("$expected $ours->{status}", $difference->{verified}, "$host: $difference->{why}");
 		return;
 	}
 	is($ours->{status} == 0 ? 'yes' : 'no', $expected, "$host: verified?")

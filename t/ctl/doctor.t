@@ -145,6 +145,7 @@ sub postfix
 	Namespace::write_file("$etc/main.cf",
 		join('', map { "$_ = $main{$_}\n" } grep { defined $main{$_} } sort keys %main));
 	Namespace::write_file("$etc/master.cf", $master // $MASTER);
+	Namespace::age("$etc/main.cf", "$etc/master.cf");
 	return $etc;
 }
 

@@ -64,6 +64,7 @@ sub new
 	);
 	Namespace::write_file("$directory/etc/main.cf", join '', map {"$_ = $main{$_}\n"} sort keys %main);
 	Namespace::write_file("$directory/etc/master.cf", $SERVICES . $self->{master});
+	Namespace::age("$directory/etc/main.cf", "$directory/etc/master.cf");
 	$self->populate_chroot;
 	return $self;
 }
