@@ -284,8 +284,8 @@ sub broken_directories
 			reason => qr/Permission denied/);
 	}
 
-	if (!can_mount()) {
-		$add->(name => $_, skip => 'needs root and the right to make a mount namespace',
+	if (defined(my $obstacle = mount_obstacle())) {
+		$add->(name => $_, skip => "needs $obstacle",
 			ci => 1) for 'read-only', 'full', 'nearly full';
 		return @broken;
 	}

@@ -96,7 +96,7 @@ sub missing
 	return @names if @names;
 	my $lacking = qx(dpkg-checkbuilddeps '$source/contrib/debian/control' 2>&1);
 	push(@names, $lacking =~ s/\n//gr) if $? != 0;
-	push(@names, 'the right to make namespaces') if system("@CONFINED true 2>/dev/null") != 0;
+	push(@names, grep { defined } Tlsad::Process::namespace_obstacle(@CONFINED[1 .. $#CONFINED]));
 	return @names;
 }
 

@@ -11,8 +11,8 @@ package Tlsad::Confined;
 #       The command that runs tlsad as the account nobody, from a copy that this account
 #       can read; () if this test is not run by root; (undef) without setpriv or without
 #       the account.
-#   can_mount()
-#       Whether a mount namespace can be made.
+#   mount_obstacle()
+#       Why no mount namespace can be made, as a phrase after "needs"; undef when it can.
 #   small_disk(MOUNT-POINT, SIZE[, COMMAND])
 #       The command that gives tlsad a private file system at MOUNT-POINT, which is
 #       created here. SIZE is as in tmpfs(5). COMMAND, for the shell, runs before tlsad.
@@ -28,7 +28,7 @@ use File::Copy ();
 use Tlsad::Daemon;
 use Tlsad::Process;
 
-our @EXPORT = qw(as_nobody can_mount small_disk seen_by fill);
+our @EXPORT = qw(as_nobody mount_obstacle small_disk seen_by fill);
 
 sub as_nobody
 {
@@ -46,9 +46,13 @@ sub as_nobody
 		. "exec $setpriv --reuid $id[2] --regid $id[3] --clear-groups \"\$@\"", 'sh');
 }
 
-sub can_mount
+sub mount_obstacle
 {
-	return $> == 0 && system('unshare -m sh -c "mount -t tmpfs tmpfs /mnt" 2>/dev/null') == 0;
+	return 'root' if $> != 0;
+	my $obstacle = Tlsad::Process::namespace_obstacle('--mount');
+	return $obstacle if defined $obstacle;
+	return undef if system('unshare --mount mount -t tmpfs tmpfs /mnt 2>/dev/null') == 0;
+	return 'the right to mount a tmpfs';
 }
 
 # A private mount: no other process sees it.

@@ -28,6 +28,9 @@ package Tlsad::Process;
 #       directories too, which are not in PATH of an ordinary user.
 #   free_port()
 #       A port of 127.0.0.1 that is free for UDP and TCP at this moment.
+#   namespace_obstacle(OPTION...)
+#       Why unshare(1) makes no namespaces with these options, as a phrase after
+#       "needs"; undef when it does.
 #   slurp(FILE)
 #       The content of a file, empty if it does not exist.
 #   source_directory(), build_directory()
@@ -81,6 +84,20 @@ sub find_program
 		}
 	}
 	return undef;
+}
+
+sub namespace_obstacle
+{
+	my (@options) = @_;
+	my $unshare = find_program('unshare') or return 'the program unshare';
+	my $said = qx($unshare @options true 2>&1);
+	return undef if $? == 0;
+	chomp($said);
+	# unshare(1) makes mounts private, which the kernel only does to mount points.
+	my $mounts = slurp('/proc/self/mountinfo');
+	return 'a root directory that is a mount point, not a plain chroot (contrib/debian-root makes one)'
+		if $mounts ne '' && $mounts !~ m{^\S+ \S+ \S+ \S+ / }m;
+	return "the right to make namespaces ($said)";
 }
 
 sub slurp
