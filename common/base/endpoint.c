@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,12 +86,30 @@ const char *endpoint_path(const struct endpoint *endpoint)
 		       : NULL;
 }
 
+/*
+ * A link-local address is only complete with its interface (RFC 4007 11). Of others the C library
+ * reads no more than the number.
+ */
+static void print_zone(const struct sockaddr_in6 *address, char zone[1 + IF_NAMESIZE])
+{
+	uint32_t interface = address->sin6_scope_id;
+	char name[IF_NAMESIZE];
+
+	if (interface == 0)
+		zone[0] = '\0';
+	else if (IN6_IS_ADDR_LINKLOCAL(&address->sin6_addr) &&
+		 if_indextoname(interface, name) != NULL)
+		snprintf(zone, 1 + IF_NAMESIZE, "%%%s", name);
+	else
+		snprintf(zone, 1 + IF_NAMESIZE, "%%%u", interface);
+}
+
 void endpoint_print(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_SIZE])
 {
 	const struct sockaddr_in6 *address = (const struct sockaddr_in6 *)&endpoint->address;
 	const struct sockaddr_un *local = (const struct sockaddr_un *)&endpoint->address;
 	int family = endpoint->address.ss_family;
-	char host[INET6_ADDRSTRLEN] = "?";
+	char host[INET6_ADDRSTRLEN] = "?", zone[1 + IF_NAMESIZE];
 
 	if (family == AF_UNIX) {
 		/* An abstract socket's name begins with a NUL byte, written as "@" (unix(7)). */
@@ -103,10 +122,11 @@ void endpoint_print(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_SIZ
 		snprintf(text, ENDPOINT_TEXT_SIZE, "inet:%s:%u", host, ntohs(ipv4->sin_port));
 	} else {
 		inet_ntop(AF_INET6, &address->sin6_addr, host, sizeof host);
-		if (IN6_IS_ADDR_UNSPECIFIED(&address->sin6_addr))
+		print_zone(address, zone);
+		if (IN6_IS_ADDR_UNSPECIFIED(&address->sin6_addr) && zone[0] == '\0')
 			snprintf(text, ENDPOINT_TEXT_SIZE, "inet:*:%u", ntohs(address->sin6_port));
 		else
-			snprintf(text, ENDPOINT_TEXT_SIZE, "inet:[%s]:%u", host,
+			snprintf(text, ENDPOINT_TEXT_SIZE, "inet:[%s%s]:%u", host, zone,
 				ntohs(address->sin6_port));
 	}
 }

@@ -34,6 +34,8 @@ static const struct {
 	{"inet:[2001:db8::1]:8642", AF_INET6, "2001:db8::1", 8642},
 	{"inet:[::ffff:192.0.2.1]:8642", AF_INET6, "::ffff:192.0.2.1", 8642},
 	{"inet:*:8642", AF_INET6, "::", 8642},
+	{"inet:[fe80::1%lo]:8642", AF_INET6, "fe80::1", 8642},
+	{"inet:[::%1]:8642", AF_INET6, "::", 8642},
 };
 
 static const char *const bad[] = {"", "unix", "unix:", "unix:relative", "unix:./x", "inet",
