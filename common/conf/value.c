@@ -145,12 +145,30 @@ static bool set_choice(
 	return refuse(setting, value, words, error);
 }
 
+/*
+ * Would a value, or an entry of a list, read otherwise where value_print() writes it? A list has a
+ * line for each entry, and inih takes several control characters for blanks. NULL: no.
+ */
+static const char *find_unfit(const struct setting *setting, const char *value)
+{
+	if (value[0] == ';' || (value[0] == '#' && setting->type == VALUE_LIST))
+		return "this begins like a comment; remove the ; or # at its beginning";
+	for (const char *at = value; *at != '\0'; at++) {
+		if (((unsigned char)*at < ' ' && *at != '\t') || *at == 0x7f)
+			return "there is a control character in it; remove that";
+	}
+	return NULL;
+}
+
 static bool set_text(
 	const struct setting *setting, struct conf *conf, const char *value, char *error)
 {
 	char **text = member(conf, setting);
+	const char *unfit = find_unfit(setting, value);
 	char what[256];
 
+	if (unfit != NULL)
+		return refuse(setting, value, unfit, error);
 	if (setting->check != NULL && !setting->check(value, what, sizeof what))
 		return refuse(setting, value, what, error);
 	char *copy = strdup(value);
@@ -175,6 +193,12 @@ static bool add_entry(const struct setting *setting, struct conf *conf, const ch
 	char *copy = strndup(entry, size);
 	if (copy == NULL)
 		return refuse(setting, entry, "out of memory", error);
+	const char *unfit = find_unfit(setting, copy);
+	if (unfit != NULL) {
+		refuse(setting, copy, unfit, error);
+		free(copy);
+		return false;
+	}
 	if (setting->check != NULL && !setting->check(copy, what, sizeof what)) {
 		refuse(setting, copy, what, error);
 		free(copy);
