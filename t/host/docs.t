@@ -345,8 +345,12 @@ sub check_tree
 	my $text = read_file("$source/daemon/HACKING");
 	for my $folder (grep { -d "$source/$_" } read_file("$source/contrib/floors") =~ /^(\w[\w\/]*)$/mg) {
 		my ($name) = $folder =~ /(\w+)$/;
-		like($text, qr{(?<![\w-])(?:\w+/)*$name/}, "it has the folder $folder");
+		like($text, qr{^ +(?:[\w/]+/ )*(?:\w+/)*$name/ }m, "the tree has the folder $folder");
 	}
+	my @paths = $text =~ m{(?<![\w/.~])((?:common|daemon|conf|systemd|contrib|t)/[\w./-]*\w)}g;
+	cmp_ok(scalar(@paths), '>', 40, 'it names files and folders');
+	my %missing = map { $_ => 1 } grep { !/NAME|ROOM/ && !-e "$source/$_" && !-e "$source/$_.c" } @paths;
+	is("@{[sort keys %missing]}", '', 'each of them exists');
 }
 
 # "SECTION in tlsad(8)" and "SECTION and SECTION in tlsad(8)", outside manual pages.
