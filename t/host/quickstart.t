@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # contrib/quickstart and contrib/debian-root refuse what makes no sense before they install or make
-# anything, with one line that says why. What check-in does is tested by t/package/check-in.t.
+# anything, with one line that says why. t/package/check-in.t tests check-in itself.
 
 use strict;
 use warnings;

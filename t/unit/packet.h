@@ -78,7 +78,7 @@ static inline void packet_count(struct packet *packet, unsigned section)
 	count[1] = (uint8_t)value;
 }
 
-/* A record's beginning, its owner written before; returns where its length stands. */
+/* A record's beginning, its owner written before; returns the place of its length. */
 static inline size_t packet_record_begin(
 	struct packet *packet, enum packet_section section, unsigned type, uint32_t ttl)
 {

@@ -83,7 +83,7 @@ static inline void scratch_write_text(const char *path, const char *words)
 	scratch_write(path, words, strlen(words));
 }
 
-/* A whole file, malloc()ed, with a NUL byte behind it; NULL when there is none. */
+/* A whole file, malloc()ed, followed by a NUL byte; NULL if it does not exist. */
 static inline char *scratch_read(const char *path, size_t *size)
 {
 	struct stat status;
