@@ -168,7 +168,12 @@ sub work
 	my ($status, $output) = $systemd->run(qw(setpriv --reuid nobody --regid nogroup --clear-groups cat), $file // '/no');
 	like($output, qr/BEGIN CERTIFICATE|BEGIN PUBLIC KEY/, 'where Postfix can read them');
 	like(ask('policy', 'bogus-mx.dane.lab'), qr/^TEMP /, 'a failure');
-	my ($line) = grep { /bogus-mx/ } split(/\n/, journal('--priority', 'warning'));
+	# The journal may take the line a moment after the reply.
+	my ($line, $end) = (undef, time + 30);
+	until (defined $line || time > $end) {
+		($line) = grep { /bogus-mx/ } split(/\n/, journal('--priority', 'warning'));
+		sleep(1) unless defined $line;
+	}
 	like($line // '', qr/^warning: lookup of bogus-mx\.dane\.lab failed: .*reason=/,
 		'is a warning in the journal, without the sign of its level');
 	for my $command ([ 'cache', 'list' ], [ 'cache', 'flush', 'full.dane.lab' ], [ 'lookup', 'full.dane.lab' ],
