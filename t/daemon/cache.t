@@ -265,9 +265,9 @@ sub damaged_files
 		'text' => "full.dane.lab OK dane-only\n" x 1000,
 		'zeros' => "\0" x length($sound),
 		'noise' => noise(length($sound)),
-		'noise behind the meta pages' => substr($sound, 0, 2 * $page)
+		'noise after the meta pages' => substr($sound, 0, 2 * $page)
 			. noise(length($sound) - 2 * $page),
-		'zeros behind the meta pages' => substr($sound, 0, 2 * $page)
+		'zeros after the meta pages' => substr($sound, 0, 2 * $page)
 			. "\0" x (length($sound) - 2 * $page),
 		'an older version' => $older_version,
 		'another version' => $other_version,
@@ -351,7 +351,7 @@ sub one_line
 	my ($log, $pattern, $what) = @_;
 	my @lines = grep { length } split(/\n/, $log);
 	is(scalar(@lines), 1, "$what: one line") or diag($log);
-	like($lines[-1] // '', $pattern, "$what: that tells");
+	like($lines[-1] // '', $pattern, "$what: the pattern of the case");
 }
 
 sub directories

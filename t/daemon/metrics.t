@@ -325,7 +325,7 @@ sub crowd
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'Postfix notices nothing');
 	cmp_ok(descriptors($daemon), '<=', $before + MOST + 5, 'few of them are open');
 	ok(wait_until(3 * PROMPT, sub { descriptors($daemon) <= $before + 2 }),
-		'and none, a while later, whatever they do');
+		'and none a while later');
 	is(scalar(grep { !$_->closed_by_peer(PROMPT) } @crowd), 0, 'they were closed');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }

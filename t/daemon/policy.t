@@ -161,7 +161,7 @@ sub recipients
 		[ '@n2.bulk.lab', 'n2.bulk.lab', 'no TLSA records', 'no-tlsa' ],
 		[ 'a@n2.bulk.lab:587', undef ],
 		[ "j\xc3\xb6rg\@b\xc3\xbccher.lab", undef ],
-		[ "j\xc3\xb6rg\@b\xc3\xbccher.plain.lab", undef ],	# there is none
+		[ "j\xc3\xb6rg\@b\xc3\xbccher.plain.lab", undef ],	# no such name
 		[ 'a@[192.0.2.1]', '[192.0.2.1]', $address, 'not-a-destination' ],
 		[ 'a@[IPv6:2001:db8::1]', '[IPv6:2001:db8::1]', $address, 'not-a-destination' ],
 		[ 'a@[n2.bulk.lab]', undef ],

@@ -152,7 +152,7 @@ sub minimums
 	check_table($daemon, 'authenticated', 'pinned', %authenticated, %nobody,
 		'full.site.lab' => $pinned, '[u.site.lab]' => $pinned);
 	like(explanation($daemon, 'insecure-mx.site-plain.lab')->{not_pinned}, qr/a minimum asks for more/,
-		'why keys behind unsigned MX records are not pinned');
+		'why keys of hosts of unsigned MX records are not pinned');
 
 	reload($daemon, { minimum => { '*' => 'dane' } });
 	wait_reply($daemon, 'policy', 'none.site.lab', qr/^OK dane-only$/, 'dane');

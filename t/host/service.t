@@ -235,7 +235,7 @@ sub stuck
 		plan(skip_all => 'ptrace is not allowed here') unless $held;
 		my $text = $daemon->wait_log(qr/no more keep-alives/, PROMPT);
 		like($text // '', qr/error: \Q$words\E has been stuck for \d+ seconds: systemd's watchdog gets no more keep-alives/,
-			"$words: the log tells");
+			"$words: a log line");
 		is(($manager->wait(PROMPT, sub { ($_[0]{STATUS} // '') =~ /stuck/ }) // {})->{STATUS} =~ s/\d+/N/r,
 			"$words has been stuck for N seconds", 'the manager, too');
 		is($manager->wait(3, sub { exists $_[0]{WATCHDOG} }), undef, 'there are no keep-alives for that time');

@@ -149,7 +149,7 @@ static void test_put_and_get(void)
 	size_t size;
 	char long_key[STORE_KEY_MAX + 2];
 
-	ok(store != NULL && reader != NULL, "a store is made where there is none");
+	ok(store != NULL && reader != NULL, "a missing store is created");
 	ok(!store_get(store, "a", 1, &value, &size), "an empty store has nothing");
 	ok(put(store, "a", 100, 1, 10), "put");
 	ok(writer_has(store, "a", 100, 1), "the writer sees what is pending");
@@ -900,7 +900,7 @@ static void test_damage(void)
 	check_tries("a file that was cut is set aside", sizeof cuts / sizeof cuts[0], prepare_cut,
 		sizeof cuts / sizeof cuts[0], 0);
 	ok(strstr(captured, "is damaged: set aside as") != NULL, "and the log says so");
-	check_tries("an empty file is none", 1, prepare_empty, 0, 0);
+	check_tries("an empty file is a new store", 1, prepare_empty, 0, 0);
 	check_tries("a page of garbage, of zeroes, of another page",
 		damage.pages < 60 ? 2 * (unsigned)damage.pages : 120, prepare_page, 10, 1);
 	check_tries("bits the other way", 60, prepare_flips, 10, 1);
