@@ -228,7 +228,10 @@ int endpoint_listen(const struct endpoint *endpoint, mode_t mode, char *error, s
 		return endpoint_listen(&ipv4, mode, error, error_size);
 	}
 	if (fd < 0) {
-		snprintf(error, error_size, "cannot create a socket: %s", strerror(errno));
+		snprintf(error, error_size,
+			"cannot create a socket: %s; check the limit on open files, and "
+			"that this host supports the address family",
+			strerror(errno));
 		return -1;
 	}
 	if (family != AF_UNIX)

@@ -16,7 +16,8 @@ static int name_shown(const struct list_file *list)
 static bool refuse_file(struct list_file *list, const char *words)
 {
 	if (!list->failed)
-		snprintf(list->error, list->error_size, "%.*s: cannot read the file: %s",
+		snprintf(list->error, list->error_size,
+			"%.*s: cannot read the file: %s; correct its path or permissions",
 			(int)(list->error_size / 2 - 8), list->name, words);
 	list->failed = true;
 	return false;

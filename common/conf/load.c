@@ -185,11 +185,14 @@ static bool load_file(struct loading *loading, const char *file, bool file_must_
 	if (loading->stream == NULL) {
 		if (errno == ENOENT && !file_must_exist)
 			return true;
-		return complain(loading, "cannot read the file: %s", strerror(errno));
+		return complain(loading,
+			"cannot read the file: %s; correct its path or permissions",
+			strerror(errno));
 	}
 	int bad_line = ini_parse_stream(read_line, loading, take_line, loading);
 	if (ferror(loading->stream)) {
-		complain(loading, "cannot read the file: %s", strerror(errno));
+		complain(loading, "cannot read the file: %s; correct its path or permissions",
+			strerror(errno));
 	} else if (bad_line > 0 && (!loading->failed || (unsigned)bad_line < loading->line)) {
 		/* inih reads on after a line that it cannot parse, and reports it at the end. */
 		loading->failed = false;

@@ -187,7 +187,8 @@ static bool add_entry(const struct setting *setting, struct conf *conf, const ch
 	char what[256];
 
 	if (list->count == CONF_LIST_MAX) {
-		snprintf(what, sizeof what, "the list has more than %d entries", CONF_LIST_MAX);
+		snprintf(what, sizeof what, "the list has more than %d entries; remove some",
+			CONF_LIST_MAX);
 		return refuse(setting, entry, what, error);
 	}
 	char *copy = strndup(entry, size);

@@ -353,7 +353,9 @@ static bool prepare(
 	char *seed = read_file(seed_file);
 
 	if (seed == NULL && errno != ENOENT) {
-		snprintf(error, error_size, "cannot read the trust anchor file %.200s: %s",
+		snprintf(error, error_size,
+			"cannot read the trust anchor file %.200s: %s; "
+			"make it readable for tlsad's account",
 			seed_file, strerror(errno));
 		return false;
 	}
@@ -383,8 +385,9 @@ static bool prepare(
 		anchors->directory);
 	if (!write_working(anchors)) {
 		snprintf(error, error_size,
-			"cannot write the trust anchor's working copy %.200s: %s", anchors->working,
-			strerror(errno));
+			"cannot write the trust anchor's working copy %.200s: %s; "
+			"check the permissions and the free space of this directory",
+			anchors->working, strerror(errno));
 		return false;
 	}
 	return true;
@@ -473,8 +476,10 @@ void root_anchor_keep(struct root_anchors *anchors)
 	}
 	if (!write_file(anchors->state, mark, learned)) {
 		if (!anchors->complained)
-			log_warning("cannot store the root key's state in %s: %s", anchors->state,
-				strerror(errno));
+			log_warning(
+				"cannot store the root key's state in %s: %s; check the permissions and "
+				"the free space of this directory",
+				anchors->state, strerror(errno));
 		anchors->complained = true;
 		free(learned);
 		return;

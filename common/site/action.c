@@ -104,12 +104,14 @@ bool action_check(const char *action, char *error, size_t error_size)
 {
 	for (const char *at = action; *at != '\0'; at++) {
 		if ((*at < ' ' && *at != '\t') || *at > '~') {
-			snprintf(error, error_size, "the action must be printable ASCII");
+			snprintf(error, error_size,
+				"the action must be printable ASCII; replace other characters");
 			return false;
 		}
 	}
 	if (strlen(action) > ACTION_MAX) {
-		snprintf(error, error_size, "the action is longer than %d bytes", ACTION_MAX);
+		snprintf(error, error_size, "the action is longer than %d bytes; shorten it",
+			ACTION_MAX);
 		return false;
 	}
 	return check_word(action, error, error_size) && check_places(action, error, error_size);
@@ -144,12 +146,14 @@ bool action_check_header(const char *name, char *error, size_t error_size)
 	for (size_t i = 0; i < length; i++) {
 		if (name[i] <= ' ' || name[i] >= 0x7f || name[i] == ':') {
 			snprintf(error, error_size,
-				"a header field name is printable ASCII without blanks and colons");
+				"a header field name is printable ASCII without blanks and colons; "
+				"write another name");
 			return false;
 		}
 	}
 	if (length > 0 && length <= ACTION_HEADER_MAX)
 		return true;
-	snprintf(error, error_size, "a header field name has 1 to %d bytes", ACTION_HEADER_MAX);
+	snprintf(error, error_size, "a header field name has 1 to %d bytes; write another name",
+		ACTION_HEADER_MAX);
 	return false;
 }

@@ -37,7 +37,7 @@ bool rules_read(struct rules *rules, const char *file, bool must_exist, rules_ad
 		.name = file,
 		.may_be_absent = !must_exist,
 		.line_max = RULES_LINE_MAX,
-		.too_long = "the line is longer than 2000 bytes",
+		.too_long = "the line is longer than 2000 bytes; shorten it",
 		.error = error,
 		.error_size = RULES_ERROR_SIZE,
 	};

@@ -177,7 +177,8 @@ struct rule_slot *rules_need_slot(
 	if (found != NULL)
 		return found;
 	if (rules->slots.count == RULES_MAX) {
-		snprintf(error, RULES_ERROR_SIZE, "there are more than %d rules", RULES_MAX);
+		snprintf(error, RULES_ERROR_SIZE, "there are more than %d rules; remove some",
+			RULES_MAX);
 		return NULL;
 	}
 	snprintf(error, RULES_ERROR_SIZE, "out of memory");

@@ -220,7 +220,7 @@ static bool add_file(struct submitters *submitters, enum submitters_list which, 
 	struct list_file list = {
 		.name = file,
 		.line_max = ENTRY_MAX,
-		.too_long = "the line is longer than 2048 bytes",
+		.too_long = "the line is longer than 2048 bytes; shorten it",
 		.error = error,
 		.error_size = SUBMITTERS_ERROR_SIZE,
 	};

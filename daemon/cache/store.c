@@ -19,6 +19,8 @@ enum {
 	DISK_ROOM_MIN = 64 * 1024, /* [bytes] enough for some commits */
 };
 
+#define PATH_ADVICE "; set it to a directory with free space in which tlsad's account may write"
+
 /* --- opening ------------------------------------------------------------------------------- */
 
 static bool own_directory(struct store *store, const char *directory, char *error)
@@ -27,15 +29,16 @@ static bool own_directory(struct store *store, const char *directory, char *erro
 
 	if (mkdir(directory, 0750) != 0 && errno != EEXIST) {
 		snprintf(error, STORE_ERROR_SIZE,
-			"[cache] path: cannot create the directory %.200s: %s", directory,
-			strerror(errno));
+			"[cache] path: cannot create the directory %.200s: %s" PATH_ADVICE,
+			directory, strerror(errno));
 		return false;
 	}
 	snprintf(path, sizeof path, "%s/lock", directory);
 	store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (store->lock < 0) {
-		snprintf(error, STORE_ERROR_SIZE, "[cache] path: cannot write in %.200s: %s",
-			directory, strerror(errno));
+		snprintf(error, STORE_ERROR_SIZE,
+			"[cache] path: cannot write in %.200s: %s" PATH_ADVICE, directory,
+			strerror(errno));
 		return false;
 	}
 	if (flock(store->lock, LOCK_EX | LOCK_NB) != 0) {
@@ -92,8 +95,8 @@ static bool make_readers_file(const char *path, char *error)
 	if (fd >= 0)
 		close(fd);
 	if (code != 0)
-		snprintf(error, STORE_ERROR_SIZE, "[cache] path: cannot write %.200s: %s", name,
-			strerror(code));
+		snprintf(error, STORE_ERROR_SIZE,
+			"[cache] path: cannot write %.200s: %s" PATH_ADVICE, name, strerror(code));
 	return code == 0;
 }
 
@@ -128,12 +131,14 @@ static bool open_store(struct store *store, const struct store_settings *setting
 		return false;
 	int code = store_open_env(&store->env, path, settings->max_size, 0);
 	if (code != 0) {
-		snprintf(error, STORE_ERROR_SIZE, "[cache] path: cannot open %.200s: %s", path,
+		snprintf(error, STORE_ERROR_SIZE,
+			"[cache] path: cannot open %.200s: %s" PATH_ADVICE, path,
 			mdb_strerror(code));
 		return false;
 	}
 	if (!open_trees(store, settings->format)) {
-		snprintf(error, STORE_ERROR_SIZE, "[cache] path: cannot write %.200s: %.100s", path,
+		snprintf(error, STORE_ERROR_SIZE,
+			"[cache] path: cannot write %.200s: %.80s" PATH_ADVICE, path,
 			store->trouble);
 		return false;
 	}

@@ -27,8 +27,10 @@ bool pid_file_write(struct pid_file *file, const char *path, char *error, size_t
 		*file = (struct pid_file){.path = path, .fd = fd};
 	if (file->path != NULL)
 		return true;
-	snprintf(error, error_size, "[server] pid_file: cannot write %.200s: %s", path,
-		strerror(errno));
+	snprintf(error, error_size,
+		"[server] pid_file: cannot write %.200s: %s; set a path in a directory that exists "
+		"and that root may write, or none",
+		path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return false;

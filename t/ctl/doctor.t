@@ -515,7 +515,7 @@ sub anchors
 	my $result = $ctl->run('doctor', '-v', '-c', anchor_file($iana), '--postfix', $etc);
 	like($result->{out}, qr/^ok +trust-anchor \S+: both of IANA's root keys are trusted: 20326, 38696$/m, 'both keys');
 	$check->('only the older key', $iana =~ s/^.* 38696 8.*\n//mr, $mismatch,
-		['fault', 'trust-anchor', qr/IANA's root key 38696, which signs the root since October 2026, is missing/,
+		['fault', 'trust-anchor', qr/IANA's root key 38696, which has signed the root since October 2026, is missing/,
 			qr/\Aecho '\. IN DS 38696 8 2 683D\w+' >>\S+\z/]);
 	$check->('only the newer key', $iana =~ s/^.* 20326 8.*\n//mr, $mismatch,
 		['warning', 'trust-anchor', qr/IANA's root key 20326 is missing/, qr/\Aecho '\. IN DS 20326 /]);

@@ -374,7 +374,7 @@ sub directories
 
 	($status, $log) = Tlsad::Daemon->run(config => { cache => { path => "$base/no/such" } });
 	is($status, 1, 'parent missing: exit status');
-	one_line($log, qr/cannot create the directory \Q$base\E\/no\/such: No such file/, 'parent missing');
+	one_line($log, qr/cannot create the directory \Q$base\E\/no\/such: No such file or directory; set it to a directory/, 'parent missing');
 
 	write_file("$base/file", "not a directory\n");
 	($status, $log) = Tlsad::Daemon->run(config => { cache => { path => "$base/file" } });

@@ -321,7 +321,7 @@ sub damaged_state
 	my $blocked = eval { Tlsad::Daemon->start(directory => $directory, config => $config) };
 	ok($blocked, 'a directory in its place: is not fatal') or return diag($@);
 	validates($blocked, 'a directory in its place');
-	ok($blocked->wait_log(qr/cannot store the root key's state in \Q$directory\E/, PROMPT), 'the log tells');
+	ok($blocked->wait_log(qr/cannot store the root key's state in \Q$directory\E.*; check the permissions and the free space/, PROMPT), 'the log tells');
 	is($blocked->stop, 0, 'the daemon ends with status 0');
 }
 

@@ -245,7 +245,7 @@ sub pid_file
 	is($read->($precious), "precious\n", 'which is not followed');
 	refused('a device', qr/pid_file: cannot write \/dev\/full/, own_cache => 1,
 		config => { server => { pid_file => '/dev/full' } });
-	refused('no directory', qr/pid_file: cannot write .*No such file/, own_cache => 1,
+	refused('no directory', qr/pid_file: cannot write .*No such file or directory; set a path/, own_cache => 1,
 		config => { server => { pid_file => "$directory/no/such" } });
 }
 

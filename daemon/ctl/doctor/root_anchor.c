@@ -177,7 +177,7 @@ static void add_missing(struct doctor *doctor, const struct source *source, unsi
 		found == KEY_OTHER || which == 1 ? DOCTOR_FAULT : DOCTOR_WARNING,
 		found == KEY_OTHER ? "the key %u in this file is not IANA's"
 				   : "IANA's root key %u%s is missing",
-		wanted->tag, which == 1 ? ", which signs the root since October 2026," : "");
+		wanted->tag, which == 1 ? ", which has signed the root since October 2026," : "");
 	if (source->is_state)
 		doctor_remedy(doctor, "stop tlsad; rm %s; start it", source->file);
 	else if (found == KEY_OTHER)

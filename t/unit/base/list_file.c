@@ -109,7 +109,9 @@ static void check_files(void)
 	ok(read_all(&list, lines, sizeof lines) && lines[0] == '\0', "one that may be absent");
 	list.name = scratch_directory;
 	ok(!list_file_open(&list) &&
-			strstr(error, "cannot read the file: it is not a regular file") != NULL,
+			strstr(error,
+				"cannot read the file: it is not a regular file; correct its path") !=
+				NULL,
 		"a directory is not absent: %s", error);
 	ok(refused("/dev/zero", "/dev/zero: cannot read the file: it is not a regular file"),
 		"a device: %s", error);

@@ -46,7 +46,7 @@ static const struct {
 	{"REJECT {{reason}}", "unknown placeholder {"},
 	{"REJECT {reason}}", "unknown placeholder }"},
 	{"REJECT a\nDUNNO", "must be printable ASCII"},
-	{"REJECT a\x7f", "must be printable ASCII"},
+	{"REJECT a\x7f", "must be printable ASCII; replace other characters"},
 	{"REJECT nicht gen\xc3\xbcgend", "must be printable ASCII"},
 };
 

@@ -375,7 +375,7 @@ static void check_file(void)
 	longest[RULES_LINE_MAX] = '#';
 	longest[RULES_LINE_MAX + 1] = '\n';
 	many(!read_text(longest, RULES_LINE_MAX + 2, rules_add_minimum, &rules, error) &&
-			strstr(error, "longer than 2000 bytes") != NULL,
+			strstr(error, "longer than 2000 bytes; shorten it") != NULL,
 		"a longer one: %s", error);
 	rules_free(rules);
 	free(longest);

@@ -216,7 +216,7 @@ static void test_files(void)
 	memset(text, 'x', sizeof text - 1);
 	text[sizeof text - 1] = '\0';
 	add_file(submitters, SUBMITTERS_SASL_USERNAMES, text,
-		"list:1: the line is longer than 2048 bytes");
+		"list:1: the line is longer than 2048 bytes; shorten it");
 	ok(!submitters_add(submitters, SUBMITTERS_SENDERS, "file:/nonexistent/x", error) &&
 			strstr(error, "/nonexistent/x: cannot read the file: No such") != NULL,
 		"none: %s", error);
