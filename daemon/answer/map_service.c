@@ -285,19 +285,34 @@ static const char *loggable_would(char out[LOGGED_REPLY_SIZE], const struct map_
 	return log_quotable(out, LOGGED_REPLY_SIZE, bytes);
 }
 
-static void log_temp(const struct map_request *request, const char *reason,
-	const struct deferral_note *deferral, double seconds, const char *rendered,
-	const char *would)
+/* The reply, or for an explanation what failed: else the administrator could not see it here. */
+static const char *loggable_failure(char out[LOGGED_REPLY_SIZE], const struct map_request *request,
+	const struct evidence *evidence, const char *rendered)
 {
-	char key[DESTINATION_KEY_SIZE], words[LOGGED_REPLY_SIZE];
+	char bytes[LOGGED_REPLY_SIZE];
+	struct reply failure = reply_temp_of(evidence);
+	struct text text;
+
+	if (request->map->form != MAP_EXPLAIN)
+		return log_quotable(out, LOGGED_REPLY_SIZE, rendered);
+	text_init(&text, bytes, sizeof bytes);
+	render_reply(&text, &failure);
+	return log_quotable(out, LOGGED_REPLY_SIZE, bytes);
+}
+
+/* `reply` is quotable. */
+static void log_temp(const struct map_request *request, const char *reason,
+	const struct deferral_note *deferral, double seconds, const char *reply, const char *would)
+{
+	char key[DESTINATION_KEY_SIZE];
 
 	destination_print(&request->destination, key);
 	(deferral->quiet ? log_debug : log_warning)(
 		"lookup of %s failed: map=%s reason=%s seconds=%.3f deferred=%u left_out=%u "
 		"reply=\"%s\"%s%s%s",
 		key, request->map->name, reason, seconds, deferral->seconds, deferral->left_out,
-		loggable_reply(words, request, rendered), would != NULL ? " would=\"" : "",
-		would != NULL ? would : "", would != NULL ? "\"" : "");
+		reply, would != NULL ? " would=\"" : "", would != NULL ? would : "",
+		would != NULL ? "\"" : "");
 }
 
 void map_log_result(const struct map_request *request, const struct map_result *result,
@@ -308,7 +323,9 @@ void map_log_result(const struct map_request *request, const struct map_result *
 	const char *would = loggable_would(other, result);
 
 	if (verdict.level == VERDICT_TEMP) {
-		log_temp(request, reason_name(verdict.reason), deferral, seconds, rendered, would);
+		log_temp(request, reason_name(verdict.reason), deferral, seconds,
+			loggable_failure(words, request, result->assessment.evidence, rendered),
+			would);
 		return;
 	}
 	destination_print(&request->destination, key);
@@ -375,12 +392,13 @@ void map_give_up(struct map_service *service, const struct map_request *request,
 {
 	struct map_result result = {.reply = reply_temp(why)};
 	struct deferral_note note = {.quiet = false};
-	char key[DESTINATION_KEY_SIZE], words[LOGGED_REPLY_SIZE];
+	char key[DESTINATION_KEY_SIZE], words[LOGGED_REPLY_SIZE], other[LOGGED_REPLY_SIZE];
 
 	destination_print(&request->destination, key);
 	settle(service, request->map, &result);
 	render_reply(out, &result.reply);
 	if (service->given_up != NULL)
 		note = deferral_note(service->given_up, key, clock_steady());
-	log_temp(request, "given-up", &note, seconds, out->bytes, loggable_would(words, &result));
+	log_temp(request, "given-up", &note, seconds, log_quotable(words, sizeof words, out->bytes),
+		loggable_would(other, &result));
 }

@@ -132,6 +132,11 @@ sub temp_answers
 	is($values->{reason}, 'lookup-failed', 'and why') or diag($lines[0]);
 	$daemon->request('policy', 'd.2.faults.lab');
 	is(scalar(lines($daemon, qr/d\.2\.faults\.lab/)), 1, 'another destination has its own line');
+	$daemon->request('explain', 'd.3.faults.lab');
+	my ($explained) = lines($daemon, qr/d\.3\.faults\.lab/);
+	($sentence, $values) = @{read_line($explained // '') // []};
+	like($values->{reply}, qr/^TEMP d\.3\.faults\.lab MX: /, 'the map explain: the line has what failed, too')
+		or diag($explained);
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 
