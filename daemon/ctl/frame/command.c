@@ -8,7 +8,7 @@
 const struct command commands[] = {
 	{"lookup", "print the reply that Postfix would get for a destination", "DEST [--map NAME]",
 		lookup_run},
-	{"explain", "show how tlsad's reply for a destination comes about", "DEST", explain_run},
+	{"explain", "show why tlsad gives its reply for a destination", "DEST", explain_run},
 	{"status", "show whether tlsad is healthy, what it has done, and how full its cache is",
 		"[--json]", status_run},
 	{"cache list", "print every entry of tlsad's cache", "[--json]", cache_list_run},

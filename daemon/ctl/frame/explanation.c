@@ -257,7 +257,7 @@ static void print_times(const struct terminal *terminal, const json_t *explanati
 		return;
 	terminal_print_row(terminal, 0, TERMINAL_PLAIN, "cached", TEXT_COLUMN,
 		"%s; the first entry expires in %s, %s",
-		cached ? "yes, all of it" : "not all of it, tlsad looked up the rest",
+		cached ? "yes, all of it" : "partly: tlsad looked up the missing entries",
 		time_text_duration(left, ttl), time_text_date(date, (int64_t)time(NULL) + ttl));
 }
 
