@@ -3,6 +3,8 @@
  */
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
+#include "common/base/standard_streams.h"
+#include "common/dns/resolver.h"
 #include "daemon/answer/exception_log.h"
 #include "daemon/configuration.h"
 #include "daemon/options.h"
@@ -14,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sysexits.h>
 
 /* --- while it runs ------------------------------------------------------------------------- */
 
@@ -90,7 +93,6 @@ static int run(struct tlsad *tlsad)
 	char error[START_ERROR_SIZE] = "";
 	int status = EXIT_FAILURE;
 
-	signal(SIGPIPE, SIG_IGN);
 	signals_block(&tlsad->signals, obeyed, sizeof obeyed / sizeof obeyed[0]);
 	if (start_all(tlsad, error)) {
 		say_start(tlsad);
@@ -106,10 +108,33 @@ static int run(struct tlsad *tlsad)
 	return status;
 }
 
+/*
+ * Are the settings of [resolver] and the files that they name accepted? The network is not asked.
+ * The stored keys of the root are left out: they are not part of the configuration, and the account
+ * of tlsad can replace them by a fifo or a link, while root runs this.
+ */
+static bool check_resolver(const struct conf *conf, char *error, size_t error_size)
+{
+	struct event_base *base = event_base_new();
+	struct resolver_settings settings = conf_resolver_settings(conf);
+	struct resolver resolver;
+
+	settings.state_directory = "/dev/null"; /* where no file can be */
+	if (base == NULL) {
+		snprintf(error, error_size, "out of memory");
+		return false;
+	}
+	bool good = resolver_open(&resolver, base, &settings, error, error_size);
+	resolver_close(&resolver);
+	event_base_free(base);
+	return good;
+}
+
 static int check(const struct tlsad *tlsad)
 {
 	char error[START_ERROR_SIZE];
-	bool good = privileges_check(tlsad->conf, error, sizeof error);
+	bool good = privileges_check(tlsad->conf, error, sizeof error) &&
+		    check_resolver(tlsad->conf, error, sizeof error);
 
 	if (good)
 		configuration_warn(tlsad->conf);
@@ -118,10 +143,11 @@ static int check(const struct tlsad *tlsad)
 	else if (tlsad->options->verbose)
 		conf_print(tlsad->conf, stdout);
 	conf_release(tlsad->conf);
+	libevent_global_shutdown();
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int main(int count, char **arguments)
+static int run_options(int count, char **arguments)
 {
 	struct options options = {.file = TLSAD_CONFDIR "/tlsad.conf"};
 	struct tlsad tlsad = {.options = &options};
@@ -135,12 +161,21 @@ int main(int count, char **arguments)
 		log_error("%s", error);
 		return EXIT_FAILURE;
 	}
-	if (options.check)
+	if (options.check) {
+		log_set_level(LOG_LEVEL_WARNING);
 		return check(&tlsad);
+	}
 	log_open("tlsad", (enum log_target)tlsad.conf->log.target,
 		options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	configuration_warn(tlsad.conf);
 	exception_log_begin(tlsad.conf->rules, NULL);
 	exception_log_note_ends(tlsad.conf->rules);
 	return run(&tlsad);
+}
+
+int main(int count, char **arguments)
+{
+	standard_streams_begin();
+	int status = run_options(count, arguments);
+	return standard_streams_end() ? status : EX_IOERR;
 }

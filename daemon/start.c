@@ -9,6 +9,7 @@
 #include "daemon/process/activation.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { CACHE_MODE = 0750 };
 
@@ -24,6 +25,7 @@ static void divide_descriptors(struct tlsad *tlsad)
 	descriptors_raise();
 	needs.limit = descriptors_limit();
 	needs.resolver = resolver_descriptors();
+	needs.downloads = sts_fetch_descriptors();
 	descriptor_budget_divide(&tlsad->budget, &needs);
 }
 
@@ -51,13 +53,38 @@ static bool open_endpoints(struct tlsad *tlsad, char *error)
 	return true;
 }
 
+/*
+ * Before a chroot hides the file. Without the default one, tlsad starts and warns: DANE works, and
+ * only MTA-STS does not.
+ */
+static bool open_trust(struct tlsad *tlsad, char *error)
+{
+	const char *file = tlsad->conf->sts.ca_file;
+	char why[300];
+
+	/* A libcurl that cannot be used matters only to those who want MTA-STS. */
+	if (!sts_transfers_prepare(error, START_ERROR_SIZE))
+		return !tlsad->conf->sts.enable;
+	tlsad->sts_trust = sts_trust_open(file, why, sizeof why);
+	if (tlsad->sts_trust != NULL || !tlsad->conf->sts.enable)
+		return true;
+	if (strcmp(file, TLSAD_CA_FILE) != 0) {
+		snprintf(error, START_ERROR_SIZE, "[sts] ca_file = %s", why);
+		return false;
+	}
+	log_warning("no MTA-STS policy can be downloaded: %s; install the package "
+		    "ca-certificates, or set [sts] ca_file or enable = no",
+		why);
+	return true;
+}
+
 /* Everything that may need root; at the end root is dropped. */
 static bool start_as_root(struct tlsad *tlsad, char *error)
 {
 	const struct conf *conf = tlsad->conf;
 
 	return privileges_find(&tlsad->privileges, conf, error, START_ERROR_SIZE) &&
-	       open_endpoints(tlsad, error) &&
+	       open_endpoints(tlsad, error) && open_trust(tlsad, error) &&
 	       privileges_make_directory(
 		       &tlsad->privileges, conf->cache.path, CACHE_MODE, error, START_ERROR_SIZE) &&
 	       pid_file_write(&tlsad->pid_file, conf->server.pid_file, error, START_ERROR_SIZE) &&
@@ -122,8 +149,8 @@ static bool start_threads(struct tlsad *tlsad, char *error)
 		if (tlsad->ta_files == NULL)
 			return false;
 	}
-	tlsad->lookup =
-		lookup_start(tlsad->conf, tlsad->cache, tlsad->ta_files, error, START_ERROR_SIZE);
+	tlsad->lookup = lookup_start(tlsad->conf, tlsad->cache, tlsad->ta_files, tlsad->sts_trust,
+		error, START_ERROR_SIZE);
 	if (tlsad->lookup == NULL || !server_start(tlsad->server, tlsad->cache, tlsad->ta_files,
 					     tlsad->lookup, error, START_ERROR_SIZE))
 		return false;
@@ -182,6 +209,7 @@ void end_all(struct tlsad *tlsad, bool served)
 	server_free(tlsad->server);
 	cache_close(tlsad->cache);
 	ta_files_free(tlsad->ta_files);
+	sts_trust_free(tlsad->sts_trust);
 	pid_file_remove(&tlsad->pid_file);
 	if (tlsad->base != NULL)
 		event_base_free(tlsad->base);

@@ -30,6 +30,7 @@ struct tlsad {
 	struct pid_file pid_file;
 	struct cache *cache;
 	struct ta_files *ta_files;
+	struct sts_trust *sts_trust; /* NULL: there are no trusted CAs */
 	struct lookup *lookup;
 	struct server *server;
 	struct counters_source counters;     /* points at the above, once all of them exist */

@@ -44,8 +44,10 @@ static bool parse_inet(struct endpoint *endpoint, const char *text, char *error,
 	};
 	struct addrinfo *found = NULL;
 
-	snprintf(error, error_size, "expected inet:ADDRESS:PORT, an IPv6 address in brackets");
-	if (length == 0 || length >= sizeof host || colon[1] == '\0')
+	snprintf(error, error_size,
+		"expected inet:ADDRESS:PORT: a numeric address, IPv6 in brackets, and a port from 1 to "
+		"65535");
+	if (length == 0 || length >= sizeof host || colon[1] < '0' || colon[1] > '9')
 		return false;
 	if (text[0] == '[' && text[length - 1] == ']') {
 		text++;

@@ -31,6 +31,22 @@ void text_cut(struct text *text, size_t used)
 	text->cut = false;
 }
 
+void text_mark_cut(struct text *text)
+{
+	static const char mark[] = "...";
+	size_t length = sizeof mark - 1;
+
+	if (!text->cut || text->size <= length)
+		return;
+	size_t used = text->used < text->size - 1 - length ? text->used : text->size - 1 - length;
+	/* Not in the middle of a UTF-8 character, whose bytes except the first begin with 10. */
+	while (used > 0 && ((unsigned char)text->bytes[used] & 0xc0) == 0x80)
+		used--;
+	text_cut(text, used);
+	text_add(text, mark);
+	text->cut = true;
+}
+
 void text_add_number(struct text *text, uint64_t number)
 {
 	char digits[20];

@@ -32,6 +32,9 @@ static inline void text_add(struct text *text, const char *string)
 /* Remove all but the first `used` bytes, and clear `cut`. */
 void text_cut(struct text *text, size_t used);
 
+/* If something did not fit, the text ends in "...", in place of its last whole characters. */
+void text_mark_cut(struct text *text);
+
 void text_add_number(struct text *text, uint64_t number);
 void text_add_format(struct text *text, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -25,6 +25,7 @@ entry_check check_network; /* `ADDRESS/BITS` or an address */
 /* Entries of [policy] senders, sasl_usernames and clients (common/site/submitters.h). */
 entry_check check_sender, check_sasl_username, check_client;
 
+entry_check check_forward;   /* `ADDRESS[@PORT][#NAME]` */
 entry_check check_stub;      /* `ZONE ADDRESS[@PORT]` */
 entry_check check_absolute;  /* an absolute path, or empty */
 entry_check check_directory; /* the same, in a form that a reply to Postfix can contain */

@@ -35,6 +35,9 @@ enum conf_enforce { ENFORCE_NATIVE, ENFORCE_PINNED };
 enum conf_mode { MODE_ENFORCE, MODE_MONITOR };
 extern const char *const conf_mode_names[]; /* NULL-terminated */
 enum conf_digest { DIGEST_SHA256, DIGEST_SHA512 };
+enum conf_insecure_mx { INSECURE_MX_STS, INSECURE_MX_DANE };
+enum conf_requiretls { REQUIRETLS_ENFORCE, REQUIRETLS_STARTTLS, REQUIRETLS_OPPORTUNISTIC };
+extern const char *const conf_requiretls_names[]; /* NULL-terminated */
 
 /* Strings of one setting; the entries point into memory that the struct conf owns. */
 struct conf_list {
@@ -90,7 +93,16 @@ struct conf {
 	} policy;
 	struct {
 		bool enable;
+		int insecure_mx;  /* enum conf_insecure_mx */
+		uint32_t timeout; /* [s] */
+		uint32_t keep;    /* [s] */
+		char *ca_file;
+		uint32_t port;
+		bool private_addresses;
 	} sts;
+	struct {
+		int otherwise; /* enum conf_requiretls */
+	} requiretls;
 	struct {
 		char *path;           /* directory */
 		uint64_t max_size;    /* [bytes] */
@@ -152,5 +164,8 @@ bool conf_copy_restart_settings(struct conf *conf, const struct conf *in_force);
 struct resolver_settings;
 struct resolver_settings conf_resolver_settings(const struct conf *conf);
 struct pin_settings conf_pin_settings(const struct conf *conf);
+
+/* Put the settings of [sts] that decide() needs into the facts. */
+void conf_decide_settings(const struct conf *conf, struct decide_facts *facts);
 
 #endif

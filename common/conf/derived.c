@@ -28,3 +28,10 @@ struct pin_settings conf_pin_settings(const struct conf *conf)
 		.strict_site = conf->dane.site_level >= TLS_LEVEL_DANE_ONLY,
 	};
 }
+
+void conf_decide_settings(const struct conf *conf, struct decide_facts *facts)
+{
+	if (!conf->sts.enable)
+		facts->sts = STS_ABSENT;
+	facts->dane_behind_insecure_mx = conf->sts.insecure_mx == INSECURE_MX_DANE;
+}

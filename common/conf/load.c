@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-	OVERRIDE_SECTION_SIZE = 64,
+	SECTION_SIZE = 64,
 	OVERRIDE_KEY_SIZE = 4 * RULES_KEY_SIZE, /* a domain in UTF-8 */
 };
 
@@ -24,7 +24,8 @@ struct loading {
 	unsigned line;                 /* number of the current line, from 1; 0: none yet */
 	/* The whole line: inih cuts the reason of an exception off as a comment. */
 	char raw[CONF_LINE_MAX + 2];
-	bool continued; /* the line begins with a blank: it continues the setting before */
+	bool in_setting; /* there was a `key = value` since the last section line */
+	bool continued;  /* the line begins with a blank: it continues the setting before */
 	bool failed;
 	char error[CONF_ERROR_SIZE];
 };
@@ -45,9 +46,25 @@ static bool complain(struct loading *loading, const char *format, ...)
 	return false;
 }
 
-static bool complain_unknown(struct loading *loading, const char *section, const char *key)
+static bool complain_section(struct loading *loading, const char *section)
 {
 	const char *names[SETTINGS_MAX + RULE_SECTION_COUNT];
+
+	for (size_t i = 0; i < conf_setting_count; i++)
+		names[i] = conf_settings[i].section;
+	for (size_t i = 0; i < RULE_SECTION_COUNT; i++)
+		names[conf_setting_count + i] = rule_sections[i].name;
+	const char *near = text_nearest(section, names, conf_setting_count + RULE_SECTION_COUNT);
+	if (near != NULL)
+		return complain(
+			loading, "there is no section [%.60s]; did you mean [%s]?", section, near);
+	return complain(loading,
+		"there is no section [%.60s]; see tlsad.conf(5) for those that exist", section);
+}
+
+static bool complain_unknown(struct loading *loading, const char *section, const char *key)
+{
+	const char *names[SETTINGS_MAX];
 	size_t count = 0;
 
 	for (size_t i = 0; i < conf_setting_count; i++) {
@@ -69,17 +86,10 @@ static bool complain_unknown(struct loading *loading, const char *section, const
 			"[%s] has no setting '%.60s'; see tlsad.conf(5) for those that exist",
 			section, key);
 	}
-	for (size_t i = 0; i < conf_setting_count; i++)
-		names[i] = conf_settings[i].section;
-	for (size_t i = 0; i < RULE_SECTION_COUNT; i++)
-		names[conf_setting_count + i] = rule_sections[i].name;
-	const char *near = text_nearest(section, names, conf_setting_count + RULE_SECTION_COUNT);
-	if (near != NULL)
-		return complain(
-			loading, "there is no section [%.60s]; did you mean [%s]?", section, near);
-	return complain(loading,
-		"'%.60s' is in section [%.60s], which does not exist; see tlsad.conf(5)", key,
-		section);
+	if (section[0] == '\0')
+		return complain(loading,
+			"'%.60s' is in no section; write a line such as [server] before it", key);
+	return complain_section(loading, section);
 }
 
 /* The value of the current line, up to the end of the line. */
@@ -148,26 +158,98 @@ static bool take_value(struct loading *loading, const char *section, const char 
 	return complain_unknown(loading, section, key);
 }
 
-/* inih's reader: counts lines and reports those that are too long for inih. */
+/* Reads a line without its end; false at the end of the file or after an error. */
+static bool read_bytes(struct loading *loading, char *line, size_t size)
+{
+	size_t used = 0;
+	int byte = getc_unlocked(loading->stream);
+
+	if (byte == EOF)
+		return false;
+	loading->line++;
+	for (; byte != EOF && byte != '\n'; byte = getc_unlocked(loading->stream)) {
+		if (byte == '\0')
+			return complain(loading, "the line contains a NUL byte; remove it");
+		if (used + 2 >= size)
+			return complain(loading,
+				"the line is longer than %d bytes; shorten it, or continue a list "
+				"on a line that begins with a blank",
+				CONF_LINE_MAX);
+		line[used++] = (char)byte;
+	}
+	line[used] = '\0';
+	return true;
+}
+
+static bool is_section(const char *name)
+{
+	for (size_t i = 0; i < conf_setting_count; i++) {
+		if (strcmp(conf_settings[i].section, name) == 0)
+			return true;
+	}
+	return rule_section_find(name) != NULL;
+}
+
+/*
+ * "[NAME]", and nothing but a comment after it. inih accepts any name, and ignores what follows the
+ * bracket.
+ */
+static bool check_section(struct loading *loading, const char *line)
+{
+	char name[SECTION_SIZE];
+	size_t length = strcspn(line, "]");
+
+	if (line[length] == '\0') /* inih refuses it */
+		return true;
+	snprintf(name, sizeof name, "%.*s", (int)length - 1, line + 1);
+	const char *after = line + length + 1, *rest = after + strspn(after, " \t\r");
+	if (*rest == '=')
+		return complain(loading,
+			"[%.60s]: a bracket begins a section; write the name of a host without "
+			"brackets",
+			name);
+	if (*rest != '\0' && ((*rest != ';' && *rest != '#') || rest == after))
+		return complain(loading,
+			"[%.60s]: only a comment (blank and ; or #) may follow the bracket; begin a new "
+			"line after it",
+			name);
+	return is_section(name) || complain_section(loading, name);
+}
+
+/* Some versions of inih leave a comment in a line that continues the line before. */
+static void cut_comment(char *line)
+{
+	for (char *at = line + 1; *at != '\0'; at++) {
+		if (*at == ';' && (at[-1] == ' ' || at[-1] == '\t')) {
+			*at = '\0';
+			return;
+		}
+	}
+}
+
+/* inih's reader: counts lines, and refuses what inih would ignore. */
 static char *read_line(char *line, int size, void *context)
 {
 	struct loading *loading = context;
+	static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, which inih skips */
 
 	/* After the first error the rest need not be read. */
-	if (loading->failed || fgets(line, size, loading->stream) == NULL)
+	if (loading->failed || !read_bytes(loading, line, (size_t)size))
 		return NULL;
-	loading->line++;
-	size_t length = strlen(line);
-	if (length + 1 == (size_t)size && line[length - 1] != '\n') {
-		complain(loading,
-			"the line is longer than %d bytes; break it and begin the next "
-			"line with a blank",
-			CONF_LINE_MAX);
-		return NULL;
-	}
 	snprintf(loading->raw, sizeof loading->raw, "%s", line);
 	loading->continued = line[0] == ' ' || line[0] == '\t';
-	return line;
+	if (loading->continued && loading->in_setting) {
+		cut_comment(line);
+		return line;
+	}
+	const char *start = line;
+	if (loading->line == 1 && strncmp(line, mark, strlen(mark)) == 0)
+		start += strlen(mark);
+	start += strspn(start, " \t");
+	if (*start != '[')
+		return line;
+	loading->in_setting = false;
+	return check_section(loading, start) ? line : NULL;
 }
 
 static int take_line(void *context, const char *section, const char *key, const char *value)
@@ -175,6 +257,7 @@ static int take_line(void *context, const char *section, const char *key, const 
 	struct loading *loading = context;
 	if (loading->failed)
 		return 0;
+	loading->in_setting = true;
 	return take_value(loading, section, key, value, loading->continued);
 }
 
@@ -207,12 +290,12 @@ static bool load_file(struct loading *loading, const char *file, bool file_must_
 /* `SECTION.KEY=VALUE`: replaces the value of the file or of an earlier override. */
 static bool take_override(struct loading *loading, const char *override)
 {
-	char section[OVERRIDE_SECTION_SIZE], key[OVERRIDE_KEY_SIZE];
+	char section[SECTION_SIZE], key[OVERRIDE_KEY_SIZE];
 	const char *dot = strchr(override, '.');
 	const char *equals = strchr(override, '=');
 
-	if (dot == NULL || equals == NULL || dot > equals ||
-		dot - override >= OVERRIDE_SECTION_SIZE || equals - dot > OVERRIDE_KEY_SIZE)
+	if (dot == NULL || equals == NULL || dot > equals || dot - override >= SECTION_SIZE ||
+		equals - dot > OVERRIDE_KEY_SIZE)
 		return complain(loading, "expected SECTION.KEY=VALUE");
 	snprintf(section, sizeof section, "%.*s", (int)(dot - override), override);
 	snprintf(key, sizeof key, "%.*s", (int)(equals - dot - 1), dot + 1);

@@ -17,6 +17,14 @@ const char *const conf_mode_names[] = {
 	[MODE_ENFORCE] = "enforce", [MODE_MONITOR] = "monitor", NULL};
 static const char *const digest_choices[] = {
 	[DIGEST_SHA256] = "sha256", [DIGEST_SHA512] = "sha512", NULL};
+static const char *const insecure_mx_choices[] = {
+	[INSECURE_MX_STS] = "sts", [INSECURE_MX_DANE] = "dane", NULL};
+const char *const conf_requiretls_names[] = {
+	[REQUIRETLS_ENFORCE] = "enforce",
+	[REQUIRETLS_STARTTLS] = "opportunistic+starttls",
+	[REQUIRETLS_OPPORTUNISTIC] = "opportunistic",
+	NULL,
+};
 static const char *const log_target_choices[] = {
 	[LOG_TARGET_AUTO] = "auto",
 	[LOG_TARGET_STDERR] = "stderr",
@@ -100,17 +108,18 @@ const struct setting conf_settings[] = {
 	SETTING_TEXT(server, pid_file, "", check_absolute, RESTART,
 		"File to write the process ID to; empty: none"),
 
-	SETTING_TEXT(resolver, trust_anchor, TLSAD_CONFDIR "/root.key", NULL, RESTART,
+	SETTING_TEXT(resolver, trust_anchor, TLSAD_CONFDIR "/root.key", check_absolute, RESTART,
 		"File of DNSSEC trust anchors, DS or DNSKEY records; if it does not exist, "
 		"IANA's built-in root keys are used"),
-	SETTING_LIST(resolver, forward, "", NULL, RESTART,
+	SETTING_LIST(resolver, forward, "", check_forward, RESTART,
 		"ADDRESS[@PORT][#TLS-NAME]: query these resolvers instead of the root, over "
 		"TLS if a name is given; tlsad validates their answers itself"),
 	SETTING_REPEATED(resolver, stub, "", check_stub, RESTART,
 		"ZONE ADDRESS[@PORT]: name server of a private zone; may be repeated"),
 	SETTING_BOOLEAN(resolver, query_localhost, "no", RESTART,
 		"Allow name servers on loopback addresses"),
-	SETTING_TEXT(resolver, options, "", NULL, RESTART, "File of additional libunbound options"),
+	SETTING_TEXT(resolver, options, "", check_absolute, RESTART,
+		"File of additional libunbound options"),
 	SETTING_DURATION(resolver, timeout, "20s", 1, 90, RELOAD,
 		"Time limit for one destination; Postfix itself waits for 100 s"),
 
@@ -131,10 +140,10 @@ const struct setting conf_settings[] = {
 	SETTING_CHOICE(dane, mode, "enforce", conf_mode_names, RELOAD,
 		"monitor: Postfix gets no policy, and the log shows the reply that it would "
 		"have got"),
-	SETTING_TEXT(dane, minimums_file, "", NULL, RELOAD,
+	SETTING_TEXT(dane, minimums_file, "", check_absolute, RELOAD,
 		"File with more rules for section minimum, one DOMAIN LEVEL per line; empty: "
 		"none"),
-	SETTING_TEXT(dane, exceptions_file, "", NULL, RELOAD,
+	SETTING_TEXT(dane, exceptions_file, "", check_absolute, RELOAD,
 		"File with more rules for section exception, edited by tlsactl exception; "
 		"empty: none"),
 
@@ -161,9 +170,27 @@ const struct setting conf_settings[] = {
 		"The same for clients: addresses, networks, file:PATH"),
 
 	SETTING_BOOLEAN(sts, enable, "no", RELOAD,
-		"MTA-STS where DANE does not apply; not yet in this version"),
+		"MTA-STS where DANE does not apply; not complete in this version"),
+	SETTING_CHOICE(sts, insecure_mx, "sts", insecure_mx_choices, RELOAD,
+		"sts or dane: which one decides about a domain that has both, but whose MX records "
+		"are not signed"),
+	SETTING_DURATION(sts, timeout, "10s", 0, 60, RELOAD,
+		"Time that a first reply waits for a policy after the DNS lookups"),
+	SETTING_DURATION(sts, keep, "30d", DAY, 366 * DAY, RELOAD,
+		"A policy that was not requested for this time is no longer kept fresh"),
+	SETTING_TEXT(sts, ca_file, TLSAD_CA_FILE, check_absolute, RESTART,
+		"File of the CAs that certificates of policy servers must chain to"),
+	SETTING_NUMBER(sts, port, "443", 1, 65535, RELOAD,
+		"Port of policy servers; other values are for tests"),
+	SETTING_BOOLEAN(sts, private_addresses, "no", RELOAD,
+		"Allow policy servers on loopback and private addresses"),
 
-	SETTING_TEXT(cache, path, TLSAD_CACHEDIR, NULL, RESTART,
+	SETTING_CHOICE(requiretls, otherwise, "opportunistic+starttls", conf_requiretls_names,
+		RELOAD,
+		"Reply of the map requiretls for destinations whose hosts are not all "
+		"authenticated"),
+
+	SETTING_TEXT(cache, path, TLSAD_CACHEDIR, check_absolute, RESTART,
 		"Directory of the cache and of the root key's state"),
 	SETTING_SIZE(cache, max_size, "1G", 1 << 20, UINT64_C(1) << 44, RESTART,
 		"Maximum size of the cache file; the entries that expire first make room for "

@@ -88,7 +88,7 @@ static bool set_number(
 
 	switch (setting->type) {
 	case VALUE_WORKERS:
-		if (strcmp(value, "auto") == 0) {
+		if (text_equal_nocase(value, strlen(value), "auto")) {
 			*(uint32_t *)member(conf, setting) = 0;
 			return true;
 		}
@@ -113,6 +113,8 @@ static bool set_number(
 								   : "";
 		const char *format = setting->type == VALUE_OCTAL
 					     ? "expected an octal number from %jo to %jo%s"
+				     : setting->type == VALUE_WORKERS
+					     ? "expected auto or a number from %ju to %ju%s"
 					     : "expected a number from %ju to %ju%s";
 		snprintf(what, sizeof what, format, (uintmax_t)setting->min,
 			(uintmax_t)setting->max, form);

@@ -4,8 +4,12 @@
 #include "common/base/log.h"
 #include "common/base/log_limit.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unbound-event.h>
+#include <unistd.h>
 
 enum { MESSAGES_MAX = 5 }; /* logged per second */
 
@@ -118,6 +122,32 @@ static bool add_forwards(
 	return true;
 }
 
+/*
+ * libunbound ends the process if it cannot read the file, for example because it is a directory,
+ * and waits for the writer of a pipe.
+ */
+static bool add_options(struct ub_ctx *view, const char *file, char *error, size_t error_size)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), code;
+	struct stat status;
+	const char *words = NULL;
+
+	if (fd < 0 || fstat(fd, &status) != 0)
+		words = strerror(errno);
+	else if (S_ISDIR(status.st_mode) || S_ISFIFO(status.st_mode))
+		words = "it is a directory or a pipe";
+	if (fd >= 0)
+		close(fd);
+	if (words != NULL) {
+		snprintf(error, error_size,
+			"options %.200s: cannot read the file: %s; correct its path or permissions",
+			file, words);
+		return false;
+	}
+	code = ub_ctx_config(view, file);
+	return code == 0 || complain(error, error_size, "options", file, code);
+}
+
 static bool configure(
 	struct ub_ctx *view, const struct dns_settings *settings, char *error, size_t error_size)
 {
@@ -136,8 +166,8 @@ static bool configure(
 		return false;
 	/* After all other options, so that the file can override them. */
 	if (settings->options_file != NULL &&
-		(code = ub_ctx_config(view, settings->options_file)) != 0)
-		return complain(error, error_size, "options", settings->options_file, code);
+		!add_options(view, settings->options_file, error, error_size))
+		return false;
 	if (settings->tracked_root_anchor_file != NULL &&
 		(code = ub_ctx_add_ta_autr(view, settings->tracked_root_anchor_file)) != 0)
 		return complain(error, error_size, "trust_anchor",

@@ -57,8 +57,12 @@ static bool make_dns(struct resolver *resolver, struct event_base *base,
 	settings.zone_trust_anchors =
 		root_anchor_others(resolver->root_anchors, &settings.zone_trust_anchor_count);
 	resolver->dns = dns_new(base, &settings, words, sizeof words);
-	if (resolver->dns == NULL && root_anchor_reset(resolver->root_anchors))
+	/* Are the learned keys at fault? */
+	if (resolver->dns == NULL && root_anchor_reset(resolver->root_anchors)) {
 		resolver->dns = dns_new(base, &settings, words, sizeof words);
+		if (resolver->dns != NULL)
+			root_anchor_warn(resolver->root_anchors);
+	}
 	if (resolver->dns == NULL)
 		snprintf(error, error_size, "[resolver]: %s", words);
 	return resolver->dns != NULL;

@@ -50,23 +50,26 @@ struct root_anchors {
 	char *others[OTHERS_MAX];
 };
 
-/* A whole small file as a string, or NULL with errno. */
+/* A whole small file as a string, or NULL with errno; EFBIG: it has more than FILE_MAX bytes. */
 static char *read_file(const char *path)
 {
 	char *bytes = NULL;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Without O_NONBLOCK, open(2) of a pipe waits for a writer. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
 		return NULL;
 	bytes = malloc(FILE_MAX + 1);
 	size_t used = 0;
 	ssize_t got = 1;
-	while (bytes != NULL && got > 0 && used < FILE_MAX) {
-		got = read(fd, bytes + used, FILE_MAX - used);
+	while (bytes != NULL && got > 0 && used <= FILE_MAX) {
+		got = read(fd, bytes + used, FILE_MAX + 1 - used);
 		if (got > 0)
 			used += (size_t)got;
 	}
-	if (bytes != NULL && got < 0) {
+	if (bytes != NULL && used > FILE_MAX)
+		errno = EFBIG;
+	if (bytes != NULL && (got < 0 || used > FILE_MAX)) {
 		free(bytes);
 		bytes = NULL;
 	}
@@ -219,6 +222,11 @@ static bool holds_key(const char *learned)
 	       (strstr(learned, "DNSKEY") != NULL || strstr(learned, "DS") != NULL);
 }
 
+void root_anchor_warn(const struct root_anchors *anchors)
+{
+	log_warning("%s cannot be used: starting from the configured trust anchor", anchors->state);
+}
+
 /* Load the keys of an earlier run, unless the seed has changed since or the file is damaged. */
 static void load_state(struct root_anchors *anchors)
 {
@@ -226,11 +234,14 @@ static void load_state(struct root_anchors *anchors)
 	char mark[MARK_SIZE];
 	size_t length = strlen(MARK) + strlen(anchors->seed_digest);
 
-	anchors->found = state != NULL || errno == ENOENT || errno == ENOTDIR
-				 ? ROOT_ANCHOR_STATE_NONE
-				 : ROOT_ANCHOR_STATE_UNREADABLE;
-	if (state == NULL)
+	if (state == NULL) {
+		anchors->found = errno == ENOENT || errno == ENOTDIR ? ROOT_ANCHOR_STATE_NONE
+				 : errno == EFBIG                    ? ROOT_ANCHOR_STATE_DAMAGED
+								     : ROOT_ANCHOR_STATE_UNREADABLE;
+		if (anchors->found == ROOT_ANCHOR_STATE_DAMAGED)
+			root_anchor_warn(anchors);
 		return;
+	}
 	const char *learned = state;
 	for (int line = 0; line < 2; line++) {
 		learned += strcspn(learned, "\n");
@@ -244,9 +255,8 @@ static void load_state(struct root_anchors *anchors)
 		anchors->found = ROOT_ANCHOR_STATE_OLD;
 	} else if (!make_mark(anchors, learned, mark) || strncmp(state, mark, strlen(mark)) != 0 ||
 		   !holds_key(learned)) {
-		log_warning("%s cannot be used: starting from the configured trust anchor",
-			anchors->state);
 		anchors->found = ROOT_ANCHOR_STATE_DAMAGED;
+		root_anchor_warn(anchors);
 	} else {
 		anchors->kept = strdup(learned);
 		anchors->found = anchors->kept != NULL ? ROOT_ANCHOR_STATE_USED
@@ -352,9 +362,16 @@ static bool prepare(
 {
 	char *seed = read_file(seed_file);
 
+	if (seed == NULL && errno == EFBIG) {
+		snprintf(error, error_size,
+			"[resolver] trust_anchor = %.200s: the file has more than %d bytes; remove the "
+			"records that are not needed",
+			seed_file, FILE_MAX);
+		return false;
+	}
 	if (seed == NULL && errno != ENOENT) {
 		snprintf(error, error_size,
-			"cannot read the trust anchor file %.200s: %s; "
+			"[resolver] trust_anchor = %.200s: cannot read the file: %s; correct its path, or "
 			"make it readable for tlsad's account",
 			seed_file, strerror(errno));
 		return false;
@@ -493,7 +510,6 @@ bool root_anchor_reset(struct root_anchors *anchors)
 {
 	if (anchors->found != ROOT_ANCHOR_STATE_USED)
 		return false;
-	log_warning("%s cannot be used: starting from the configured trust anchor", anchors->state);
 	free(anchors->kept);
 	anchors->kept = NULL;
 	anchors->found = ROOT_ANCHOR_STATE_DAMAGED;

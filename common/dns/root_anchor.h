@@ -43,7 +43,7 @@ enum root_anchor_state {
 	ROOT_ANCHOR_STATE_USED,
 	ROOT_ANCHOR_STATE_UNREADABLE,
 	ROOT_ANCHOR_STATE_OLD,     /* was made from another trust anchor */
-	ROOT_ANCHOR_STATE_DAMAGED, /* or the root's keys were revoked */
+	ROOT_ANCHOR_STATE_DAMAGED, /* or too large, or the root's keys were revoked */
 };
 
 enum root_anchor_state root_anchor_state(const struct root_anchors *anchors);
@@ -62,5 +62,8 @@ void root_anchor_keep(struct root_anchors *anchors);
  * the working copy cannot be written.
  */
 bool root_anchor_reset(struct root_anchors *anchors);
+
+/* Log that the stored state cannot be used. */
+void root_anchor_warn(const struct root_anchors *anchors);
 
 #endif

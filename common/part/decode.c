@@ -86,6 +86,14 @@ static struct part_bytes take_string(struct part_cursor *cursor)
 	return take_bytes(cursor, take_u8(cursor));
 }
 
+static void copy_string(char *out, size_t size, struct part_bytes bytes)
+{
+	if (bytes.size >= size)
+		bytes.size = size - 1;
+	memcpy(out, bytes.bytes, bytes.size);
+	out[bytes.size] = '\0';
+}
+
 static void skip_failure(struct part_cursor *cursor)
 {
 	take(cursor, 3);
@@ -155,12 +163,45 @@ void part_next_tlsa(struct part_cursor *cursor, struct part_tlsa *tlsa)
 	tlsa->rdata = take_bytes(cursor, take_u16(cursor));
 }
 
-static void copy_string(char *out, size_t size, struct part_bytes bytes)
+void part_read_sts(struct part_cursor *cursor, struct sts_facts *facts)
 {
-	if (bytes.size >= size)
-		bytes.size = size - 1;
-	memcpy(out, bytes.bytes, bytes.size);
-	out[bytes.size] = '\0';
+	memset(facts, 0, sizeof *facts);
+	facts->discovery = take_u8(cursor);
+	copy_string(facts->id, sizeof facts->id, take_string(cursor));
+	facts->max_age = take_u32(cursor);
+	facts->fetched_at = take_u32(cursor);
+	facts->asked_at = take_u32(cursor);
+	facts->failures = take_u8(cursor);
+	facts->failed_at = take_u32(cursor);
+	facts->retry_at = take_u32(cursor);
+	facts->warned_at = take_u32(cursor);
+	copy_string(facts->failed_id, sizeof facts->failed_id, take_string(cursor));
+	copy_string(facts->failure, sizeof facts->failure, take_string(cursor));
+	facts->pattern_count = take_u16(cursor);
+}
+
+void part_next_sts_pattern(struct part_cursor *cursor, struct sts_pattern *pattern)
+{
+	struct part_bytes name = take_string(cursor);
+
+	pattern->name = (const char *)name.bytes;
+	pattern->size = name.size;
+}
+
+size_t part_sts_line_count(struct part_cursor *cursor)
+{
+	return take_u16(cursor);
+}
+
+void part_next_sts_line(struct part_cursor *cursor, struct sts_line *line)
+{
+	line->left_out = take_u8(cursor) != 0;
+	struct part_bytes key = take_string(cursor);
+	struct part_bytes value = take_bytes(cursor, take_u16(cursor));
+	line->key = (const char *)key.bytes;
+	line->key_size = key.size;
+	line->value = (const char *)value.bytes;
+	line->value_size = value.size;
 }
 
 bool part_failure(const struct part *part, struct part_failure *failure)

@@ -49,13 +49,18 @@ static void put_u32(struct writer *writer, uint32_t value)
 	put(writer, four, sizeof four);
 }
 
-static void put_string(struct writer *writer, const char *string)
+/* Longer bytes are cut. */
+static void put_short(struct writer *writer, const char *bytes, size_t size)
 {
-	size_t size = strlen(string);
 	if (size > UINT8_MAX)
 		size = UINT8_MAX;
 	put_u8(writer, size);
-	put(writer, string, size);
+	put(writer, bytes, size);
+}
+
+static void put_string(struct writer *writer, const char *string)
+{
+	put_short(writer, string, strlen(string));
 }
 
 static void put_failure(struct writer *writer, const struct part_failure *failure)
@@ -162,6 +167,45 @@ uint8_t *part_encode_host(const struct host_facts *facts, const struct part_time
 		put_u16(&writer, facts->tlsa[i].size);
 		put(&writer, facts->tlsa[i].rdata, facts->tlsa[i].size);
 	}
+	return finish(&writer, key, key_size, size);
+}
+
+static void put_line(struct writer *writer, const struct sts_line *line)
+{
+	size_t size = line->value_size < UINT16_MAX ? line->value_size : UINT16_MAX;
+
+	put_u8(writer, line->left_out);
+	put_short(writer, line->key, line->key_size);
+	put_u16(writer, size);
+	put(writer, line->value, size);
+}
+
+uint8_t *part_encode_sts(const struct sts_facts *facts, const struct part_times *times,
+	const char *key, size_t key_size, size_t *size)
+{
+	size_t patterns = facts->pattern_count < UINT16_MAX ? facts->pattern_count : UINT16_MAX;
+	size_t lines = facts->line_count < UINT16_MAX ? facts->line_count : UINT16_MAX;
+	struct part_header header = {.kind = PART_STS, .status = (uint8_t)facts->status};
+	struct writer writer;
+
+	start(&writer, &header, times, NULL);
+	put_u8(&writer, facts->discovery);
+	put_string(&writer, facts->id);
+	put_u32(&writer, facts->max_age);
+	put_u32(&writer, facts->fetched_at);
+	put_u32(&writer, facts->asked_at);
+	put_u8(&writer, facts->failures < UINT8_MAX ? facts->failures : UINT8_MAX);
+	put_u32(&writer, facts->failed_at);
+	put_u32(&writer, facts->retry_at);
+	put_u32(&writer, facts->warned_at);
+	put_string(&writer, facts->failed_id);
+	put_string(&writer, facts->failure);
+	put_u16(&writer, patterns);
+	for (size_t i = 0; i < patterns; i++)
+		put_short(&writer, facts->patterns[i].name, facts->patterns[i].size);
+	put_u16(&writer, lines);
+	for (size_t i = 0; i < lines; i++)
+		put_line(&writer, &facts->lines[i]);
 	return finish(&writer, key, key_size, size);
 }
 

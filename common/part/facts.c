@@ -11,3 +11,8 @@ const char *host_status_name(enum host_status status)
 {
 	return part_status_name(PART_HOST, status);
 }
+
+const char *sts_status_name(enum sts_status status)
+{
+	return part_status_name(PART_STS, status);
+}

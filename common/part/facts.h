@@ -26,7 +26,9 @@ enum {
 	PART_ADDRESSES_MAX = 16,
 	/* A, AAAA, CNAME, and TLSA at two base domains. */
 	PART_QUESTIONS_MAX = 5,
-	PART_DIGEST_MAX = 64, /* [octets] of SHA-512 */
+	PART_DIGEST_MAX = 64,   /* [octets] of SHA-512 */
+	STS_ID_SIZE = 33,       /* buffer for the id of an MTA-STS policy, RFC 8461 3.1 */
+	STS_FAILURE_SIZE = 256, /* buffer for why a download failed */
 };
 
 enum mx_status {
@@ -107,6 +109,71 @@ struct host_facts {
 	size_t tlsa_count;
 	struct host_tlsa *tlsa;
 	struct part_failure failure; /* with HOST_FAILED */
+};
+
+/* The policy of MTA-STS (RFC 8461) that holds for a policy domain. */
+enum sts_status {
+	STS_ABSENT,  /* the domain announces no policy */
+	STS_ENFORCE, /* a policy of this mode, RFC 8461 5 */
+	STS_TESTING,
+	STS_NONE,
+	STS_FAILED,  /* unknown, and no older policy is left: the lookup or the download failed */
+	STS_PENDING, /* unknown: the download has not ended yet */
+	STS_STATUS_COUNT,
+	/* The first three that are policies. */
+	STS_MODE_COUNT = STS_NONE - STS_ENFORCE + 1,
+};
+
+const char *sts_status_name(enum sts_status status);
+
+/* Is there a policy? */
+static inline bool sts_has_policy(enum sts_status status)
+{
+	return status == STS_ENFORCE || status == STS_TESTING || status == STS_NONE;
+}
+
+/* What the answer to the query for the TXT record said (RFC 8461 3.1). */
+enum sts_discovery {
+	STS_DISCOVERED,
+	STS_NO_RECORD,        /* none at all, or none of MTA-STS */
+	STS_SEVERAL_RECORDS,  /* of MTA-STS: none of them counts */
+	STS_MALFORMED_RECORD, /* the only one of MTA-STS */
+	STS_LOOKUP_FAILED,
+	STS_DISCOVERY_COUNT,
+};
+
+/* A host name, or `*.` and a host name, in lower case without a dot at its end. */
+struct sts_pattern {
+	const char *name; /* without a NUL byte at its end */
+	size_t size;
+};
+
+/* A line of a policy file, without blanks at the ends of its two fields and without NUL bytes. */
+struct sts_line {
+	const char *key, *value;
+	size_t key_size, value_size;
+	bool left_out; /* an `mx` that is not a pattern */
+};
+
+struct sts_facts {
+	enum sts_status status;
+	enum sts_discovery discovery; /* of the last query */
+	/* Of the policy, with STS_ENFORCE, STS_TESTING and STS_NONE; otherwise empty and 0. */
+	char id[STS_ID_SIZE];
+	uint32_t max_age;    /* [s] */
+	uint32_t fetched_at; /* all times: wall clock, [s] since 1970 */
+	size_t pattern_count;
+	const struct sts_pattern *patterns;
+	size_t line_count;
+	const struct sts_line *lines;
+	/* The last time that somebody wanted to know the policy. */
+	uint32_t asked_at;
+	/* Downloads that failed one after the other, and the last of them. 0 after a good one. */
+	unsigned failures;
+	uint32_t failed_at, retry_at;
+	uint32_t warned_at;             /* the last log line about such a failure */
+	char failed_id[STS_ID_SIZE];    /* of the record that led to it */
+	char failure[STS_FAILURE_SIZE]; /* why, one line of printable ASCII */
 };
 
 /*

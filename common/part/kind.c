@@ -18,6 +18,15 @@ static const char *const host_statuses[HOST_STATUS_COUNT] = {
 	[HOST_FAILED] = "failed",
 };
 
+static const char *const sts_statuses[STS_STATUS_COUNT] = {
+	[STS_ABSENT] = "absent",
+	[STS_ENFORCE] = "enforce",
+	[STS_TESTING] = "testing",
+	[STS_NONE] = "none",
+	[STS_FAILED] = "failed",
+	[STS_PENDING] = "pending",
+};
+
 /* Trust anchors and attempts have one status each, 0. */
 static const char *const ta_statuses[] = {"learned"};
 static const char *const ta_attempt_statuses[] = {"failed"};
@@ -39,6 +48,12 @@ const struct part_kind_format part_kind_formats[PART_KIND_COUNT] = {
 		.key_has_name = true,
 		.key_has_port = true,
 		STATUSES(host_statuses),
+	},
+	{
+		.kind = PART_STS,
+		.name = "sts",
+		.key_has_name = true,
+		STATUSES(sts_statuses),
 	},
 	{
 		.kind = PART_TA,

@@ -14,6 +14,7 @@
 enum part_kind {
 	PART_MX = 'm',
 	PART_HOST = 'h',
+	PART_STS = 's', /* the MTA-STS policy of a policy domain */
 	/* A trust anchor of which DNS has only a digest: the DER that a server sent. */
 	PART_TA = 'a',
 	/* A server did not send the trust anchor; the part is only the header. */
@@ -31,7 +32,7 @@ struct part_kind_format {
 	const char *const *status_names;
 };
 
-enum { PART_KIND_COUNT = 4 };
+enum { PART_KIND_COUNT = 5 };
 
 extern const struct part_kind_format part_kind_formats[PART_KIND_COUNT];
 
@@ -45,7 +46,7 @@ static inline const struct part_kind_format *part_kind_format(enum part_kind kin
 	return NULL;
 }
 
-/* "mx", "host", "anchor", "attempt"; "unknown" for an unknown kind. */
+/* "mx", "host", "sts", "anchor", "attempt"; "unknown" for an unknown kind. */
 const char *part_kind_name(enum part_kind kind);
 
 /* "found", "usable", ...; "unknown" for an unknown kind or status. */

@@ -10,7 +10,7 @@
  *    0  u32  checksum     FNV-1a of the key and of all following octets
  *    4  u8   version      PART_VERSION
  *    5  u8   kind         enum part_kind
- *    6  u8   status       enum mx_status or enum host_status, otherwise 0
+ *    6  u8   status       enum mx_status, host_status or sts_status, otherwise 0
  *    7  u8   security     enum dns_security of the MX answer, otherwise 0
  *    8  u8   flags        enum part_flags
  *    9  u8   count        hosts of an MX set, questions of a host, otherwise 0
@@ -26,6 +26,10 @@
  *   MX set       count * { u16 preference, string name }
  *   TA           DER of a certificate or of a SubjectPublicKeyInfo
  *   TA attempt   nothing
+ *   STS policy   u8 discovery, string id, u32 max_age, u32 fetched_at, u32 asked_at, u8 failures,
+ *                u32 failed_at, u32 retry_at, u32 warned_at, string failed_id, string failure,
+ *                u16 patterns, patterns * { string name }, u16 lines,
+ *                lines * { u8 left_out, string key, u16 size, octets of the value }
  *   host         string base_domain,
  *                count * { u16 type, u8 outcome, u8 security, u8 failure, u32 expires, string name,
  *                          string canonical_name, string detail, u8 addresses,

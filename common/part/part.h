@@ -1,8 +1,8 @@
 /*
  * part: the result of one lookup, as bytes in the cache: the MX set of one mail domain, one host,
- * or one trust anchor. The kinds are listed in common/part/kind.c, the bytes are described in
- * common/part/layout.h, the keys in common/part/key.h, and the facts that are encoded in
- * common/part/facts.h.
+ * one MTA-STS policy, or one trust anchor. The kinds are listed in common/part/kind.c, the bytes
+ * are described in common/part/layout.h, the keys in common/part/key.h, and the facts that are
+ * encoded in common/part/facts.h.
  *
  * A part contains its own times and everything that is needed to decide and to explain. Replies are
  * made from parts for each request and are never stored. Parts are read in place; every step is
@@ -47,7 +47,7 @@ struct part_header {
 	uint32_t expires;
 	uint32_t stale_until; /* with PART_STALE: when it can no longer be used */
 	uint8_t kind;         /* enum part_kind */
-	uint8_t status;       /* enum mx_status or enum host_status */
+	uint8_t status;       /* enum mx_status, host_status or sts_status */
 	uint8_t security;     /* enum dns_security of the MX answer */
 	uint8_t flags;
 	uint8_t count; /* hosts of an MX set, queries of a host */
@@ -65,6 +65,10 @@ struct part_times {
 uint8_t *part_encode_mx(const struct mx_set *set, const struct part_times *times, const char *key,
 	size_t key_size, size_t *size);
 uint8_t *part_encode_host(const struct host_facts *facts, const struct part_times *times,
+	const char *key, size_t key_size, size_t *size);
+
+/* At most UINT16_MAX patterns and lines are written, each value cut at UINT16_MAX octets. */
+uint8_t *part_encode_sts(const struct sts_facts *facts, const struct part_times *times,
 	const char *key, size_t key_size, size_t *size);
 
 /* A part of a kind that consists of a header and these bytes. */
@@ -156,6 +160,16 @@ struct part_bytes part_base_domain(struct part_cursor *cursor);
 void part_next_question(struct part_cursor *cursor, struct part_question *question);
 size_t part_tlsa_count(struct part_cursor *cursor);
 void part_next_tlsa(struct part_cursor *cursor, struct part_tlsa *tlsa);
+
+/*
+ * For STS policies. part_read_sts() reads all but patterns and lines: only their numbers are set.
+ * Then come pattern_count patterns, the number of lines, and the lines. The strings point to the
+ * bytes of the part.
+ */
+void part_read_sts(struct part_cursor *cursor, struct sts_facts *facts);
+void part_next_sts_pattern(struct part_cursor *cursor, struct sts_pattern *pattern);
+size_t part_sts_line_count(struct part_cursor *cursor);
+void part_next_sts_line(struct part_cursor *cursor, struct sts_line *line);
 
 /* The failure in a part; false if it has none. */
 bool part_failure(const struct part *part, struct part_failure *failure);

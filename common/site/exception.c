@@ -61,7 +61,10 @@ static int digits(const char *word, size_t count)
 	return value;
 }
 
-bool exception_parse_date(const char *word, size_t size, uint32_t *until)
+/* The last day whose end is below EXCEPTION_FOREVER. */
+#define LAST_DATE "2106-02-06"
+
+static bool read_moment(const char *word, size_t size, int64_t *time)
 {
 	bool day = has_form(word, size, "0000-00-00");
 	bool seconds = has_form(word, size, "0000-00-00T00:00:00Z");
@@ -76,16 +79,37 @@ bool exception_parse_date(const char *word, size_t size, uint32_t *until)
 	moment.tm_min = day ? 0 : digits(word + 14, 2);
 	moment.tm_sec = seconds ? digits(word + 17, 2) : 0;
 	struct tm as_written = moment;
-	int64_t time = timegm(&moment);
+	*time = timegm(&moment);
 	/* timegm() makes the 31st of February a day in March; here it is an error. */
 	if (moment.tm_mon != as_written.tm_mon || moment.tm_mday != as_written.tm_mday ||
 		moment.tm_hour != as_written.tm_hour || moment.tm_min != as_written.tm_min ||
 		moment.tm_sec != as_written.tm_sec)
 		return false;
 	if (day)
-		time += DAY;
-	if (time < 0 || time >= EXCEPTION_FOREVER)
+		*time += DAY;
+	return *time >= 0;
+}
+
+bool exception_parse_date(
+	const char *word, size_t size, uint32_t *until, char error[EXCEPTION_ERROR_SIZE])
+{
+	enum { SHOWN_MAX = 60 };
+	int shown = (int)(size < SHOWN_MAX ? size : SHOWN_MAX);
+	int64_t time = 0;
+
+	if (!read_moment(word, size, &time)) {
+		snprintf(error, EXCEPTION_ERROR_SIZE,
+			"'%.*s' is not a date; write 2026-12-31 or 2026-12-31T18:00Z (UTC)", shown,
+			word);
 		return false;
+	}
+	if (time >= EXCEPTION_FOREVER) {
+		snprintf(error, EXCEPTION_ERROR_SIZE,
+			"'%.*s' is too late: the last possible date is " LAST_DATE
+			"; without a date an exception does not end",
+			shown, word);
+		return false;
+	}
 	*until = (uint32_t)time;
 	return true;
 }
@@ -156,12 +180,8 @@ bool exception_parse(
 		word += size;
 		word += blanks(word);
 		size = strcspn(word, ends);
-		if (!exception_parse_date(word, size, &terms->until)) {
-			snprintf(error, EXCEPTION_ERROR_SIZE,
-				"'%.*s' is not a date; write 2026-12-31 or 2026-12-31T18:00Z (UTC)",
-				(int)(size < 60 ? size : 60), word);
+		if (!exception_parse_date(word, size, &terms->until, error))
 			return false;
-		}
 		word += size;
 		word += blanks(word);
 	}

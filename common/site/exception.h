@@ -35,7 +35,10 @@ bool exception_parse(
 
 /* Parse one word of the text, not ended by a NUL byte. */
 bool exception_parse_level(const char *word, size_t size, enum tls_level *level);
-bool exception_parse_date(const char *word, size_t size, uint32_t *until);
+
+/* False and one line in `error` if the word is not a date, or after the last possible one. */
+bool exception_parse_date(
+	const char *word, size_t size, uint32_t *until, char error[EXCEPTION_ERROR_SIZE]);
 
 /* Is this a valid reason: one line of UTF-8, without control characters, not too long? */
 bool exception_check_reason(const char *reason, char error[EXCEPTION_ERROR_SIZE]);

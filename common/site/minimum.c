@@ -48,6 +48,7 @@ static struct reply hold_authenticated(
 		return reply;
 	switch (verdict.reason) {
 	case REASON_DANE_FULL:
+	case REASON_DANE_PARTIAL_STS:
 	case REASON_STS_ENFORCE:
 		return reply;
 	case REASON_DANE_PARTIAL:
@@ -76,7 +77,8 @@ struct reply minimum_hold(enum minimum_level minimum, enum tls_level site,
 
 bool minimum_keeps_pins(enum minimum_level minimum, struct verdict verdict)
 {
-	return minimum <= MINIMUM_ENCRYPTED || verdict.reason == REASON_DANE_FULL;
+	return minimum <= MINIMUM_ENCRYPTED || verdict.reason == REASON_DANE_FULL ||
+	       verdict.reason == REASON_DANE_PARTIAL_STS;
 }
 
 enum exception_effect exception_effect(enum minimum_level minimum, enum tls_level level)
@@ -132,7 +134,8 @@ bool exception_reply(const struct ruling *ruling, struct reply *reply)
 /* The MX records are signed and DANE authenticates at least one host. */
 static bool authenticates(struct verdict verdict)
 {
-	return verdict.reason == REASON_DANE_FULL || verdict.reason == REASON_DANE_PARTIAL;
+	return verdict.reason == REASON_DANE_FULL || verdict.reason == REASON_DANE_PARTIAL ||
+	       verdict.reason == REASON_DANE_PARTIAL_STS;
 }
 
 bool minimum_reached(enum minimum_level minimum, struct verdict verdict)
@@ -153,6 +156,7 @@ const char *minimum_offer(struct verdict verdict)
 	case REASON_DANE_FULL:
 		return "DANE";
 	case REASON_DANE_PARTIAL:
+	case REASON_DANE_PARTIAL_STS:
 		return "DANE for some hosts only";
 	case REASON_DANE_INSECURE_MX:
 		return "DANE, but with MX records that are not signed";

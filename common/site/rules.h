@@ -100,6 +100,10 @@ bool rules_split_line(char *line, char **key, char **value);
 enum { RULES_KEY_SIZE = 1 + DESTINATION_NAME_MAX + 1 };
 bool rules_key(const char *key, char normal[RULES_KEY_SIZE], char error[RULES_ERROR_SIZE]);
 
+/* The same for an exception, for which `*` is not a key. */
+bool rules_exception_key(
+	const char *key, char normal[RULES_KEY_SIZE], char error[RULES_ERROR_SIZE]);
+
 /*
  * The first part of matching a name, done early so that the processor can fetch the memory that
  * rules_match() reads. A hint from other rules, before a reload, is recognised and ignored.

@@ -8,26 +8,48 @@
 #include <stdio.h>
 #include <string.h>
 
-bool rules_key(const char *key, char normal[RULES_KEY_SIZE], char error[RULES_ERROR_SIZE])
+static bool read_key(const char *key, char normal[RULES_KEY_SIZE])
 {
 	bool below = key[0] == '.';
 	const char *name = key + below;
 	struct destination destination;
-	size_t size = strlen(name);
 
+	/* A single label is a key only with a dot, `.org`: `org` itself is not a destination. */
+	if (!destination_name_to_ascii(name, strlen(name), destination.name))
+		return false;
+	snprintf(normal, RULES_KEY_SIZE, "%s%s", below ? "." : "", destination.name);
+	return below || strchr(destination.name, '.') != NULL;
+}
+
+bool rules_key(const char *key, char normal[RULES_KEY_SIZE], char error[RULES_ERROR_SIZE])
+{
 	if (strcmp(key, "*") == 0) {
 		strcpy(normal, key);
 		return true;
 	}
-	/* A single label is a key only with a dot, `.org`: `org` itself is not a destination. */
-	if (destination_name_to_ascii(name, size, destination.name)) {
-		snprintf(normal, RULES_KEY_SIZE, "%s%s", below ? "." : "", destination.name);
-		if (below || strchr(destination.name, '.') != NULL)
-			return true;
-	}
+	if (read_key(key, normal))
+		return true;
 	snprintf(error, RULES_ERROR_SIZE,
 		"'%.100s' is not a domain name; write example.org, .example.org for all names "
 		"below it, or * for all destinations",
+		key);
+	return false;
+}
+
+bool rules_exception_key(const char *key, char normal[RULES_KEY_SIZE], char error[RULES_ERROR_SIZE])
+{
+	if (strcmp(key, "*") == 0) {
+		snprintf(error, RULES_ERROR_SIZE,
+			"an exception for * would apply to every destination; to return no policy "
+			"at all set [dane] mode = monitor, for the level of other destinations set "
+			"[dane] site_level");
+		return false;
+	}
+	if (read_key(key, normal))
+		return true;
+	snprintf(error, RULES_ERROR_SIZE,
+		"'%.100s' is not a domain name; write example.org, or .example.org for all names "
+		"below it",
 		key);
 	return false;
 }
@@ -96,15 +118,8 @@ bool rules_add_exception(struct rules *rules, struct rule_place place, const cha
 	char normal[RULES_KEY_SIZE];
 	struct exception_terms terms;
 
-	if (!rules_key(key, normal, error) || !exception_parse(value, &terms, error))
+	if (!rules_exception_key(key, normal, error) || !exception_parse(value, &terms, error))
 		return false;
-	if (strcmp(normal, "*") == 0) {
-		snprintf(error, RULES_ERROR_SIZE,
-			"an exception for * would apply to every destination; to return no policy "
-			"at all set [dane] mode = monitor, for the level of other destinations set "
-			"[dane] site_level");
-		return false;
-	}
 	struct rule_slot *slot = rules_need_slot(rules, normal, error);
 	if (slot == NULL)
 		return false;

@@ -8,6 +8,9 @@ static const struct {
 		"every host whose lookups did not fail has usable TLSA records"},
 	[REASON_DANE_PARTIAL] = {"dane-partial",
 		"some hosts have usable TLSA records, others do not"},
+	[REASON_DANE_PARTIAL_STS] = {"dane-partial-sts",
+		"some hosts have usable TLSA records; the others are left out, because the "
+		"domain's MTA-STS policy requires authentication"},
 	[REASON_DANE_INSECURE_MX] = {"dane-insecure-mx",
 		"the MX records are not signed, but some of their hosts have TLSA records"},
 	[REASON_DANE_UNUSABLE] = {"dane-unusable",
@@ -128,7 +131,7 @@ static struct verdict decide_fresh(const struct decide_facts *facts)
 	return secure ? decide_secure(&tally) : decide_insecure(&tally);
 }
 
-struct verdict decide(const struct decide_facts *facts)
+static struct verdict decide_dane(const struct decide_facts *facts)
 {
 	struct verdict result = decide_fresh(facts);
 
@@ -136,4 +139,40 @@ struct verdict decide(const struct decide_facts *facts)
 	if (facts->stale && result.level == VERDICT_NOTFOUND)
 		return verdict(VERDICT_TEMP, REASON_LOOKUP_FAILED);
 	return result;
+}
+
+/*
+ * DANE is never overridden (RFC 8461 2): where hosts can be authenticated by signed TLSA records, a
+ * policy only makes sure that no other host is used.
+ */
+static struct verdict enforce_sts(struct verdict dane, bool dane_behind_insecure_mx)
+{
+	switch (dane.reason) {
+	case REASON_DANE_PARTIAL:
+		return verdict(VERDICT_DANE_ONLY, REASON_DANE_PARTIAL_STS);
+	case REASON_DANE_INSECURE_MX:
+		/* An attacker who forges the MX records can name a host with TLSA records. */
+		return dane_behind_insecure_mx ? dane : verdict(VERDICT_SECURE, REASON_STS_ENFORCE);
+	case REASON_DANE_UNUSABLE:
+	case REASON_NO_TLSA:
+	case REASON_INSECURE:
+		return verdict(VERDICT_SECURE, REASON_STS_ENFORCE);
+	default:
+		return dane;
+	}
+}
+
+struct verdict decide(const struct decide_facts *facts)
+{
+	struct verdict dane = decide_dane(facts);
+
+	return facts->sts == STS_ENFORCE ? enforce_sts(dane, facts->dane_behind_insecure_mx) : dane;
+}
+
+bool decide_needs_sts(const struct decide_facts *facts)
+{
+	struct verdict dane = decide_dane(facts);
+	struct verdict enforced = enforce_sts(dane, facts->dane_behind_insecure_mx);
+
+	return enforced.level != dane.level || enforced.reason != dane.reason;
 }

@@ -1,6 +1,7 @@
 /*
  * decide: makes a verdict from the facts in the parts, by the rules of RFC 7672 as in
- * t/lab/dane-cases, "From hosts to the answer (native)". Pure: no I/O, no clock, no state.
+ * t/lab/dane-cases, "From hosts to the answer (native)", and of RFC 8461 as in t/lab/sts-cases,
+ * "When MTA-STS applies". Pure: no I/O, no clock, no state.
  */
 #ifndef TLSAD_VERDICT_DECIDE_H
 #define TLSAD_VERDICT_DECIDE_H
@@ -8,13 +9,11 @@
 #include "common/dane/destination.h"
 #include "common/part/part.h"
 
-/*
- * Their names are a stable interface: explain, logs and metrics show them. REASON_STS_ENFORCE is
- * reserved for MTA-STS, which this version does not have yet.
- */
+/* Their names are a stable interface: explain, logs and metrics show them. */
 enum reason {
 	REASON_DANE_FULL,
 	REASON_DANE_PARTIAL,
+	REASON_DANE_PARTIAL_STS,
 	REASON_DANE_INSECURE_MX,
 	REASON_DANE_UNUSABLE,
 	REASON_STS_ENFORCE,
@@ -41,6 +40,7 @@ enum verdict_level {
 	VERDICT_TEMP,      /* unknown: Postfix defers the mail */
 	VERDICT_DANE,      /* DANE for the hosts that have it */
 	VERDICT_DANE_ONLY, /* DANE for every host */
+	VERDICT_SECURE,    /* a WebPKI certificate for a host that matches the MTA-STS policy */
 };
 
 struct verdict {
@@ -54,11 +54,16 @@ struct decide_facts {
 	enum dns_security mx_security; /* with MX_FOUND */
 	enum dns_failure mx_failure;   /* with MX_FAILED */
 	bool stale;                    /* some part has expired and is still used */
+	enum sts_status sts;           /* STS_ABSENT without a part, or with [sts] enable = no */
+	bool dane_behind_insecure_mx;  /* [sts] insecure_mx = dane */
 	size_t host_count;             /* 1 for a `[host]` or a domain without MX records */
 	enum host_status hosts[PART_HOSTS_MAX];
 };
 
-/* The verdict of t/lab/dane-cases for these facts (RFC 7672 2.1, 2.2). */
+/* The verdict for these facts (RFC 7672 2.1, 2.2, RFC 8461 2, 5). */
 struct verdict decide(const struct decide_facts *facts);
+
+/* Can an MTA-STS policy change the verdict? `facts->sts` is not read. */
+bool decide_needs_sts(const struct decide_facts *facts);
 
 #endif

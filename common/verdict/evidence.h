@@ -19,6 +19,8 @@ struct evidence_host {
 struct evidence {
 	const struct destination *destination;
 	struct part mx;    /* with DESTINATION_DOMAIN */
+	bool has_sts;      /* a part about the MTA-STS policy was needed and is there */
+	struct part sts;   /* with it */
 	size_t host_count; /* 0 if the MX part has no hosts */
 	struct evidence_host hosts[PART_HOSTS_MAX];
 };
@@ -26,9 +28,19 @@ struct evidence {
 /*
  * List the hosts whose parts are needed, from the destination and, if it is a domain, its MX part.
  * The names point into the destination or into the MX part. False if the MX part is damaged and
- * must not be used.
+ * must not be used. Clears `has_sts`.
  */
 bool evidence_list_hosts(struct evidence *evidence);
+
+/*
+ * Can this part of an MTA-STS policy be used? False if it is damaged, has a pattern that no lookup
+ * stores, or requires authentication by no pattern at all.
+ */
+bool evidence_sts_is_whole(const struct part *sts);
+
+/* Does this host match the patterns of the MTA-STS policy (RFC 8461 4.1)? Does any host? */
+bool evidence_host_matches_sts(const struct evidence *evidence, size_t host);
+bool evidence_matches_sts(const struct evidence *evidence);
 
 /* The facts for decide(); all parts must be present. */
 void evidence_facts(const struct evidence *evidence, struct decide_facts *facts);

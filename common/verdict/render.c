@@ -71,6 +71,96 @@ size_t render_match_names(struct text *out, const struct evidence *evidence)
 	return names.count;
 }
 
+/* --- MTA-STS ------------------------------------------------------------------------------- */
+
+/* The patterns, as Postfix's `match` has them: `.example.com` for `*.example.com`. */
+static void add_patterns(struct text *out, const struct part *sts)
+{
+	struct part_cursor cursor;
+	struct sts_facts facts;
+	struct sts_pattern pattern;
+
+	part_cursor_start(sts, &cursor);
+	part_read_sts(&cursor, &facts);
+	for (size_t i = 0; i < facts.pattern_count; i++) {
+		part_next_sts_pattern(&cursor, &pattern);
+		size_t wildcard = pattern.size > 0 && pattern.name[0] == '*' ? 1 : 0;
+		if (i > 0)
+			text_add(out, ":");
+		text_add_bytes(out, pattern.name + wildcard, pattern.size - wildcard);
+	}
+}
+
+/* Braces and quotes have a meaning in Postfix's attributes. */
+static bool has_no_syntax(const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		unsigned char byte = (unsigned char)bytes[i];
+		if (byte < ' ' || byte == 0x7f || byte == '{' || byte == '}' || byte == '"')
+			return false;
+	}
+	return true;
+}
+
+static bool is_reportable(const struct sts_line *line)
+{
+	return !line->left_out && has_no_syntax(line->key, line->key_size) &&
+	       has_no_syntax(line->value, line->value_size);
+}
+
+static void add_lines(struct text *out, struct part_cursor *cursor)
+{
+	struct sts_line line;
+
+	for (size_t left = part_sts_line_count(cursor); left > 0 && !cursor->damaged; left--) {
+		part_next_sts_line(cursor, &line);
+		if (cursor->damaged || !is_reportable(&line))
+			continue;
+		text_add(out, " { policy_string = ");
+		text_add_bytes(out, line.key, line.key_size);
+		text_add(out, ": ");
+		text_add_bytes(out, line.value, line.value_size);
+		text_add(out, " }");
+	}
+}
+
+/* Postfix's attributes of a policy (TLSRPT_README, postconf(5) smtp_tls_policy_maps). */
+static void add_report(struct text *out, const struct evidence *evidence, bool lines)
+{
+	struct part_cursor cursor, patterns;
+	struct sts_facts facts;
+	struct sts_pattern pattern;
+
+	part_cursor_start(&evidence->sts, &cursor);
+	part_read_sts(&cursor, &facts);
+	patterns = cursor;
+	text_add(out, " policy_type=sts policy_domain=");
+	text_add(out, evidence->destination->name);
+	for (size_t i = 0; i < facts.pattern_count; i++)
+		part_next_sts_pattern(&cursor, &pattern);
+	if (lines)
+		add_lines(out, &cursor);
+	for (size_t i = 0; i < facts.pattern_count; i++) {
+		part_next_sts_pattern(&patterns, &pattern);
+		text_add(out, " mx_host_pattern=");
+		text_add_bytes(out, pattern.name, pattern.size);
+	}
+}
+
+/* As much as Postfix accepts after `OK `. */
+static void add_report_that_fits(struct text *out, size_t value, const struct evidence *evidence)
+{
+	static const size_t max = RENDER_REPLY_MAX - (sizeof "OK " - 1);
+	size_t before = out->used;
+
+	for (unsigned attempt = 0; attempt < 2; attempt++) {
+		add_report(out, evidence, attempt == 0);
+		if (!out->cut && out->used - value <= max)
+			return;
+		text_cut(out, before);
+	}
+}
+
 /* --- TLSA records -------------------------------------------------------------------------- */
 
 static int compare_records(const void *one, const void *other)
@@ -150,6 +240,8 @@ void render_failure(struct text *out, const struct part_failure *failure)
 
 static void add_policy(struct text *out, const struct reply *reply)
 {
+	size_t value = out->used;
+
 	text_add(out, tls_level_names[reply->level]);
 	switch (reply->match) {
 	case MATCH_NONE:
@@ -166,6 +258,13 @@ static void add_policy(struct text *out, const struct reply *reply)
 		render_match_names(out, reply->evidence);
 		text_add(out, " tafile=");
 		text_add(out, reply->ta_file);
+		return;
+	case MATCH_STS:
+		text_add(out, " match=");
+		add_patterns(out, &reply->evidence->sts);
+		text_add(out, " servername=hostname");
+		if (reply->tlsrpt)
+			add_report_that_fits(out, value, reply->evidence);
 		return;
 	}
 }

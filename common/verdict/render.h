@@ -10,8 +10,13 @@
 #include "common/verdict/reply.h"
 
 enum {
-	RENDER_REPLY_MAX = 99000, /* of a reply [bytes]; Postfix accepts 100,000 */
+	RENDER_REPLY_MAX = 100000, /* of a reply [bytes], as Postfix accepts it */
 };
+
+/*
+ * A reply with attributes for TLSRPT that is longer is rendered without the lines of the policy, or
+ * without any of these attributes.
+ */
 
 /* The whole reply: `OK dane-only`, `NOTFOUND `, `TEMP mx.example.com A: timeout: ...`. */
 void render_reply(struct text *out, const struct reply *reply);

@@ -62,6 +62,14 @@ struct reply reply_from_verdict(
 		if (verdict.reason == REASON_DANE_UNUSABLE && site == TLS_LEVEL_ENCRYPT)
 			return reply_level(TLS_LEVEL_ENCRYPT);
 		return reply_notfound();
+	case VERDICT_SECURE:
+		return (struct reply){
+			.kind = REPLY_OK,
+			.content = REPLY_POLICY,
+			.level = TLS_LEVEL_SECURE,
+			.match = MATCH_STS,
+			.evidence = evidence,
+		};
 	case VERDICT_NOTFOUND:
 		break;
 	}

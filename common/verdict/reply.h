@@ -42,6 +42,7 @@ enum reply_match {
 	 * level secure with the trust anchors in `ta_file`.
 	 */
 	MATCH_HOSTS,
+	MATCH_STS, /* the patterns of the MTA-STS policy of `evidence`, for the level secure */
 };
 
 struct reply {
@@ -50,6 +51,7 @@ struct reply {
 	enum tls_level level;            /* of a policy */
 	enum reply_match match;          /* of a policy */
 	const struct pins *pins;         /* with MATCH_DIGESTS */
+	bool tlsrpt;                     /* with MATCH_STS: add the attributes for TLSRPT */
 	const char *ta_file;             /* with MATCH_HOSTS: a path as Postfix sees it */
 	const char *text;                /* of REPLY_TEXT; with REPLY_TEMP, REPLY_PERM: why */
 	const struct evidence *evidence; /* see above; with REPLY_TEMP: has the failure, or NULL */

@@ -40,15 +40,33 @@ void assess_rules(struct assessment *assessment, const struct assess_question *q
 		assessment->state = ASSESS_MISS;
 }
 
-static void take_evidence(struct assessment *assessment, const struct evidence *evidence)
+static void take_evidence(
+	struct assessment *assessment, const struct conf *conf, const struct evidence *evidence)
 {
 	assessment->evidence = evidence;
 	evidence_facts(evidence, &assessment->facts);
+	conf_decide_settings(conf, &assessment->facts);
 	assessment->verdict = decide(&assessment->facts);
 }
 
+/* Read the MTA-STS policy too, if it can change the verdict. */
+static enum cache_result read_sts(struct assessment *assessment,
+	const struct assess_question *question, const struct conf *conf,
+	struct cache_reader *reader, enum cache_result cached)
+{
+	struct evidence *evidence = &assessment->own_evidence;
+
+	if (cached == CACHE_MISS || !question->sts || !conf->sts.enable)
+		return cached;
+	take_evidence(assessment, conf, evidence);
+	if (!decide_needs_sts(&assessment->facts))
+		return cached;
+	enum cache_result sts = cache_read_sts(reader, question->now, evidence);
+	return sts == CACHE_HIT ? cached : sts;
+}
+
 void assess_cache(struct assessment *assessment, const struct assess_question *question,
-	struct cache_reader *reader)
+	const struct conf *conf, struct cache_reader *reader)
 {
 	struct evidence *evidence = &assessment->own_evidence;
 	enum cache_depth depth = question->depth == ASSESS_WHOLE ? CACHE_WHOLE : CACHE_STATUS;
@@ -62,13 +80,16 @@ void assess_cache(struct assessment *assessment, const struct assess_question *q
 		cache_read_end(reader);
 		cached = cache_read(reader, question->place, question->now, CACHE_WHOLE, evidence);
 	}
+	cached = read_sts(assessment, question, conf, reader, cached);
 	if (cached == CACHE_MISS) {
 		assessment->state = ASSESS_MISS;
+		assessment->evidence = NULL;
+		assessment->verdict = no_destination;
 		return;
 	}
 	assessment->state = cached == CACHE_REFRESH ? ASSESS_REFRESH : ASSESS_HIT;
 	assessment->cached = true;
-	take_evidence(assessment, evidence);
+	take_evidence(assessment, conf, evidence);
 }
 
 void assess(struct assessment *assessment, const struct assess_question *question,
@@ -76,7 +97,7 @@ void assess(struct assessment *assessment, const struct assess_question *questio
 {
 	assess_rules(assessment, question, conf);
 	if (assessment->state == ASSESS_MISS)
-		assess_cache(assessment, question, reader);
+		assess_cache(assessment, question, conf, reader);
 }
 
 void assess_result(struct assessment *assessment, const struct assess_question *question,
@@ -84,7 +105,7 @@ void assess_result(struct assessment *assessment, const struct assess_question *
 {
 	assess_rules(assessment, question, conf);
 	assessment->state = ASSESS_HIT;
-	take_evidence(assessment, evidence);
+	take_evidence(assessment, conf, evidence);
 }
 
 void assess_end(struct cache_reader *reader)

@@ -34,6 +34,7 @@ struct assess_question {
 	cache_place place;                     /* of cache_prefetch() */
 	const struct rules_hint *hint;         /* of rules_look_ahead(), or NULL */
 	bool ruled;                            /* the site's rules apply */
+	bool sts;                              /* an MTA-STS policy matters too */
 	bool thorough;                         /* read the cache even if an exception decides */
 	enum assess_depth depth;
 	uint32_t now; /* [s] wall clock */
@@ -57,7 +58,7 @@ void assess_rules(struct assessment *assessment, const struct assess_question *q
 
 /* Read the cache, after assess_rules(). assess_end() must follow. */
 void assess_cache(struct assessment *assessment, const struct assess_question *question,
-	struct cache_reader *reader);
+	const struct conf *conf, struct cache_reader *reader);
 
 /* assess_rules(), then assess_cache() if needed. assess_end() must follow. */
 void assess(struct assessment *assessment, const struct assess_question *question,

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/site/minimum.h"
+#include "common/sts/sts_record.h"
 #include "common/verdict/render.h"
 
 #include <arpa/inet.h>
@@ -13,6 +14,8 @@ enum {
 	DATA_SHOWN_MAX = 64,
 	/* TLSA records of one host that are shown; there are seldom more than a few. */
 	TLSA_SHOWN_MAX = 32,
+	/* Patterns of an MTA-STS policy, and lines that were left out, that are shown. */
+	STS_SHOWN_MAX = 64,
 	/* Characters of a reply that are shown: one with a thousand digests is much longer. */
 	REPLY_SHOWN_MAX = 4096,
 };
@@ -179,7 +182,8 @@ static json_t *tlsa_object(const struct explanation *explanation, const struct p
 	return object;
 }
 
-static json_t *tlsa_array(const struct explanation *explanation, struct part_cursor *cursor)
+static void set_tlsa(
+	json_t *object, const struct explanation *explanation, struct part_cursor *cursor)
 {
 	json_t *array = json_array();
 	size_t count = part_tlsa_count(cursor);
@@ -189,7 +193,10 @@ static json_t *tlsa_array(const struct explanation *explanation, struct part_cur
 		part_next_tlsa(cursor, &tlsa);
 		json_array_append_new(array, tlsa_object(explanation, &tlsa));
 	}
-	return array;
+	json_object_set_new(object, "tlsa", array);
+	if (count > TLSA_SHOWN_MAX && !cursor->damaged)
+		json_object_set_new(object, "tlsa_not_shown",
+			json_integer((json_int_t)(count - TLSA_SHOWN_MAX)));
 }
 
 static json_t *host_object(const struct explanation *explanation, size_t index)
@@ -214,9 +221,89 @@ static json_t *host_object(const struct explanation *explanation, size_t index)
 	for (unsigned i = 0; i < host->part.header.count && !cursor.damaged; i++)
 		json_array_append_new(lookups, question_object(&cursor, now));
 	json_object_set_new(object, "lookups", lookups);
-	json_object_set_new(object, "tlsa", tlsa_array(explanation, &cursor));
+	set_tlsa(object, explanation, &cursor);
 	return object;
 }
+
+/* --- the MTA-STS policy -------------------------------------------------------------------- */
+
+/* Which hosts match one of the patterns, and which match none. */
+static void set_matches(json_t *object, const struct evidence *evidence)
+{
+	json_t *matching = json_array(), *others = json_array();
+
+	for (size_t i = 0; i < evidence->host_count; i++) {
+		const struct evidence_host *host = &evidence->hosts[i];
+		json_array_append_new(evidence_host_matches_sts(evidence, i) ? matching : others,
+			json_stringn(host->name, host->name_size));
+	}
+	json_object_set_new(object, "hosts_matching", matching);
+	json_object_set_new(object, "hosts_not_matching", others);
+}
+
+static void set_policy(json_t *object, const struct explanation *explanation,
+	const struct sts_facts *facts, struct part_cursor *cursor)
+{
+	json_t *patterns = json_array(), *left_out = json_array();
+	struct sts_pattern pattern;
+	struct sts_line line;
+
+	json_object_set_new(object, "id", json_string(facts->id));
+	json_object_set_new(object, "max_age", json_integer(facts->max_age));
+	json_object_set_new(object, "fetched_at", json_integer(facts->fetched_at));
+	json_object_set_new(
+		object, "age", json_integer(seconds_left(explanation->now, facts->fetched_at)));
+	for (size_t i = 0; i < facts->pattern_count && !cursor->damaged; i++) {
+		part_next_sts_pattern(cursor, &pattern);
+		if (i < STS_SHOWN_MAX)
+			json_array_append_new(patterns, json_stringn(pattern.name, pattern.size));
+	}
+	json_object_set_new(object, "patterns", patterns);
+	if (facts->pattern_count > STS_SHOWN_MAX)
+		json_object_set_new(object, "patterns_not_shown",
+			json_integer((json_int_t)(facts->pattern_count - STS_SHOWN_MAX)));
+	for (size_t left = part_sts_line_count(cursor); left > 0 && !cursor->damaged; left--) {
+		part_next_sts_line(cursor, &line);
+		if (line.left_out && json_array_size(left_out) < STS_SHOWN_MAX)
+			json_array_append_new(left_out, json_stringn(line.value, line.value_size));
+	}
+	json_object_set_new(object, "mx_left_out", left_out);
+	set_matches(object, explanation->evidence);
+}
+
+static json_t *sts_object(const struct explanation *explanation)
+{
+	const struct evidence *evidence = explanation->evidence;
+	struct part_cursor cursor;
+	struct sts_facts facts;
+	json_t *object;
+
+	if (!evidence->has_sts)
+		return json_null();
+	object = json_object();
+	part_cursor_start(&evidence->sts, &cursor);
+	part_read_sts(&cursor, &facts);
+	enum sts_status status = evidence->sts.header.status;
+	json_object_set_new(object, "domain", json_string(evidence->destination->name));
+	json_object_set_new(object, "status", json_string(sts_status_name(status)));
+	json_object_set_new(object, "record", json_string(sts_discovery_text(facts.discovery)));
+	set_times(object, &evidence->sts, explanation->now);
+	if (evidence->sts.header.refresh_at != UINT32_MAX)
+		json_object_set_new(object, "refresh",
+			json_integer(
+				seconds_left(evidence->sts.header.refresh_at, explanation->now)));
+	if (sts_has_policy(status))
+		set_policy(object, explanation, &facts, &cursor);
+	if (facts.failures > 0) {
+		json_object_set_new(object, "failures", json_integer(facts.failures));
+		json_object_set_new(object, "failure", json_string(facts.failure));
+		json_object_set_new(object, "failed_at", json_integer(facts.failed_at));
+		json_object_set_new(object, "retry_at", json_integer(facts.retry_at));
+	}
+	return object;
+}
+
+/* --- all of it ----------------------------------------------------------------------------- */
 
 static void set_evidence(json_t *object, const struct explanation *explanation, size_t hosts)
 {
@@ -234,6 +321,7 @@ static void set_evidence(json_t *object, const struct explanation *explanation, 
 	for (size_t i = 0; i < evidence->host_count && i < hosts; i++)
 		json_array_append_new(array, host_object(explanation, i));
 	json_object_set_new(object, "hosts", array);
+	json_object_set_new(object, "sts", sts_object(explanation));
 	if (hosts < evidence->host_count)
 		json_object_set_new(object, "hosts_not_shown",
 			json_integer((json_int_t)(evidence->host_count - hosts)));
@@ -349,6 +437,7 @@ static json_t *make_object(const struct explanation *explanation, size_t hosts)
 		json_object_set_new(object, "cached", json_false());
 		json_object_set_new(object, "mx", json_null());
 		json_object_set_new(object, "hosts", json_array());
+		json_object_set_new(object, "sts", json_null());
 	}
 	return object;
 }

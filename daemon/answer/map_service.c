@@ -82,6 +82,7 @@ static struct assess_question question_of(
 		.place = request->place,
 		.hint = &request->hint,
 		.ruled = is_ruled(request),
+		.sts = form != MAP_TLSA,
 		.thorough = explained,
 		.depth = whole ? ASSESS_WHOLE : ASSESS_FAILURES,
 		.now = clock_wall(),
@@ -138,10 +139,13 @@ static bool make_reply(struct map_service *service, const struct map_request *re
 		result->reply = reply_make_tlsa(context, assessment);
 	else if (request->map->form == MAP_EXPLAIN)
 		result->reply = make_explanation(service, request, finding, &missing, result);
+	else if (request->map->form == MAP_REQUIRETLS)
+		result->reply = reply_make_requiretls(context, assessment);
 	else if (is_pinned(context, request->map->form))
 		result->reply = reply_make_pinned(context, assessment, finding, &missing);
 	else
 		result->reply = reply_make_native(context, assessment);
+	result->reply.tlsrpt = request->map->tlsrpt;
 	return !missing;
 }
 
@@ -398,7 +402,7 @@ void map_give_up(struct map_service *service, const struct map_request *request,
 	settle(service, request->map, &result);
 	render_reply(out, &result.reply);
 	if (service->given_up != NULL)
-		note = deferral_note(service->given_up, key, clock_steady());
+		note = deferral_note(service->given_up, key, clock_steady(), true);
 	log_temp(request, "given-up", &note, seconds, log_quotable(words, sizeof words, out->bytes),
 		loggable_would(other, &result));
 }

@@ -7,8 +7,9 @@
 #define NAME(word) .name = (word), .name_size = sizeof(word) - 1
 
 /*
- * The first one is the default. postfix-tlspol calls its map QUERY, postfix-mta-sts-resolver calls
- * it postfix: with these names tlsad can replace them without a change of main.cf.
+ * The first one is the default. postfix-tlspol calls its maps QUERY and QUERYwithTLSRPT,
+ * postfix-mta-sts-resolver calls its map postfix: with these names tlsad can replace them without a
+ * change of main.cf.
  */
 const struct map maps[MAP_COUNT] = {
 	{NAME("policy"), .form = MAP_CONFIGURED, .exported = true},
@@ -18,6 +19,11 @@ const struct map maps[MAP_COUNT] = {
 	{NAME("explain"), .form = MAP_EXPLAIN},
 	{NAME("QUERY"), .form = MAP_CONFIGURED},
 	{NAME("postfix"), .form = MAP_CONFIGURED},
+	{NAME("policy-tlsrpt"), .form = MAP_CONFIGURED, .tlsrpt = true, .exported = true},
+	{NAME("native-tlsrpt"), .form = MAP_NATIVE, .tlsrpt = true, .exported = true},
+	{NAME("pinned-tlsrpt"), .form = MAP_PINNED, .tlsrpt = true, .exported = true},
+	{NAME("QUERYwithTLSRPT"), .form = MAP_CONFIGURED, .tlsrpt = true},
+	{NAME("requiretls"), .form = MAP_REQUIRETLS},
 };
 
 const struct map *map_default(void)

@@ -14,16 +14,18 @@ enum map_form {
 	MAP_PINNED,     /* the reply contains the data of the TLSA records */
 	MAP_TLSA,       /* the TLSA records of a host; the site's rules do not apply */
 	MAP_EXPLAIN,    /* why the reply is as it is, as JSON */
+	MAP_REQUIRETLS, /* may REQUIRETLS be enforced? For smtp_requiretls_policy */
 };
 
 struct map {
 	const char *name;
 	size_t name_size; /* without the NUL byte [bytes] */
 	enum map_form form;
+	bool tlsrpt;   /* with Postfix 3.10's attributes for TLSRPT (RFC 8460) */
 	bool exported; /* `tlsactl cache export` can write it */
 };
 
-enum { MAP_COUNT = 7 };
+enum { MAP_COUNT = 12 };
 
 extern const struct map maps[MAP_COUNT];
 

@@ -104,6 +104,7 @@ static struct assess_question question_of(const struct policy_request *request, 
 		.destination = &request->destination,
 		.place = request->place,
 		.ruled = true,
+		.sts = true,
 		/* The announced level needs the evidence even if an exception decides. */
 		.thorough = true,
 		.depth = held ? ASSESS_FAILURES : ASSESS_STATUS,
@@ -209,7 +210,7 @@ static enum assess_state decide_from_cache(const struct policy_service *service,
 {
 	struct assess_question question = question_of(request, minimum != MINIMUM_NONE);
 
-	assess_cache(assessment, &question, service->context->reader);
+	assess_cache(assessment, &question, service->context->conf, service->context->reader);
 	bool missed = assessment->state == ASSESS_MISS;
 	if (!missed)
 		decide_from(service, request, minimum, assessment, result);
@@ -376,7 +377,7 @@ void policy_give_up(struct policy_service *service, const struct policy_request 
 	decide_defer(&result, minimum, why);
 	finish(service, request, &result, out);
 	if (service->given_up != NULL)
-		note = deferral_note(service->given_up, key, clock_steady());
+		note = deferral_note(service->given_up, key, clock_steady(), true);
 	(note.quiet ? log_debug : log_warning)(
 		"policy: no result for %s: %s: deferred=%u left_out=%u", key, why, note.seconds,
 		note.left_out);

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/site/minimum.h"
+#include "common/sts/sts_policy.h"
 #include "common/verdict/render.h"
 
 #include <stdio.h>
@@ -14,6 +15,8 @@ _Static_assert(sizeof "OK secure match= tafile=" + TA_FILE_PATH_SIZE +
 			       (2 * PART_HOSTS_MAX + 1) * (DESTINATION_NAME_MAX + 1) <=
 		       RENDER_REPLY_MAX,
 	"two names for each host, one for the domain");
+_Static_assert(sizeof "OK secure match= servername=hostname" + STS_FILE_MAX <= RENDER_REPLY_MAX,
+	"each pattern is shorter than its line of the policy");
 
 static enum tls_level site_level(const struct reply_context *context)
 {
@@ -129,6 +132,26 @@ struct reply reply_make_pinned(struct reply_context *context, const struct asses
 	}
 	pins->form = PIN_NOTHING;
 	return reply_make_native(context, assessment);
+}
+
+struct reply reply_make_requiretls(
+	const struct reply_context *context, const struct assessment *assessment)
+{
+	const struct conf *conf = context->conf;
+	struct reply native = reply_make_native(context, assessment);
+	int action = conf->requiretls.otherwise;
+
+	if (native.kind == REPLY_TEMP)
+		return native;
+	/* In monitor mode Postfix gets no policy, so tlsad authenticates nobody. */
+	if (native.kind == REPLY_OK && conf->dane.mode != MODE_MONITOR &&
+		(native.level == TLS_LEVEL_DANE_ONLY || native.level == TLS_LEVEL_SECURE))
+		action = REQUIRETLS_ENFORCE;
+	return (struct reply){
+		.kind = REPLY_OK,
+		.content = REPLY_TEXT,
+		.text = conf_requiretls_names[action],
+	};
 }
 
 struct reply reply_make_tlsa(struct reply_context *context, const struct assessment *assessment)

@@ -36,6 +36,13 @@ struct reply reply_make_native(
 struct reply reply_make_pinned(struct reply_context *context, const struct assessment *assessment,
 	const struct ta_file_finding *finding, bool *missing);
 
+/*
+ * For smtp_requiretls_policy (postconf(5)): `enforce` if the native reply authenticates every host,
+ * `dane-only` or `secure`; otherwise [requiretls] otherwise. TEMP like the native reply.
+ */
+struct reply reply_make_requiretls(
+	const struct reply_context *context, const struct assessment *assessment);
+
 /* The usable records of a host; NOTFOUND without usable records, TEMP if the lookup failed. */
 struct reply reply_make_tlsa(struct reply_context *context, const struct assessment *assessment);
 

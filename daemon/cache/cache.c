@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/sts/sts_policy.h"
 #include "daemon/cache/hot_table.h"
 
 #include <stdatomic.h>
@@ -19,7 +20,7 @@ enum {
 };
 
 /* Replies are made from parts of these kinds: serving threads keep copies of them. */
-enum copied { COPIED_MX, COPIED_HOST, COPIED_COUNT };
+enum copied { COPIED_MX, COPIED_HOST, COPIED_STS, COPIED_COUNT };
 
 static const struct copied_kind {
 	enum part_kind kind;
@@ -32,6 +33,8 @@ static const struct copied_kind {
 	[COPIED_MX] = {.kind = PART_MX, .sets = 1 << 17, .slot = 128},
 	/* 8 MB. There are far fewer hosts than domains, but they have TLSA records, thus larger. */
 	[COPIED_HOST] = {.kind = PART_HOST, .sets = 1 << 13, .slot = HOT_TABLE_SLOT_MAX},
+	/* 16 MB. Most policies fit; a larger one is read from the store. */
+	[COPIED_STS] = {.kind = PART_STS, .sets = 1 << 14, .slot = HOT_TABLE_SLOT_MAX},
 };
 
 /* Detects that the wall clock was set back; see cache_notice_clock(). */
@@ -46,8 +49,10 @@ struct cache {
 	struct store *store;
 	struct hot_table *copies[COPIED_COUNT];
 	struct event *commit;
-	unsigned pending; /* parts put since the last commit */
-	bool complained;  /* an error was logged; false again after the next success */
+	struct event *forget; /* of copies of STS policies */
+	bool forget_again;    /* it was wanted once more while it was pending */
+	unsigned pending;     /* parts put since the last commit */
+	bool complained;      /* an error was logged; false again after the next success */
 };
 
 static int64_t clock_offset(void)
@@ -129,7 +134,7 @@ struct cache_reader {
 	const struct cache *cache;
 	struct store_reader *store;
 	bool in_store; /* between store_reader_begin() and its end */
-	struct hot_table_copy mx;
+	struct hot_table_copy mx, sts;
 	struct hot_table_copy host[PART_HOSTS_MAX];
 };
 
@@ -261,6 +266,23 @@ enum cache_result cache_read(struct cache_reader *reader, cache_place place, uin
 	return evidence_refresh_due(evidence, now) ? CACHE_REFRESH : CACHE_HIT;
 }
 
+enum cache_result cache_read_sts(
+	struct cache_reader *reader, uint32_t now, struct evidence *evidence)
+{
+	const struct destination *destination = evidence->destination;
+	struct part *part = &evidence->sts;
+	struct wanted wanted;
+
+	want(&wanted, reader->cache, COPIED_STS, destination->name, destination->name_length, 0);
+	hot_table_hash hash = hot_table_find(wanted.copies, wanted.key, wanted.key_size);
+	evidence->has_sts = (read_copy(&wanted, hash, now, SIZE_MAX, &reader->sts, part) ||
+				    read_store(reader, &wanted, now, part)) &&
+			    evidence_sts_is_whole(part);
+	if (!evidence->has_sts)
+		return CACHE_MISS;
+	return now >= part->header.refresh_at ? CACHE_REFRESH : CACHE_HIT;
+}
+
 void cache_read_end(struct cache_reader *reader)
 {
 	if (reader->in_store)
@@ -343,17 +365,40 @@ static void schedule_commit(struct cache *cache)
 		evtimer_add(cache->commit, &delay);
 }
 
+static void forget_copies(evutil_socket_t fd, short what, void *context)
+{
+	struct cache *cache = context;
+
+	(void)fd;
+	(void)what;
+	hot_table_clear(cache->copies[COPIED_STS]);
+	if (cache->forget_again)
+		cache_forget_copies(cache);
+}
+
+void cache_forget_copies(struct cache *cache)
+{
+	/* Long after the commit: a reader that began before it may still put an old copy there. */
+	static const struct timeval delay = {.tv_usec = 500 * 1000};
+
+	cache->forget_again = cache->forget != NULL && evtimer_pending(cache->forget, NULL);
+	if (cache->forget != NULL && !cache->forget_again)
+		evtimer_add(cache->forget, &delay);
+}
+
 bool cache_start_writing(struct cache *cache, struct event_base *base)
 {
 	cache->commit = evtimer_new(base, commit_now, cache);
-	return cache->commit != NULL;
+	cache->forget = evtimer_new(base, forget_copies, cache);
+	return cache->commit != NULL && cache->forget != NULL;
 }
 
 void cache_stop_writing(struct cache *cache)
 {
 	commit(cache);
 	event_free(cache->commit);
-	cache->commit = NULL;
+	event_free(cache->forget);
+	cache->commit = cache->forget = NULL;
 }
 
 void cache_put(
@@ -382,7 +427,10 @@ bool cache_get(
 
 bool cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale, uint32_t max_ttl)
 {
-	uint64_t latest = (uint64_t)now + max_ttl + serve_stale + PART_CLOCK_SLACK;
+	/* A policy of MTA-STS may hold longer than max_ttl. */
+	uint32_t longest = max_ttl + serve_stale > STS_MAX_AGE_MAX ? max_ttl + serve_stale
+								   : (uint32_t)STS_MAX_AGE_MAX;
+	uint64_t latest = (uint64_t)now + longest + PART_CLOCK_SLACK;
 	size_t gone = 0;
 
 	/* The expiry of an expired entry still in use is updated, thus never older than that. */
@@ -440,6 +488,8 @@ static size_t flush_destination(struct cache *cache, const struct destination *d
 		count += flush_hosts(cache, evidence);
 	if (domain)
 		count += store_delete(cache->store, wanted.key, wanted.key_size);
+	want(&wanted, cache, COPIED_STS, destination->name, destination->name_length, 0);
+	count += store_delete(cache->store, wanted.key, wanted.key_size);
 	free(copy);
 	free(evidence);
 	return count;

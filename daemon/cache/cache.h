@@ -64,6 +64,13 @@ enum cache_result cache_read(struct cache_reader *reader, cache_place place, uin
 	enum cache_depth depth, struct evidence *evidence);
 void cache_read_end(struct cache_reader *reader);
 
+/*
+ * After a cache_read() that was no miss, and before its end: read the part about the MTA-STS policy
+ * of the destination too.
+ */
+enum cache_result cache_read_sts(
+	struct cache_reader *reader, uint32_t now, struct evidence *evidence);
+
 /* Is the trust anchor with this digest known? cache_read_end() must follow. */
 bool cache_has_ta(struct cache_reader *reader, const struct ta_digest *ta);
 
@@ -94,6 +101,12 @@ void cache_put(
 /* Read a part, pending ones included. The bytes are valid until the next call. */
 bool cache_get(
 	struct cache *cache, const char *key, size_t key_size, const uint8_t **bytes, size_t *size);
+
+/*
+ * An STS policy was replaced before it was due: forget the copies of all of them, a moment after
+ * the next commit.
+ */
+void cache_forget_copies(struct cache *cache);
 
 /*
  * Delete the parts of a destination, including its hosts, or with NULL all parts. Returns their

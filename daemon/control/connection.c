@@ -44,16 +44,15 @@ void control_send_entry(struct control_connection *connection, json_t *id, json_
 void control_send_error(struct control_connection *connection, json_t *id, const char *words)
 {
 	char escaped[4 * CONF_ERROR_SIZE];
-	json_t *string = json_string(words);
 	struct text text;
 
-	/* The text may quote a file whose bytes are not UTF-8, which JSON requires. */
-	if (string == NULL) {
+	/* It may quote a file or a request whose bytes JSON or a terminal cannot take. */
+	if (!text_is_showable(words)) {
 		text_init(&text, escaped, sizeof escaped);
 		text_add_escaped(&text, words, strlen(words));
-		string = json_string(escaped);
+		words = escaped;
 	}
-	send_object(connection, id, json_pack("{s:o}", "error", string));
+	send_object(connection, id, json_pack("{s:s}", "error", words));
 }
 
 /* --- connections --------------------------------------------------------------------------- */

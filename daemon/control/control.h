@@ -26,7 +26,8 @@
  *                              effect at the next start
  *
  * A request over CONTROL_REQUEST_MAX bytes, or one that is not a netstring, ends the connection. If
- * a request is not a JSON object or has no known verb, the response is an error. Streams wait for
+ * a request is not a JSON object or has no known verb, the response is an error. The words of an
+ * error can be shown on a terminal: other bytes that they quote are escaped. Streams wait for
  * their reader without a lock or a snapshot of the cache. Above `connections_max` connections, a
  * new one gets an error and is closed.
  *

@@ -90,9 +90,8 @@ static json_t *versions(void)
 	return object;
 }
 
-static json_t *endpoints(const struct server *server)
+static json_t *endpoints(const struct listeners *listeners)
 {
-	const struct listeners *listeners = server_listeners(server);
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < listeners->count; i++) {
@@ -124,7 +123,7 @@ static json_t *make_status(const struct control *control)
 	json_object_set_new(status, "pid", json_integer(getpid()));
 	add_section(status, &counters, COUNTER_PROCESS);
 	json_object_set_new(status, "versions", versions());
-	json_object_set_new(status, "endpoints", endpoints(services->server));
+	json_object_set_new(status, "endpoints", endpoints(server_listeners(services->server)));
 	/* As in /healthz (daemon/health/health.h). */
 	json_object_set_new(status, "healthy", json_boolean(counters.healthy));
 	json_object_set_new(status, "health", json_string(counters.health));
@@ -134,7 +133,10 @@ static json_t *make_status(const struct control *control)
 	add_section(status, &counters, COUNTER_MONITOR);
 	add_section(status, &counters, COUNTER_RULES);
 	add_section(status, &counters, COUNTER_POLICY);
+	set_member(
+		status, "policy.endpoints", endpoints(server_policy_listeners(services->server)));
 	add_section(status, &counters, COUNTER_LOOKUPS);
+	add_section(status, &counters, COUNTER_STS);
 	json_object_set_new(status, "resolver", resolver(services->lookup));
 	add_section(status, &counters, COUNTER_DNS);
 	set_member(status, "cache.path", json_string(conf->cache.path));

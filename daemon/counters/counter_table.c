@@ -39,6 +39,16 @@ static const char *status_value(size_t n)
 	return dns_status_name((enum dns_status)n);
 }
 
+static const char *outcome_value(size_t n)
+{
+	return sts_outcome_name((enum sts_outcome)n);
+}
+
+static const char *mode_value(size_t n)
+{
+	return sts_status_name((enum sts_status)(STS_ENFORCE + n));
+}
+
 static const char *state_value(size_t n)
 {
 	return probe_result_name((enum probe_result)n);
@@ -67,6 +77,8 @@ static const struct counter_label actions = {"action", POLICY_ACTIONS, action_va
 static const struct counter_label reasons = {"reason", REASON_COUNT, reason_value};
 static const struct counter_label types = {"type", DNS_COUNTED_TYPES, type_value};
 static const struct counter_label statuses = {"status", DNS_STATUS_COUNT, status_value};
+static const struct counter_label outcomes = {"result", STS_OUTCOME_COUNT, outcome_value};
+static const struct counter_label modes = {"mode", STS_MODE_COUNT, mode_value};
 static const struct counter_label states = {"state", PROBE_RESULT_COUNT, state_value};
 static const struct counter_label hit = {"result", 1, hit_value};
 static const struct counter_label miss = {"result", 1, miss_value};
@@ -163,7 +175,7 @@ const struct counter_row counter_table[] = {
 		COUNTER_GAUGE,
 		STORE(entries),
 		.metric = "tlsad_cache_entries",
-		.help = "MX sets, hosts and trust anchors in the cache.",
+		.help = "MX sets, hosts, MTA-STS policies and trust anchors in the cache.",
 		.status = "cache.entries",
 		.log = "entries",
 	},
@@ -342,7 +354,7 @@ const struct counter_row counter_table[] = {
 		COUNTER_GAUGE,
 		LOOKUP(deferred),
 		.metric = "tlsad_deferred_destinations",
-		.help = "Destinations whose last reply was TEMP and that are still requested.",
+		.help = "Destinations for which Postfix last got TEMP and that it still requests.",
 		.status = "deferred.destinations",
 	},
 	{
@@ -350,8 +362,29 @@ const struct counter_row counter_table[] = {
 		COUNTER_GAUGE,
 		DAEMON(deferred_longest),
 		.metric = "tlsad_deferred_longest_seconds",
-		.help = "Time since the first TEMP reply of the destination that is deferred longest.",
+		.help = "Time since the first TEMP reply to Postfix for the destination deferred longest.",
 		.status = "deferred.longest",
+	},
+	{
+		COUNTER_STS,
+		COUNTER_RISING,
+		LOOKUP(sts_fetches),
+		.labels = {&outcomes},
+		.metric = "tlsad_sts_fetches_total",
+		.help = "Downloads of MTA-STS policies, by outcome.",
+		.status = "sts.results",
+		.total = "sts.fetches",
+		.log = "sts_fetches",
+		.without_zeroes = true,
+	},
+	{
+		COUNTER_STS,
+		COUNTER_GAUGE,
+		LOOKUP(sts_policies),
+		.labels = {&modes},
+		.metric = "tlsad_sts_policies",
+		.help = "MTA-STS policies in the cache, by mode.",
+		.status = "sts.policies",
 	},
 	{
 		COUNTER_DNS,

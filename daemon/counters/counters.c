@@ -126,7 +126,7 @@ void counters_histogram(
 void counters_print(const struct counters *counters, struct text *out)
 {
 	static const enum counter_section sections[] = {COUNTER_REQUESTS, COUNTER_LOOKUPS,
-		COUNTER_CACHE, COUNTER_CONNECTIONS, COUNTER_POLICY};
+		COUNTER_STS, COUNTER_CACHE, COUNTER_CONNECTIONS, COUNTER_POLICY};
 
 	for (size_t section = 0; section < sizeof sections / sizeof sections[0]; section++) {
 		for (size_t i = 0; i < counter_table_rows; i++) {

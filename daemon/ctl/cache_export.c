@@ -45,6 +45,8 @@ int cache_export_run(struct ctl *ctl, const struct command *command, int count, 
 
 	if (status != ARGUMENTS_GO_ON)
 		return status;
+	if (!client_check_argument(command, "--map", map))
+		return EX_USAGE;
 	status = EX_IOERR;
 	if (temp_file_open(&lines.temp, ctl->json)) {
 		status = client_stream(ctl, json_pack("{s:s, s:s}", "verb", "export", "map", map),

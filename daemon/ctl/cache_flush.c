@@ -40,6 +40,8 @@ int cache_flush_run(struct ctl *ctl, const struct command *command, int count, c
 		arguments_print_usage(command);
 		return EX_USAGE;
 	}
+	if (key != NULL && !client_check_argument(command, "DEST", key))
+		return EX_USAGE;
 	json_t *request = all ? json_pack("{s:s, s:b}", "verb", "flush", "all", 1)
 			      : json_pack("{s:s, s:s}", "verb", "flush", "key", key);
 	if (client_ask(ctl, request, CTL_NO, &response, &status)) {

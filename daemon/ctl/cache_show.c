@@ -26,6 +26,8 @@ int cache_show_run(struct ctl *ctl, const struct command *command, int count, ch
 
 	if (status != ARGUMENTS_GO_ON)
 		return status;
+	if (!client_check_argument(command, "DEST", key))
+		return EX_USAGE;
 	json_t *request = json_pack("{s:s, s:s}", "verb", "show", "key", key);
 	if (client_ask(ctl, request, CTL_NO, &response, &status)) {
 		status = report(ctl, key, json_object_get(response.object, "explanation"));

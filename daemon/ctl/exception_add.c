@@ -28,10 +28,8 @@ static bool read_terms(const char *level, const char *until, struct exception_te
 
 	if (!read_level(level, terms))
 		return false;
-	if (until != NULL && !exception_parse_date(until, strlen(until), &terms->until)) {
-		log_error("--until %s: expected a date like 2026-12-31, or a time in UTC like "
-			  "2026-12-31T18:00Z",
-			until);
+	if (until != NULL && !exception_parse_date(until, strlen(until), &terms->until, error)) {
+		log_error("--until: %s", error);
 		return false;
 	}
 	if (until != NULL && terms->until <= clock_wall()) {

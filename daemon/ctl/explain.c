@@ -13,6 +13,8 @@ int explain_run(struct ctl *ctl, const struct command *command, int count, char 
 
 	if (status != ARGUMENTS_GO_ON)
 		return status;
+	if (!client_check_argument(command, "DEST", key))
+		return EX_USAGE;
 	json_t *request = json_pack("{s:s, s:s}", "verb", "explain", "key", key);
 	if (client_ask(ctl, request, EX_TEMPFAIL, &response, &status)) {
 		status = explanation_print(ctl, json_object_get(response.object, "explanation"));

@@ -63,6 +63,8 @@ static int report(const struct ctl *ctl, const char *key, const char *map, const
 		puts(reply.text);
 	else if (strcmp(reply.status, "NOTFOUND") == 0)
 		print_not_found(key, map);
+	else if (strcmp(reply.status, "PERM") == 0)
+		log_error("PERM: --map %.100s: %s", map, reply.text);
 	else
 		log_error("%s: %s", reply.status, reply.text);
 	return reply.exit_status;
@@ -80,6 +82,9 @@ int lookup_run(struct ctl *ctl, const struct command *command, int count, char *
 
 	if (status != ARGUMENTS_GO_ON)
 		return status;
+	if (!client_check_argument(command, "--map", map) ||
+		!client_check_argument(command, "DEST", key))
+		return EX_USAGE;
 	json_t *request = json_pack("{s:s, s:s, s:s}", "verb", "lookup", "map", map, "key", key);
 	if (client_ask(ctl, request, EX_TEMPFAIL, &response, &status)) {
 		status = report(ctl, key, map, client_string(response.object, "reply"));

@@ -2,16 +2,15 @@
  * tlsactl: reads the options before the command, and runs the command.
  */
 #include "common/base/log.h"
+#include "common/base/standard_streams.h"
 #include "common/dns/dns.h"
 #include "daemon/ctl/frame/arguments.h"
 #include "daemon/ctl/frame/command.h"
 
-#include <errno.h>
 #include <event2/event.h>
 #include <idn2.h>
 #include <jansson.h>
 #include <openssl/crypto.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,17 +99,8 @@ static int run(int count, char **arguments)
 
 int main(int count, char **arguments)
 {
-	/*
-	 * A reader or peer that closes its end must not kill tlsactl; the write reports the error.
-	 */
-	signal(SIGPIPE, SIG_IGN);
+	standard_streams_begin();
 	log_open("tlsactl", LOG_TARGET_STDERR, LOG_LEVEL_WARNING);
 	int status = run(count, arguments);
-	if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-		/* A reader that closed the pipe, as head(1) does, needs no message. */
-		if (errno != EPIPE)
-			log_error("cannot write to standard output: %s", strerror(errno));
-		status = EX_IOERR;
-	}
-	return status;
+	return standard_streams_end() ? status : EX_IOERR;
 }

@@ -317,9 +317,9 @@ static const struct row daemon_rows[] = {
 	{"running", {"uptime", "started"}, add_running, NULL},
 	{"version", {"version", "pid"}, add_version, NULL},
 	{"libraries", {"versions"}, add_libraries, NULL},
-	{"endpoints", {"endpoints"}, NULL, NULL},
 };
 static const struct row socketmap_rows[] = {
+	{"endpoints", {"endpoints"}, NULL, NULL},
 	{"requests", {"requests"}, NULL, NULL},
 	{"replies", {"replies"}, add_map_replies, NULL},
 	{"monitor mode", {"would"}, add_would, NULL},
@@ -327,6 +327,7 @@ static const struct row socketmap_rows[] = {
 	{"invalid", {"invalid"}, NULL, " with a key that is not a mail destination"},
 };
 static const struct row policy_rows[] = {
+	{"endpoints", {"policy.endpoints"}, NULL, NULL},
 	{"requests", {"policy.requests"}, NULL, NULL},
 	{"actions", {"policy.replies"}, NULL, NULL},
 	{"monitor mode", {"policy.monitored"}, add_policy_monitored, NULL},
@@ -347,9 +348,14 @@ static const struct row lookup_rows[] = {
 	{"MX and hosts", {"lookups.parts", "lookups.failures"}, add_parts, NULL},
 	{"DNS queries", {"dns"}, NULL, NULL},
 };
+static const struct row sts_rows[] = {
+	{"policies", {"sts.policies"}, NULL, NULL},
+	{"downloads", {"sts.fetches"}, NULL, " of policies"},
+	{"outcomes", {"sts.results"}, NULL, NULL},
+};
 static const struct row cache_rows[] = {
 	{"size", {"cache.size", "cache.max_size"}, add_cache_size, NULL},
-	{"entries", {"cache.entries"}, NULL, " MX sets, hosts and trust anchors"},
+	{"entries", {"cache.entries"}, NULL, " MX sets, hosts, MTA-STS policies and trust anchors"},
 	{"evicted", {"cache.evicted"}, NULL, " entries deleted before they expired, to make room"},
 	{"directory", {"cache.path"}, NULL, NULL},
 };
@@ -369,6 +375,7 @@ static const struct section {
 	{"policy requests (check_policy_service)", ROWS(policy_rows)},
 	{"connections", ROWS(connection_rows)},
 	{"lookups", ROWS(lookup_rows)},
+	{"MTA-STS", ROWS(sts_rows)},
 	{"cache", ROWS(cache_rows)},
 	{"rules of this site", ROWS(rule_rows)},
 };
@@ -409,6 +416,7 @@ static void print_section(
 		enum terminal_style style = add_row(&text, row, status);
 		if (text.used == 0)
 			continue;
+		text_mark_cut(&text);
 		if (!headed)
 			print_heading(terminal, section->heading);
 		headed = true;

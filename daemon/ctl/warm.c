@@ -303,7 +303,8 @@ static int report(struct warm *warm, const char *file)
 {
 	erase_progress(warm);
 	if (warm->list_error != 0) {
-		log_error("%s: %s", file, strerror(warm->list_error));
+		log_error("%s: cannot read all of the list: %s; the rest of it was not looked up",
+			file, strerror(warm->list_error));
 		return CTL_NO;
 	}
 	if (!warm->ctl->json)
@@ -319,7 +320,9 @@ static bool open_list(struct warm *warm, const char *file)
 
 	warm->list = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
 	if (warm->list == NULL || fstat(fileno(warm->list), &status) != 0) {
-		log_error("%s: %s", file, strerror(errno));
+		log_error("%s: cannot open the list: %s; name a file with one destination per "
+			  "line, or - for standard input",
+			file, strerror(errno));
 		return false;
 	}
 	if (S_ISDIR(status.st_mode)) {

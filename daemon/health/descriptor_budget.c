@@ -17,7 +17,7 @@ void descriptor_budget_divide(
 	uint32_t control = descriptors_share_of(limit, BUDGET_CONTROL_MIN, BUDGET_CONTROL_MAX);
 	uint32_t metrics = descriptors_share_of(limit, BUDGET_METRICS_MIN, BUDGET_METRICS_MAX);
 	uint32_t others = OWN_DESCRIPTORS + SERVER_WORKER_DESCRIPTORS * needs->workers +
-			  needs->resolver + control +
+			  needs->resolver + needs->downloads + control +
 			  (needs->metrics ? metrics + METRICS_LISTENING : 0) + SERVER_OVERSHOOT_MAX;
 
 	*budget = (struct descriptor_budget){

@@ -25,10 +25,11 @@ enum {
 
 /* Input of the division. */
 struct descriptor_needs {
-	uint32_t limit;    /* descriptors_limit() */
-	uint32_t resolver; /* resolver_descriptors() */
-	unsigned workers;  /* serving threads */
-	bool metrics;      /* is there an endpoint for metrics? */
+	uint32_t limit;     /* descriptors_limit() */
+	uint32_t resolver;  /* resolver_descriptors() */
+	uint32_t downloads; /* sts_fetch_descriptors() */
+	unsigned workers;   /* serving threads */
+	bool metrics;       /* is there an endpoint for metrics? */
 };
 
 /* Maximum of open connections for each service. */

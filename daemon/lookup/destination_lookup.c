@@ -3,7 +3,9 @@
 #include "common/base/clock.h"
 #include "common/base/counter.h"
 #include "common/base/log.h"
+#include "common/sts/sts_update.h"
 #include "daemon/lookup/destination_parts.h"
+#include "daemon/lookup/sts_wait.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +34,8 @@ struct destination_lookup {
 	struct destination_parts parts;
 	struct part_request mx;
 	struct host_request *hosts; /* parts.host_count */
-	struct evidence *evidence;  /* while `ta` runs */
+	struct sts_wait sts;
+	struct evidence *evidence; /* while `ta` runs */
 	struct ta_lookup *ta;
 	struct ta_file_finding file;    /* once the trust anchors are known */
 	STAILQ_HEAD(, message) waiters; /* struct lookup_request */
@@ -54,6 +57,7 @@ static void free_lookup(struct destination_lookup *lookup)
 {
 	if (lookup->deadline != NULL)
 		event_free(lookup->deadline);
+	sts_wait_clear(&lookup->sts);
 	if (lookup->ta != NULL)
 		ta_lookup_cancel(lookup->ta);
 	destination_parts_clear(&lookup->parts);
@@ -98,6 +102,7 @@ static void get_part(struct destination_lookup *lookup, struct part_request *req
 		.subject = {.name = name, .port = lookup->parts.destination.port},
 		.for_whom = lookup->key,
 		.refresh = lookup->refresh,
+		.wish = {.asked = true},
 		.done = part_is_known,
 		.context = lookup,
 		.part = part,
@@ -140,6 +145,65 @@ static void end_mx(struct destination_lookup *lookup)
 	part_request_give_up(&lookup->lookups->parts, &lookup->mx);
 }
 
+/* --- the MTA-STS policy -------------------------------------------------------------------- */
+
+static void ask_sts(struct destination_lookup *lookup)
+{
+	const struct sts_wait_subject subject = {
+		.domain = lookup->parts.destination.name,
+		.for_whom = lookup->key,
+		.refresh = lookup->refresh,
+		.part = &lookup->parts.sts,
+	};
+
+	sts_wait_ask(&lookup->sts, &lookup->lookups->parts, &subject);
+}
+
+/* Can a policy change the verdict? Without memory: it may. */
+static bool needs_sts(const struct destination_lookup *lookup)
+{
+	struct evidence *evidence = malloc(sizeof *evidence);
+	struct decide_facts facts;
+	bool needs = evidence == NULL;
+
+	if (evidence != NULL && destination_parts_evidence(&lookup->parts, evidence)) {
+		evidence_facts(evidence, &facts);
+		conf_decide_settings(lookup->lookups->parts.conf, &facts);
+		needs = decide_needs_sts(&facts);
+	}
+	free(evidence);
+	return needs;
+}
+
+static void sts_is_known(void *context)
+{
+	walk(context);
+}
+
+static void start_sts(struct destination_lookup *lookup, const struct stage *stage)
+{
+	(void)stage;
+	if (!lookup->lookups->parts.conf->sts.enable || !needs_sts(lookup)) {
+		sts_wait_drop(&lookup->sts);
+		return;
+	}
+	lookup->parts.needs_sts = true;
+	ask_sts(lookup);
+	sts_wait_begin(&lookup->sts, sts_is_known, lookup);
+}
+
+static bool has_sts(const struct destination_lookup *lookup)
+{
+	return sts_wait_is_over(&lookup->sts);
+}
+
+static void end_sts(struct destination_lookup *lookup)
+{
+	sts_wait_end(&lookup->sts);
+}
+
+/* --- hosts --------------------------------------------------------------------------------- */
+
 static struct part_buffer *make_room_for_hosts(struct destination_parts *parts, size_t count)
 {
 	parts->hosts = calloc(count, sizeof *parts->hosts);
@@ -166,6 +230,10 @@ static void start_hosts(struct destination_lookup *lookup, const struct stage *s
 		memcpy(host->name, evidence->hosts[i].name, evidence->hosts[i].name_size);
 		get_part(lookup, &host->part, stage->kind, host->name, &parts->hosts[i]);
 	}
+	/* DANE is unlikely: the policy is looked up at the same time. */
+	if (is_domain(&parts->destination) && evidence->mx.header.status == MX_FOUND &&
+		evidence->mx.header.security != DNS_SECURE)
+		ask_sts(lookup);
 	free(evidence);
 }
 
@@ -234,6 +302,14 @@ static const struct stage stages[] = {
 		.start = start_hosts,
 		.is_done = has_parts,
 		.end = end_hosts,
+	},
+	{
+		.kind = PART_STS,
+		.applies = applies_always,
+		.make_room = make_no_room,
+		.start = start_sts,
+		.is_done = has_sts,
+		.end = end_sts,
 	},
 	{
 		.kind = PART_TA,
@@ -309,8 +385,22 @@ void destination_lookups_forget_deferrals(struct destination_lookups *lookups, u
 	note_deferred(lookups);
 }
 
+/* Look up a policy again that no host matches: it may have changed without a new id. */
+static void note_mismatch(struct destination_lookups *lookups, const struct evidence *evidence)
+{
+	static const struct part_wish wish = {.asked = true, .mismatch = true};
+	struct part_subject subject = {.name = evidence->destination->name};
+
+	if (!lookups->parts.conf->sts.enable || !evidence->has_sts ||
+		evidence->sts.header.status != STS_ENFORCE || evidence_matches_sts(evidence) ||
+		!sts_update_mismatch_is_due(&evidence->sts, clock_wall()))
+		return;
+	part_lookups_refresh(&lookups->parts, part_kind_find(PART_STS), &subject, &wish);
+}
+
 /* The verdict from the parts. It does not depend on the map. */
-static struct verdict verdict_of(const struct destination_parts *parts)
+static struct verdict verdict_of(
+	struct destination_lookups *lookups, const struct destination_parts *parts)
 {
 	struct verdict verdict = {VERDICT_TEMP, REASON_LOOKUP_FAILED};
 	struct evidence *evidence = malloc(sizeof *evidence);
@@ -318,7 +408,9 @@ static struct verdict verdict_of(const struct destination_parts *parts)
 
 	if (evidence != NULL && destination_parts_evidence(parts, evidence)) {
 		evidence_facts(evidence, &facts);
+		conf_decide_settings(lookups->parts.conf, &facts);
 		verdict = decide(&facts);
+		note_mismatch(lookups, evidence);
 	}
 	free(evidence);
 	return verdict;
@@ -328,7 +420,7 @@ static struct verdict verdict_of(const struct destination_parts *parts)
 static bool count_result(struct destination_lookups *lookups, const char *key,
 	const struct destination_parts *parts, uint64_t began)
 {
-	struct verdict verdict = verdict_of(parts);
+	struct verdict verdict = verdict_of(lookups, parts);
 	struct deferral_note note;
 
 	counter_add(&lookups->parts.counters->reasons[verdict.reason], 1);
@@ -357,7 +449,8 @@ static void send_result(struct destination_lookups *lookups, struct lookup_reque
 	if (result != NULL) {
 		result->waiter = request->waiter;
 		if (deferred) {
-			result->deferral = deferral_note(lookups->deferrals, key, clock_steady());
+			result->deferral = deferral_note(
+				lookups->deferrals, key, clock_steady(), request->mail);
 			note_deferred(lookups);
 		}
 		mailbox_post(request->result_to, &result->message);

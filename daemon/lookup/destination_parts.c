@@ -6,6 +6,7 @@
 void destination_parts_clear(struct destination_parts *parts)
 {
 	part_buffer_clear(&parts->mx);
+	part_buffer_clear(&parts->sts);
 	for (size_t i = 0; i < parts->host_count; i++)
 		part_buffer_clear(&parts->hosts[i]);
 	free(parts->hosts);
@@ -39,7 +40,11 @@ bool destination_parts_evidence(const struct destination_parts *parts, struct ev
 			!part_open(&evidence->hosts[i].part, PART_HOST, host->bytes, host->size))
 			return false;
 	}
-	return true;
+	evidence->has_sts =
+		parts->needs_sts && parts->sts.bytes != NULL &&
+		part_open(&evidence->sts, PART_STS, parts->sts.bytes, parts->sts.size) &&
+		evidence_sts_is_whole(&evidence->sts);
+	return evidence->has_sts || !parts->needs_sts;
 }
 
 static bool complete(const struct destination_parts *parts)
@@ -50,12 +55,12 @@ static bool complete(const struct destination_parts *parts)
 		if (parts->hosts[i].bytes == NULL)
 			return false;
 	}
-	return true;
+	return parts->sts.bytes != NULL || !parts->needs_sts;
 }
 
 static size_t total_size(const struct destination_parts *parts)
 {
-	size_t size = parts->mx.size;
+	size_t size = parts->mx.size + parts->sts.size;
 
 	for (size_t i = 0; i < parts->host_count; i++)
 		size += parts->hosts[i].size;
@@ -85,6 +90,11 @@ static bool fill(struct lookup_result *result, const struct destination_parts *p
 		memcpy(at, host->bytes, host->size);
 		part_open(&evidence->hosts[i].part, PART_HOST, at, host->size);
 		at += host->size;
+	}
+	if (parts->needs_sts) {
+		memcpy(at, parts->sts.bytes, parts->sts.size);
+		evidence->has_sts = part_open(&evidence->sts, PART_STS, at, parts->sts.size) &&
+				    evidence_sts_is_whole(&evidence->sts);
 	}
 	return true;
 }

@@ -12,6 +12,8 @@
 struct destination_parts {
 	struct destination destination;
 	struct part_buffer mx; /* of a DESTINATION_DOMAIN */
+	struct part_buffer sts;
+	bool needs_sts; /* an MTA-STS policy can change the verdict, so `sts` must be there */
 	size_t host_count;
 	struct part_buffer *hosts; /* in the order of evidence_list_hosts(); calloc()ed */
 };

@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/dns/resolver.h"
 #include "daemon/lookup/destination_lookup.h"
+#include "daemon/lookup/sts_keeper.h"
 #include "daemon/loop/heartbeat.h"
 
 #include <stdio.h>
@@ -23,8 +24,11 @@ struct lookup {
 	struct cache *cache;
 	struct resolver resolver;
 	struct probe *probe;
-	struct ta_files *ta_files; /* NULL: none */
-	struct ta_lookups *tas;    /* NULL: no files of trust anchors are made */
+	struct ta_files *ta_files;   /* NULL: none */
+	struct ta_lookups *tas;      /* NULL: no files of trust anchors are made */
+	struct sts_trust *sts_trust; /* the owner's; NULL: none */
+	struct sts_fetches *sts_fetches;
+	struct sts_keeper *sts_keeper;
 	struct event *sweep;
 	uint32_t files_at; /* [s], clock_steady(): the next deletion of unused files */
 	struct destination_lookups destinations;
@@ -33,6 +37,27 @@ struct lookup {
 	pthread_t thread;
 	bool running;
 };
+
+static void set_sts(struct lookup *lookup)
+{
+	const struct conf *conf = lookup->conf;
+	struct sts_fetch_settings settings = {
+		.port = (uint16_t)conf->sts.port,
+		.private_addresses = conf->sts.private_addresses,
+		.trust = lookup->sts_trust,
+	};
+
+	sts_fetches_set(lookup->sts_fetches, &settings);
+}
+
+/* At the start, start.c says so. */
+static void note_enabled(const struct lookup *lookup, const struct conf *conf)
+{
+	if (conf->sts.enable && !lookup->conf->sts.enable && lookup->sts_trust == NULL)
+		log_warning("no MTA-STS policy can be downloaded: [sts] ca_file = %s could not be "
+			    "read at the start; restart tlsad",
+			conf->sts.ca_file);
+}
 
 static void notice_clock(struct lookup *lookup)
 {
@@ -76,9 +101,11 @@ static void take_message(void *context, struct message *message)
 		destination_lookup_request(&lookup->destinations, (struct lookup_request *)message);
 		return;
 	case MESSAGE_CONF:
+		note_enabled(lookup, ((struct conf_message *)message)->conf);
 		conf_release(lookup->conf);
 		lookup->conf = ((struct conf_message *)message)->conf;
 		destination_lookups_set_conf(&lookup->destinations, lookup->conf);
+		set_sts(lookup);
 		resolver_limit_ttl(&lookup->resolver, lookup->conf->cache.max_ttl);
 		break;
 	case MESSAGE_FLUSH:
@@ -157,6 +184,10 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 		if (lookup->tas == NULL)
 			return false;
 	}
+	lookup->sts_fetches = sts_fetches_new(lookup->base, lookup->resolver.dns);
+	if (lookup->sts_fetches == NULL)
+		return false;
+	set_sts(lookup);
 	lookup->destinations = (struct destination_lookups){
 		.parts =
 			{
@@ -165,6 +196,7 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 				.cache = lookup->cache,
 				.conf = lookup->conf,
 				.counters = &lookup->counters,
+				.sts_fetches = lookup->sts_fetches,
 			},
 		.tas = lookup->tas,
 	};
@@ -175,12 +207,13 @@ static bool prepare(struct lookup *lookup, char *error, size_t error_size)
 		&lookup->counters.resolver);
 	lookup->sweep = evtimer_new(lookup->base, sweep, lookup);
 	lookup->heartbeat = heartbeat_new(lookup->base);
-	return lookup->probe != NULL && lookup->sweep != NULL && lookup->heartbeat != NULL &&
-	       event_add(lookup->sweep, &interval) == 0;
+	lookup->sts_keeper = sts_keeper_new(&lookup->destinations.parts);
+	return lookup->sts_keeper != NULL && lookup->probe != NULL && lookup->sweep != NULL &&
+	       lookup->heartbeat != NULL && event_add(lookup->sweep, &interval) == 0;
 }
 
 struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct ta_files *ta_files,
-	char *error, size_t error_size)
+	struct sts_trust *sts_trust, char *error, size_t error_size)
 {
 	struct lookup *lookup = calloc(1, sizeof *lookup);
 
@@ -193,6 +226,7 @@ struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct ta_fi
 	lookup->start_conf = conf_hold(conf);
 	lookup->cache = cache;
 	lookup->ta_files = ta_files;
+	lookup->sts_trust = sts_trust;
 	if (prepare(lookup, error, error_size) && cache_start_writing(cache, lookup->base)) {
 		if (pthread_create(&lookup->thread, NULL, run, lookup) == 0) {
 			lookup->running = true;
@@ -212,7 +246,7 @@ struct mailbox *lookup_mailbox(struct lookup *lookup)
 	return &lookup->mailbox;
 }
 
-bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin,
+bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin, bool mail,
 	struct mailbox *result_to, void *waiter)
 {
 	struct lookup_request *request = calloc(1, sizeof *request);
@@ -222,6 +256,7 @@ bool lookup_ask(struct lookup *lookup, const struct destination *destination, bo
 	request->message.kind = MESSAGE_LOOKUP;
 	request->destination = *destination;
 	request->pin = pin;
+	request->mail = mail;
 	request->result_to = result_to;
 	request->waiter = waiter;
 	mailbox_post(&lookup->mailbox, &request->message);
@@ -260,7 +295,9 @@ void lookup_stop(struct lookup *lookup)
 		pthread_join(lookup->thread, NULL);
 		root_anchor_keep(lookup->resolver.root_anchors);
 	}
+	sts_keeper_free(lookup->sts_keeper);
 	destination_lookups_clear(&lookup->destinations);
+	sts_fetches_free(lookup->sts_fetches);
 	ta_lookups_free(lookup->tas);
 	probe_free(lookup->probe);
 	resolver_close(&lookup->resolver);

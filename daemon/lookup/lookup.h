@@ -12,6 +12,7 @@
 #include "common/base/counter.h"
 #include "common/conf/conf.h"
 #include "common/dns/dns_count.h"
+#include "common/sts/sts_fetch.h"
 #include "common/verdict/evidence.h"
 #include "daemon/cache/cache.h"
 #include "daemon/cache/ta_file.h"
@@ -28,6 +29,7 @@ struct lookup_request {
 	struct mailbox
 		*result_to; /* NULL: no result is sent, and parts that are due are refreshed */
 	bool pin;           /* also make the file of trust anchors for a pinned reply */
+	bool mail;          /* Postfix asks, not an administrator */
 	void *waiter;       /* the sender's, returned with the result */
 };
 
@@ -65,23 +67,26 @@ struct lookup_counters {
 	counter running;  /* destinations that are being looked up */
 	/* Finished lookups by reason. Their sum + running + joined = requests. */
 	counter reasons[REASON_COUNT];
-	struct histogram seconds; /* duration of each of these */
-	counter deferred;         /* destinations that get TEMP replies again and again */
-	counter deferred_since;   /* [s], clock_steady(): the first of them; UINT32_MAX: none */
+	struct histogram seconds;               /* duration of each of these */
+	counter sts_fetches[STS_OUTCOME_COUNT]; /* downloads of MTA-STS policies, by outcome */
+	counter sts_policies[STS_MODE_COUNT];   /* in the cache, from STS_ENFORCE on */
+	counter deferred;       /* destinations for which Postfix gets TEMP replies */
+	counter deferred_since; /* [s], clock_steady(): the first of them; UINT32_MAX: none */
 	struct probe_state resolver;
 };
 
 /*
  * Create the resolver with its trust anchors, and start the thread. NULL with one line on failure.
- * The lookup keeps a reference of the configuration. `ta_files` may be NULL.
+ * The lookup keeps a reference of the configuration. `ta_files` and `sts_trust` may be NULL; both
+ * stay the caller's, and `sts_trust` is used by the thread alone until lookup_stop().
  */
 struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct ta_files *ta_files,
-	char *error, size_t error_size);
+	struct sts_trust *sts_trust, char *error, size_t error_size);
 
 struct mailbox *lookup_mailbox(struct lookup *lookup);
 
 /* Post a struct lookup_request with these members. False when out of memory. Any thread. */
-bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin,
+bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin, bool mail,
 	struct mailbox *result_to, void *waiter);
 const struct lookup_counters *lookup_counters(const struct lookup *lookup);
 const struct dns_counters *lookup_dns_counters(const struct lookup *lookup);

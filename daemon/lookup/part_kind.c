@@ -3,6 +3,7 @@
 static const struct part_kind_row *const rows[] = {
 	&part_kind_mx,
 	&part_kind_host,
+	&part_kind_sts,
 };
 
 const struct part_kind_row *part_kind_find(enum part_kind kind)

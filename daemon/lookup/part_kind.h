@@ -21,6 +21,23 @@ struct part_subject {
 	uint16_t port;
 };
 
+/* What those who wait for a lookup want; it may change while the lookup runs. */
+struct part_wish {
+	bool asked;    /* somebody asked for it, now; false: it is only kept fresh */
+	bool mismatch; /* STS policies: no MX host matches, so that it is downloaded again */
+};
+
+struct part_lookups;
+
+/* What a lookup needs. The owner keeps everything until the lookup is freed. */
+struct part_task {
+	struct part_lookups *lookups;
+	struct lookup_settings settings;
+	const struct part_subject *subject; /* its name is copied */
+	const struct part_wish *wish;
+	const struct part *old; /* the part in the cache, expired or due; NULL: none */
+};
+
 /* The caller that waits for a lookup; embedded in the caller's own struct. */
 struct part_kind_waiter {
 	/* Called once, from the loop. `facts` are valid until it returns. It frees the lookup. */
@@ -30,9 +47,8 @@ struct part_kind_waiter {
 struct part_kind_row {
 	enum part_kind kind;
 	uint16_t question_type; /* enum dns_type for a failure before the first query */
-	/* Start a lookup. NULL when out of memory. The subject's name is copied. */
-	void *(*start)(const struct lookup_settings *settings, const struct part_subject *subject,
-		struct part_kind_waiter *waiter);
+	/* Start a lookup. NULL when out of memory. */
+	void *(*start)(const struct part_task *task, struct part_kind_waiter *waiter);
 	/* Stop the lookup if it runs, and free it. NULL is allowed. */
 	void (*cancel)(void *lookup);
 	/* Make a failure of type timeout for the query that the lookup waits for. */
@@ -41,18 +57,23 @@ struct part_kind_row {
 	/* How long facts found at `now`, failed or not, are valid, and when to refresh them. */
 	struct part_times (*lifetime)(
 		const void *facts, const struct lifetime_settings *settings, uint32_t now);
-	/* The bytes of the part, allocated with malloc(); NULL when out of memory. */
+	/*
+	 * The bytes of the part, allocated with malloc(). NULL when out of memory; the old part
+	 * then stays.
+	 */
 	uint8_t *(*encode)(const void *facts, const struct part_times *times, const char *key,
 		size_t key_size, size_t *size);
 	/* The same for a lookup that failed, or was never started. */
 	uint8_t *(*encode_failure)(const struct part_failure *failure,
 		const struct part_times *times, const char *key, size_t key_size, size_t *size);
 
+	/* Can the part be used? NULL: it can. */
+	bool (*is_whole)(const struct part *part);
 	/* May a part with this status still be used after it has expired, if the refresh fails? */
 	bool (*may_be_stale)(uint8_t status);
 };
 
-extern const struct part_kind_row part_kind_mx, part_kind_host;
+extern const struct part_kind_row part_kind_mx, part_kind_host, part_kind_sts;
 
 /* NULL for a kind that is not looked up. */
 const struct part_kind_row *part_kind_find(enum part_kind kind);

@@ -9,10 +9,10 @@ static void found(void *context, const struct host_facts *facts)
 	waiter->found(waiter, facts);
 }
 
-static void *start(const struct lookup_settings *settings, const struct part_subject *subject,
-	struct part_kind_waiter *waiter)
+static void *start(const struct part_task *task, struct part_kind_waiter *waiter)
 {
-	return dane_host_lookup_new(settings, subject->name, subject->port, found, waiter);
+	return dane_host_lookup_new(
+		&task->settings, task->subject->name, task->subject->port, found, waiter);
 }
 
 static void cancel(void *lookup)

@@ -7,10 +7,9 @@ static void found(void *context, const struct mx_set *set)
 	waiter->found(waiter, set);
 }
 
-static void *start(const struct lookup_settings *settings, const struct part_subject *subject,
-	struct part_kind_waiter *waiter)
+static void *start(const struct part_task *task, struct part_kind_waiter *waiter)
 {
-	return dane_mx_lookup_new(settings, subject->name, found, waiter);
+	return dane_mx_lookup_new(&task->settings, task->subject->name, found, waiter);
 }
 
 static void cancel(void *lookup)

@@ -73,6 +73,15 @@ struct part_buffer part_lookup_failed(const struct part_lookups *lookups,
 	return make_failed(lookups, kind, failure, "", 0);
 }
 
+static bool old_is_fresh(const struct running_part *lookup)
+{
+	struct part old;
+
+	return lookup->old.bytes != NULL &&
+	       part_open(&old, lookup->kind->kind, lookup->old.bytes, lookup->old.size) &&
+	       part_fresh(&old.header, clock_wall());
+}
+
 /*
  * After a failed lookup: the old part with new times if it may still be used, otherwise `failed`.
  * `failed` is freed unless it is the result.
@@ -131,6 +140,8 @@ void part_source_found(struct running_part *lookup, struct part_buffer part, boo
 		part = after_failure(lookup, part);
 	if (part.bytes != NULL)
 		cache_put(lookups->cache, lookup->key, lookup->key_size, part.bytes, part.size);
+	else if (old_is_fresh(lookup))
+		part_buffer_copy(&part, lookup->old.bytes, lookup->old.size);
 	hash_set_remove(&lookups->running, lookup->key, lookup->key_size);
 	while ((request = TAILQ_FIRST(&lookup->requests)) != NULL) {
 		TAILQ_REMOVE(&lookup->requests, request, link);
@@ -178,8 +189,8 @@ static struct running_part *find_lookup(
 }
 
 static struct running_part *start_lookup(struct part_lookups *lookups,
-	const struct part_request *request, const char *key, size_t key_size,
-	struct part_buffer *old)
+	const struct part_kind_row *kind, const struct part_subject *subject,
+	const struct part_wish *wish, const char *key, size_t key_size, struct part_buffer *old)
 {
 	struct running_part *lookup = calloc(1, sizeof *lookup);
 	struct running_entry *entry;
@@ -188,10 +199,10 @@ static struct running_part *start_lookup(struct part_lookups *lookups,
 		return NULL;
 	TAILQ_INIT(&lookup->requests);
 	lookup->lookups = lookups;
-	lookup->kind = request->kind;
-	snprintf(lookup->name, sizeof lookup->name, "%s", request->subject.name);
-	lookup->subject =
-		(struct part_subject){.name = lookup->name, .port = request->subject.port};
+	lookup->kind = kind;
+	snprintf(lookup->name, sizeof lookup->name, "%s", subject->name);
+	lookup->subject = (struct part_subject){.name = lookup->name, .port = subject->port};
+	lookup->wish = *wish;
 	memcpy(lookup->key, key, key_size);
 	lookup->key_size = key_size;
 	lookup->old = *old;
@@ -223,6 +234,11 @@ static void note_step(const struct part_request *request, const char *step)
 		part_kind_name(request->kind->kind), request->subject.name);
 }
 
+static bool is_whole(const struct part_kind_row *kind, const struct part *part)
+{
+	return kind->is_whole == NULL || kind->is_whole(part);
+}
+
 /* True if the cache has a part that is good enough; an expired or due one is copied to `old`. */
 static bool take_from_cache(struct part_lookups *lookups, struct part_request *request,
 	const char *key, size_t key_size, struct part_buffer *old)
@@ -233,7 +249,8 @@ static bool take_from_cache(struct part_lookups *lookups, struct part_request *r
 	struct part part;
 
 	if (!cache_get(lookups->cache, key, key_size, &bytes, &size) ||
-		!part_open(&part, request->kind->kind, bytes, size))
+		!part_open(&part, request->kind->kind, bytes, size) ||
+		!is_whole(request->kind, &part))
 		return false;
 	bool due = request->refresh && now >= part.header.refresh_at;
 	bool good = part_fresh(&part.header, now) && !due;
@@ -257,13 +274,34 @@ bool part_request_start(struct part_lookups *lookups, struct part_request *reque
 	struct running_part *lookup = find_lookup(lookups, key, key_size);
 	note_step(request, lookup != NULL ? "joined" : "asked");
 	if (lookup == NULL)
-		lookup = start_lookup(lookups, request, key, key_size, &old);
+		lookup = start_lookup(
+			lookups, request->kind, subject, &request->wish, key, key_size, &old);
 	part_buffer_clear(&old);
 	if (lookup == NULL)
 		return false;
+	lookup->wish.asked |= request->wish.asked;
 	request->lookup = lookup;
 	TAILQ_INSERT_TAIL(&lookup->requests, request, link);
 	return true;
+}
+
+void part_lookups_refresh(struct part_lookups *lookups, const struct part_kind_row *kind,
+	const struct part_subject *subject, const struct part_wish *wish)
+{
+	char key[PART_KEY_MAX];
+	size_t size, key_size = part_named_key(
+			     key, kind->kind, subject->name, strlen(subject->name), subject->port);
+	struct part_buffer old = {0};
+	const uint8_t *bytes;
+	struct part part;
+
+	if (find_lookup(lookups, key, key_size) != NULL)
+		return;
+	if (cache_get(lookups->cache, key, key_size, &bytes, &size) &&
+		part_open(&part, kind->kind, bytes, size) && is_whole(kind, &part))
+		part_buffer_copy(&old, bytes, size);
+	start_lookup(lookups, kind, subject, wish, key, key_size, &old);
+	part_buffer_clear(&old);
 }
 
 void part_request_give_up(struct part_lookups *lookups, struct part_request *request)
@@ -281,6 +319,37 @@ void part_request_give_up(struct part_lookups *lookups, struct part_request *req
 		(*lookup->source)->pending(lookup, &failure);
 	*request->part = after_failure(lookup,
 		make_failed(lookups, lookup->kind, &failure, lookup->key, lookup->key_size));
-	TAILQ_REMOVE(&lookup->requests, request, link);
+	part_request_drop(request);
+}
+
+void part_request_drop(struct part_request *request)
+{
+	if (request->lookup != NULL)
+		TAILQ_REMOVE(&request->lookup->requests, request, link);
 	request->lookup = NULL;
+}
+
+void part_request_defer(
+	struct part_lookups *lookups, struct part_request *request, uint32_t seconds)
+{
+	const struct running_part *lookup = request->lookup;
+	struct part_failure failure = {.failure = DNS_FAILURE_TIMEOUT};
+	uint32_t now = clock_wall();
+	/* It is due at once, so that it is read again and replaced by the result. */
+	struct part_times times = {.stored_at = now, .refresh_at = now, .expires = now + seconds};
+	struct part_buffer *part = request->part;
+
+	if (lookup == NULL)
+		return;
+	part_buffer_clear(part);
+	if (old_is_fresh(lookup)) {
+		part_buffer_copy(part, lookup->old.bytes, lookup->old.size);
+	} else {
+		part->bytes = lookup->kind->encode_failure(
+			&failure, &times, lookup->key, lookup->key_size, &part->size);
+		if (part->bytes != NULL)
+			cache_put(lookups->cache, lookup->key, lookup->key_size, part->bytes,
+				part->size);
+	}
+	part_request_drop(request);
 }

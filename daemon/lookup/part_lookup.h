@@ -12,6 +12,7 @@
 
 #include "common/base/hash_set.h"
 #include "common/conf/conf.h"
+#include "common/sts/sts_fetch.h"
 #include "daemon/cache/cache.h"
 #include "daemon/lookup/lookup.h"
 #include "daemon/lookup/part_buffer.h"
@@ -29,6 +30,7 @@ struct part_lookups {
 	struct cache *cache;
 	const struct conf *conf; /* may be changed between two calls */
 	struct lookup_counters *counters;
+	struct sts_fetches *sts_fetches; /* NULL: STS policies are not looked up */
 	/*
 	 * In this order; each is asked if the one before it does not have the part. NULL at the
 	 * end.
@@ -55,6 +57,7 @@ struct part_request {
 	struct part_subject subject;
 	const char *for_whom; /* the destination, for debug lines */
 	bool refresh;         /* also look up a part that is due, not only a missing one */
+	struct part_wish wish;
 	part_request_done *done;
 	void *context;
 	/* The result; the caller clears it. Out of memory it stays empty. */
@@ -76,6 +79,21 @@ bool part_request_start(struct part_lookups *lookups, struct part_request *reque
  * or the expired one if that may still be used.
  */
 void part_request_give_up(struct part_lookups *lookups, struct part_request *request);
+
+/* Stop waiting without a part. Also for a request that does not wait. */
+void part_request_drop(struct part_request *request);
+
+/*
+ * Stop waiting. The request gets the old part if that has not expired. Otherwise it gets a failed
+ * one, which is stored for at most `seconds`: until the lookup, which continues, has ended, other
+ * requests get that part and need not wait.
+ */
+void part_request_defer(
+	struct part_lookups *lookups, struct part_request *request, uint32_t seconds);
+
+/* Look up a part although no request waits for it, unless it is being looked up already. */
+void part_lookups_refresh(struct part_lookups *lookups, const struct part_kind_row *kind,
+	const struct part_subject *subject, const struct part_wish *wish);
 
 /* The lifetimes of parts from the configuration. */
 struct lifetime_settings part_lookups_lifetimes(const struct part_lookups *lookups);

@@ -22,6 +22,7 @@ struct running_part {
 	struct part_subject subject;
 	char name[DNS_NAME_MAX + 1]; /* of the subject */
 	struct part_buffer old;      /* the part in the cache, expired or due */
+	struct part_wish wish;
 	/* The source that is asked now, in a list that ends with NULL. */
 	const struct part_source *const *source;
 	/* The source's own state while it is asked; NULL at first. */

@@ -6,6 +6,8 @@ struct dns_state {
 	struct part_kind_waiter waiter; /* must be the first member: found() casts it back */
 	struct running_part *lookup;
 	enum dns_view view;
+	struct part old; /* with `has_old` */
+	bool has_old;
 	void *kind_lookup;
 };
 
@@ -33,14 +35,11 @@ static void found(struct part_kind_waiter *waiter, const void *facts)
  * The view that was not used last time. A refresh comes before the records expire: the view that
  * was used still has them in its own cache, and would answer without a query.
  */
-static enum dns_view other_view(const struct running_part *lookup)
+static enum dns_view other_view(const struct dns_state *state)
 {
-	const struct part_buffer *old = &lookup->old;
-	struct part part;
-
-	if (old->bytes == NULL || !part_open(&part, lookup->kind->kind, old->bytes, old->size))
+	if (!state->has_old)
 		return DNS_VIEW_FIRST;
-	return (part.header.flags & PART_SECOND_VIEW) != 0 ? DNS_VIEW_FIRST : DNS_VIEW_SECOND;
+	return (state->old.header.flags & PART_SECOND_VIEW) != 0 ? DNS_VIEW_FIRST : DNS_VIEW_SECOND;
 }
 
 static void cancel(struct running_part *lookup)
@@ -61,15 +60,25 @@ static bool start(struct running_part *lookup)
 		return false;
 	lookup->state = state;
 	state->lookup = lookup;
-	state->view = other_view(lookup);
-	struct lookup_settings settings = {
-		.base = lookups->base,
-		.dns = lookups->dns,
-		.view = state->view,
-		.timeout = lookups->conf->resolver.timeout,
+	const struct part_buffer *old = &lookup->old;
+	state->has_old = old->bytes != NULL &&
+			 part_open(&state->old, lookup->kind->kind, old->bytes, old->size);
+	state->view = other_view(state);
+	struct part_task task = {
+		.lookups = lookups,
+		.settings =
+			{
+				.base = lookups->base,
+				.dns = lookups->dns,
+				.view = state->view,
+				.timeout = lookups->conf->resolver.timeout,
+			},
+		.subject = &lookup->subject,
+		.wish = &lookup->wish,
+		.old = state->has_old ? &state->old : NULL,
 	};
 	state->waiter.found = found;
-	state->kind_lookup = lookup->kind->start(&settings, &lookup->subject, &state->waiter);
+	state->kind_lookup = lookup->kind->start(&task, &state->waiter);
 	if (state->kind_lookup == NULL)
 		cancel(lookup);
 	return lookup->state != NULL;

@@ -26,6 +26,7 @@ struct ta_lookup {
 	struct ta_lookups *lookups;
 	const struct evidence *evidence;
 	struct pin_settings settings;
+	struct verdict verdict;
 	struct ta_file_finding *finding;
 	ta_lookup_callback *callback;
 	void *context;
@@ -227,13 +228,11 @@ static bool needs_file(struct ta_lookup *lookup)
 {
 	const struct evidence *evidence = lookup->evidence;
 	struct pins *pins = malloc(sizeof *pins);
-	struct decide_facts facts;
 	struct ta_file_key key;
 
 	if (pins == NULL)
 		return false;
-	evidence_facts(evidence, &facts);
-	pin_collect(&lookup->settings, evidence, decide(&facts), pins);
+	pin_collect(&lookup->settings, evidence, lookup->verdict, pins);
 	bool needed = pins->form == PIN_TAS && ta_file_key(&key, pins, evidence);
 	free(pins);
 	if (needed)
@@ -246,12 +245,16 @@ struct ta_lookup *ta_lookup_start(struct ta_lookups *lookups, const struct conf 
 	ta_lookup_callback *callback, void *context)
 {
 	struct ta_lookup *lookup = calloc(1, sizeof *lookup);
+	struct decide_facts facts;
 
 	if (lookup == NULL)
 		return NULL;
 	lookup->lookups = lookups;
 	lookup->evidence = evidence;
 	lookup->settings = conf_pin_settings(conf);
+	evidence_facts(evidence, &facts);
+	conf_decide_settings(conf, &facts);
+	lookup->verdict = decide(&facts);
 	lookup->finding = finding;
 	lookup->callback = callback;
 	lookup->context = context;

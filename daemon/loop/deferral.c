@@ -6,12 +6,14 @@
 #include <sys/queue.h>
 
 struct deferral {
-	TAILQ_ENTRY(deferral) age;   /* in deferrals->by_age */
+	TAILQ_ENTRY(deferral) age;   /* in deferrals->by_age, if `mail` */
 	TAILQ_ENTRY(deferral) asked; /* in deferrals->by_asked */
 	uint32_t since;              /* [s] the first TEMP reply */
-	uint32_t asked_at;           /* [s] the last */
+	uint32_t mail_since;         /* [s] the first to Postfix, if `mail` */
+	uint32_t asked_at;           /* [s] the last; to Postfix, if `mail` */
 	uint32_t said_at;            /* [s] the last line */
 	uint32_t left_out;
+	bool mail;       /* Postfix got a TEMP reply */
 	size_t key_size; /* without its end */
 	char key[];
 };
@@ -27,6 +29,7 @@ struct deferrals {
 	struct hash_set by_key; /* struct deferral_entry */
 	struct deferral_list by_age;
 	struct deferral_list by_asked;
+	size_t mail_count; /* in by_age */
 };
 
 static bool has_key(const void *entry, const char *key, size_t size)
@@ -46,7 +49,10 @@ static struct deferral *find(const struct deferrals *deferrals, const char *key)
 static void forget(struct deferrals *deferrals, struct deferral *deferral)
 {
 	hash_set_remove(&deferrals->by_key, deferral->key, deferral->key_size);
-	TAILQ_REMOVE(&deferrals->by_age, deferral, age);
+	if (deferral->mail) {
+		TAILQ_REMOVE(&deferrals->by_age, deferral, age);
+		deferrals->mail_count--;
+	}
 	TAILQ_REMOVE(&deferrals->by_asked, deferral, asked);
 	free(deferral);
 }
@@ -75,15 +81,25 @@ void deferrals_free(struct deferrals *deferrals)
 
 	if (deferrals == NULL)
 		return;
-	while ((deferral = TAILQ_FIRST(&deferrals->by_age)) != NULL)
+	while ((deferral = TAILQ_FIRST(&deferrals->by_asked)) != NULL)
 		forget(deferrals, deferral);
 	hash_set_clear(&deferrals->by_key);
 	free(deferrals);
 }
 
-static struct deferral *begin(struct deferrals *deferrals, const char *key, uint32_t now)
+/*
+ * NULL: out of memory, or there is no room. Requests of an administrator never displace others,
+ * which would end the alerts on mail that still waits.
+ */
+static struct deferral *begin(struct deferrals *deferrals, const char *key, uint32_t now, bool mail)
 {
 	size_t size = strlen(key);
+
+	if (deferrals->by_key.count == DEFERRALS_MAX) {
+		if (!mail)
+			return NULL;
+		forget(deferrals, TAILQ_FIRST(&deferrals->by_asked));
+	}
 	struct deferral *deferral = calloc(1, sizeof *deferral + size + 1);
 
 	if (deferral == NULL)
@@ -97,29 +113,48 @@ static struct deferral *begin(struct deferrals *deferrals, const char *key, uint
 	memcpy(deferral->key, key, size);
 	deferral->key_size = size;
 	deferral->since = now;
-	TAILQ_INSERT_TAIL(&deferrals->by_age, deferral, age);
 	TAILQ_INSERT_TAIL(&deferrals->by_asked, deferral, asked);
-	if (deferrals->by_key.count > DEFERRALS_MAX)
-		forget(deferrals, TAILQ_FIRST(&deferrals->by_asked));
 	return deferral;
 }
 
-struct deferral_note deferral_note(struct deferrals *deferrals, const char *key, uint32_t now)
+static void note_mail(struct deferrals *deferrals, struct deferral *deferral, uint32_t now)
+{
+	if (deferral->mail)
+		return;
+	deferral->mail = true;
+	deferral->mail_since = now;
+	TAILQ_INSERT_TAIL(&deferrals->by_age, deferral, age);
+	deferrals->mail_count++;
+}
+
+/* While there is mail, the requests of an administrator do not lengthen the memory. */
+static void note_request(
+	struct deferrals *deferrals, struct deferral *deferral, uint32_t now, bool mail)
+{
+	if (mail)
+		note_mail(deferrals, deferral, now);
+	else if (deferral->mail)
+		return;
+	TAILQ_REMOVE(&deferrals->by_asked, deferral, asked);
+	TAILQ_INSERT_TAIL(&deferrals->by_asked, deferral, asked);
+	deferral->asked_at = now;
+}
+
+struct deferral_note deferral_note(
+	struct deferrals *deferrals, const char *key, uint32_t now, bool mail)
 {
 	struct deferral_note note = {.quiet = false};
 	struct deferral *deferral = find(deferrals, key);
 
 	if (deferral == NULL) {
-		deferral = begin(deferrals, key, now);
+		deferral = begin(deferrals, key, now, mail);
 		if (deferral == NULL)
 			return note;
 	} else if (now - deferral->said_at < DEFERRAL_INTERVAL) {
 		note.quiet = true;
 		deferral->left_out++;
 	}
-	TAILQ_REMOVE(&deferrals->by_asked, deferral, asked);
-	TAILQ_INSERT_TAIL(&deferrals->by_asked, deferral, asked);
-	deferral->asked_at = now;
+	note_request(deferrals, deferral, now, mail);
 	note.seconds = now - deferral->since;
 	note.left_out = deferral->left_out;
 	if (!note.quiet) {
@@ -154,11 +189,11 @@ void deferrals_forget(struct deferrals *deferrals, uint32_t before)
 
 size_t deferrals_count(const struct deferrals *deferrals)
 {
-	return deferrals->by_key.count;
+	return deferrals->mail_count;
 }
 
 uint32_t deferrals_oldest(const struct deferrals *deferrals)
 {
 	const struct deferral *oldest = TAILQ_FIRST(&deferrals->by_age);
-	return oldest != NULL ? oldest->since : UINT32_MAX;
+	return oldest != NULL ? oldest->mail_since : UINT32_MAX;
 }

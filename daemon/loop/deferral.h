@@ -4,8 +4,9 @@
  *
  * The first TEMP reply is logged, and then one in DEFERRAL_INTERVAL, with the number of those left
  * out: Postfix sends a request for every message and every attempt. A destination is forgotten when
- * it gets another reply, or when there was no request for DEFERRAL_MEMORY. Belongs to one thread.
- * The caller passes the time.
+ * it gets another reply, or when there was no request for DEFERRAL_MEMORY. Requests of an
+ * administrator are logged in the same way, but only those of Postfix are counted: mail waits for
+ * them. Belongs to one thread. The caller passes the time.
  */
 #ifndef TLSAD_LOOP_DEFERRAL_H
 #define TLSAD_LOOP_DEFERRAL_H
@@ -40,8 +41,12 @@ struct deferral_note {
 struct deferrals *deferrals_new(void); /* NULL: out of memory */
 void deferrals_free(struct deferrals *deferrals);
 
-/* Note a TEMP reply at `now` [s]. Out of memory, `quiet` is false. */
-struct deferral_note deferral_note(struct deferrals *deferrals, const char *key, uint32_t now);
+/*
+ * Note a TEMP reply at `now` [s], to Postfix if `mail` is true. `quiet` is false if there is
+ * no room.
+ */
+struct deferral_note deferral_note(
+	struct deferrals *deferrals, const char *key, uint32_t now, bool mail);
 
 /* Note another reply. True, with `note` filled in, if the destination was deferred until now. */
 bool deferral_end(
@@ -50,9 +55,10 @@ bool deferral_end(
 /* Forget destinations without a request since `before` [s]. */
 void deferrals_forget(struct deferrals *deferrals, uint32_t before);
 
+/* The destinations for which Postfix got a TEMP reply. */
 size_t deferrals_count(const struct deferrals *deferrals);
 
-/* [s] The first TEMP reply of the destination deferred longest; UINT32_MAX without one. */
+/* [s] The first TEMP reply to Postfix of that deferred longest; UINT32_MAX without one. */
 uint32_t deferrals_oldest(const struct deferrals *deferrals);
 
 #endif

@@ -7,9 +7,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { LINE_SIZE = 32 };
+
+/*
+ * A number, as an earlier process left it, or nothing. NUL bytes are what a power failure may
+ * leave.
+ */
+static bool holds_number(int fd)
+{
+	char bytes[LINE_SIZE];
+	ssize_t size = read(fd, bytes, sizeof bytes);
+
+	for (ssize_t i = 0; i < size; i++) {
+		if ((bytes[i] < '0' || bytes[i] > '9') && bytes[i] != ' ' && bytes[i] != '\n' &&
+			bytes[i] != '\0')
+			return false;
+	}
+	return size >= 0 && size < LINE_SIZE;
+}
+
 bool pid_file_write(struct pid_file *file, const char *path, char *error, size_t error_size)
 {
-	char line[32];
+	char line[LINE_SIZE];
+	const char *words = NULL;
 	struct stat status;
 
 	*file = (struct pid_file){.path = NULL, .fd = -1};
@@ -19,18 +39,24 @@ bool pid_file_write(struct pid_file *file, const char *path, char *error, size_t
 	 * Root writes here, so no symbolic link is followed: its owner could make root overwrite
 	 * any file. O_NONBLOCK: a fifo must not block the start.
 	 */
-	int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
 	int size = snprintf(line, sizeof line, "%ld\n", (long)getpid());
-	if (fd >= 0 && fstat(fd, &status) == 0 && !S_ISREG(status.st_mode))
-		errno = EEXIST;
-	else if (fd >= 0 && ftruncate(fd, 0) == 0 && write(fd, line, (size_t)size) == size)
+	if (fd < 0 || fstat(fd, &status) != 0)
+		words = strerror(errno);
+	else if (!S_ISREG(status.st_mode))
+		words = "it is not a regular file";
+	else if (!holds_number(fd))
+		words = "it is another file, with more than the number of a process in it";
+	else if (ftruncate(fd, 0) != 0 || pwrite(fd, line, (size_t)size, 0) != size)
+		words = strerror(errno);
+	if (words == NULL) {
 		*file = (struct pid_file){.path = path, .fd = fd};
-	if (file->path != NULL)
 		return true;
+	}
 	snprintf(error, error_size,
 		"[server] pid_file: cannot write %.200s: %s; set a path in a directory that exists "
 		"and that root may write, or none",
-		path, strerror(errno));
+		path, words);
 	if (fd >= 0)
 		close(fd);
 	return false;

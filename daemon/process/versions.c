@@ -2,6 +2,7 @@
 
 #include "common/dns/dns.h"
 
+#include <curl/curl.h>
 #include <event2/event.h>
 #include <idn2.h>
 #include <jansson.h>
@@ -22,6 +23,11 @@ static const char *lmdb(void)
 	mdb_version(&major, &minor, &patch);
 	snprintf(words, sizeof words, "%d.%d.%d", major, minor, patch);
 	return words;
+}
+
+static const char *libcurl(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->version;
 }
 
 static const char *libidn2(void)
@@ -47,6 +53,7 @@ const struct version version_table[] = {
 	{"OpenSSL", "openssl", openssl},
 	{"libevent", "libevent", event_get_version},
 	{"LMDB", "lmdb", lmdb},
+	{"libcurl", "libcurl", libcurl},
 	{"libidn2", "libidn2", libidn2},
 	{"jansson", "jansson", jansson_version_str},
 	{"inih", "inih", inih},

@@ -16,5 +16,5 @@ void refresh_start(struct refresh_recent *recent, struct lookup *lookup,
 		return;
 	recent->slots[slot].hash = hash;
 	recent->slots[slot].at = now;
-	lookup_ask(lookup, destination, pin, NULL, NULL);
+	lookup_ask(lookup, destination, pin, true, NULL, NULL);
 }

@@ -170,6 +170,11 @@ const struct listeners *server_listeners(const struct server *server)
 	return server->listeners[SERVICE_SOCKETMAP];
 }
 
+const struct listeners *server_policy_listeners(const struct server *server)
+{
+	return server->listeners[SERVICE_POLICY];
+}
+
 uint32_t server_heartbeat_age(const struct server *server)
 {
 	uint32_t oldest = 0;

@@ -48,6 +48,9 @@ void server_set_conf(struct server *server, struct conf *conf);
 /* The sockets of the maps. They do not change when the configuration does. */
 const struct listeners *server_listeners(const struct server *server);
 
+/* Those of the policy service; there may be none. */
+const struct listeners *server_policy_listeners(const struct server *server);
+
 /*
  * Stop accepting, finish the requests that wait, for at most 5 seconds, and end the threads.
  * Connections in the listen queue are left to the next process, if it gets the same sockets. Then

@@ -33,7 +33,7 @@ bool wait_begin(struct connection *connection, const union request *request,
 	if (wait->limited)
 		evtimer_assign(&wait->deadline, worker->base, end_limited, wait);
 	if ((wait->limited && evtimer_add(&wait->deadline, &end) != 0) ||
-		!lookup_ask(worker->lookup, destination, pin, &worker->mailbox, wait)) {
+		!lookup_ask(worker->lookup, destination, pin, true, &worker->mailbox, wait)) {
 		wait_free(wait);
 		return false;
 	}

@@ -3,6 +3,7 @@
 
 use strict;
 use warnings;
+use Cwd ();
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
@@ -19,7 +20,8 @@ my $directory = Tlsad::Process::private_directory();
 sub offered
 {
 	my (@words) = @_;
-	local $ENV{PROGRAM} = Tlsad::Ctl::binary();
+	# The shell changes its directory.
+	local $ENV{PROGRAM} = Cwd::abs_path(Tlsad::Ctl::binary());
 	open(my $pipe, '-|', $bash, '--norc', '-c', <<'END', 'bash', $script, $directory, @words) or die "bash: $!\n";
 . "$1" && cd "$2" && shift 2
 COMP_WORDS=(tlsactl "$@")

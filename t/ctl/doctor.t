@@ -245,6 +245,38 @@ sub main_cf
 		['TCP', "socketmap:inet:127.0.0.1:$port:policy"], ['localhost', "socketmap:inet:localhost:$port:policy"],
 		['relative to the queue', 'socketmap:unix:tlsad/socketmap:policy'],
 		['by proxymap', "proxy:$table:policy"];
+	my $new = qr{proxy:socketmap:unix:\Q$directory\E/run/socketmap:policy};
+	my $set = qr/\Apostconf -c \S+ -e 'smtp_tls_policy_maps =/;
+	# The remedy keeps the tables of the site.
+	for my $row (['a name of a host', 'socketmap:inet:sts.example.net:8461:postfix',
+			qr/$set socketmap:inet:sts\.example\.net:8461:postfix, $new'\z/],
+		['a name of a service', 'socketmap:inet:127.0.0.1:smtp:x', qr/$set socketmap:inet:127\.0\.0\.1:smtp:x, $new'\z/],
+		['a file alone', 'hash:/etc/a', qr/$set hash:\/etc\/a, $new'\z/],
+		['files', 'hash:/etc/a  hash:/etc/b,', qr/$set hash:\/etc\/a hash:\/etc\/b, $new'\z/],
+		['a list with names', '$mine, static:x', qr/$set \$mine, static:x, $new'\z/],
+		['quotes', "inline:{ {a = it's} }", qr/$set inline:\{ \{a = it'\\''s\} \}, $new'\z/],
+		['a wrong socket', '$mine, socketmap:unix:/nowhere/s:policy, static:x', qr/$set \$mine, $new, static:x'\z/],
+		['a wrong socket in a name', 'hash:/etc/a $wrong', qr/$set hash:\/etc\/a $new'\z/],
+		['a wrong socket with another map', "hash:/etc/a,\n\tsocketmap:unix:/nowhere/s:native\n\tstatic:{x y}",
+			qr{$set hash:/etc/a, proxy:socketmap:unix:\Q$directory\E/run/socketmap:native static:\{x y\}'\z}],
+		['a wrong map', "hash:/etc/a, $table:polciy \$mine", qr/$set hash:\/etc\/a, \Q$table\E:policy \$mine'\z/]) {
+		my $etc = postfix({ mine => 'hash:x hash:y', wrong => 'socketmap:inet:127.0.0.1:1:policy',
+			smtp_tls_policy_maps => $row->[1] });
+		my @arguments = ('-c', $conf, '--postfix', $etc);
+		complains("own tables: $row->[0]", [@arguments], ['fault', 'policy-maps', qr/./, $row->[2]]);
+		my (undef, @wrong) = doctor({}, @arguments);
+		my ($remedy) = map { $_->[4] } grep { $_->[1] eq 'policy-maps' } @wrong;
+		is(system('sh', '-c', $remedy), 0, "$row->[0]: the command");
+		complains("$row->[0], after it", [@arguments]);
+	}
+	my $foreign = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5) or die "$!\n";
+	my $theirs = 'socketmap:inet:127.0.0.1:' . $foreign->sockport . ':postfix';
+	complains_of_main('a socketmap of another program', { smtp_tls_policy_maps => $theirs },
+		['fault', 'policy-maps', qr/\Q$theirs\E is not in \[server\] socketmap/, qr/$set $theirs, $new'\z/]);
+	close($foreign);
+	my $long = join(', ', map { "hash:/etc/postfix/" . 'x' x 200 . $_ } 1 .. 8);
+	complains_of_main('a list that is too long for a message', { smtp_tls_policy_maps => "$long, $table:polciy" },
+		['fault', 'policy-maps', qr/no map polciy/, qr/\Acorrect this table in smtp_tls_policy_maps, and keep the others; /]);
 	complains_of_main('proxymap does not know it', { smtp_tls_policy_maps => "proxy:$table:policy", proxy_read_maps => 'hash:/x' },
 		['fault', 'policy-maps', qr/proxymap refuses proxy:\Q$table\E:policy: proxy_read_maps does not contain it/,
 			qr/-e "proxy_read_maps = \$\(postconf -c \S+ -h proxy_read_maps\) proxy:\Q$table\E:policy"\z/]);
@@ -255,7 +287,7 @@ sub main_cf
 	complains_of_main('DNS without DNSSEC', { smtp_dns_support_level => 'enabled' },
 		['fault', 'dns-support', qr/smtp_dns_support_level = enabled/, qr/dnssec/]);
 	complains_of_main('no DNS', { smtp_host_lookup => 'native' },
-		['fault', 'dns-support', qr/smtp_host_lookup = native/, qr/'smtp_host_lookup = dns'/]);
+		['fault', 'dns-support', qr/smtp_host_lookup = native/, qr/'smtp_host_lookup = dns, native'/]);
 	complains_of_main('no level', { @native, smtp_tls_security_level => undef },
 		['warning', 'security-level', qr/where tlsad has no policy, mail goes out without TLS/, qr/'smtp_tls_security_level = dane'/]);
 	complains_of_main('the old word for may', { @native, smtp_tls_security_level => undef, smtp_use_tls => 'yes' });
@@ -293,6 +325,18 @@ sub master_cf
 			qr/'smtp_tls_policy_maps = proxy:socketmap:unix:\Q$socket\E:policy'\z/]);
 	$in_chroot->('a path from outside', "socketmap:unix:$directory/queue/tlsad/socketmap:policy",
 		['fault', 'policy-maps', qr/does not see this path/, qr/= socketmap:unix:tlsad\/socketmap:policy'\z/]);
+	my @both = map { ['fault', 'policy-maps', $_,
+		qr/\Apostconf -c \S+ -e 'smtp_tls_policy_maps = \$mine, proxy:socketmap:unix:\Q$socket\E:policy, hash:z'\z/] }
+		qr/no map nosuch/, qr/does not see this path/;
+	# Two faults of one table; the clients share the list, so that they share its remedy.
+	for my $row (['both clients', $both], ['one client', $chroot], ['the other client', $MASTER =~ s/^(relay .*?-  -  )n/$1y/mr]) {
+		complains("a hidden socket and a wrong map: $row->[0]", ['-c', $conf, '--postfix', postfix({ mine => 'hash:x hash:y',
+			smtp_tls_policy_maps => "\$mine, socketmap:unix:$socket:nosuch, hash:z" }, $row->[1])], @both);
+	}
+	complains('an option in master.cf with own tables', ['-c', $conf, '--postfix', postfix({ mine => 'hash:x hash:y' },
+		$MASTER =~ s/^(relay .*)/$1 -o { smtp_tls_policy_maps = \$mine, socketmap:unix:$socket:nosuch }/mr)],
+		['fault', 'policy-maps', qr/no map nosuch/,
+			qr{postconf -c \S+ -P 'relay/unix/smtp_tls_policy_maps = \$mine, socketmap:unix:\Q$socket\E:policy'\z}]);
 	$in_chroot->("in the chroot: $_", $_) for 'socketmap:unix:tlsad/socketmap:policy',
 		'socketmap:unix:/tlsad/socketmap:policy', "proxy:socketmap:unix:$socket:policy",
 		"socketmap:inet:127.0.0.1:$port:policy";
@@ -527,6 +571,7 @@ sub anchors
 		['warning', 'trust-anchor', qr/no trust anchor for the root/, qr/echo/],
 		['fault', 'validation', qr/there is no trust anchor for the root/, qr/see the check trust-anchor/]);
 	complains('no text', ['-c', anchor_file("no record\n"), '--postfix', $etc],
+		['fault', 'configuration', qr/expected one DS or DNSKEY/, qr/correct what it names/],
 		['fault', 'validation', qr/the resolver does not start: .*expected one DS or DNSKEY/, qr/correct \[resolver\]/]);
 	complains('a file that is not there', ['-c', config(resolver => { trust_anchor => "$directory/none" },
 		cache => { path => "$directory/nocache" }), '--postfix', $etc],
@@ -560,8 +605,8 @@ sub name_servers
 		complains($what, ['-c', config(resolver => $resolver, cache => $fresh), '--postfix', $etc], $note, @expected);
 	};
 	my $no_clock = ['unknown', 'clock', qr/no signature of the root/];
-	my $dead = ['fault', 'name-server', qr/over UDP: Connection refused/, qr/port 53 over UDP and TCP/];
-	my $dead_tcp = ['fault', 'name-server', qr/over TCP: Connection refused/, qr/port 53/];
+	my $dead = ['fault', 'name-server', qr/over UDP: Connection refused/, qr/open port 1 over UDP and TCP/];
+	my $dead_tcp = ['fault', 'name-server', qr/over TCP: Connection refused/, qr/open port 1 over/];
 	$check->('a dead stub', { stub => '. 127.0.0.1@1' }, $dead, $dead_tcp, $no_clock,
 		['fault', 'validation', qr/no answer for the root zone/, qr/see the check name-server/]);
 	my $server = "127.0.0.1\@" . $root->port;

@@ -7,9 +7,12 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use POSIX ();
+use IO::Socket::UNIX;
+use Socket qw(SOCK_STREAM);
 use Test::More;
 use Tlsad::Ctl;
 use Tlsad::Daemon;
+use Tlsad::FakeControl;
 use Tlsad::Lab;
 use Tlsad::Process;
 
@@ -26,6 +29,7 @@ subtest('add, list, remove' => \&commands);
 subtest('the file' => \&the_file);
 subtest('two at once' => \&at_once);
 subtest('refused' => \&refused);
+subtest('a daemon that does not apply it' => \&not_applied);
 subtest('with a daemon' => \&with_a_daemon);
 done_testing();
 
@@ -166,8 +170,10 @@ sub refused
 		[ 64, qr/'x' is one too many/, 'add', 'example.org', 'may', 'x' ],
 		[ 64, qr/'fingerprint' is not a level for an exception; use one of none, may,/, 'add', 'example.org', 'fingerprint' ],
 		[ 64, qr/'org' is not a domain name/, 'add', 'org', 'may' ],
-		[ 64, qr/an exception for \* is not possible/, 'add', '*', 'may' ],
-		[ 64, qr/--until never: expected a date/, 'add', 'example.org', 'may', '--until', 'never' ],
+		[ 64, qr/an exception for \* would apply to every destination; /, 'add', '*', 'may' ],
+		[ 64, qr/'1\.2\.3\.4' is not a domain name; write example\.org, or \.example\.org for all names below it$/m, 'add', '1.2.3.4', 'may' ],
+		[ 64, qr/--until: '2200-12-31' is too late: the last possible date is 2106-02-06/, 'add', 'example.org', 'may', '--until', '2200-12-31' ],
+		[ 64, qr/--until: 'never' is not a date; write 2026-12-31 or/, 'add', 'example.org', 'may', '--until', 'never' ],
 		[ 64, qr/--until 2001-01-01: this is in the past/, 'add', 'example.org', 'may', '--until', '2001-01-01' ],
 		[ 64, qr/--reason: .*control character/, 'add', 'example.org', 'may', '--reason', "a\nb" ],
 		[ 64, qr/DOMAIN is missing/, 'remove' ],
@@ -191,11 +197,58 @@ sub refused
 	my $nowhere = ctl(dane => { exceptions_file => '/nonexistent/exceptions' });
 	$result = $nowhere->run('exception', 'add', 'example.org', 'may');
 	is($result->{status}, 1, 'a directory that does not exist');
-	like($result->{err}, qr{\A\S+ \S+ /nonexistent: cannot open it: No such file or directory\n\z}, 'one line');
+	like($result->{err}, qr{\A\S+ \S+ /nonexistent: cannot open it: No such file or directory; create the directory, or correct \[dane\] exceptions_file [^\n]*\n\z}, 'one line');
+	my $command = join(' ', Tlsad::Ctl::binary(), '-c', $ctl->config_file);
+	my $text = qx(exec 2>&1; trap '' XFSZ; ulimit -f 0; $command exception add example.org may; echo \$?);
+	like($text, qr{\Atlsactl: error: \Q$file\E: cannot write it: File too large; correct this, or set \[dane\] exceptions_file [^\n]*\n1\n\z},
+		'a file that cannot be written');
+	ok(!-e $file, 'it is not there');
 	write_file($file, "example.org maybe\n");
 	$result = $ctl->run('exception', 'list');
 	is($result->{status}, 78, 'a broken file cannot be listed');
 	like($result->{err}, qr/\Q$file\E:1: 'maybe' is not a level/, 'it says where');
+	unlink($file);
+}
+
+# Only if no process listens on the socket, nothing is wrong.
+sub not_applied
+{
+	my $written = qr/^tlsactl: error: the change is written, but tlsad has not applied it: run "tlsactl reload" or "systemctl reload tlsad" as root$/m;
+	my $check = sub {
+		my ($what, $ctl, $words, @options) = @_;
+		for my $row (['added', 'add', 'example.org', 'may'], ['removed', 'remove', 'example.org']) {
+			my ($change, @arguments) = @$row;
+			my $result = $ctl->run('exception', @arguments, @options);
+			is("$result->{status} $result->{out}", '69 ', "$what, $change: status, and no output");
+			like($result->{err}, $words, 'why');
+			like($result->{err}, $written, 'that it is not in force');
+			unlike($result->{err}, qr/not running/, 'not that tlsad is not running');
+			is(read_file($file), $change eq 'added' ? "example.org = may\n" : '', 'it is written');
+		}
+	};
+	my $fake = Tlsad::FakeControl->start(sub { $_[0]->hang_up });
+	$check->('closed', ctl(), qr/closed the connection/, '-s', $fake->path);
+	$check->('closed, --json', ctl(), qr/closed the connection/, '--json', '-s', $fake->path);
+	# A daemon that is stopped accepts nothing, so its listen queue is full after some time.
+	my $stopped = IO::Socket::UNIX->new(Local => "$directory/stopped", Type => SOCK_STREAM, Listen => 1) or die "$!\n";
+	my @waiting = map { my $client = IO::Socket::UNIX->new(Type => SOCK_STREAM);
+		$client->blocking(0);
+		connect($client, Socket::pack_sockaddr_un("$directory/stopped")); $client } 1 .. 4;
+	$check->('stopped', ctl(), qr/did not accept the connection/, '-s', "$directory/stopped");
+	write_file("$directory/plain", '');
+	$check->('a mistyped socket', ctl(), qr/there is no such socket/, '-s', "$directory/mistyped");
+	$check->('no control socket', ctl(server => { control => '' }), qr/control is empty/);
+	$check->('not a socket', ctl(), qr/this is not a socket/, '-s', "$directory/plain");
+	SKIP: {
+		skip('root may open any socket', 1) if $> == 0;
+		my $closed = Tlsad::FakeControl->start(sub { });
+		chmod(0, $closed->path);
+		$check->('no permission', ctl(), qr/permission denied/, '-s', $closed->path);
+	}
+	IO::Socket::UNIX->new(Local => "$directory/left-over", Type => SOCK_STREAM, Listen => 1)->close;
+	my $result = ctl()->run('exception', 'add', 'example.org', 'may', '-s', "$directory/left-over");
+	is("$result->{status} $result->{out}", "0 example.org: added\n", 'a socket left over: status');
+	like($result->{err}, qr/tlsad is not running; it applies the change when it starts/, 'a warning');
 	unlink($file);
 }
 
@@ -233,5 +286,7 @@ sub with_a_daemon
 	$result = $ctl->run('exception', 'add', 'example.org', 'may');
 	is($result->{status}, 1, 'the daemon refuses its configuration');
 	like($result->{err}, qr/enforce = nonsense/, 'and says why');
+	like($result->{err}, qr/the change is written, but tlsad has not applied it: correct this, then run "tlsactl reload"/,
+		'and that it is not in force');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }

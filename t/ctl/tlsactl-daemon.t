@@ -113,7 +113,7 @@ sub no_daemon
 		'unix:');
 	one_line(ask($list, 'status'), 69, qr{/list: this is not a socket}, 'a file');
 	one_line(ask($directory, 'status'), 69, qr{: this is not a socket}, 'a directory');
-	one_line(ask("$list/control", 'status'), 69, qr/Not a directory/, 'below a file');
+	one_line(ask("$list/control", 'status'), 69, qr/cannot connect: Not a directory; name tlsad's control socket with -s/, 'below a file');
 	one_line(ask('/x' x 60, 'status'), 69, qr/path of a socket has at most 107 characters; name a shorter one with -s/, 'a long path');
 	IO::Socket::UNIX->new(Local => "$directory/left-over", Type => SOCK_STREAM, Listen => 1)->close;
 	one_line(ask("$directory/left-over", 'status'), 69, qr/no process listens on this socket: start tlsad/,
@@ -159,7 +159,7 @@ sub lookup
 		"1 NOTFOUND: the map tlsa has no value for none.example\n", 'of a map without policies');
 	one_line(ask($fake, 'lookup', 'temp.example'), 75, qr/TEMP: mx\.temp\.example TLSA: bogus/, 'TEMP');
 	one_line(ask($fake, 'lookup', 'late.example'), 75, qr/TIMEOUT: too late/, 'TIMEOUT');
-	one_line(ask($fake, 'lookup', 'perm.example'), 1, qr/PERM: there is no such map/, 'PERM');
+	one_line(ask($fake, 'lookup', 'perm.example'), 1, qr/PERM: --map policy: there is no such map/, 'PERM');
 	one_line(ask($fake, 'lookup', 'strange.example'), 69, qr/'what', which is not a socketmap reply/, 'no reply');
 	one_line(ask($fake, 'lookup', 'error.example'), 75, qr/what is \\x1b\[31mthat\?/, 'an error');
 	is(length(ask($fake, 'lookup', 'long.example')->{out}), 18 + 96000 + 1, 'a long one');
@@ -188,9 +188,19 @@ sub explain_command
 		delete $changed{reply} if $request->{key} eq 'empty.example';
 		$changed{hosts} = [{ name => 'mx1.example.com', lookups => [{ type => 'A', addresses => ['192.0.2.1', 1, undef] }] }]
 			if $request->{key} eq 'number.example';
+		$changed{hosts} = [{ name => 'mx1.example.com', tlsa => [{ usage => 3, selector => 1, matching_type => 1,
+			data => 'ABCD', usable => JSON::PP::true }], tlsa_not_shown => $request->{key} =~ /one/ ? 1 : 68 }]
+			if $request->{key} =~ /more/;
+		$changed{pinned} = 'OK fingerprint match=' . 'A' x 4075 . '...' if $request->{key} eq 'more.example';
+		$changed{hosts}[0]{lookups}[0]{addresses} = [('2001:db8::1') x 1000] if $request->{key} eq 'more.example';
 		$peer->answer($request, { explanation => \%changed });
 	});
-	my $result = ask($fake, 'explain', 'example.com');
+	my $result = ask($fake, 'explain', 'more.example');
+	like($result->{out}, qr/^      usable             3 1 1 abcd\n      \.\.\.   +and 68 more TLSA records\n/m, 'records that are not shown');
+	like($result->{out}, qr/^pinned +OK fingerprint match=A{4075}\.\.\.$/m, 'a reply that was cut');
+	like($result->{out}, qr/ 2001:db8:[^\n]*\.\.\.$/m, 'a list that does not fit');
+	like(ask($fake, 'explain', 'onemore.example')->{out}, qr/ and 1 more TLSA record\n/, 'one record');
+	$result = ask($fake, 'explain', 'example.com');
 	is("$result->{status} $result->{err}", '0 ', 'found');
 	my $tree = $result->{out} =~ s/(expires in 50 minutes, )\d.*UTC$/$1.../mr;
 	is($tree, <<'END', 'the tree');
@@ -238,10 +248,12 @@ sub full_status
 		replies => { ok => 5, notfound => 2, temp => 1, perm => 0 }, mode => 'enforce',
 		would => { ok => 0, notfound => 0, temp => 0, perm => 0 },
 		rules => { minimums => 4, exceptions => 1 },
-		policy => { requests => 3, hits => 3, misses => 0, unreadable => 2, monitored => 0,
+		policy => { endpoints => ['p', 'q'], requests => 3, hits => 3, misses => 0, unreadable => 2, monitored => 0,
 			replies => { dunno => 3, prepend => 0, lacking => 0, defer => 0 } },
 		lookups => { requests => 9, joined => 1, parts => 12, failures => 2, in_flight => 0,
 			reasons => { 'dane-full' => 5 } },
+		sts => { fetches => 6, results => { fetched => 5, timeout => 1 },
+			policies => { enforce => 3, testing => 1, none => 0 } },
 		deferred => { destinations => 0, longest => 0 },
 		resolver => { state => 'works', text => 'the root zone is secure' },
 		dns => { secure => 40, bogus => 1 },
@@ -320,15 +332,16 @@ mode           enforce
 running        for 2 hours, since 2026-11-25 03:00 UTC
 version        1.0, process 4711
 libraries      libunbound 1.17.1, openssl 3.0.11
-endpoints      a, b
 
 socketmap requests (smtp_tls_policy_maps)
+  endpoints    a, b
   requests     8
   replies      2 NOTFOUND, 5 OK, 0 PERM, 1 TEMP
   cache        6 answered from the cache, 2 had to wait for a lookup (75 % from the cache)
   invalid      1 with a key that is not a mail destination
 
 policy requests (check_policy_service)
+  endpoints    p, q
   requests     3
   actions      0 defer, 3 dunno, 0 lacking, 0 prepend
   cache        3 answered from the cache, 0 had to wait for a lookup (100 % from the cache)
@@ -347,9 +360,14 @@ lookups
   MX and hosts 12 looked up, of which 2 failed
   DNS queries  1 bogus, 40 secure
 
+MTA-STS
+  policies     3 enforce, 0 none, 1 testing
+  downloads    6 of policies
+  outcomes     5 fetched, 1 timeout
+
 cache
   size         17.9 MiB of 1 GiB (1.8 %)
-  entries      30 MX sets, hosts and trust anchors
+  entries      30 MX sets, hosts, MTA-STS policies and trust anchors
   evicted      0 entries deleted before they expired, to make room
   directory    /var/cache/tlsad
 
@@ -434,10 +452,14 @@ END
 		qr{/nowhere: cannot write a temporary file: No such file or directory; set TMPDIR}, 'TMPDIR');
 	is_deeply([glob($ctl->directory . '/tlsactl-*')], [], 'no file is left');
 	SKIP: {
-		skip('there is no /dev/full', 2) unless -e '/dev/full';
+		skip('there is no /dev/full', 4) unless -e '/dev/full';
 		my $command = join(' ', Tlsad::Ctl::binary(), '-c', $ctl->config_file, '-s', $fake->path);
 		is(qx($command $_ 2>&1 >/dev/full; echo \$?), "tlsactl: error: cannot write to "
 			. "standard output: No space left on device\n74\n", "$_ >/dev/full")
+			for 'cache list', '--json cache list';
+		# The table must not go into the control socket, which would get the free number.
+		is(qx($command $_ 2>&1 >&-; echo \$?), "tlsactl: error: cannot write to "
+			. "standard output: Bad file descriptor\n74\n", "$_ >&-")
 			for 'cache list', '--json cache list';
 	}
 }
@@ -567,7 +589,7 @@ sub warm
 		ok((grep { /, [1-9]\d* seconds? left/ } @lines), 'a list that is all under way takes its time all the same');
 	}
 	my $directory = $ctl->directory;
-	one_line(ask($quick, 'warm', "$directory/nowhere"), 1, qr/nowhere: No such file/, 'no list');
+	one_line(ask($quick, 'warm', "$directory/nowhere"), 1, qr/nowhere: cannot open the list: No such file [^\n]*; name a file with one destination/, 'no list');
 	one_line(ask($quick, 'warm', $directory), 1, qr/this is a directory; name a file/, 'a directory');
 	is(ask($quick, 'warm', $list, '--parallel', $_)->{status}, 64, "--parallel $_") for 0, 1025, 'x';
 }
@@ -585,7 +607,8 @@ sub full_disk
 	my $command = join(' ', Tlsad::Ctl::binary(), '-c', $ctl->config_file, '-s', $fake->path);
 	for my $arguments ('--json cache list', 'cache export', "--json warm $list") {
 		my $text = qx(exec 2>&1; trap '' XFSZ; ulimit -f 0; $command $arguments; echo \$?);
-		is($text, "tlsactl: error: cannot write a temporary file: File too large; set TMPDIR to another "
+		my $tmp = ($ENV{TMPDIR} // '') ne '' ? $ENV{TMPDIR} : '/tmp';
+		is($text, "tlsactl: error: $tmp: cannot write a temporary file: File too large; set TMPDIR to another "
 			. "directory\n74\n", "$arguments: one line, and no half of an output");
 	}
 }
@@ -738,8 +761,16 @@ sub silence
 sub impossible
 {
 	my $fake = Tlsad::FakeControl->start(sub { $_[0]->answer($_[1], { reply => 'OK dane' }) });
-	one_line(ask($fake, 'lookup', $_), 75, qr/the request was not sent: an argument is too long or is not UTF-8/, 'a key')
-		for "\xff.example", 'x' x 20_000;
+	for my $row (["\xff.example", qr/'\\xff\.example' is not UTF-8$/], ['x' x 20_000, qr/'x{100}\.\.\.' is too long$/],
+		["\xc3\xbc" x 2_000, qr/'(?:\\xc3\\xbc){50}\.\.\.' is too long$/]) {
+		my ($value, $words) = @$row;
+		one_line(ask($fake, @$_, $value), 64, qr/error: @$_: DEST $words/, "@$_")
+			for ['lookup'], ['explain'], ['cache', 'show'], ['cache', 'flush'];
+		one_line(ask($fake, 'lookup', 'a.example', '--map', $value), 64, qr/error: lookup: --map $words/, 'lookup --map');
+		one_line(ask($fake, 'cache', 'export', '-m', $value), 64, qr/error: cache export: --map $words/, 'cache export -m');
+	}
+	one_line(ask($fake, @$_, ''), 64, qr/error: @$_: DEST is empty$/, "@$_, empty")
+		for ['lookup'], ['explain'], ['cache', 'show'], ['cache', 'flush'];
 	is(scalar($fake->requests), 0, 'it was not asked for');
 	is(outcome(ask($fake, 'lookup', "b\xc3\xbccher.example")), "0 dane\n", 'UTF-8');
 	is(($fake->requests)[0]{key}, "b\xfccher.example", 'it arrives');

@@ -104,8 +104,8 @@ sub lookup
 		[[], 'servfail.lab', qr/\A75 tlsactl: error: TEMP: servfail\.lab MX: servfail: [ -~]+\n\z/],
 		[['--map', 'pinned'], 'servfail.lab', qr/\A75 tlsactl: error: TEMP: servfail\.lab MX: /],
 		[['--map', 'tlsa'], 'mx-tlsa-servfail.dane.lab', qr/\A75 tlsactl: error: TEMP: _25\._tcp\.mx-tlsa-servfail\.dane\.lab TLSA: /],
-		[['--map', 'no-such'], 'full.dane.lab', qr/\A1 tlsactl: error: PERM: no such map; the maps are policy, native, pinned, /],
-		[['--map', ''], 'full.dane.lab', qr/\A1 tlsactl: error: PERM: /],
+		[['--map', 'no-such'], 'full.dane.lab', qr/\A1 tlsactl: error: PERM: --map no-such: no such map; the maps are policy, native, pinned, /],
+		[['--map', ''], 'full.dane.lab', qr/\A64 tlsactl: error: lookup: --map is empty\n\z/],
 		[['--map', 'policy x'], 'full.dane.lab', qr/\A1 tlsactl: error: PERM: /],
 	);
 	for (@rows) {
@@ -173,6 +173,8 @@ sub explain_command
 		like($result->{out}, qr/\A$all\n/, "$key: the tree");
 		unlike($result->{out}, qr/[^\n -~]| $/m, "$key: nothing unprintable, no blank at an end");
 	}
+	like(ask('explain', 'tlsa-hundred.dane.lab')->{out}, qr/^      \.\.\. +and 68 more TLSA records\n\nrule .*^pinned +OK [^\n]+\.\.\.$/ms,
+		'a hundred records: what is left out');
 	my ($record) = ask('explain', 'full.dane.lab')->{out} =~ /usable +(3 1 1 $lower)$/m;
 	my $result = ask_json('explain', 'full.dane.lab');
 	is(uc($record), "3 1 1 $result->{json}{hosts}[0]{tlsa}[0]{data}", 'text in lower case, JSON as before');
@@ -189,20 +191,20 @@ sub status
 		'running +for \d+ \w+, since \d{4}-\d\d-\d\d \d\d:\d\d UTC',
 		'libraries +libunbound \d\S+, .*jansson .*', '  requests +1', '  replies +.*\b1 OK\b.*',
 		'DNSSEC +works: .*', '  entries +\d+ .*', '  size +\d+(?:\.\d)? [KM]iB of \d+(?:\.\d)? [MG]iB .*',
-		'endpoints +' . quotemeta($daemon->endpoint);
+		'  endpoints +' . quotemeta($daemon->endpoint), '  endpoints +' . quotemeta($daemon->policy_endpoint);
 	like($result->{out}, qr/\Ahealthy +yes\n/, 'it begins with what matters most');
 	unlike($result->{out}, qr/^other$|monitor mode/m, 'each member has its row; no monitor mode, no row of it');
 	my $json = ask_json('status')->{json};
 	is_deeply([sort keys %$json], [qw(accepted cache connections deferred dns endpoints health healthy
-		hits invalid lookups misses mode pid policy refused replies requests resolver rules started uptime
+		hits invalid lookups misses mode pid policy refused replies requests resolver rules started sts uptime
 		version versions workers would)], '--json: members');
-	my @objects = qw(cache deferred dns lookups policy replies resolver rules would);
+	my @objects = qw(cache deferred dns lookups policy replies resolver rules sts would);
 	is_deeply([map { join(' ', sort keys %{$json->{$_}}) } @objects],
 		['entries evicted max_size path size', 'destinations longest',
 		'bogus insecure local malformed secure servfail timeout',
 		'failures in_flight joined parts reasons requests',
-		'hits misses monitored replies requests unreadable', 'notfound ok perm temp', 'state text',
-		'exceptions minimums', 'notfound ok perm temp'], '--json: and theirs');
+		'endpoints hits misses monitored replies requests unreadable', 'notfound ok perm temp', 'state text',
+		'exceptions minimums', 'fetches policies results', 'notfound ok perm temp'], '--json: and theirs');
 	cmp_ok($json->{cache}{entries}, '>', 20, 'entries in the cache');
 	my ($page) = Tlsad::Ctl::slurp(Tlsad::Process::source_directory() . '/daemon/ctl/tlsactl.8')
 		=~ /^\.Ss JSON of status\n(.*?)^\.Ss /ms;
@@ -268,7 +270,7 @@ sub cache_export
 	is_deeply(\%lines, \%native, 'domains with an answer');
 	my $result = ask('cache', 'export', '-m', 'pinned');
 	like($result->{out}, qr/^full\.dane\.lab fingerprint match=$pin\|$pin$/m, 'of another map');
-	like(outcome(ask('cache', 'export', '--map', 'tlsa')), qr/\A1 tlsactl: error: .*policy, native, pinned\n\z/,
+	like(outcome(ask('cache', 'export', '--map', 'tlsa')), qr/\A1 tlsactl: error: .*policy, native, pinned, policy-tlsrpt, native-tlsrpt, pinned-tlsrpt\n\z/,
 		'of one that cannot be');
 	my $type = table_type();
 	SKIP: {
@@ -401,13 +403,15 @@ sub large_cache
 	close($pipe);
 }
 
-# The size of this test's files that a process has open, unlinked ones, too. [bytes]
+# The size of the output and of tlsactl's temporary file, which is unlinked. [bytes] Sanitizers have
+# files of their own in $TMPDIR.
 sub written
 {
 	my ($pid) = @_;
 	my $size = 0;
 	for (glob("/proc/$pid/fd/*")) {
-		$size += (-s $_) // 0 if (readlink($_) // '') =~ m{^\Q@{[$ctl->directory]}\E/};
+		$size += (-s $_) // 0
+			if (readlink($_) // '') =~ m{^\Q@{[$ctl->directory]}\E/(?:output\z|tlsactl-)};
 	}
 	return $size;
 }

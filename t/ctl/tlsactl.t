@@ -91,6 +91,10 @@ sub mistakes
 		[['-x', 'check', 'a.example'], qr/no option '-x'/],
 		[['--json=1', 'check', 'a.example'], qr/'--json=1' takes no value/],
 		[['-s'], qr/'-s' needs a value/],
+		[['-s', '', 'status'], qr/--socket needs the path of tlsad's control socket; '' has no path/],
+		[['status', '-s', 'unix:'], qr/--socket needs the path of tlsad's control socket; 'unix:' has no path/],
+		[['-c', '', 'status'], qr/--config needs the name of a file, which '' is not/],
+		[['exception', 'list', '--config='], qr/--config needs the name of a file/],
 		[['check', '--versoin', 'a.example'], qr/no option '--versoin'/],
 		[['check', '-V', 'a.example'], qr/no option '-V'/],
 	);

@@ -170,7 +170,7 @@ sub lists
 	@export = ask($daemon, verb => 'export', map => 'pinned');
 	like((grep { $_->{entry}{key} eq 'full.dane.lab' } grep { $_->{entry} } @export)[0]{entry}{value},
 		qr/^fingerprint match=/, 'of another map');
-	like((ask($daemon, verb => 'export', map => 'explain'))[0]{error}, qr/one of policy, native, pinned$/, 'not of every map');
+	like((ask($daemon, verb => 'export', map => 'explain'))[0]{error}, qr/one of policy, native, pinned, policy-tlsrpt, native-tlsrpt, pinned-tlsrpt$/, 'not of every map');
 
 	my ($answer) = ask($daemon, verb => 'flush', key => 'full.dane.lab');
 	cmp_ok($answer->{flushed}, '>=', 2, 'a destination is flushed with its hosts');
@@ -183,6 +183,8 @@ sub lists
 	is($daemon->request('policy', 'full.dane.lab'), 'OK dane-only', 'and fills again');
 	like((ask($daemon, verb => 'flush'))[0]{error}, qr/'key'/, 'flush needs a key, or all');
 	like((ask($daemon, verb => 'flush', key => '10.1'))[0]{error}, qr/not a destination/, 'an invalid key');
+	like((ask($daemon, verb => 'flush', key => "a\x{7f}b"))[0]{error}, qr/^'a\\x7Fb' is not/i,
+		'a control character of a key is escaped in the error');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
 

@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use IO::Socket::INET;
 use IO::Socket::UNIX;
+use POSIX ();
 use Test::More;
 use Time::HiRes ();
 use Tlsad::Daemon;
@@ -27,7 +28,7 @@ my $one_line = qr/\A[^\n]+\n\z/;
 
 # Without the suffix of a build, as the library reports it.
 my %library_words = (unbound => 'libunbound', crypto => 'OpenSSL', ssl => 'OpenSSL',
-	(map { $_ => 'libevent' } qw(event event_core event_pthreads event_extra)), lmdb => 'LMDB', idn2 => 'libidn2',
+	(map { $_ => 'libevent' } qw(event event_core event_pthreads event_extra)), lmdb => 'LMDB', idn2 => 'libidn2', curl => 'libcurl',
 	jansson => 'jansson', inih => 'inih', systemd => 'libsystemd');
 
 # [section, key, value, text of the error]
@@ -89,6 +90,12 @@ my @bad_settings = (
 	[ 'resolver', 'timeout', '91s', qr/from 1 to 90/ ],
 	[ 'resolver', 'timeout', '2m', qr/from 1 to 90/ ],
 	[ 'resolver', 'stub', 'example.com', qr/ZONE ADDRESS/ ],
+	[ 'resolver', 'stub', 'example.com 192.0.2.1:53', qr/ZONE ADDRESS\@PORT, the address without brackets/ ],
+	[ 'resolver', 'forward', '[2001:db8::1]', qr/ADDRESS\@PORT#NAME, the address without brackets/ ],
+	[ 'resolver', 'trust_anchor', 'root.key', qr/beginning with \// ],
+	[ 'resolver', 'trust_anchor', $directory, qr/trust_anchor = \Q$directory\E: cannot read the file: Is a directory/ ],
+	[ 'resolver', 'options', "$directory/none", qr/options \Q$directory\E\/none: cannot read the file: No such/ ],
+	[ 'resolver', 'options', $directory, qr/options \Q$directory\E: .*it is a directory/ ],
 	[ 'resolver', 'query_localhost', 'maybe', qr/yes or no/ ],
 	[ 'resolver', 'forward', '192.0.2.1#dns.example 192.0.2.2', qr/TLS-NAME/ ],
 	[ 'dane', 'enforce', 'both', qr/one of native, pinned/ ],
@@ -98,9 +105,16 @@ my @bad_settings = (
 	[ 'dane', 'tafile_dir', '/a b', qr/blanks/ ],
 	[ 'dane', 'tafile_prefix', '/tmp', qr/without tafile_dir/ ],
 	[ 'dane', 'learn_trust_anchors', 'yes', qr/without tafile_dir/ ],
-	[ 'sts', 'enable', 'yes', qr/MTA-STS.*write no/ ],
 	[ 'sts', 'enable', '2', qr/yes or no/ ],
+	[ 'sts', 'insecure_mx', 'both', qr/one of sts, dane/ ],
+	[ 'sts', 'ca_file', '', qr/name a file/ ],
+	[ 'sts', 'ca_file', 'ca.pem', qr/beginning with \// ],
+	[ 'sts', 'port', '0', qr/from 1 to 65535/ ],
+	[ 'requiretls', 'otherwise', 'may', qr/one of enforce, opportunistic\+starttls, opportunistic/ ],
 	[ 'cache', 'path', '', qr/name a directory/ ],
+	[ 'cache', 'path', 'cache', qr/beginning with \// ],
+	[ 'dane', 'exceptions_file', 'exceptions', qr/beginning with \// ],
+	[ 'dane', 'minimums_file', 'minimums', qr/beginning with \// ],
 	[ 'cache', 'max_size', '1k', qr/k, M, G/ ],
 	[ 'cache', 'max_size', '1T', qr/k, M, G/ ],
 	[ 'cache', 'max_size', '99999999999999999999G', qr/k, M, G/ ],
@@ -122,6 +136,7 @@ subtest('SIGTERM and SIGINT' => \&stopping);
 subtest('SIGTERM with many requests on a connection' => \&stopping_pipeline);
 subtest('SIGHUP' => \&reloading);
 subtest('signals at the start' => \&early_signals);
+subtest('closed standard descriptors' => \&closed_streams);
 subtest('the log' => \&logging);
 subtest('few file descriptors' => \&few_descriptors);
 subtest('few descriptors for all services' => \&few_for_everybody);
@@ -217,8 +232,8 @@ sub bad_settings
 {
 	my $file = "$directory/bad.conf";
 	# These errors are about several settings or a missing one, so they have no line number.
-	my $no_line = qr/TLS-NAME|write\ no|name\ a\ directory|larger\ than\ max_ttl|without\ tafile_dir
-		|no\ such\ account|is\ root|chroot\ without\ user/x;
+	my $no_line = qr/TLS-NAME|write\ no|name\ a\ directory|ca_file\ is\ empty|larger\ than\ max_ttl|without\ tafile_dir
+		|no\ such\ account|is\ root|chroot\ without\ user|trust_anchor\ =\ \S+:\ cannot|options\ \//x;
 	for (@bad_settings) {
 		my ($section, $key, $value, $words) = @$_;
 		write_file($file, "; a comment\n\n[$section]\n; another\n$key = $value\n\n");
@@ -226,7 +241,8 @@ sub bad_settings
 		my $what = substr("[$section] $key = $value", 0, 60);
 		is($status, 1, "$what: status");
 		like($text, $one_line, "$what: one line");
-		like($text, $text =~ $no_line ? qr/\Q$file\E: / : qr/\Q$file\E:5: /, "$what: file and line");
+		my $line = $text =~ /there is no section/ ? 3 : 5;
+		like($text, $text =~ $no_line ? qr/\Q$file\E: / : qr/\Q$file\E:$line: /, "$what: file and line");
 		like($text, qr/\b\Q$key\E\b|\[\Q$section\E\]/, "$what: the setting");
 		like($text, $words, "$what: what to do");
 	}
@@ -319,7 +335,26 @@ sub bad_files
 		is(scalar(@errors), 1, "$what: one line of error") or diag($log);
 		my ($setting, $value) = %{$config{$what}};
 		like($errors[0] // '', qr/$setting|\Q$value\E/, "$what: the setting");
+		unlike($log, qr/root\.key cannot be used/, "$what: the learned keys are not to blame");
+		write_file("$directory/trial.conf", "[resolver]\n$setting = $value\n");
+		($status, $log) = run('-c', "$directory/trial.conf", '-n');
+		is($status, 1, "$what: -n finds it too");
+		like($log, qr/^tlsad: error: .*(?:$setting|\Q$value\E)/m, "$what: and names it");
 	}
+	# With keys from an earlier run, which are not to blame either.
+	mkdir("$directory/learned");
+	my $daemon = Tlsad::Daemon->start(lab => $lab, config => { cache => { path => "$directory/learned" } });
+	ok($daemon->wait_log(qr/validation works/i, PROMPT), 'a run that learns the keys of the root');
+	$daemon->stop;
+	ok(-s "$directory/learned/root.key", 'it has stored them');
+	my ($status, $log) = Tlsad::Daemon->run(lab => $lab, config => { cache => { path => "$directory/learned" },
+		resolver => { options => "$directory/options" } });
+	is($status, 1, 'bad options after that');
+	unlike($log, qr/root\.key cannot be used/, 'the stored keys are not to blame');
+	# The account of tlsad can make this fifo, and root runs -n.
+	unlink("$directory/learned/root.key");
+	POSIX::mkfifo("$directory/learned/root.key", 0600) or die "mkfifo: $!\n";
+	is((run('-n', '-o', "cache.path=$directory/learned", '-c', good_file()))[0], 0, '-n leaves stored keys alone');
 }
 
 sub taken_endpoints
@@ -505,6 +540,25 @@ sub early_signals
 	}
 	is($died, 0, 'SIGHUP as soon as it accepts connections');
 	is($status, 0, 'SIGTERM as soon as it accepts connections');
+}
+
+# Log lines must not go into the socket or the file that gets the free number.
+sub closed_streams
+{
+	my $file = "$directory/closed.conf";
+	my $socket = "$directory/closed.socket";
+	write_file($file, "[server]\nsocketmap = unix:$socket\npolicy =\ncontrol =\n[log]\ntarget = stderr\n"
+		. "[resolver]\nquery_localhost = yes\nstub = . 127.0.0.1\@1\n[cache]\npath = $directory/closed\n");
+	my $process = Tlsad::Process::spawn(command => ['/bin/sh', '-c',
+		"exec @{[Tlsad::Daemon::binary()]} -c $file <&- >&- 2>&-"]);
+	my $end = Time::HiRes::time() + PROMPT;
+	Time::HiRes::sleep(0.02) until -S $socket || Time::HiRes::time() > $end || !$process->alive;
+	ok(-S $socket, 'it starts');
+	is(readlink("/proc/$process->{pid}/fd/$_"), '/dev/null', "descriptor $_") for 0 .. 2;
+	$process->signal('TERM');
+	is($process->wait(PROMPT), 0, 'and ends');
+	my @written = grep { read_file($_) =~ /tlsad: (?!grown)/ } glob("$directory/closed/*");
+	is("@written", '', 'no file of the cache has a line of the log');
 }
 
 sub logging

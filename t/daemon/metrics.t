@@ -50,7 +50,7 @@ my %promised = (
 	tlsad_policy_unreadable_requests_total => '', tlsad_policy_monitored_requests_total => '',
 	tlsad_lookup_requests_total => '', tlsad_lookups_joined_total => '',
 	tlsad_part_lookups_total => '', tlsad_part_lookup_failures_total => '',
-	tlsad_start_time_seconds => '',
+	tlsad_start_time_seconds => '', tlsad_sts_fetches_total => 'result', tlsad_sts_policies => 'mode',
 );
 
 # The requests of one client, in its own process: some get a reply at once, some wait; some are sent
@@ -303,6 +303,9 @@ sub deferring
 {
 	my ($daemon, $http) = start(config => { cache => { failure_ttl => '1s' } });
 	is($http->page->{tlsad_deferred_destinations}, 0, 'nothing is deferred');
+	my $ctl = Tlsad::Ctl->new;
+	is($ctl->run('-s', $daemon->control, 'explain', 'servfail.lab')->{status}, 75, 'an administrator asks');
+	is($http->page->{tlsad_deferred_destinations}, 0, 'no mail waits for that');
 	like($daemon->request('policy', 'bogus-mx.dane.lab'), qr/^TEMP /, 'a TEMP answer');
 	is($http->page->{tlsad_deferred_destinations}, 1, 'one destination is');
 	ok(wait_until(PROMPT, sub { $http->page->{tlsad_deferred_longest_seconds} >= 1 }), 'and for how long');

@@ -257,19 +257,20 @@ sub maps
 		my $client = $daemon->client(timeout => PROMPT);
 		my $policy = ($enforce // 'native') eq 'pinned' ? $pinned : 'OK dane-only';
 		my $name = defined $enforce ? "enforce = $enforce" : 'enforce left out';
-		for my $map (qw(policy POLICY Policy QUERY query postfix Postfix)) {
+		for my $map (qw(policy POLICY Policy QUERY query postfix Postfix policy-tlsrpt QUERYwithTLSRPT)) {
 			is($client->request($map, $full), $policy, "$name: $map");
 		}
-		is($client->request($_, $full), 'OK dane-only', "$name: $_") for qw(native Native);
-		is($client->request($_, $full), $pinned, "$name: $_") for qw(pinned PINNED);
+		is($client->request($_, $full), 'OK dane-only', "$name: $_") for qw(native Native native-tlsrpt);
+		is($client->request($_, $full), $pinned, "$name: $_") for qw(pinned PINNED pinned-tlsrpt);
 		is(explain($daemon, $full)->{reply}, $policy, "$name: explain");
 		my $unusable = ($enforce // 'native') eq 'pinned' ? 'OK encrypt' : 'OK dane';
 		is($client->request('policy', '[unusable.site.lab]'), $unusable, "$name: unusable records");
-		for my $map (qw(no-such-map pinned-tlsrpt tlsa-x)) {
+		for my $map (qw(no-such-map tlsa-tlsrpt tlsa-x)) {
 			my $reply = $client->request($map, $full);
 			like($reply, qr/^PERM /, "$name: $map does not exist");
 			my %named = map { lc $_ => 1 } $reply =~ /([\w-]+)/g;
-			my @unnamed = grep { !$named{$_} } qw(policy native pinned query postfix explain tlsa);
+			my @unnamed = grep { !$named{$_} } qw(policy native pinned query postfix explain tlsa requiretls
+				policy-tlsrpt native-tlsrpt pinned-tlsrpt querywithtlsrpt);
 			is("@unnamed", '', 'and the reply names those that do');
 		}
 		ends_well($daemon);

@@ -35,6 +35,7 @@ my %restart = (
 	'resolver.query_localhost' => 'no', 'resolver.options' => "$other/none",
 	'dane.tafile_dir' => $other, 'dane.tafile_prefix' => '/elsewhere',
 	'cache.path' => "$other/cache", 'cache.max_size' => '2M', 'log.target' => 'syslog',
+	'sts.ca_file' => "$other/none",
 );
 
 subtest('settings that need a restart' => \&needs_restart);
@@ -150,6 +151,9 @@ sub taken_over
 	$with->("policy.$_" => $policy{$_}) for sort keys %policy;
 	$with->('cache.serve_stale' => '1d');
 	$with->('sts.enable' => 'off');
+	my %sts = (insecure_mx => 'dane', timeout => '1s', keep => '1d', port => 8443, private_addresses => 'yes');
+	$with->("sts.$_" => $sts{$_}) for sort keys %sts;
+	$with->('requiretls.otherwise' => 'enforce');
 	is(join(' ', sort keys %seen), join(' ', grep { $settings{$_}{reload} } sort keys %settings),
 		'every setting that a reload applies was tested');
 	is($daemon->stop, 0, 'it ends');

@@ -245,12 +245,13 @@ sub pipelined
 sub maps
 {
 	my $client = $daemon->client(timeout => PROMPT);
-	for my $map (qw(policy native QUERY postfix POLICY pOlIcY NATIVE query POSTFIX)) {
+	for my $map (qw(policy native QUERY postfix POLICY pOlIcY NATIVE query POSTFIX policy-tlsrpt
+		native-tlsrpt QUERYwithTLSRPT querywithtlsrpt)) {
 		is($client->request($map, 'full.dane.lab'), 'OK dane-only', "map $map");
 	}
 	like($client->request($_, 'full.dane.lab'), qr/^OK \{/, "map $_") for qw(explain EXPLAIN);
 	my $all = qr/(?=.*\bpolicy\b)(?=.*\bnative\b)(?=.*\bexplain\b)(?=.*\bQUERY\b)(?=.*\bpostfix\b)/;
-	for my $map (qw(nope polic policyy policy-tlsrpt), '', "policy\t", "policy\0", 'x' x 9_000) {
+	for my $map (qw(nope polic policyy policy-tlsrp), '', "policy\t", "policy\0", 'x' x 9_000) {
 		my $reply = $client->request($map, 'full.dane.lab');
 		like($reply, qr/^PERM $all/, 'PERM with the names that exist: ' . substr($map, 0, 20));
 		unlike($reply, qr/[^ -~]/, 'in one printable line');

@@ -251,7 +251,7 @@ sub two_daemons
 
 # --- directories that do not serve
 
-# name, directory (for tlsad), seen (for this process), daemon, mend. Or skip: why not.
+# name, directory (for tlsad), seen (for this process), daemon, and what ends the fault. Or skip: why not.
 sub broken_directories
 {
 	my @broken;

@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		CHECK(used < sizeof responses);
 	}
 	check_responses(responses, used);
-	close(ours);
+	fuzz_end_connection(ours);
 	still_daemon_run(still->base);
 	CHECK(control->connection_count == 0 && TAILQ_EMPTY(&control->connections));
 	CHECK(TAILQ_EMPTY(&control->waits));

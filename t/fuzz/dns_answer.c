@@ -7,13 +7,14 @@
 #include "common/dane/mx_lookup.h"
 #include "common/dane/tlsa.h"
 #include "common/dns/root_probe.h"
+#include "common/sts/sts_record.h"
 #include "daemon/ctl/doctor/question.h"
 #include "t/fuzz/fuzz.h"
 
 #include <arpa/nameser.h>
 
-static const uint16_t types[] = {
-	DNS_TYPE_A, DNS_TYPE_AAAA, DNS_TYPE_MX, DNS_TYPE_TLSA, DNS_TYPE_CNAME, DNS_TYPE_NS};
+static const uint16_t types[] = {DNS_TYPE_A, DNS_TYPE_AAAA, DNS_TYPE_MX, DNS_TYPE_TLSA,
+	DNS_TYPE_CNAME, DNS_TYPE_NS, DNS_TYPE_TXT};
 enum { TYPES = sizeof types / sizeof types[0] };
 
 static bool read_question(const uint8_t *packet, size_t size, char name[NS_MAXDNAME])
@@ -97,6 +98,18 @@ static void check(const struct dns_answer *answer, uint16_t type)
 	check_records(answer, type);
 }
 
+static void check_sts(const struct dns_answer *answer)
+{
+	char id[STS_ID_SIZE] = "";
+	enum sts_discovery discovery = sts_record_find(answer, id);
+
+	CHECK(discovery < STS_DISCOVERY_COUNT);
+	CHECK((discovery == STS_LOOKUP_FAILED) == (answer->outcome == DNS_FAILED));
+	CHECK(discovery != STS_DISCOVERED || answer->record_count > 0);
+	CHECK(strnlen(id, sizeof id) < sizeof id && fuzz_is_printable(id, strlen(id)));
+	CHECK((id[0] != '\0') == (discovery == STS_DISCOVERED));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct fuzz_input input = {bytes, bytes + size};
@@ -113,6 +126,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	check(&answer, type);
 	if (type == DNS_TYPE_MX)
 		check_mx_set(&answer);
+	if (type == DNS_TYPE_TXT)
+		check_sts(&answer);
 	if (type == DNS_TYPE_NS)
 		CHECK(probe_read(&answer) > PROBE_UNKNOWN &&
 			probe_read(&answer) < PROBE_RESULT_COUNT);

@@ -30,6 +30,25 @@ static void check_tables(const char *value)
 	}
 }
 
+/* A list that is not changed has the same words. */
+static void check_change(const char *value)
+{
+	static struct lookup_table tables[LOOKUP_TABLES_MAX], others[LOOKUP_TABLES_MAX];
+	const char *const words[LOOKUP_TABLES_MAX] = {NULL};
+	size_t size = strlen(value) + 1;
+	char *bytes = malloc(size);
+	struct text text;
+
+	CHECK(bytes != NULL);
+	text_init(&text, bytes, size);
+	lookup_tables_change(&text, value, value, words, NULL);
+	size_t count = lookup_tables_parse(value, tables);
+	CHECK(!text.cut && lookup_tables_parse(bytes, others) == count);
+	for (size_t i = 0; i < count; i++)
+		CHECK(strcmp(tables[i].word, others[i].word) == 0);
+	free(bytes);
+}
+
 static void check_resolv(const char *text)
 {
 	struct resolv resolv;
@@ -47,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct anchor_key keys[ANCHOR_KEYS_MAX];
 
 	check_tables(text);
+	check_change(text);
 	check_resolv(text);
 	if (postfix_version_parse(text, &version)) {
 		CHECK(postfix_version_least(

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -158,6 +159,18 @@ static inline void fuzz_make_directory(char path[FUZZ_DIRECTORY_SIZE])
 			return;
 	}
 	fuzz_fail(__FILE__, __LINE__, "no directory for files");
+}
+
+/* --- connections --------------------------------------------------------------------------- */
+
+/*
+ * Close a socket so that its peer can see it at once. close(2) alone may leave it open for a
+ * moment: a process that looks at /proc/PID/fd, as fuser(1) and monitors do, holds it meanwhile.
+ */
+static inline void fuzz_end_connection(int fd)
+{
+	shutdown(fd, SHUT_RDWR);
+	close(fd);
 }
 
 /* --- text -------------------------------------------------------------- */

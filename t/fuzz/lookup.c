@@ -5,7 +5,8 @@
  * records in its sections; a length of two bytes; and the octets after the question. The question
  * is made here, so 0xc00c is a pointer to the name asked for.
  *
- * What the lookups find has to survive encoding: the part that the cache would keep says the same.
+ * The facts that the lookups find have to survive encoding: the part that the cache would keep says
+ * the same.
  */
 #include "common/dane/host_lookup.h"
 #include "common/dane/mx_lookup.h"

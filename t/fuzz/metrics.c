@@ -94,7 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 			used += (size_t)got;
 		CHECK(used < sizeof response);
 	}
-	close(fd);
+	fuzz_end_connection(fd);
 	still_daemon_run(still->base);
 	check_response(response, used, size >= 4 && memcmp(bytes, "HEAD", 4) == 0);
 	return 0;

@@ -1,6 +1,7 @@
 /*
  * Parts: bytes that a cache on a disk, or one day another host, may hand out. A byte for the length
- * of the key, the key, then parts, each with a length of two bytes: an MX set, then its hosts.
+ * of the key, the key, then parts, each with a length of two bytes: an MX set, then its hosts, then
+ * an MTA-STS policy.
  *
  * Nothing that is read from them may lie outside of them, whatever they say; a part that is not
  * damaged says the same when it is encoded again; and replies made of them are printable and
@@ -14,7 +15,7 @@
 #include "common/verdict/render.h"
 #include "t/fuzz/fuzz.h"
 
-enum { PARTS_MAX = 1 + PART_HOSTS_MAX, ROOM = RENDER_REPLY_MAX + 1 };
+enum { PARTS_MAX = 1 + PART_HOSTS_MAX + 1, ROOM = RENDER_REPLY_MAX + 1 };
 
 static bool is_inside(const struct part *part, const void *bytes, size_t size)
 {
@@ -162,6 +163,62 @@ static void check_encode_again(const struct part *part, const char *key, size_t 
 	free(bytes);
 }
 
+/* An STS policy, read and encoded again; NULL if it is damaged. Its strings must lie in the part.
+ */
+static uint8_t *encode_sts_again(
+	const struct part *part, const char *key, size_t key_size, size_t *size)
+{
+	struct part_times times = times_of(part);
+	struct part_cursor cursor;
+	struct sts_facts facts;
+	uint8_t *bytes = NULL;
+
+	part_cursor_start(part, &cursor);
+	part_read_sts(&cursor, &facts);
+	facts.status = (enum sts_status)part->header.status;
+	CHECK(strnlen(facts.id, sizeof facts.id) < sizeof facts.id);
+	CHECK(strnlen(facts.failed_id, sizeof facts.failed_id) < sizeof facts.failed_id);
+	CHECK(strnlen(facts.failure, sizeof facts.failure) < sizeof facts.failure);
+	struct sts_pattern *patterns = calloc(facts.pattern_count + 1, sizeof *patterns);
+	CHECK(patterns != NULL);
+	for (size_t i = 0; i < facts.pattern_count && !cursor.damaged; i++) {
+		part_next_sts_pattern(&cursor, &patterns[i]);
+		CHECK(is_inside(part, patterns[i].name, patterns[i].size) || cursor.damaged);
+	}
+	facts.line_count = part_sts_line_count(&cursor);
+	struct sts_line *lines = calloc(facts.line_count + 1, sizeof *lines);
+	CHECK(lines != NULL);
+	for (size_t i = 0; i < facts.line_count && !cursor.damaged; i++) {
+		part_next_sts_line(&cursor, &lines[i]);
+		CHECK(is_inside(part, lines[i].key, lines[i].key_size) || cursor.damaged);
+		CHECK(is_inside(part, lines[i].value, lines[i].value_size) || cursor.damaged);
+	}
+	facts.patterns = patterns;
+	facts.lines = lines;
+	if (!cursor.damaged)
+		bytes = part_encode_sts(&facts, &times, key, key_size, size);
+	free(patterns);
+	free(lines);
+	return bytes;
+}
+
+/* Strings may be cut and octets brought to 0 and 1 the first time, but not the second time. */
+static void check_sts(const struct part *part, const char *key, size_t key_size)
+{
+	size_t once_size = 0, twice_size = 0;
+	uint8_t *once = encode_sts_again(part, key, key_size, &once_size);
+	struct part again;
+
+	if (once == NULL)
+		return;
+	CHECK(once_size <= part->size && part_intact(once, once_size, key, key_size));
+	CHECK(part_open(&again, PART_STS, once, once_size));
+	uint8_t *twice = encode_sts_again(&again, key, key_size, &twice_size);
+	CHECK(twice != NULL && twice_size == once_size && memcmp(once, twice, once_size) == 0);
+	free(once);
+	free(twice);
+}
+
 static void check_part(const struct part *part, const char *key, size_t key_size)
 {
 	static struct mx_host hosts[PART_HOSTS_MAX];
@@ -188,6 +245,8 @@ static void check_part(const struct part *part, const char *key, size_t key_size
 			check_same(part, bytes, size, key, key_size);
 		}
 		free(facts.tlsa);
+	} else if (part->header.kind == PART_STS) {
+		check_sts(part, key, key_size);
 	} else {
 		const uint8_t *bytes = part_bytes_of(part, &size);
 		CHECK(is_inside(part, bytes, size) && size == part->size - PART_HEADER_SIZE);
@@ -208,6 +267,7 @@ static void check_key(const char *key, size_t size)
 	switch (read.kind) {
 	case PART_MX:
 	case PART_HOST:
+	case PART_STS:
 		made_size = part_named_key(made, read.kind, read.name, read.name_size, read.port);
 		break;
 	case PART_TA:
@@ -234,6 +294,19 @@ static void check_reply(const struct reply *reply)
 	CHECK(fuzz_is_printable(bytes, text.used));
 }
 
+/* The lines of a policy may be UTF-8. */
+static void check_report(const struct reply *reply)
+{
+	static char bytes[ROOM];
+	struct text text;
+
+	text_init(&text, bytes, sizeof bytes);
+	render_reply(&text, reply);
+	CHECK(text.used > 0 && text.used < sizeof bytes);
+	for (size_t i = 0; i < text.used; i++)
+		CHECK((unsigned char)bytes[i] >= ' ' && bytes[i] != 0x7f);
+}
+
 static void check_replies(const struct evidence *evidence)
 {
 	static const struct pin_settings settings = {
@@ -245,9 +318,14 @@ static void check_replies(const struct evidence *evidence)
 
 	evidence_facts(evidence, &facts);
 	struct verdict verdict = decide(&facts);
-	CHECK(verdict.level <= VERDICT_DANE_ONLY && verdict.reason < REASON_COUNT);
+	CHECK(verdict.level <= VERDICT_SECURE && verdict.reason < REASON_COUNT);
 	struct reply reply = reply_from_verdict(verdict, TLS_LEVEL_MAY, evidence);
 	check_reply(&reply);
+	if (evidence->has_sts) {
+		CHECK(evidence->host_count > 0 || !evidence_matches_sts(evidence));
+		reply.tlsrpt = true;
+		check_report(&reply);
+	}
 	reply = reply_temp_of(evidence);
 	check_reply(&reply);
 	pin_collect(&settings, evidence, verdict, &pins);
@@ -328,6 +406,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		if (whole)
 			check_part(&evidence.hosts[i].part, key, key_size);
 	}
+	parts[count] = next_part(&input, &part_size);
+	evidence.has_sts = part_open(&evidence.sts, PART_STS, parts[count++], part_size) &&
+			   evidence_sts_is_whole(&evidence.sts);
+	if (evidence.has_sts)
+		check_part(&evidence.sts, key, key_size);
 	if (whole)
 		check_replies(&evidence);
 	while (count > 0)

@@ -9,8 +9,9 @@
  * begin with a hyphen are libFuzzer's options and ignored, so that a test can run either program.
  *
  * Prints the name of each file before it is run, and at the end the numbers of files and inputs.
- *Exit status: 0; 1 if a file cannot be read or there are no files. When an input fails the program
- *ends by a signal, and the last line says which file it was and how it was changed.
+ * Exit status: 0; 1 if a file cannot be read or there are no files. When an input fails the program
+ * ends by a signal, and the last line says how the file that was named last was changed. A signal
+ * that a sanitizer handles has the sanitizer's report instead.
  */
 #include "t/fuzz/fuzz.h"
 
@@ -80,14 +81,15 @@ static void replay_file(const char *path)
 	FILE *file = fopen(path, "r");
 	uint8_t *bytes = malloc(FILE_MAX);
 
+	snprintf(how, sizeof how, "while it was read");
 	say(path);
 	if (file == NULL || bytes == NULL) {
 		say(": cannot be read\n");
 		exit(1);
 	}
+	say("\n");
 	size_t size = fread(bytes, 1, FILE_MAX, file);
 	fclose(file);
-	say("\n");
 	files++;
 	snprintf(how, sizeof how, "as it is");
 	run(bytes, size);
@@ -113,14 +115,18 @@ static void replay_directory(const char *path)
 
 int main(int count, char **arguments)
 {
+	static const int fatal[] = {SIGABRT, SIGALRM, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
+	struct sigaction old;
 	char sum[80];
 	struct stat status;
 
 	out = dup(STDOUT_FILENO);
 	if (out < 0 || freopen("/dev/null", "w", stdout) == NULL)
 		return 1;
-	signal(SIGABRT, say_how);
-	signal(SIGALRM, say_how);
+	for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++) {
+		if (sigaction(fatal[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+			signal(fatal[i], say_how);
+	}
 	for (int i = 1; i < count; i++) {
 		if (arguments[i][0] == '-')
 			continue;

@@ -158,7 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	for (int i = 0; i < 20 && (how & 2) == 0; i++)
 		turn();
 	/* Closing without reading everything resets the connection. */
-	close(attempt.ours);
+	fuzz_end_connection(attempt.ours);
 	attempt.ours = -1;
 	for (int i = 0; i < 20 && attempt.calls == 0; i++)
 		turn();

@@ -28,7 +28,7 @@ static struct dns_counters counted_dns;
 static struct serving_counters served;
 static struct mailbox requests;
 
-bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin,
+bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin, bool mail,
 	struct mailbox *result_to, void *waiter)
 {
 	struct part_times times = {.stored_at = 1, .refresh_at = 2, .expires = 3};
@@ -37,7 +37,7 @@ bool lookup_ask(struct lookup *lookup, const struct destination *destination, bo
 	bool domain = destination->kind == DESTINATION_DOMAIN;
 	size_t size = 0;
 
-	(void)lookup, (void)pin;
+	(void)lookup, (void)pin, (void)mail;
 	if (result_to == NULL)
 		return true;
 	uint8_t *bytes = domain ? part_encode_mx(&set, &times, "", 0, &size)
@@ -119,6 +119,11 @@ const struct listeners *server_listeners(const struct server *server)
 {
 	(void)server;
 	return &still.listeners;
+}
+
+const struct listeners *server_policy_listeners(const struct server *server)
+{
+	return server_listeners(server);
 }
 
 uint32_t server_heartbeat_age(const struct server *server)
@@ -314,7 +319,7 @@ char *still_daemon_converse(const struct protocol *protocol, const uint8_t *byte
 		read_replies(ours, replies, replies_size, closed);
 		idle = now > 0 || *replies_size > before ? 0 : idle + 1;
 	}
-	close(ours);
+	fuzz_end_connection(ours);
 	still_daemon_run(worker->base);
 	CHECK(TAILQ_EMPTY(&worker->idle) && TAILQ_EMPTY(&worker->waits));
 	char *copy = malloc(*replies_size + 1);

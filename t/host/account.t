@@ -229,6 +229,12 @@ sub pid_file
 	start_once_more($daemon);
 	is($read->("$directory/pid"), $daemon->pid . "\n", 'an old number is replaced');
 	is($daemon->stop, 0, 'it ends');
+	open(my $zeros, '>', "$directory/pid") or die;
+	print {$zeros} "\0" x 6;
+	close($zeros);
+	start_once_more($daemon);
+	is($read->("$directory/pid"), $daemon->pid . "\n", 'what a power failure left is replaced');
+	is($daemon->stop, 0, 'it ends');
 	my $file = open_directory() . '/pid';
 	my $simple = Tlsad::Daemon->start(lab => $lab, config => { server => { pid_file => $file } });
 	$simple->request('policy', 'nonsense');
@@ -243,6 +249,9 @@ sub pid_file
 	refused('a link', qr/pid_file: cannot write .*link/, own_cache => 1,
 		config => { server => { pid_file => "$directory/link" } });
 	is($read->($precious), "precious\n", 'which is not followed');
+	refused('another file', qr/pid_file: cannot write \Q$precious\E: it is another file/, own_cache => 1,
+		config => { server => { pid_file => $precious } });
+	is($read->($precious), "precious\n", 'which is not overwritten');
 	refused('a device', qr/pid_file: cannot write \/dev\/full/, own_cache => 1,
 		config => { server => { pid_file => '/dev/full' } });
 	refused('no directory', qr/pid_file: cannot write .*No such file or directory; set a path/, own_cache => 1,

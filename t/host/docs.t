@@ -126,9 +126,11 @@ sub check_example
 	is(run($tlsad, '-n', '-c', "$source/conf/tlsad.conf"), '', 'tlsad -n accepts it');
 	is(in_force("$source/conf/tlsad.conf"), $defaults, 'it changes nothing');
 	(my $set = $text) =~ s/^;//mg;
-	# The only file that must exist.
+	# The only files that must exist.
 	write_file("$directory/minimums", '');
+	write_file("$directory/options", '');
 	$set =~ s/^(minimums_file = ).*/$1$directory\/minimums/m;
+	$set =~ s/^(options = ).*/$1$directory\/options/m;
 	write_file("$directory/set", $set);
 	is(run($tlsad, '-n', '-c', "$directory/set"), '', 'it accepts all of it, too');
 	my %shown = read_values($set);
@@ -397,19 +399,25 @@ sub check_cases
 		[ [ $headings[0][0], 0 ], @headings[1 .. $#headings] ]);
 }
 
-# t/lab/dane-cases, "HEADING", also over the end of a line of a comment. Documents that
+# t/lab/dane-cases or sts-cases, "HEADING", also over the end of a line of a comment. Documents that
 # end in .md are not in this tree.
 sub check_citations
 {
-	my %headings = map { ($_->{heading} => 1) } Tlsad::CaseTables::rules("$source/t/lab/dane-cases");
+	my %headings;
+	for my $rules (qw(dane-cases sts-cases)) {
+		my @sections = Tlsad::CaseTables::rules("$source/t/lab/$rules");
+		is(scalar(grep { !@{$_->{rows}} } @sections), 0, "$rules: each section has a table");
+		$headings{"$rules $_->{heading}"} = 1 for @sections;
+	}
 	my ($found, @wrong) = (0);
 	for my $file (glob("$source/{common,daemon,t}/{,*/,*/*/}{*.[cht],*.pm,*[es]}")) {
 		next if !-f $file || $file =~ m{/t/host/docs\.t\z};
 		my $text = read_file($file) =~ s{\n[\t ]*[*#][\t ]}{ }gr;
-		my @cited = $text =~ m{\bdane-cases,? "([^"]+)"}g;
+		my @cited;
+		push @cited, "$1 $2" while $text =~ m{\b((?:dane|sts)-cases),? "([^"]+)"}g;
 		$found += @cited;
 		push @wrong, map { "$file: $_" } grep { !$headings{$_} } @cited;
-		push @wrong, map { "$file: $_" } $text =~ m{\b([\w-]+\.md|the law|sts-cases)\b}g;
+		push @wrong, map { "$file: $_" } $text =~ m{\b([\w-]+\.md|the law)\b}g;
 	}
 	cmp_ok($found, '>=', 5, 'there are citations');
 	is("@wrong", '', 'all of them are in this tree');
@@ -526,12 +534,19 @@ sub check_statuses
 {
 	my ($text) = read_file("$source/daemon/tlsad.8") =~ /^\.Sh EXIT STATUS\n(.*?)^\.Sh/ms;
 	my @statuses = ($text // '') =~ /^\.It (\d+)$/mg;
-	is("@statuses", '0 1 64', 'there are three');
+	is("@statuses", '0 1 64 74', 'there are four');
 	my %command = ('-h' => 0, '-V' => 0, "-n -c $directory/empty" => 0, '-c /nonexistent' => 1,
 		'-n -o dane.enforce=x' => 1, '-z' => 64, 'x' => 64);
 	for my $options (sort keys %command) {
 		run($tlsad, split(/ /, $options));
 		is($? >> 8, $command{$options}, "tlsad $options");
+	}
+	for my $options ('-h', '-V', "-n -v -c $directory/empty") {
+		like(qx($tlsad $options 2>&1 >/dev/full), qr/\A[^\n]*error: cannot write to standard output: [^\n]+\n\z/,
+			"tlsad $options with a full disk says so");
+		is($? >> 8, 74, 'and its status');
+		system("$tlsad $options 2>/dev/null >&-");
+		is($? >> 8, 74, 'also if standard output is closed');
 	}
 }
 

@@ -147,15 +147,81 @@ refused_by('phrases', 'a phrase in a document and in a message', { 'README' => "
 		'common/base/added.c' => qq(const char *added = "no socket behind it";\n) },
 	[ 'README:3', qr{"is none" .*: write: there is no X} ],
 	[ 'common/base/added.c:1', qr{"behind" .*: write: after} ]);
+refused_by('phrases', 'a phrase at the start of a sentence and in capitals',
+	{ 'README' => "A line.\nBehind it another.\n",
+		'common/base/added.c' => qq(const char *added = "IS NONE";\n) },
+	[ 'README:2', qr{"behind"} ], [ 'common/base/added.c:1', qr{"is none"} ]);
+refused_by('phrases', 'a phrase is named with its own line',
+	{ 'README' => "A paragraph\nof three lines, behind\nit the last; that is\nnone.\n",
+		'common/base/added.c' => qq(const char *added = "one "\n\t"is behind "\n\t"it";\n) },
+	[ 'README:2', qr{"behind"} ], [ 'README:3', qr{"is none"} ],
+	[ 'common/base/added.c:2', qr{"behind"} ]);
+refused_by('phrases', 'a phrase after an escape of a string',
+	{ 'common/base/added.c' => <<'END', 'contrib/added.bash' => qq(printf "x\\nbehind %s" "\$1"\n) },
+const char *one = "usage\nbehind it";
+const char *two = "\tTold: that is\nnone\r";
+const char *three = "C:\\ntold";
+END
+	[ 'common/base/added.c:1', qr{"behind"} ], [ 'common/base/added.c:2', qr{"told"} ],
+	[ 'common/base/added.c:2', qr{"is none"} ], [ 'contrib/added.bash:1', qr{"behind"} ]);
+refused_by('phrases', 'a phrase in two literals, with a comment or a macro between them',
+	{ 'common/base/added.c' => <<'END' },
+const char *one = "this is " /* a comment */
+	"none";
+const char *two = "What %" PRIu64 " finds is kept.", *three = "is ", *four = "none";
+END
+	[ 'common/base/added.c:1', qr{"is none"} ], [ 'common/base/added.c:3', qr{"What is X is Y"} ]);
+refused_by('phrases', 'a phrase in a script, also in its here-documents',
+	{ 'contrib/added.bash' => qq(echo "behind"\n),
+		'contrib/openrc/added' => qq(#!/sbin/openrc-run\nx="it stands"\n),
+		'contrib/container/tlsad.conf' => "# It stands.\n",
+		'contrib/perl' => <<'END', 'contrib/shell' => <<'END' },
+#!/usr/bin/perl
+print <<"LAST", 1 << LATER;
+That is
+
+told, but what is
+none is
+told again.
+LAST
+END
+#!/bin/sh
+cat <<-last
+	First "behind
+	last
+echo 'anew' <<<behind
+END
+	[ 'contrib/added.bash:1', qr{"behind"} ], [ 'contrib/openrc/added:2', qr{"stands"} ],
+	[ 'contrib/container/tlsad.conf:1', qr{"stands"} ], [ 'contrib/perl:5', qr{"told"} ],
+	[ 'contrib/perl:5', qr{"is none"} ], [ 'contrib/perl:7', qr{"told"} ],
+	[ 'contrib/shell:3', qr{"behind"} ], [ 'contrib/shell:5', qr{"anew"} ]);
 refused_by('phrases', 'a phrase in a comment is only counted', { 'common/base/added.c' => "/* That is none. */\n" });
 SKIP: {
-	skip('mandoc is not installed', 2) unless defined Tlsad::Process::find_program('mandoc');
+	skip('mandoc is not installed', 5) unless defined Tlsad::Process::find_program('mandoc');
 	my $page = ".Dd January 1, 2026\n.Dt ADDED 8\n.Os\n.Sh NAME\n.Nm added\n.Nd a page\n"
 		. ".Sh DESCRIPTION\n";
 	refused_by('manuals', 'a macro in a manual page that does not exist', { 'daemon/added.8' => "$page.Xy\n" },
 		[ 'daemon/added.8:8', qr{unknown macro} ]);
 	refused_by('manuals', 'a page that is not installed here', { 'daemon/added.8' => "$page.Xr none 8\n" });
+	refused_by('manuals', 'a page without .Os, and one that is not installed',
+		{ 'daemon/added.8' => $page =~ s/^\.Os\n//mr . ".Xr none 8\n" },
+		[ 'daemon/added.8:1', qr{missing Os macro} ]);
+	refused_by('manuals', 'an empty page', { 'daemon/added.8' => '' },
+		[ 'daemon/added.8:1', qr{no document body} ], [ 'daemon/added.8:1', qr{missing manual title} ],
+		[ 'daemon/added.8:1', qr{missing date} ]);
+	refused_by('manuals', 'a page without text', { 'daemon/added.8' => $page =~ s/^\.Sh.*//msr },
+		[ 'daemon/added.8:1', qr{no document body} ]);
 }
+subtest('a mandoc that fails' => sub {
+	for my $way ('kill -9 $$', 'echo "mandoc: page: Cannot allocate memory"; exit 6', 'exit 6') {
+		new_copy('daemon/added.8' => ".Dd January 1, 2026\n",
+			'failing' => "#!/bin/sh\n[ \"\$3\" = /dev/null ] || { echo 'mandoc: daemon/added.8:1:1: STYLE: referenced manual not found: Xr x 1'; $way; }\n");
+		chmod(0755, "$copy/failing");
+		local $ENV{MANDOC} = "$copy/failing";
+		my ($status, @lines) = lint($copy, 'manuals');
+		is($status, 1, $way) or diag(map { "$_\n" } @lines);
+	}
+});
 SKIP: {
 	skip('shellcheck is not installed', 3) unless defined Tlsad::Process::find_program('shellcheck');
 	refused_by('shell', 'a word that the shell splits', { 'contrib/added' => "#!/bin/sh\n\ncat \$1\n" },
@@ -176,7 +242,7 @@ refused_by('perl', 'a program without warnings', { 't/added' => "#!/usr/bin/perl
 refused_by('perl', 'a module of this tree', { 't/lib/Tlsad/Added.pm' => "package Tlsad::Added;\n${perl}1;\n",
 	't/added.t' => "${perl}use Tlsad::Added;\n" });
 SKIP: {
-	skip('clang-tidy 14 is not installed; Debian 12 has it, Debian 13 does not', 3)
+	skip('clang-tidy 14 is not installed; Debian 12 has it, Debian 13 does not', 4)
 		unless defined find_program_14('clang-tidy');
 	# With few files: each takes a second.
 	local @copied = grep { !m{/common/base/} } @copied;
@@ -190,6 +256,21 @@ SKIP: {
 		[ 'common/base/added.h:3', qr{bugprone-suspicious-semicolon} ]);
 	refused_by('faults', 'a file that does not compile', { 'common/base/added.c' => "int\n" },
 		[ 'common/base/added.c:1', qr{expected} ]);
+	skip('the header of libsystemd is not installed', 1) if !-f '/usr/include/systemd/sd-daemon.h';
+	refused_by('faults', 'a fault in code with libsystemd, and one that is also without it, once',
+		{ 'common/base/added.c' => <<'END' },
+int added(int x);
+int added(int x)
+{
+	if (x > 1);
+#ifdef HAVE_LIBSYSTEMD
+	if (x > 2);
+#endif
+	return x;
+}
+END
+		[ 'common/base/added.c:4', qr{bugprone-suspicious-semicolon} ],
+		[ 'common/base/added.c:6', qr{bugprone-suspicious-semicolon} ]);
 }
 for my $row ([ manuals => 'MANDOC', 'manual pages are', 'daemon/added.8', ".Dd January 1, 2026\n" ],
 	[ shell => 'SHELLCHECK', 'shell scripts are', 'contrib/added.sh', "#!/bin/sh\n" ],
@@ -210,6 +291,18 @@ for my $row ([ manuals => 'MANDOC', 'manual pages are', 'daemon/added.8', ".Dd J
 subtest('a check that does not exist' => sub {
 	my ($status) = run("$source/contrib/lint", '--only', 'formats');
 	ok($status > 1, 'is an error of its own kind');
+});
+subtest('no check' => sub {
+	for my $only ('', ',') {
+		my ($status) = run("$source/contrib/lint", '--only', $only);
+		ok($status > 1, "--only '$only' is an error of its own kind");
+	}
+});
+subtest('--only twice' => sub {
+	new_copy('README' => "That is none.\n", 'common/base/added.c' => qq(#include "t/unit/tap.h"\n));
+	my ($status, @lines) = run($^X, "$copy/contrib/lint", '--only', 'includes', '--only', 'phrases');
+	is($status, 1, 'exit status');
+	is(scalar(errors(@lines)), 2, 'both checks are made');
 });
 subtest('--help' => sub {
 	new_copy();

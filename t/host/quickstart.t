@@ -33,8 +33,15 @@ refused('debian-root: no directory', $usage, 'debian-root', 'make', 'trixie');
 refused('debian-root: another word', $usage, 'debian-root', 'remove', 'trixie', '/');
 refused('debian-root: a suite that is none', $usage, 'debian-root', 'run', '..', 'true');
 
+# Never with arguments with which it could begin.
+refused('debian-root: a word for its own use', $usage, 'debian-root', 'enter', 'trixie', "$roots/none", 'true');
+for my $program (qw(quickstart debian-root)) {
+	my $said = qx(sh $directory/contrib/$program --help);
+	like("$? $said", qr/\A0 usage: sh contrib\/$program /, "$program --help");
+}
+
 SKIP: {
-	skip('needs root, to become another account', 4) if $> != 0;
+	skip('needs root, to become another account', 10) if $> != 0;
 	my @nobody = (prefix => \@setpriv);
 	refused('not root', qr/^quickstart: check-in needs root, .*sudo sh \S+ check-in trixie$/,
 		{ @nobody }, 'quickstart', 'check-in', 'trixie');
@@ -44,8 +51,39 @@ SKIP: {
 		{ @nobody }, 'debian-root', 'run', 'trixie', 'true');
 	refused('a directory that exists', qr/^debian-root: (?:\Q$directory\E exists already|needs the program debootstrap)$/,
 		'debian-root', 'make', 'trixie', $directory);
+	# Another debootstrap, which makes a part of it, as for a suite that does not exist.
+	mkdir("$directory/bin");
+	open(my $handle, '>', "$directory/bin/debootstrap") or die "debootstrap: $!\n";
+	print {$handle} "#!/bin/sh\nfor word; do [ \"\$word\" = $directory/nosuch ] && mkdir -p \"\$word/var\"; done\nexit 1\n";
+	close($handle);
+	chmod(0755, "$directory/bin/debootstrap");
+	refused('a suite that debootstrap does not know', qr/^debian-root: debootstrap cannot make nosuch from file:\/none$/,
+		{ env => { PATH => "$directory/bin:$ENV{PATH}", QUICKSTART_MIRROR => 'file:/none' } },
+		'debian-root', 'make', 'nosuch', "$directory/nosuch");
+	ok(!-e "$directory/nosuch", 'what it made is removed');
+	refused("another word after $_", qr/^quickstart: usage: .*check-in SUITE/, { @nobody }, 'quickstart', $_, 'x')
+		for qw(check check-trixie check-package);
+	skip('needs namespaces', 1) if defined Tlsad::Process::namespace_obstacle(qw(--mount --pid --fork));
+	mkdir("$directory/kept");
+	mkdir("$directory/kept/trixie");
+	refused('a kept one without its files', qr/^debian-root: \S+\/kept\/trixie is incomplete: remove it$/,
+		{ env => { PATH => "$directory/bin:$ENV{PATH}", QUICKSTART_ROOTS => "$directory/kept" } },
+		'debian-root', 'run', 'trixie', 'true');
 }
 ok(!-e $roots, 'nothing was made');
+
+subtest('the files that debian-root copies from a tree that is not a clone' => sub {
+	my ($function) = Tlsad::Process::slurp("$directory/contrib/debian-root") =~ /^(list_files\(\)\n.*?^\}\n)/ms;
+	my @folders = qw(build build/dev .git contrib/debian contrib/debian/build);
+	my @files = qw(.clang-format README build/configure build/dev/tlsad .git/config contrib/debian/build/run);
+	system('mkdir', '-p', map { "$directory/tree/$_" } @folders);
+	system('touch', map { "$directory/tree/$_" } @files);
+	open(my $pipe, '-|', 'sh', '-c', "source_directory=\$1\n$function\nlist_files", 'sh', "$directory/tree")
+		or die "sh: $!\n";
+	my $names = join(' ', sort split(/\0/, join('', <$pipe>)));
+	close($pipe);
+	is($names, './.clang-format ./README ./contrib/debian/build/run', 'all but those in build and .git at its top');
+});
 done_testing();
 
 sub refused
@@ -55,7 +93,8 @@ sub refused
 	my $program = shift @arguments;
 	my $log = "$directory/output";
 	unlink($log);
-	my $process = Tlsad::Process::spawn(log => $log, env => { QUICKSTART_ROOTS => $roots },
+	my $process = Tlsad::Process::spawn(log => $log,
+		env => { QUICKSTART_ROOTS => $roots, %{$options->{env} // {}} },
 		command => [ @{$options->{prefix} // []}, '/bin/sh', "$directory/contrib/$program", @arguments ]);
 	my $status = $process->wait(30);
 	my $said = Tlsad::Process::slurp($log);

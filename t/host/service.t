@@ -109,8 +109,9 @@ sub handed_over
 	is(ask_once("inet:127.0.0.1:$port"), 'OK dane-only', 'and the inet socket of the same name');
 	my $status = qx(@{[Tlsad::Ctl::binary()]} -s unix:$control status 2>&1);
 	is($?, 0, 'tlsactl reaches the control socket');
-	like($status, qr/^endpoints\s+unix:\Q$first\E, inet:127\.0\.0\.1:$port$/m,
+	like($status, qr/^\s+endpoints\s+unix:\Q$first\E, inet:127\.0\.0\.1:$port$/m,
 		'and shows the endpoints in use');
+	like($status, qr/^\s+endpoints\s+unix:\Q$policy\E$/m, 'also those of the policy service');
 	my $smtpd = IO::Socket::UNIX->new(Type => SOCK_STREAM, Peer => $policy) or die "$policy: $!\n";
 	print {$smtpd} "request=smtpd_access_policy\nrecipient=a\@full.dane.lab\n\n";
 	like(scalar(<$smtpd>), qr/^action=/, 'the policy service as well');

@@ -335,6 +335,8 @@ sub check_serve
 		log => "$log.error");
 	is($usage->wait(20), 1 << 8, 'a directory without tlsad is an error');
 	like(contents("$log.error"), qr{^serve: /nowhere has no tlsad: }, 'which is named');
+	is(`$^X $FindBin::Bin/serve --help`, "usage: t/lab/serve [BUILD-DIRECTORY]\n", '--help');
+	is($?, 0, 'is no error');
 }
 
 # Waits until the function returns true, at most 30 seconds.

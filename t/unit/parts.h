@@ -89,4 +89,47 @@ static inline void parts_host_facts(struct host_facts *facts, enum host_status s
 			facts->questions[1].name, "no name server gave a usable answer");
 }
 
+enum { PARTS_LINES_MAX = 16 };
+
+/* The facts of a policy with these lines, each a key and its value; NULL ends them. */
+struct parts_sts {
+	struct sts_facts facts;
+	struct sts_line lines[PARTS_LINES_MAX];
+	struct sts_pattern patterns[PARTS_LINES_MAX];
+};
+
+static inline void parts_sts_facts(
+	struct parts_sts *policy, enum sts_status status, const char *const lines[][2])
+{
+	memset(policy, 0, sizeof *policy);
+	policy->facts.status = status;
+	policy->facts.discovery = STS_DISCOVERED;
+	snprintf(policy->facts.id, sizeof policy->facts.id, "20261129T010203");
+	policy->facts.max_age = 86400;
+	policy->facts.fetched_at = PARTS_NOW;
+	policy->facts.asked_at = PARTS_NOW;
+	for (size_t i = 0; i < PARTS_LINES_MAX && lines[i][0] != NULL; i++) {
+		policy->lines[i] = (struct sts_line){
+			lines[i][0], lines[i][1], strlen(lines[i][0]), strlen(lines[i][1]), false};
+		policy->facts.line_count++;
+		if (strcmp(lines[i][0], "mx") == 0)
+			policy->patterns[policy->facts.pattern_count++] =
+				(struct sts_pattern){lines[i][1], strlen(lines[i][1])};
+	}
+	policy->facts.lines = policy->lines;
+	policy->facts.patterns = policy->patterns;
+}
+
+static inline uint8_t *parts_sts(struct part *part, const struct sts_facts *facts,
+	const struct part_times *times, const char *domain)
+{
+	char key[PART_KEY_MAX];
+	size_t size = 0, key_size = part_named_key(key, PART_STS, domain, strlen(domain), 0);
+	uint8_t *bytes = part_encode_sts(facts, times, key, key_size, &size);
+
+	if (bytes == NULL || !part_open(part, PART_STS, bytes, size))
+		bail_out("an STS part cannot be made");
+	return bytes;
+}
+
 #endif

@@ -15,6 +15,8 @@ use constant VERSION => 14;
 # The analyzer ends its work on a function after this number of states. The default, ten times as
 # many, takes three times as long and finds the same here.
 use constant STATES_MAX => 20000;
+# Code that is only compiled if configure is asked for it: its macro, and the header that it needs.
+my %optional = (HAVE_LIBSYSTEMD => '/usr/include/systemd/sd-daemon.h');
 
 # The program of the right version, or undef and the reason. $chosen: its name, if the environment
 # has one.
@@ -84,7 +86,12 @@ sub check_faults
 		}
 		refuse($file, 1, "$program failed: $output") if $status != 0 && !$found;
 	};
-	run_each($command, $read, grep { /\.c\z/ } @files);
+	@files = grep { /\.c\z/ } @files;
+	run_each($command, $read, @files);
+	for my $macro (grep { -f $optional{$_} } sort keys %optional) {
+		push @compiler, "-D$macro=1";
+		run_each($command, $read, grep { join('', read_lines($_)) =~ /\b$macro\b/ } @files);
+	}
 	return;
 }
 

@@ -20,13 +20,21 @@ sub check_manuals
 	my $output = run($program, '-T', 'lint', '-W', 'style', @files);
 	my $status = $?;
 	my $found = 0;
-	while ($output =~ /^mandoc: (\S+?):(\d+):\d+: (?:[A-Z]+: )?(.+)$/mg) {
-		my ($file, $line, $text) = ($1, $2, $3);
+	for (split(/\n/, $output)) {
 		$found = 1;
-		# This depends on the manual pages that are installed here.
-		refuse($file, $line, "$text: correct it") if $text !~ /^referenced manual not found/;
+		# These depend on the manual pages that are installed here.
+		next if /: referenced manual not found|^\S+: outdated mandoc\.db lacks/;
+		# A message of a whole page has no line.
+		my ($file, $line, $text) = /^\S+: (\S+?):(?:(\d+):\d+:)? (?:[A-Z]+: )?(.+)$/;
+		if (defined $file && -f $file) {
+			refuse($file, $line // 1, "$text: correct it");
+		} else {
+			refuse($files[0], 1, "$program: $_");
+		}
 	}
-	refuse($files[0], 1, "$program failed: $output") if $status != 0 && !$found;
+	# The exit status is 1 to 4 if it finds something.
+	refuse($files[0], 1, "$program failed: status $status")
+		if $status & 127 || $status >> 8 > 4 || $status != 0 && !$found;
 	return;
 }
 

@@ -8,22 +8,27 @@ use Exporter qw(import);
 use File::Basename qw(dirname);
 use Lint::Report qw(refuse find_files first_line read_lines not_checked run run_each);
 
-our @EXPORT_OK = qw(check_perl check_shell);
+our @EXPORT_OK = qw(check_perl check_shell find_scripts);
 
-# {perl => [FILE...], shell => [FILE...]}: chosen by name, or else by the first line.
+# Is the file a script? Returns 'perl' or 'shell', by the name or else by the first line.
+sub script_language
+{
+	my ($file) = @_;
+	return 'perl' if $file =~ /\.(?:t|pm)\z/;
+	return 'shell' if $file =~ /\.(?:sh|bash)\z/;
+	return undef if $file =~ /\.\w+\z/ && $file !~ /\.(?:preinst|postinst|prerm|postrm|config)\z/;
+	my ($program) = first_line($file) =~ m{^#!.*/(\w[\w-]*)} or return undef;
+	return 'perl' if $program eq 'perl';
+	return $program =~ /^(?:ba|da)?sh\z|^openrc-run\z/ ? 'shell' : undef;
+}
+
+# {perl => [FILE...], shell => [FILE...]}
 sub find_scripts
 {
 	my %scripts = (perl => [], shell => []);
 	for my $file (find_files(qr{^(?!t/fuzz/.*/)})) {
-		if ($file =~ /\.(?:t|pm)\z/) {
-			push @{$scripts{perl}}, $file;
-		} elsif ($file =~ /\.(?:sh|bash)\z/) {
-			push @{$scripts{shell}}, $file;
-		} elsif ($file !~ /\.\w+\z/ || $file =~ /\.(?:preinst|postinst|prerm|postrm|config)\z/) {
-			my ($program) = first_line($file) =~ m{^#!.*/(\w[\w-]*)} or next;
-			push @{$scripts{perl}}, $file if $program eq 'perl';
-			push @{$scripts{shell}}, $file if $program =~ /^(?:ba|da)?sh\z|^openrc-run\z/;
-		}
+		my $language = script_language($file) // next;
+		push @{$scripts{$language}}, $file;
 	}
 	return \%scripts;
 }

@@ -5,7 +5,9 @@
 #include "daemon/ctl/doctor/dns.h"
 #include "daemon/ctl/frame/time_text.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <time.h>
 
@@ -48,6 +50,12 @@ static const char *transport_name(const struct exchange *exchange)
 	return exchange->tcp ? "TCP" : "UDP";
 }
 
+/* IPv4 and IPv6 have the port at the same place. */
+static unsigned port_of(const struct exchange *exchange)
+{
+	return ntohs(((const struct sockaddr_in *)&exchange->address)->sin_port);
+}
+
 /* --- servers that the configuration names ---------------------------------------------------- */
 
 static const char *const kind_words[] = {
@@ -86,9 +94,9 @@ static void add_unreachable(struct doctor *doctor, const struct doctor_dns *dns,
 			kind_words[target->kind], "tlsad.conf");
 	else
 		doctor_remedy(doctor,
-			"start that server, open port 53 over UDP and TCP to it, or correct %s "
+			"start that server, open port %u over UDP and TCP to it, or correct %s "
 			"in tlsad.conf",
-			kind_words[target->kind]);
+			port_of(exchange), kind_words[target->kind]);
 }
 
 static void add_stripped(

@@ -103,6 +103,17 @@ void doctor_remedy(struct doctor *doctor, const char *format, ...)
 	write_printable(finding->remedy, sizeof finding->remedy, words);
 }
 
+void doctor_remedy_at(struct doctor *doctor, size_t index, const char *format, ...)
+{
+	char words[DOCTOR_WORDS_SIZE];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(words, sizeof words, format, arguments);
+	va_end(arguments);
+	write_printable(doctor->list[index].remedy, DOCTOR_WORDS_SIZE, words);
+}
+
 static bool is_same(const struct doctor_finding *one, const struct doctor_finding *other)
 {
 	return one->check == other->check && one->state == other->state &&

@@ -42,7 +42,7 @@ enum doctor_check {
 
 const char *doctor_check_name(enum doctor_check check);
 
-enum { DOCTOR_WORDS_SIZE = 768, DOCTOR_OBJECT_SIZE = 256, DOCTOR_FINDINGS_MAX = 500 };
+enum { DOCTOR_WORDS_SIZE = 1536, DOCTOR_OBJECT_SIZE = 256, DOCTOR_FINDINGS_MAX = 500 };
 
 struct doctor_finding {
 	enum doctor_check check;
@@ -67,6 +67,10 @@ void doctor_add(struct doctor *doctor, enum doctor_check check, const char *obje
 /* Sets the remedy of the finding that was added last. If that one was dropped, so is the remedy. */
 void doctor_remedy(struct doctor *doctor, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* The same for the finding with this index in the list. */
+void doctor_remedy_at(struct doctor *doctor, size_t index, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Removes findings that two clients of Postfix have in common, except the first. */
 void doctor_drop_repetitions(struct doctor *doctor);

@@ -5,6 +5,8 @@
 #ifndef TLSAD_CTL_DOCTOR_LOOKUP_TABLES_H
 #define TLSAD_CTL_DOCTOR_LOOKUP_TABLES_H
 
+#include "common/base/text.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -33,5 +35,14 @@ size_t lookup_tables_parse(const char *value, struct lookup_table tables[LOOKUP_
 
 /* Does such a list contain this word? */
 bool lookup_tables_have(const char *value, const char *word);
+
+/*
+ * Writes the list as its administrator wrote it, with some of its words replaced. `raw` is the list
+ * as written, `value` the same with every $name expanded. `words` has the new word for each word of
+ * `value`, at most LOOKUP_TABLES_MAX, or NULL to keep it. `appended` is one word more, or NULL. If
+ * it is not clear which word of `raw` a change is for, `value` is changed instead.
+ */
+void lookup_tables_change(struct text *text, const char *raw, const char *value,
+	const char *const words[LOOKUP_TABLES_MAX], const char *appended);
 
 #endif

@@ -11,6 +11,14 @@
 
 enum { MAP_NAMES_SIZE = 256 };
 
+#define DEFAULT_MAP "policy" /* that of [dane] enforce */
+
+/* A table, and where it is in the list. */
+struct examined {
+	const struct lookup_table *table;
+	size_t index;
+};
+
 /* A unix path as seen by smtp or proxymap, which run in the queue directory. */
 struct socket_path {
 	bool chrooted;
@@ -86,8 +94,9 @@ static void add_map_names(struct text *text)
 }
 
 static void add_wrong_map(
-	struct examination *examination, const struct lookup_table *table, const struct map *map)
+	struct examination *examination, const struct examined *examined, const struct map *map)
 {
+	const struct lookup_table *table = examined->table;
 	char names[MAP_NAMES_SIZE];
 	struct text text;
 
@@ -102,21 +111,38 @@ static void add_wrong_map(
 			"%s: tlsad has no map %s, so Postfix defers all mail; maps with "
 			"policies: %s",
 			table->word, table->map, names);
-	examination_set(examination, POSTCONF_POLICY_MAPS, "%.*spolicy",
-		(int)(strlen(table->word) - strlen(table->map)), table->word);
+	table_changes_note(examination->changes, examination->doctor);
+	strcpy(table_changes_change(examination->changes, examined->index, table)->map,
+		DEFAULT_MAP);
 }
 
-static void examine_map(struct examination *examination, const struct lookup_table *table)
+/* The replies of this map, which is one with policies. */
+static void note_policies(struct examination *examination, const struct map *map)
 {
 	bool by_default = examination->doctor->conf->dane.enforce == ENFORCE_PINNED;
-	const struct map *map = map_find(table->map, strlen(table->map));
 
-	if (map == NULL || !map_is_policy_table(map))
-		add_wrong_map(examination, table, map);
-	else if (map->form == MAP_PINNED || (map->form == MAP_CONFIGURED && by_default))
+	if (map->form == MAP_PINNED || (map->form == MAP_CONFIGURED && by_default))
 		examination->pinned = true;
 	else
 		examination->native = true;
+}
+
+static const struct map *find_policies(const char *name)
+{
+	const struct map *map = map_find(name, strlen(name));
+
+	return map != NULL && map_is_policy_table(map) ? map : NULL;
+}
+
+static void examine_map(struct examination *examination, const struct examined *examined)
+{
+	const char *name = examined->table->map;
+	const struct map *map = find_policies(name);
+
+	if (map == NULL)
+		add_wrong_map(examination, examined, map_find(name, strlen(name)));
+	else
+		note_policies(examination, map);
 }
 
 /* --- access to a unix socket ----------------------------------------------------------------- */
@@ -125,9 +151,10 @@ static void examine_map(struct examination *examination, const struct lookup_tab
  * The remedy is to use proxymap(8), which runs outside, or to write the path as seen inside the
  * chroot.
  */
-static void add_hidden(const struct examination *examination, const struct lookup_table *table,
+static void add_hidden(const struct examination *examination, const struct examined *examined,
 	const char *endpoint)
 {
+	const struct lookup_table *table = examined->table;
 	const char *queue = examination_value(examination, POSTCONF_QUEUE_DIRECTORY);
 	const char *path = endpoint + strlen("unix:");
 	size_t length = strlen(queue);
@@ -135,15 +162,19 @@ static void add_hidden(const struct examination *examination, const struct looku
 	examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
 		"%s: %s runs in the chroot %s and does not see this path", table->word,
 		table->proxied ? "proxymap" : "the smtp client", queue);
-	if (strncmp(path, queue, length) == 0 && path[length] == '/')
-		examination_set(examination, POSTCONF_POLICY_MAPS, "socketmap:unix:%s:%s",
-			path + length + 1, table->map);
-	else if (!table->proxied)
-		examination_set(examination, POSTCONF_POLICY_MAPS, "proxy:socketmap:unix:%s:%s",
-			table->address, table->map);
-	else
+	bool below = strncmp(path, queue, length) == 0 && path[length] == '/';
+	if (!below && table->proxied) {
 		doctor_remedy(examination->doctor,
 			"set the column chroot of proxymap to n in master.cf; postfix reload");
+		return;
+	}
+	table_changes_note(examination->changes, examination->doctor);
+	struct table_change *change =
+		table_changes_change(examination->changes, examined->index, table);
+	change->proxied = !below;
+	if (below)
+		snprintf(change->endpoint, sizeof change->endpoint, "unix:%.500s",
+			path + length + 1);
 }
 
 static void add_denied(const struct examination *examination, const struct lookup_table *table,
@@ -171,9 +202,10 @@ static void add_denied(const struct examination *examination, const struct looku
 			"[server] socket_mode = 0666 in tlsad.conf; systemctl restart tlsad");
 }
 
-static void examine_access(const struct examination *examination, const struct lookup_table *table,
+static void examine_access(const struct examination *examination, const struct examined *examined,
 	const char *endpoint)
 {
+	const struct lookup_table *table = examined->table;
 	const char *outside = endpoint + strlen("unix:");
 	struct access_path reached;
 	struct socket_path path;
@@ -193,7 +225,7 @@ static void examine_access(const struct examination *examination, const struct l
 	case ACCESS_ABSENT:
 		/* If the socket does not exist at all, socket.c reports it. */
 		if (path.chrooted && lstat(outside, &status) == 0)
-			add_hidden(examination, table, endpoint);
+			add_hidden(examination, examined, endpoint);
 		return;
 	default:
 		add_denied(examination, table, &reached, result);
@@ -202,36 +234,87 @@ static void examine_access(const struct examination *examination, const struct l
 
 /* --- all tables ------------------------------------------------------------------------------ */
 
-static void examine_table(
-	struct examination *examination, const struct lookup_table *table, const char *endpoint)
+static void add_refused(const struct examination *examination, const struct examined *examined)
 {
-	examine_map(examination, table);
+	const struct table_change *change = &examination->changes->tables[examined->index];
+	const char *directory = examination->postconf->directory;
+	const char *option = directory[0] != '\0' ? " -c " : "";
+	char word[TABLE_WORD_SIZE];
+
+	/* The remedy of another finding takes "proxy:" away. */
+	if (change->changed && !change->proxied)
+		return;
+	examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_PROXY_READ_MAPS, DOCTOR_FAULT,
+		"proxymap refuses %s: proxy_read_maps does not contain it", examined->table->word);
+	snprintf(word, sizeof word, "%s", examined->table->word);
+	if (change->changed)
+		table_change_print(change, word);
+	doctor_remedy(examination->doctor,
+		"postconf%s%s -e \"proxy_read_maps = $(postconf%s%s -h proxy_read_maps) %s\"",
+		option, directory, option, directory, word);
+}
+
+static void examine_table(
+	struct examination *examination, const struct examined *examined, const char *endpoint)
+{
+	const struct lookup_table *table = examined->table;
+
+	examine_map(examination, examined);
 	if (table->kind == LOOKUP_TABLE_UNIX)
-		examine_access(examination, table, endpoint);
+		examine_access(examination, examined, endpoint);
 	else
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_OK,
 			"%s is an endpoint of tlsad", table->word);
 	if (table->proxied &&
 		!lookup_tables_have(
-			examination_value(examination, POSTCONF_PROXY_READ_MAPS), table->word)) {
-		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_PROXY_READ_MAPS,
-			DOCTOR_FAULT, "proxymap refuses %s: proxy_read_maps does not contain it",
-			table->word);
-		const char *directory = examination->postconf->directory;
-		const char *option = directory[0] != '\0' ? " -c " : "";
-		doctor_remedy(examination->doctor,
-			"postconf%s%s -e \"proxy_read_maps = $(postconf%s%s -h proxy_read_maps) "
-			"%s\"",
-			option, directory, option, directory, table->word);
-	}
+			examination_value(examination, POSTCONF_PROXY_READ_MAPS), table->word))
+		add_refused(examination, examined);
 }
 
-static void add_none(const struct examination *examination, const struct lookup_table *other)
+/*
+ * Is this table meant to be tlsad's? If a process listens there, it is a table of the site, which
+ * stays.
+ */
+static bool is_dead(const struct examination *examination, const struct lookup_table *table)
+{
+	char endpoint[ACCESS_PATH_SIZE + 8], outside[ACCESS_PATH_SIZE];
+	struct socket_path path;
+
+	if (table->kind == LOOKUP_TABLE_BROKEN)
+		return true;
+	if (table->kind == LOOKUP_TABLE_INET) {
+		snprintf(endpoint, sizeof endpoint, "inet:%s", table->address);
+	} else {
+		find_path(examination, table, &path);
+		find_outside(examination, &path, outside);
+		snprintf(endpoint, sizeof endpoint, "unix:%s", outside);
+	}
+	return !doctor_socket_listens(endpoint);
+}
+
+/* The remedy replaces `wrong`, or else appends a table. */
+static void change_none(struct examination *examination, const struct examined *wrong)
 {
 	const struct conf_list *list = &examination->doctor->conf->server.socketmap;
-	const char *endpoint =
-		list->count > 0 ? list->entries[0] : "unix:" TLSAD_RUNDIR "/socketmap";
+	struct table_change *change = &examination->changes->appended;
+	const char *map = DEFAULT_MAP;
 
+	if (wrong->table != NULL) {
+		change = table_changes_change(examination->changes, wrong->index, wrong->table);
+		if (find_policies(wrong->table->map) != NULL)
+			map = wrong->table->map;
+	}
+	change->changed = true;
+	snprintf(change->endpoint, sizeof change->endpoint, "%.500s",
+		list->count > 0 ? list->entries[0] : "unix:" TLSAD_RUNDIR "/socketmap");
+	change->proxied = strncmp(change->endpoint, "unix:", 5) == 0;
+	snprintf(change->map, sizeof change->map, "%s", map);
+	/* Examine the other parameters as if that remedy had been applied. */
+	note_policies(examination, map_find(map, strlen(map)));
+}
+
+static void add_none(struct examination *examination, const struct lookup_table *other)
+{
 	if (examination_value(examination, POSTCONF_POLICY_MAPS)[0] == '\0')
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
 			"smtp_tls_policy_maps is empty: Postfix does not ask tlsad");
@@ -243,8 +326,7 @@ static void add_none(const struct examination *examination, const struct lookup_
 	else
 		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS, DOCTOR_FAULT,
 			"no table of smtp_tls_policy_maps is a socketmap");
-	examination_set(examination, POSTCONF_POLICY_MAPS, "%ssocketmap:%s:policy",
-		strncmp(endpoint, "unix:", 5) == 0 ? "proxy:" : "", endpoint);
+	table_changes_note(examination->changes, examination->doctor);
 }
 
 void examination_policy_maps(struct examination *examination)
@@ -252,25 +334,57 @@ void examination_policy_maps(struct examination *examination)
 	static struct lookup_table tables[LOOKUP_TABLES_MAX];
 	size_t count =
 		lookup_tables_parse(examination_value(examination, POSTCONF_POLICY_MAPS), tables);
+	struct examined wrong = {.table = NULL};
 	const struct lookup_table *other = NULL;
 	bool ours = false;
 
 	for (size_t i = 0; i < count; i++) {
+		struct examined examined = {&tables[i], i};
 		const char *endpoint = NULL;
 		if (tables[i].kind == LOOKUP_TABLE_OTHER)
 			continue;
 		if (tables[i].kind != LOOKUP_TABLE_BROKEN)
 			endpoint = find_endpoint(examination, &tables[i]);
 		if (endpoint != NULL)
-			examine_table(examination, &tables[i], endpoint);
-		else
-			other = &tables[i];
+			examine_table(examination, &examined, endpoint);
+		else if (wrong.table == NULL && is_dead(examination, &tables[i]))
+			wrong = examined;
+		other = endpoint == NULL && wrong.table == NULL ? &tables[i] : other;
 		ours = ours || endpoint != NULL;
 	}
 	if (!ours) {
-		add_none(examination, other);
-		/* Examine the other parameters as if that remedy had been applied. */
-		bool pinned = examination->doctor->conf->dane.enforce == ENFORCE_PINNED;
-		*(pinned ? &examination->pinned : &examination->native) = true;
+		add_none(examination, wrong.table != NULL ? wrong.table : other);
+		change_none(examination, &wrong);
 	}
+}
+
+/* A command that is cut, or has bytes that are not printed as they are, would do harm. */
+static bool is_whole(const struct text *command)
+{
+	bool printable = true;
+
+	for (size_t i = 0; i < command->used; i++)
+		printable = printable && command->bytes[i] >= ' ' && command->bytes[i] <= '~';
+	return printable && !command->cut;
+}
+
+void examination_remedy_policy_maps(const struct examination *examination)
+{
+	const struct table_changes *changes = examination->changes;
+	char list[DOCTOR_WORDS_SIZE], command[DOCTOR_WORDS_SIZE];
+	struct text value, remedy;
+
+	text_init(&value, list, sizeof list);
+	table_changes_print(changes,
+		postconf_raw_value(
+			examination->postconf, examination->client, POSTCONF_POLICY_MAPS),
+		examination_value(examination, POSTCONF_POLICY_MAPS), &value);
+	text_init(&remedy, command, sizeof command);
+	examination_command(examination, POSTCONF_POLICY_MAPS, list, &remedy);
+	remedy.cut = remedy.cut || value.cut;
+	for (size_t i = 0; i < changes->count; i++)
+		doctor_remedy_at(examination->doctor, changes->findings[i], "%s",
+			is_whole(&remedy) ? command
+					  : "correct this table in smtp_tls_policy_maps, and keep "
+					    "the others; see POSTFIX in tlsad(8)");
 }

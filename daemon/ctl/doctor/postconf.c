@@ -90,24 +90,28 @@ static void each_line(
 		take(postconf, line);
 }
 
+static void store(char **place, const char *value)
+{
+	free(*place);
+	*place = strdup(value);
+}
+
 static void take_value(struct postconf *postconf, char *line)
 {
 	char *name, *value;
 	int parameter = split_line(line, &name, &value) ? find_parameter(name) : -1;
 
-	if (parameter < 0)
-		return;
-	free(postconf->values[parameter]);
-	postconf->values[parameter] = strdup(value);
+	if (parameter >= 0)
+		store(&postconf->values[parameter], value);
 }
 
-static void take_set(struct postconf *postconf, char *line)
+static void take_raw(struct postconf *postconf, char *line)
 {
 	char *name, *value;
 	int parameter = split_line(line, &name, &value) ? find_parameter(name) : -1;
 
 	if (parameter >= 0)
-		postconf->set[parameter] = true;
+		store(&postconf->raw[parameter], value);
 }
 
 /* --- master.cf ------------------------------------------------------------------------------- */
@@ -147,7 +151,7 @@ static void take_service(struct postconf *postconf, char *line)
 }
 
 /* "SERVICE/unix/PARAMETER = VALUE" */
-static void take_own(struct postconf *postconf, char *line)
+static void take_option(struct postconf *postconf, char *line, bool raw)
 {
 	char *name, *value;
 	char *slash = split_line(line, &name, &value) ? strstr(name, "/unix/") : NULL;
@@ -157,33 +161,45 @@ static void take_own(struct postconf *postconf, char *line)
 		return;
 	*slash = '\0';
 	for (size_t i = 0; i < postconf->client_count; i++) {
-		if (strcmp(postconf->clients[i].service, name) != 0)
-			continue;
-		free(postconf->clients[i].own[parameter]);
-		postconf->clients[i].own[parameter] = strdup(value);
+		struct postconf_client *client = &postconf->clients[i];
+		if (strcmp(client->service, name) == 0)
+			store(raw ? &client->own_raw[parameter] : &client->own[parameter], value);
 	}
+}
+
+static void take_own(struct postconf *postconf, char *line)
+{
+	take_option(postconf, line, false);
+}
+
+static void take_own_raw(struct postconf *postconf, char *line)
+{
+	take_option(postconf, line, true);
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */
 
+static bool read_lines(struct postconf *postconf, const char *program, const char *const *options,
+	void (*take)(struct postconf *postconf, char *line), char *line, size_t line_size)
+{
+	char *lines = ask(postconf, program, options, line, line_size);
+
+	if (lines == NULL)
+		return false;
+	each_line(postconf, lines, take);
+	free(lines);
+	return true;
+}
+
 static bool read_main(struct postconf *postconf, const char *program, char *line, size_t line_size)
 {
 	const char *values[POSTCONF_PARAMETER_COUNT + 2] = {"-x"};
-	const char *const set[] = {"-n", NULL};
+	const char *const raw[] = {"-n", NULL};
 
 	for (int i = 0; i < POSTCONF_PARAMETER_COUNT; i++)
 		values[i + 1] = postconf_parameter_names[i];
-	char *lines = ask(postconf, program, values, line, line_size);
-	if (lines == NULL)
-		return false;
-	each_line(postconf, lines, take_value);
-	free(lines);
-	lines = ask(postconf, program, set, line, line_size);
-	if (lines == NULL)
-		return false;
-	each_line(postconf, lines, take_set);
-	free(lines);
-	return true;
+	return read_lines(postconf, program, values, take_value, line, line_size) &&
+	       read_lines(postconf, program, raw, take_raw, line, line_size);
 }
 
 static bool read_master(
@@ -191,18 +207,11 @@ static bool read_master(
 {
 	const char *const services[] = {"-M", NULL};
 	const char *const own[] = {"-x", "-P", NULL};
+	const char *const own_raw[] = {"-P", NULL};
 
-	char *lines = ask(postconf, program, services, line, line_size);
-	if (lines == NULL)
-		return false;
-	each_line(postconf, lines, take_service);
-	free(lines);
-	lines = ask(postconf, program, own, line, line_size);
-	if (lines == NULL)
-		return false;
-	each_line(postconf, lines, take_own);
-	free(lines);
-	return true;
+	return read_lines(postconf, program, services, take_service, line, line_size) &&
+	       read_lines(postconf, program, own, take_own, line, line_size) &&
+	       read_lines(postconf, program, own_raw, take_own_raw, line, line_size);
 }
 
 static void add_unreadable(struct doctor *doctor, const struct postconf *postconf, const char *line)
@@ -252,8 +261,11 @@ void postconf_clear(struct postconf *postconf)
 {
 	for (int i = 0; i < POSTCONF_PARAMETER_COUNT; i++) {
 		free(postconf->values[i]);
-		for (size_t j = 0; j < postconf->client_count; j++)
+		free(postconf->raw[i]);
+		for (size_t j = 0; j < postconf->client_count; j++) {
 			free(postconf->clients[j].own[i]);
+			free(postconf->clients[j].own_raw[i]);
+		}
 	}
 	memset(postconf, 0, sizeof *postconf);
 }
@@ -264,6 +276,16 @@ const char *postconf_value(const struct postconf *postconf, const struct postcon
 	const char *value = client != NULL && client->own[parameter] != NULL
 				    ? client->own[parameter]
 				    : postconf->values[parameter];
+
+	return value != NULL ? value : "";
+}
+
+const char *postconf_raw_value(const struct postconf *postconf,
+	const struct postconf_client *client, enum postconf_parameter parameter)
+{
+	const char *value = client != NULL && client->own[parameter] != NULL
+				    ? client->own_raw[parameter]
+				    : postconf->raw[parameter];
 
 	return value != NULL ? value : "";
 }

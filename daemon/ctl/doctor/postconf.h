@@ -35,13 +35,14 @@ enum { POSTCONF_CLIENTS_MAX = 32, POSTCONF_NAME_SIZE = 64 };
 struct postconf_client {
 	char service[POSTCONF_NAME_SIZE]; /* "smtp", "relay" */
 	bool chrooted;
-	char *own[POSTCONF_PARAMETER_COUNT]; /* set with -o, else NULL */
+	char *own[POSTCONF_PARAMETER_COUNT];     /* set with -o, else NULL */
+	char *own_raw[POSTCONF_PARAMETER_COUNT]; /* the same as written, $name not expanded */
 };
 
 struct postconf {
 	char directory[512]; /* the argument of --postfix, or empty for Postfix's default */
 	char *values[POSTCONF_PARAMETER_COUNT];
-	bool set[POSTCONF_PARAMETER_COUNT]; /* set in main.cf, not a default */
+	char *raw[POSTCONF_PARAMETER_COUNT]; /* as written in main.cf; NULL: it is a default */
 	struct postfix_version version;
 	size_t client_count;
 	struct postconf_client clients[POSTCONF_CLIENTS_MAX];
@@ -55,5 +56,9 @@ void postconf_clear(struct postconf *postconf);
 /* The value for a client, or that of main.cf if `client` is NULL. Never NULL. */
 const char *postconf_value(const struct postconf *postconf, const struct postconf_client *client,
 	enum postconf_parameter parameter);
+
+/* The same as written, with $name. "" if it is a default. */
+const char *postconf_raw_value(const struct postconf *postconf,
+	const struct postconf_client *client, enum postconf_parameter parameter);
 
 #endif

@@ -39,22 +39,49 @@ void examination_add(const struct examination *examination, enum doctor_check ch
 	doctor_add(examination->doctor, check, object, state, "%s", words);
 }
 
-void examination_set(const struct examination *examination, enum postconf_parameter parameter,
-	const char *format, ...)
+/* A word in single quotes for sh(1). */
+static void add_quoted(struct text *text, const char *word)
+{
+	text_add(text, "'");
+	for (; *word != '\0'; word++) {
+		if (*word == '\'')
+			text_add(text, "'\\''");
+		else
+			text_add_bytes(text, word, 1);
+	}
+	text_add(text, "'");
+}
+
+void examination_command(const struct examination *examination, enum postconf_parameter parameter,
+	const char *value, struct text *text)
 {
 	const struct postconf *postconf = examination->postconf;
 	const struct postconf_client *client = examination->client;
 	bool own = client->own[parameter] != NULL;
-	char value[DOCTOR_WORDS_SIZE];
+	char assignment[DOCTOR_WORDS_SIZE];
+
+	int length =
+		snprintf(assignment, sizeof assignment, "%s%s%s = %s", own ? client->service : "",
+			own ? "/unix/" : "", postconf_parameter_names[parameter], value);
+	text_add_format(text, "postconf%s%s %s ", postconf->directory[0] != '\0' ? " -c " : "",
+		postconf->directory, own ? "-P" : "-e");
+	add_quoted(text, assignment);
+	text->cut = text->cut || length >= (int)sizeof assignment;
+}
+
+void examination_set(const struct examination *examination, enum postconf_parameter parameter,
+	const char *format, ...)
+{
+	char value[DOCTOR_WORDS_SIZE], command[DOCTOR_WORDS_SIZE];
+	struct text text;
 	va_list arguments;
 
 	va_start(arguments, format);
 	vsnprintf(value, sizeof value, format, arguments);
 	va_end(arguments);
-	doctor_remedy(examination->doctor, "postconf%s%s %s '%s%s%s = %s'",
-		postconf->directory[0] != '\0' ? " -c " : "", postconf->directory,
-		own ? "-P" : "-e", own ? client->service : "", own ? "/unix/" : "",
-		postconf_parameter_names[parameter], value);
+	text_init(&text, command, sizeof command);
+	examination_command(examination, parameter, value, &text);
+	doctor_remedy(examination->doctor, "%s", command);
 }
 
 /* --- single parameters ----------------------------------------------------------------------- */
@@ -148,7 +175,8 @@ static void examine_dns_support(const struct examination *examination)
 	} else if (!lookup_tables_have(lookup, "dns")) {
 		examination_add(examination, DOCTOR_DNS_SUPPORT, POSTCONF_HOST_LOOKUP, DOCTOR_FAULT,
 			"smtp_host_lookup = %s does not contain dns, which DANE needs", lookup);
-		examination_set(examination, POSTCONF_HOST_LOOKUP, "dns");
+		examination_set(examination, POSTCONF_HOST_LOOKUP, "dns%s%s",
+			lookup[0] != '\0' ? ", " : "", lookup);
 	} else {
 		examination_add(examination, DOCTOR_DNS_SUPPORT, POSTCONF_DNS_SUPPORT_LEVEL,
 			DOCTOR_OK, "smtp_dns_support_level = dnssec");
@@ -159,7 +187,7 @@ static void examine_insecure_mx(const struct examination *examination)
 {
 	const char *policy = examination_value(examination, POSTCONF_INSECURE_MX_POLICY);
 	bool own = examination->client->own[POSTCONF_INSECURE_MX_POLICY] != NULL ||
-		   examination->postconf->set[POSTCONF_INSECURE_MX_POLICY];
+		   examination->postconf->raw[POSTCONF_INSECURE_MX_POLICY] != NULL;
 
 	if (strcmp(policy, "dane") == 0 ||
 		(!own && postfix_version_insecure_mx_fixed(examination->postconf->version))) {
@@ -198,7 +226,7 @@ static void examine_digest(const struct examination *examination)
 		"smtp_tls_fingerprint_digest = %s%s, but [dane] fingerprint_digest = %s: pinned "
 		"replies match no server, so Postfix defers the mail",
 		digest,
-		examination->postconf->set[POSTCONF_FINGERPRINT_DIGEST] ||
+		examination->postconf->raw[POSTCONF_FINGERPRINT_DIGEST] != NULL ||
 				examination->client->own[POSTCONF_FINGERPRINT_DIGEST] != NULL
 			? ""
 			: ", the default at this compatibility_level",
@@ -350,6 +378,34 @@ static void examine_client(struct examination *examination, const struct doctor_
 	}
 }
 
+/* The clients that share the value of main.cf share the changes to it, too. */
+static void examine_clients(struct examination *examination, const struct doctor_dns *dns)
+{
+	static struct table_changes shared, own;
+	const struct postconf *postconf = examination->postconf;
+	const struct postconf_client *sharing = NULL;
+
+	memset(&shared, 0, sizeof shared);
+	for (size_t i = 0; i < postconf->client_count; i++) {
+		const struct postconf_client *client = &postconf->clients[i];
+		bool is_own = client->own[POSTCONF_POLICY_MAPS] != NULL;
+		examination->client = client;
+		examination->native = examination->pinned = false;
+		examination->changes = is_own ? &own : &shared;
+		memset(&own, 0, sizeof own);
+		examine_client(examination, dns);
+		if (is_own)
+			examination_remedy_policy_maps(examination);
+		else
+			sharing = client;
+	}
+	if (sharing == NULL)
+		return;
+	examination->client = sharing;
+	examination->changes = &shared;
+	examination_remedy_policy_maps(examination);
+}
+
 void doctor_examine_postfix(
 	struct doctor *doctor, const struct postconf *postconf, const struct doctor_dns *dns)
 {
@@ -367,9 +423,5 @@ void doctor_examine_postfix(
 	if (postconf->client_count == 0)
 		doctor_add(doctor, DOCTOR_POSTFIX, directory, DOCTOR_NOTE,
 			"master.cf has no smtp client: this Postfix sends no mail");
-	for (size_t i = 0; i < postconf->client_count; i++) {
-		examination.client = &postconf->clients[i];
-		examination.native = examination.pinned = false;
-		examine_client(&examination, dns);
-	}
+	examine_clients(&examination, dns);
 }

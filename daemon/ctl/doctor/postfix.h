@@ -9,6 +9,7 @@
 #include "daemon/ctl/doctor/dns.h"
 #include "daemon/ctl/doctor/lookup_tables.h"
 #include "daemon/ctl/doctor/postconf.h"
+#include "daemon/ctl/doctor/table_changes.h"
 
 /* The examination of one client of one configuration. */
 struct examination {
@@ -18,6 +19,7 @@ struct examination {
 	struct access_account account; /* mail_owner */
 	bool account_known;
 	bool native, pinned; /* which kinds of policies its tables reply with */
+	struct table_changes *changes;
 };
 
 /* Add the name servers of its resolv.conf files to those to ask. */
@@ -26,8 +28,14 @@ void doctor_postfix_prepare(struct doctor_dns *dns, const struct postconf *postc
 void doctor_examine_postfix(
 	struct doctor *doctor, const struct postconf *postconf, const struct doctor_dns *dns);
 
-/* In policy_maps.c: examines smtp_tls_policy_maps; sets `native` and `pinned`. */
+/*
+ * In policy_maps.c: examines smtp_tls_policy_maps; sets `native` and `pinned`, and adds to
+ * `changes`.
+ */
 void examination_policy_maps(struct examination *examination);
+
+/* Sets the remedies of the findings that `changes` are for. */
+void examination_remedy_policy_maps(const struct examination *examination);
 
 /*
  * Adds a finding on a parameter of this client, and as remedy the command that sets another value.
@@ -37,6 +45,10 @@ void examination_add(const struct examination *examination, enum doctor_check ch
 	__attribute__((format(printf, 5, 6)));
 void examination_set(const struct examination *examination, enum postconf_parameter parameter,
 	const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Adds the command that sets a parameter of this client. */
+void examination_command(const struct examination *examination, enum postconf_parameter parameter,
+	const char *value, struct text *text);
 
 const char *examination_value(
 	const struct examination *examination, enum postconf_parameter parameter);

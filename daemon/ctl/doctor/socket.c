@@ -275,3 +275,19 @@ bool doctor_socket_is(const char *entry, const char *address, bool is_unix)
 	return endpoint_parse(&other, text, error, sizeof error) &&
 	       is_same_address(&endpoint, &other);
 }
+
+bool doctor_socket_listens(const char *text)
+{
+	struct endpoint endpoint;
+	char error[256];
+
+	/* Postfix takes names of hosts and services as well. */
+	if (!endpoint_parse(&endpoint, text, error, sizeof error))
+		return true;
+	int fd = socket(endpoint.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool listens = fd < 0 || connect_to(fd, &endpoint, clock_steady_us() / 1000 + TIMEOUT) ||
+		       (errno != ECONNREFUSED && errno != ENOENT && errno != ENOTDIR);
+	if (fd >= 0)
+		close(fd);
+	return listens;
+}

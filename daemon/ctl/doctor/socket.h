@@ -14,4 +14,10 @@ void doctor_examine_sockets(struct doctor *doctor);
  */
 bool doctor_socket_is(const char *endpoint, const char *address, bool is_unix);
 
+/*
+ * Does a process listen on this endpoint? True also if that is not known: for names, which are not
+ * looked up, without the right to connect, and if a host does not respond.
+ */
+bool doctor_socket_listens(const char *endpoint);
+
 #endif

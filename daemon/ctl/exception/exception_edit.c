@@ -69,7 +69,10 @@ static bool check_rules(const struct ctl *ctl, const char *key)
 	return true;
 }
 
-/* If the daemon is not running, that is only a warning: it reads the file when it starts. */
+/*
+ * If the daemon is not running, that is only a warning: it reads the file when it starts. If it may
+ * be running, the change is not in force, and scripts must know.
+ */
 static bool reload(const struct ctl *ctl, int *status)
 {
 	struct response response;
@@ -79,11 +82,15 @@ static bool reload(const struct ctl *ctl, int *status)
 		*status = CTL_YES;
 		return true;
 	}
-	if (*status == EX_UNAVAILABLE) {
+	if (response.not_running) {
 		log_warning(
 			"the change is written, but tlsad is not running; it applies the change "
 			"when it starts");
 		*status = CTL_YES;
+	} else {
+		log_error("the change is written, but tlsad has not applied it: %s \"tlsactl "
+			  "reload\" or \"systemctl reload tlsad\" as root",
+			*status == EX_UNAVAILABLE ? "run" : "correct this, then run");
 	}
 	return false;
 }
@@ -133,11 +140,8 @@ int exception_edit(const struct ctl *ctl, const char *domain, const char *value,
 	char key[RULES_KEY_SIZE], error[RULES_ERROR_SIZE];
 	int status = EX_USAGE;
 
-	if (!rules_key(domain, key, error)) {
+	if (!rules_exception_key(domain, key, error)) {
 		log_error("%s", error);
-	} else if (strcmp(key, "*") == 0) {
-		log_error("an exception for * is not possible: see [dane] mode and site_level in "
-			  "tlsad.conf(5)");
 	} else {
 		char words[CONF_ERROR_SIZE];
 		struct conf *conf = configuration_load(ctl, words);

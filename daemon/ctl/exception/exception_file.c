@@ -24,9 +24,29 @@ struct edit {
 	bool found;
 };
 
+/* What to do about an error of the file or its directory. */
+static const char *remedy(int code)
+{
+	switch (code) {
+	case EACCES:
+	case EPERM:
+		return "run tlsactl as root";
+	case ENOSPC:
+	case EDQUOT:
+		return "free some space there";
+	case ENOENT:
+	case ENOTDIR:
+	case ENAMETOOLONG:
+		return "create the directory, or correct [dane] exceptions_file in tlsad.conf";
+	default:
+		return "correct this, or set [dane] exceptions_file to a file that can be written";
+	}
+}
+
 static bool complain(char *error, const char *what, const char *path)
 {
-	snprintf(error, RULES_ERROR_SIZE, "%.300s: %s: %s", path, what, strerror(errno));
+	snprintf(error, RULES_ERROR_SIZE, "%.200s: %s: %s; %s", path, what, strerror(errno),
+		remedy(errno));
 	return false;
 }
 

@@ -277,9 +277,22 @@ static bool read_options(const struct arguments *arguments, int count, char **wo
 	return true;
 }
 
-static void note_conf_given(struct ctl *ctl)
+/* False if the configuration or the socket has an empty name, which is logged. */
+static bool take_global(struct ctl *ctl)
 {
+	const char *control = ctl->control;
+
 	ctl->conf_given = ctl->conf_file != NULL;
+	if (ctl->conf_given && ctl->conf_file[0] == '\0') {
+		log_error("--config needs the name of a file, which '' is not");
+		return false;
+	}
+	if (control != NULL && (control[0] == '\0' || strcmp(control, "unix:") == 0)) {
+		log_error("--socket needs the path of tlsad's control socket; '%s' has no path",
+			control);
+		return false;
+	}
+	return true;
 }
 
 /* The number of operands allowed, and where to store them; a missing one is NULL. */
@@ -325,11 +338,10 @@ static int parse(struct ctl *ctl, const struct command *command, const struct ar
 	struct arguments arguments;
 
 	prepare(&arguments, ctl, table, table_count, false);
-	if (!read_options(&arguments, count, words)) {
+	if (!read_options(&arguments, count, words) || !take_global(ctl)) {
 		usage(stderr, command);
 		return EX_USAGE;
 	}
-	note_conf_given(ctl);
 	if (ctl->help) {
 		help(command, &arguments);
 		return CTL_YES;
@@ -369,10 +381,9 @@ int arguments_parse_global(struct ctl *ctl, int count, char **words)
 	struct arguments arguments;
 
 	prepare(&arguments, ctl, NULL, 0, true);
-	if (!read_options(&arguments, count, words)) {
+	if (!read_options(&arguments, count, words) || !take_global(ctl)) {
 		usage(stderr, NULL);
 		return -1;
 	}
-	note_conf_given(ctl);
 	return optind;
 }

@@ -90,10 +90,15 @@ static bool read_configuration(struct client *client, const struct ctl *ctl, int
 
 /* --- connecting ---------------------------------------------------------------------------- */
 
-static void complain_connect(const struct client *client, int error)
+/*
+ * Returns whether the reason is that no process listens on the socket. A socket that does not exist
+ * shows that only if it is the one of the configuration: one named with -s may be mistyped.
+ */
+static bool complain_connect(const struct client *client, bool named, int error)
 {
 	struct stat status;
 	bool is_there = stat(client->path, &status) == 0;
+	bool is_socket = !is_there || S_ISSOCK(status.st_mode);
 
 	if (error == EACCES || error == EPERM)
 		log_error("%s: permission denied: only root and tlsad's account may use the "
@@ -103,7 +108,7 @@ static void complain_connect(const struct client *client, int error)
 		log_error("%s: there is no such socket: start tlsad, or name its control socket "
 			  "with -s",
 			client->path);
-	else if (is_there && !S_ISSOCK(status.st_mode))
+	else if (!is_socket)
 		log_error("%s: this is not a socket: name tlsad's control socket with -s",
 			client->path);
 	else if (error == ECONNREFUSED)
@@ -113,10 +118,13 @@ static void complain_connect(const struct client *client, int error)
 			  "\"journalctl -u tlsad\"",
 			client->path, CLIENT_CONNECT_TIMEOUT);
 	else
-		log_error("%s: %s", client->path, strerror(error));
+		log_error("%s: cannot connect: %s; name tlsad's control socket with -s; its "
+			  "path is [server] control in tlsad.conf",
+			client->path, strerror(error));
+	return (error == ENOENT && !named) || (error == ECONNREFUSED && is_socket);
 }
 
-static bool connect_socket(struct client *client)
+static bool connect_socket(struct client *client, bool named, bool *not_running)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	/* This limit applies to connect(2), too, which waits if the listen queue is full. */
@@ -128,13 +136,13 @@ static bool connect_socket(struct client *client)
 		setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0 ||
 		connect(client->fd, (struct sockaddr *)&address, sizeof address) != 0 ||
 		fcntl(client->fd, F_SETFL, O_NONBLOCK) != 0) {
-		complain_connect(client, errno);
+		*not_running = complain_connect(client, named, errno);
 		return false;
 	}
 	return true;
 }
 
-struct client *client_open(const struct ctl *ctl, int *status)
+static struct client *open_client(const struct ctl *ctl, int *status, bool *not_running)
 {
 	struct client *client = calloc(1, sizeof *client);
 
@@ -146,10 +154,18 @@ struct client *client_open(const struct ctl *ctl, int *status)
 	}
 	client->fd = -1;
 	client->timeout = CLIENT_SILENCE_MAX - CLIENT_LOOKUP_EXTRA;
-	if (read_configuration(client, ctl, status) && connect_socket(client))
+	if (read_configuration(client, ctl, status) &&
+		connect_socket(client, ctl->control != NULL, not_running))
 		return client;
 	client_close(client);
 	return NULL;
+}
+
+struct client *client_open(const struct ctl *ctl, int *status)
+{
+	bool not_running = false;
+
+	return open_client(ctl, status, &not_running);
 }
 
 void client_close(struct client *client)
@@ -192,6 +208,27 @@ static bool reserve(struct client *client, size_t size)
 	client->out = bytes;
 	client->out_size = client->out_end + size;
 	return true;
+}
+
+bool client_check_argument(const struct command *command, const char *what, const char *argument)
+{
+	enum { SHOWN_MAX = 100 };
+	json_t *string = json_string(argument);
+	bool is_utf8 = string != NULL;
+	size_t size =
+		is_utf8 ? json_dumpb(string, NULL, 0, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : 0;
+
+	json_decref(string);
+	if (argument[0] == '\0') {
+		log_error("%s: %s is empty", command->name, what);
+		return false;
+	}
+	if (size > 0 && size <= CLIENT_ARGUMENT_MAX)
+		return true;
+	log_error("%s: %s '%.*s%s' %s", command->name, what, SHOWN_MAX, argument,
+		strlen(argument) > SHOWN_MAX ? "..." : "",
+		is_utf8 ? "is too long" : "is not UTF-8");
+	return false;
 }
 
 unsigned client_send(struct client *client, json_t *request)
@@ -368,10 +405,10 @@ enum client_result client_receive(
 
 /* --- one request --------------------------------------------------------------------------- */
 
-static struct client *begin(
-	const struct ctl *ctl, json_t *request, unsigned *id, int refused, int *status)
+static struct client *begin(const struct ctl *ctl, json_t *request, unsigned *id, int refused,
+	int *status, bool *not_running)
 {
-	struct client *client = client_open(ctl, status);
+	struct client *client = open_client(ctl, status, not_running);
 
 	if (client == NULL) {
 		json_decref(request);
@@ -380,7 +417,8 @@ static struct client *begin(
 	*id = client_send(client, request);
 	if (*id != 0)
 		return client;
-	log_error("the request was not sent: an argument is too long or is not UTF-8");
+	/* The arguments were checked. */
+	log_error("the request was not sent: out of memory");
 	*status = refused;
 	client_close(client);
 	return NULL;
@@ -408,9 +446,9 @@ bool client_ask(
 	const struct ctl *ctl, json_t *request, int refused, struct response *response, int *status)
 {
 	unsigned id = 0;
-	struct client *client = begin(ctl, request, &id, refused, status);
 
 	memset(response, 0, sizeof *response);
+	struct client *client = begin(ctl, request, &id, refused, status, &response->not_running);
 	if (client == NULL)
 		return false;
 	unsigned limit = client_lookup_timeout(client);
@@ -436,8 +474,8 @@ int client_stream(const struct ctl *ctl, json_t *request,
 	struct response response = {.id = 0};
 	unsigned id = 0;
 	int status = EX_UNAVAILABLE;
-	bool more = true;
-	struct client *client = begin(ctl, request, &id, CTL_NO, &status);
+	bool more = true, not_running = false;
+	struct client *client = begin(ctl, request, &id, CTL_NO, &status, &not_running);
 
 	if (client == NULL)
 		return status;

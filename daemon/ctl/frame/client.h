@@ -29,7 +29,18 @@ enum {
 	 * [bytes].
 	 */
 	CLIENT_RESPONSE_MAX = 400000,
+	/*
+	 * An argument in a request [bytes of JSON, with its quotes]: two of them fit into a
+	 * request. No destination, and no name of a map, has as many.
+	 */
+	CLIENT_ARGUMENT_MAX = 8000,
 };
+
+/*
+ * May an argument of the command be sent in a request? `what` is its name, such as DEST. False if
+ * it is empty, too long or not UTF-8, which is logged; the command then exits with EX_USAGE.
+ */
+bool client_check_argument(const struct command *command, const char *what, const char *argument);
 
 struct client;
 
@@ -59,6 +70,8 @@ struct response {
 	const json_t *object;
 	const char *error;
 	json_t *root; /* owns the others, for response_clear() */
+	/* If there is no response: no process listens on the socket, so tlsad is not running. */
+	bool not_running;
 };
 
 enum client_result {
@@ -78,7 +91,7 @@ void client_log_silence(const struct client *client, unsigned seconds);
 /*
  * Sends a request and waits for its response. Returns true with the response, for response_clear().
  * Returns false after an error, which is logged; `*status` is then the exit status, and `refused`
- * if the daemon refused.
+ * if the daemon refused. `response` has nothing then but `not_running`.
  */
 bool client_ask(const struct ctl *ctl, json_t *request, int refused, struct response *response,
 	int *status);

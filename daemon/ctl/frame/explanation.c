@@ -13,6 +13,7 @@
 
 enum {
 	INDENT = 2,
+	RECORD_DEPTH = 3,  /* of TLSA records in the tree */
 	TEXT_COLUMN = 12,  /* where the text of a line begins, after its first word */
 	DIGITS_SHOWN = 64, /* hexadecimal digits of a record's data: a SHA-256 digest */
 	WORDS_SIZE = 4096,
@@ -26,6 +27,10 @@ static const struct {
 } styles[] = {
 	{"secure", TERMINAL_GOOD},
 	{"usable", TERMINAL_GOOD},
+	{"enforce", TERMINAL_GOOD},
+	{"testing", TERMINAL_WARNING},
+	{"absent", TERMINAL_FAINT},
+	{"pending", TERMINAL_WARNING},
 	{"insecure", TERMINAL_WARNING},
 	{"unusable", TERMINAL_WARNING},
 	{"none", TERMINAL_WARNING},
@@ -59,6 +64,13 @@ static const char *trust_of(const json_t *object)
 	if (!is(object, "status", "failed"))
 		return client_string(object, "dnssec");
 	return is(object, "dnssec", "bogus") || is(object, "failure", "bogus") ? "bogus" : "failed";
+}
+
+/* The words of a line, with "..." at the end if they did not fit. */
+static const char *words_of(struct text *text)
+{
+	text_mark_cut(text);
+	return text->bytes;
 }
 
 /* Prints a line of the tree: status, time left, type, text. Only the status is indented. */
@@ -129,7 +141,8 @@ static void print_record(const struct page *page, const json_t *record)
 		text_add_format(&text, "; trust anchor %s", client_string(record, "trust_anchor"));
 	if (client_string(record, "not_pinned")[0] != '\0')
 		text_add_format(&text, "; not pinned: %s", client_string(record, "not_pinned"));
-	print_line(page->terminal, 3, usable ? "usable" : "unusable", NULL, "", words);
+	print_line(page->terminal, RECORD_DEPTH, usable ? "usable" : "unusable", NULL, "",
+		words_of(&text));
 }
 
 /* Does the reply contain this failure as its reason? */
@@ -175,8 +188,19 @@ static void print_lookup(const struct page *page, const json_t *lookup)
 	text_init(&text, words, sizeof words);
 	text_add(&text, client_string(lookup, "name"));
 	add_outcome(page, &text, lookup);
-	print_line(
-		page->terminal, 2, trust_of(lookup), lookup, client_string(lookup, "type"), words);
+	print_line(page->terminal, 2, trust_of(lookup), lookup, client_string(lookup, "type"),
+		words_of(&text));
+}
+
+static void print_not_shown(
+	const struct terminal *terminal, unsigned depth, json_int_t count, const char *what)
+{
+	unsigned indent = depth * INDENT;
+
+	if (count > 0)
+		terminal_print_row(terminal, indent, TERMINAL_FAINT, "...", TEXT_COLUMN - indent,
+			"and %" JSON_INTEGER_FORMAT " more %s%s", count, what,
+			count == 1 ? "" : "s");
 }
 
 static void print_host(const struct page *page, const json_t *host, bool in_set)
@@ -193,10 +217,12 @@ static void print_host(const struct page *page, const json_t *host, bool in_set)
 		text_add_format(&text, ", preference %" JSON_INTEGER_FORMAT,
 			client_integer(host, "preference"));
 	add_stale(&text, host);
-	print_line(page->terminal, 1, client_string(host, "status"), host, "host", words);
+	print_line(page->terminal, 1, client_string(host, "status"), host, "host", words_of(&text));
 	json_array_foreach(json_object_get(host, "lookups"), i, element)
 		print_lookup(page, element);
 	json_array_foreach(json_object_get(host, "tlsa"), i, element) print_record(page, element);
+	print_not_shown(page->terminal, RECORD_DEPTH, client_integer(host, "tlsa_not_shown"),
+		"TLSA record");
 }
 
 static void print_mx(const struct page *page, const json_t *mx, size_t hosts)
@@ -222,8 +248,75 @@ static void print_mx(const struct page *page, const json_t *mx, size_t hosts)
 		text_add(&text,
 			strstr(page->reply, failure) != NULL ? client_string(mx, "name") : failure);
 	add_stale(&text, mx);
-	print_line(page->terminal, 0, trust_of(mx), mx, "MX", words);
+	print_line(page->terminal, 0, trust_of(mx), mx, "MX", words_of(&text));
 }
+
+/* --- the MTA-STS policy -------------------------------------------------------------------- */
+
+static void print_names(const struct page *page, enum terminal_style style, const char *label,
+	const json_t *names, const char *after, json_int_t not_shown)
+{
+	char words[WORDS_SIZE];
+	const json_t *name;
+	struct text text;
+	size_t i;
+
+	if (json_array_size(names) == 0)
+		return;
+	text_init(&text, words, sizeof words);
+	json_array_foreach(names, i, name)
+		text_add_format(&text, "%s%s", i > 0 ? ", " : "", json_string_value(name));
+	if (not_shown > 0)
+		text_add_format(&text, " and %" JSON_INTEGER_FORMAT " more", not_shown);
+	text_add(&text, after);
+	terminal_print_row(
+		page->terminal, INDENT, style, label, TEXT_COLUMN - INDENT, "%s", words_of(&text));
+}
+
+static void print_download(const struct page *page, const json_t *sts)
+{
+	int64_t now = (int64_t)time(NULL);
+	int64_t retry = client_integer(sts, "retry_at") - now;
+	char ago[TIME_TEXT_SIZE], left[TIME_TEXT_SIZE];
+
+	if (client_integer(sts, "failures") == 0)
+		return;
+	time_text_duration(ago, now - client_integer(sts, "failed_at"));
+	time_text_duration(left, retry > 0 ? retry : 0);
+	terminal_print_row(page->terminal, INDENT, TERMINAL_BAD, "failed", TEXT_COLUMN - INDENT,
+		"the last download, %s ago: %s; tried again in %s", ago,
+		client_string(sts, "failure"), left);
+}
+
+static void print_sts(const struct page *page, const json_t *sts)
+{
+	bool has_policy = json_object_get(sts, "id") != NULL;
+	char words[WORDS_SIZE], ago[TIME_TEXT_SIZE], age[TIME_TEXT_SIZE];
+	struct text text;
+
+	if (!json_is_object(sts))
+		return;
+	text_init(&text, words, sizeof words);
+	text_add_format(&text, "%s: TXT record %s", client_string(sts, "domain"),
+		client_string(sts, "record"));
+	if (has_policy) {
+		time_text_duration(ago, client_integer(sts, "age"));
+		time_text_duration(age, client_integer(sts, "max_age"));
+		text_add_format(&text, "; policy %s, downloaded %s ago, max_age %s",
+			client_string(sts, "id"), ago, age);
+	}
+	print_line(page->terminal, 0, client_string(sts, "status"), sts, "STS", words_of(&text));
+	print_names(page, TERMINAL_PLAIN, "patterns", json_object_get(sts, "patterns"), "",
+		client_integer(sts, "patterns_not_shown"));
+	print_names(page, TERMINAL_GOOD, "match", json_object_get(sts, "hosts_matching"), "", 0);
+	print_names(page, TERMINAL_BAD, "no match", json_object_get(sts, "hosts_not_matching"),
+		": no mail is sent there at mode enforce", 0);
+	print_names(page, TERMINAL_WARNING, "left out", json_object_get(sts, "mx_left_out"),
+		": not a host name or pattern", 0);
+	print_download(page, sts);
+}
+
+/* --- all of the tree ----------------------------------------------------------------------- */
 
 static void print_tree(const struct page *page, const json_t *explanation)
 {
@@ -240,9 +333,8 @@ static void print_tree(const struct page *page, const json_t *explanation)
 		print_mx(page, mx, json_array_size(hosts) + (size_t)not_shown);
 	json_array_foreach(hosts, i, host)
 		print_host(page, host, json_is_object(mx) && is(mx, "status", "found"));
-	if (not_shown > 0)
-		terminal_print_row(terminal, INDENT, TERMINAL_FAINT, "...", TEXT_COLUMN - INDENT,
-			"and %" JSON_INTEGER_FORMAT " more hosts", not_shown);
+	print_not_shown(terminal, 1, not_shown, "host");
+	print_sts(page, json_object_get(explanation, "sts"));
 }
 
 /* --- the rule and the replies --------------------------------------------------------------- */
@@ -283,7 +375,7 @@ static void print_minimum(const struct terminal *terminal, const json_t *minimum
 	if (json_is_false(reached))
 		text_add_format(&text, ": it offers %s", client_string(minimum, "offered"));
 	terminal_print_row(terminal, 0, json_is_false(reached) ? TERMINAL_WARNING : TERMINAL_PLAIN,
-		"minimum", TEXT_COLUMN, "%s", words);
+		"minimum", TEXT_COLUMN, "%s", words_of(&text));
 }
 
 static void print_exception(const struct terminal *terminal, const json_t *exception)
@@ -306,7 +398,7 @@ static void print_exception(const struct terminal *terminal, const json_t *excep
 	if (client_string(exception, "why")[0] != '\0')
 		text_add_format(&text, "; %s", client_string(exception, "why"));
 	terminal_print_row(terminal, 0, in_force ? TERMINAL_WARNING : TERMINAL_PLAIN, "exception",
-		TEXT_COLUMN, "%s", words);
+		TEXT_COLUMN, "%s", words_of(&text));
 }
 
 static void print_rules(const struct terminal *terminal, const json_t *explanation)

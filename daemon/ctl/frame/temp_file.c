@@ -10,6 +10,12 @@
 
 enum { PATH_SIZE = 512, COPY_SIZE = 65536 };
 
+static void complain(const struct temp_file *temp)
+{
+	log_error("%.480s: cannot write a temporary file: %s; set TMPDIR to another directory",
+		temp->directory, strerror(errno));
+}
+
 bool temp_file_open(struct temp_file *temp, bool json)
 {
 	const char *directory = getenv("TMPDIR");
@@ -17,17 +23,14 @@ bool temp_file_open(struct temp_file *temp, bool json)
 
 	memset(temp, 0, sizeof *temp);
 	temp->json = json;
-	if (directory == NULL || directory[0] == '\0')
-		directory = "/tmp";
-	snprintf(path, sizeof path, "%.480s/tlsactl-XXXXXX", directory);
+	temp->directory = directory != NULL && directory[0] != '\0' ? directory : "/tmp";
+	snprintf(path, sizeof path, "%.480s/tlsactl-XXXXXX", temp->directory);
 	int fd = mkstemp(path);
 	if (fd >= 0)
 		unlink(path);
 	temp->file = fd >= 0 ? fdopen(fd, "w+") : NULL;
 	if (temp->file == NULL) {
-		log_error("%.480s: cannot write a temporary file: %s; set TMPDIR to another "
-			  "directory",
-			directory, strerror(errno));
+		complain(temp);
 		if (fd >= 0)
 			close(fd);
 		return false;
@@ -63,8 +66,7 @@ bool temp_file_print(struct temp_file *temp, const char *before)
 		if (copy(temp->file, stdout))
 			return true;
 	}
-	log_error("cannot write a temporary file: %s; set TMPDIR to another directory",
-		strerror(errno));
+	complain(temp);
 	return false;
 }
 

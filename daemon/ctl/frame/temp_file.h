@@ -14,7 +14,8 @@
 
 struct temp_file {
 	FILE *file;
-	bool json; /* write a JSON array: add its brackets and commas */
+	const char *directory; /* TMPDIR or /tmp */
+	bool json;             /* write a JSON array: add its brackets and commas */
 	size_t count;
 };
 

@@ -1,5 +1,7 @@
 #include "daemon/ctl/frame/terminal.h"
 
+#include "common/base/text.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,14 +75,17 @@ void terminal_print_row(const struct terminal *terminal, unsigned indent, enum t
 	const char *label, unsigned label_width, const char *format, ...)
 {
 	char text[TERMINAL_LINE_MAX];
+	struct text line = {text, sizeof text, 0, false};
 	va_list arguments;
 	unsigned length = (unsigned)strlen(label);
 	unsigned column = indent + (length > label_width ? length : label_width);
 	const char *at = text;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof text, format, arguments);
+	line.cut = vsnprintf(text, sizeof text, format, arguments) >= (int)sizeof text;
 	va_end(arguments);
+	line.used = strlen(text);
+	text_mark_cut(&line);
 	fprintf(terminal->out, "%*s", (int)indent, "");
 	if (text[0] == '\0') {
 		print_label(terminal, style, label, 0);

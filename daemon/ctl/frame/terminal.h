@@ -23,7 +23,8 @@ enum terminal_style {
 
 enum {
 	TERMINAL_WIDTH_MIN = 40, /* columns; a narrower terminal is treated as this wide */
-	TERMINAL_LINE_MAX = 4096,
+	/* Of the text of a row. A reply of 4096 characters and the words around it fit. */
+	TERMINAL_LINE_MAX = 4608,
 };
 
 struct terminal {
@@ -37,7 +38,8 @@ void terminal_open(struct terminal *terminal, FILE *out);
 
 /*
  * Prints `indent` blanks, the label in its style and padded to `label_width`, a blank and the text.
- * A text that is too long for one line is wrapped at blanks and continues below its beginning.
+ * A text that is too long for one line is wrapped at blanks and continues below its beginning. One
+ * of TERMINAL_LINE_MAX bytes or more is cut and ends in "...".
  */
 void terminal_print_row(const struct terminal *terminal, unsigned indent, enum terminal_style style,
 	const char *label, unsigned label_width, const char *format, ...)

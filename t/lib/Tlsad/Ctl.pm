@@ -21,6 +21,7 @@ package Tlsad::Ctl;
 #       Writes a file into the directory; returns its path.
 #   $ctl->directory, $ctl->config_file
 #   binary()
+#       The path of tlsactl. Dies if it is not built.
 #   slurp(FILE)
 #       The content of a file, empty if it does not exist.
 #
@@ -37,14 +38,18 @@ use constant LONGEST_RUN => 60;		# [s]
 
 my $reports = '';
 
-sub binary { return Tlsad::Process::build_directory() . '/tlsactl' }
+sub binary
+{
+	my $binary = Tlsad::Process::build_directory() . '/tlsactl';
+	die "$binary is missing: build it, or set TLSAD_BUILD to its directory\n"
+		unless -x $binary;
+	return $binary;
+}
 
 sub new
 {
 	my ($class, %options) = @_;
 	my $binary = binary();
-	die "$binary is missing: build it, or set TLSAD_BUILD to its directory\n"
-		unless -x $binary;
 	my $directory = Tlsad::Process::private_directory();
 	my $self = bless { directory => $directory }, $class;
 	my %config = %{$options{config} // {}};

@@ -111,6 +111,24 @@ static struct host_tlsa some_tlsa[] = {
 	{TLSA_SHORT, 0, good_rdata},
 };
 
+enum { MANY_TLSA = 100, TLSA_SHOWN = 32 };
+
+/* Adds a host with this number of TLSA records that are usable. */
+static void add_host_of(size_t index, size_t count, const struct part_times *times)
+{
+	static struct host_tlsa many_tlsa[MANY_TLSA];
+	struct evidence_host *host = &evidence.hosts[index];
+	struct host_facts facts;
+	char name[DNS_NAME_SIZE];
+
+	for (size_t i = 0; i < count; i++)
+		many_tlsa[i] = some_tlsa[0];
+	snprintf(name, sizeof name, "%.*s", host->name_size, host->name);
+	parts_host_facts(&facts, HOST_USABLE, name, many_tlsa, count);
+	bytes[byte_count++] =
+		parts_host(&host->part, &facts, times, name, evidence.destination->port);
+}
+
 static void add_host(size_t index, enum host_status status, const struct part_times *times)
 {
 	struct evidence_host *host = &evidence.hosts[index];
@@ -342,6 +360,31 @@ static void test_no_destination(void)
 	json_decref(line);
 }
 
+/* Records that are not shown are counted. */
+static void test_many_records(void)
+{
+	static const size_t counts[] = {0, TLSA_SHOWN - 1, TLSA_SHOWN, TLSA_SHOWN + 1, MANY_TLSA};
+	struct part_times times = parts_times();
+	struct explanation explanation = explanation_of(
+		VERDICT_DANE_ONLY, REASON_DANE_FULL, reply_level(TLS_LEVEL_DANE_ONLY));
+
+	for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+		size_t shown = counts[i] < TLSA_SHOWN ? counts[i] : TLSA_SHOWN;
+		begin("[mx.example.com]");
+		evidence_list_hosts(&evidence);
+		add_host_of(0, counts[i], &times);
+		json_t *line = explain("a host with many records", &explanation, LIMIT);
+		const json_t *host = json_array_get(json_object_get(line, "hosts"), 0);
+		is_number((int64_t)json_array_size(json_object_get(host, "tlsa")), (int64_t)shown,
+			"%zu records: those that are shown", counts[i]);
+		is_number(number_of(host, "tlsa_not_shown"),
+			counts[i] > shown ? (int64_t)(counts[i] - shown) : -1,
+			"%zu records: the number of the others", counts[i]);
+		json_decref(line);
+		end();
+	}
+}
+
 /* The largest possible evidence, at every limit. */
 static void test_limits(void)
 {
@@ -424,6 +467,7 @@ int main(void)
 	test_pins();
 	test_others();
 	test_no_destination();
+	test_many_records();
 	test_limits();
 	test_damaged();
 	return done_testing();

@@ -194,7 +194,8 @@ static void test_maps(void)
 		ok(map_find(maps[i].name, size) == &maps[i] && map_find(upper, size) == &maps[i],
 			"%s is found in either case", maps[i].name);
 		ok(map_is_policy_table(&maps[i]) ==
-				(maps[i].form != MAP_TLSA && maps[i].form != MAP_EXPLAIN),
+				(maps[i].form != MAP_TLSA && maps[i].form != MAP_EXPLAIN &&
+					maps[i].form != MAP_REQUIRETLS),
 			"%s: for smtp_tls_policy_maps or not", maps[i].name);
 	}
 	ok(map_find("policy", 5) == NULL && map_find("", 0) == NULL, "nothing else is");

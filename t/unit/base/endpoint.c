@@ -42,12 +42,12 @@ static const char *const bad[] = {"", "unix", "unix:", "unix:relative", "unix:./
 	"inet:", "inet::", "inet:8642", "inet::8642", "inet:127.0.0.1",
 	"inet:127.0.0.1:", "inet:127.0.0.1:0", "inet:127.0.0.1:65536", "inet:127.0.0.1:4294967297",
 	"inet:127.0.0.1:99999999999999999999", "inet:127.0.0.1:-1", "inet:127.0.0.1:smtp",
-	"inet:127.0.0.1:25x", "inet:127.0.0.1:x", "inet:127.0.0.1: ", "inet:256.0.0.1:25",
-	"inet:mx.example.com:25", "inet:::1:25", "inet:2001:db8::1:25", "inet:[::1]",
-	"inet:[::1]:", "inet:[::1]:0", "inet:[::1:25", "inet:::1]:25", "inet:[]:25", "inet:[:25",
-	"inet:]:25", "inet:[:]:25", "inet:[::1]x:25", "inet:[mx.example.com]:25", "inet:[::g]:25",
-	"inet:[1:2:3:4:5:6:7:8:9]:25", "tcp:127.0.0.1:25", "UNIX:/x", "/run/tlsad/socketmap",
-	"127.0.0.1:8642", " unix:/x",
+	"inet:127.0.0.1:25x", "inet:127.0.0.1:x", "inet:127.0.0.1: ", "inet:127.0.0.1:+25",
+	"inet:127.0.0.1: 25", "inet:256.0.0.1:25", "inet:mx.example.com:25", "inet:::1:25",
+	"inet:2001:db8::1:25", "inet:[::1]", "inet:[::1]:", "inet:[::1]:0", "inet:[::1:25",
+	"inet:::1]:25", "inet:[]:25", "inet:[:25", "inet:]:25", "inet:[:]:25", "inet:[::1]x:25",
+	"inet:[mx.example.com]:25", "inet:[::g]:25", "inet:[1:2:3:4:5:6:7:8:9]:25",
+	"tcp:127.0.0.1:25", "UNIX:/x", "/run/tlsad/socketmap", "127.0.0.1:8642", " unix:/x",
 	"inet:[0000000000000000000000000000000000000000000000000000000000000000000000000::1]:25"};
 
 /* The printed form reads back as the same endpoint, and only a unix socket has a path. */

@@ -240,6 +240,42 @@ static void test_equal(void)
 	}
 }
 
+static void test_mark_cut(void)
+{
+	static const struct {
+		const char *words;
+		size_t size;
+		const char *expected;
+	} rows[] = {
+		{"123456789", 10, "123456789"},
+		{"1234567890", 10, "123456..."},
+		{"12345\xc3\xbc"
+		 "7890",
+			10, "12345..."},
+		{"1234\xc3\xbc"
+		 "7890",
+			10, "1234\xc3\xbc..."},
+		{"1234", 4, "..."},
+		{"\xc3\xbc"
+		 "1234",
+			5, "..."},
+		{"1234", 3, "12"},
+		{"", 1, ""},
+	};
+	char bytes[16];
+	struct text text;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		text_init(&text, bytes, rows[i].size);
+		text_add(&text, rows[i].words);
+		text_mark_cut(&text);
+		is_string(
+			bytes, rows[i].expected, "'%s' in %zu bytes", rows[i].words, rows[i].size);
+		is_number(text.used, (int64_t)strlen(rows[i].expected), "its length");
+		is_number(text.cut, strlen(rows[i].words) >= rows[i].size, "cut");
+	}
+}
+
 static void test_nearest(void)
 {
 	static const char *const words[] = {"socketmap", "allow", "workers", "socket_mode",
@@ -294,6 +330,7 @@ int main(void)
 	test_fingerprint();
 	test_lower();
 	test_equal();
+	test_mark_cut();
 	test_nearest();
 	return done_testing();
 }

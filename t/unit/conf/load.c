@@ -16,10 +16,23 @@ static const struct {
 	{"a key in upper case", "[server]\nWorkers = 2\n", 2, {"did you mean 'workers'?"}},
 	{"a key of another section", "[server]\nprefetch = 2\n", 2, {"it belongs to [cache]"}},
 	{"a key like no other", "[server]\nxyzzyplugh = 2\n", 2, {"xyzzyplugh", "tlsad.conf(5)"}},
-	{"a mistyped section", "[severs]\nworkers = 2\n", 2, {"did you mean [server]?"}},
-	{"a section like no other", "[frobnication]\nx = 2\n", 2,
+	{"a mistyped section", "[severs]\nworkers = 2\n", 1, {"did you mean [server]?"}},
+	{"a section like no other", "[frobnication]\nx = 2\n", 1,
 		{"frobnication", "tlsad.conf(5)"}},
-	{"a key before any section", "workers = 2\n", 1, {"workers"}},
+	{"a mistyped section without settings", "[server]\n[minimums]\n", 2,
+		{"did you mean [minimum]?"}},
+	{"an indented section that does not exist", "[server]\n  [nonsense]\n", 2,
+		{"no section [nonsense]"}},
+	{"a host in brackets", "[minimum]\n[mx.example.com] = dane\n", 2,
+		{"[mx.example.com]", "name of a host without brackets"}},
+	{"a section and a rule in one line", "[minimum] * = dane\n", 1,
+		{"[minimum]", "follow the bracket", "new line"}},
+	{"a word at the bracket", "[cache]x\n", 1, {"follow the bracket"}},
+	{"a comment at the bracket, without a blank", "[cache];x\n", 1, {"follow the bracket"}},
+	{"a mark of UTF-8 before it", "\xef\xbb\xbf[cache]x\n", 1, {"follow the bracket"}},
+	{"only carriage returns", "[cache]\rmin_ttl = 5\r", 1, {"follow the bracket"}},
+	{"a key before any section", "workers = 2\n", 1,
+		{"'workers' is in no section", "[server]"}},
 	{"a value that is not a number", "[server]\nworkers = 2\nmax_connections = many\n", 3,
 		{"max_connections", "many", "from 1 to 1000000"}},
 	{"an invalid time", "[cache]\nmin_ttl = soon\n", 2, {"min_ttl", "s, m, h, d"}},
@@ -34,7 +47,7 @@ static const struct {
 	{"an invalid network", "[server]\nallow = 192.0.2.0/99\n", 2,
 		{"192.0.2.0/99", "192.0.2.0/24"}},
 	{"a stub without an address", "[resolver]\nstub = corp.example\n", 2,
-		{"write ZONE ADDRESS[@PORT]"}},
+		{"write ZONE ADDRESS or ZONE ADDRESS@PORT"}},
 	{"a setting twice", "[server]\nworkers = 2\n# and\nworkers = 3\n", 4, {"is set twice"}},
 	{"a list twice", "[server]\nallow = 192.0.2.1\nallow = 192.0.2.2\n", 3, {"is set twice"}},
 	{"twice in a section that comes twice",
@@ -51,7 +64,13 @@ static const struct {
 		{"expected '[section]'"}},
 	{"min_ttl above max_ttl", "[cache]\nmin_ttl = 2h\nmax_ttl = 1h\n", 0,
 		{"min_ttl is larger than max_ttl"}},
-	{"MTA-STS", "[sts]\nenable = yes\n", 0, {"does not have MTA-STS yet"}},
+	{"an endpoint twice in a list", "[server]\nsocketmap = unix:/a, inet:*:1, inet:[::]:1\n", 0,
+		{"socketmap has the endpoint inet:[::]:1", "already in socketmap"}},
+	{"an endpoint of two services", "[server]\nsocketmap = unix:/a\ncontrol = unix:/a\n", 0,
+		{"control has the endpoint unix:/a", "already in socketmap"}},
+	{"an endpoint of the metrics and of policy",
+		"[server]\npolicy = inet:127.0.0.1:1\nmetrics = inet:localhost:1\n", 0,
+		{"metrics has the endpoint inet:localhost:1", "already in policy"}},
 	{"a server of this host", "[resolver]\nstub = . 127.0.0.1@53\n", 0,
 		{"stub", "127.0.0.1@53", "query_localhost = yes"}},
 	{"a list entry that would be printed as a comment",
@@ -113,6 +132,14 @@ static void test_lines(void)
 			"server.allow", "192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4"},
 		{"a list that begins in its second line", "[server]\nallow =\n  192.0.2.1\n",
 			"server.allow", "192.0.2.1"},
+		{"a comment after a section", "[server] ; one\nworkers = 3\n", "server.workers",
+			"3"},
+		{"a number sign after a section", "[server] # one\nworkers = 3\n", "server.workers",
+			"3"},
+		{"a section after blanks", "  [server]\nworkers = 3\n", "server.workers", "3"},
+		{"comments after the lines of a list",
+			"[server]\nallow = 192.0.2.1 ; one\n  192.0.2.2 ; two\n\t192.0.2.3\t; 3\n",
+			"server.allow", "192.0.2.1, 192.0.2.2, 192.0.2.3"},
 		{"a comment within a list",
 			"[server]\nallow = 192.0.2.1\n  # not 192.0.2.9\n  192.0.2.2\n",
 			"server.allow", "192.0.2.1, 192.0.2.2"},
@@ -273,6 +300,33 @@ static void test_references(void)
 	conf_release(NULL);
 }
 
+/* A NUL byte would end a line unseen, and with it a minimum. */
+static void test_nul(void)
+{
+	static const struct {
+		const char *name, *bytes;
+		size_t size;
+		const char *line;
+	} rows[] = {
+		{"only NUL bytes", "\0\0\0\0\0", 5, ":1: "},
+		{"at the beginning of a line", "[minimum]\n\0* = dane\n", 20, ":2: "},
+		{"in a section", "[mini\0mum]\n* = dane\n", 20, ":1: "},
+		{"in a comment", "# a\0b\n[minimum]\n* = dane\n", 26, ":1: "},
+		{"after the last line", "[minimum]\n* = dane\n\0\0", 21, ":3: "},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		scratch_write(file, rows[i].bytes, rows[i].size);
+		memset(error, 0, sizeof error);
+		struct conf *conf = conf_load(file, true, NULL, 0, error);
+		if (!ok(conf == NULL && strstr(error, rows[i].line) != NULL &&
+				    strstr(error, "NUL byte; remove it") != NULL,
+			    "NUL bytes: %s", rows[i].name))
+			diag("%s", conf != NULL ? "it was taken" : error);
+		conf_release(conf);
+	}
+}
+
 /* Files of random bytes: no crash, and one line of error for a file that is refused. */
 static void test_garbage(void)
 {
@@ -315,6 +369,7 @@ int main(void)
 	test_long_lines();
 	test_overrides();
 	test_references();
+	test_nul();
 	test_garbage();
 	return done_testing();
 }

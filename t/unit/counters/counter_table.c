@@ -191,7 +191,7 @@ static void cells_are_in_order(void)
 		{1, "map=policy,result=notfound,"},
 		{3, "map=policy,result=perm,"},
 		{4, "map=native,result=ok,"},
-		{30, "map=unknown,result=temp,"},
+		{4 * MAP_COUNT + 2, "map=unknown,result=temp,"},
 	};
 	char labels[512];
 

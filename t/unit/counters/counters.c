@@ -155,7 +155,7 @@ int main(void)
 	counters_print(&counters, &text);
 	words_are_in(line);
 	is_string(line,
-		"requests=111 hits=3 misses=30 invalid=0 lookups=12 joined=0 parts=0 failed=1 "
+		"requests=111 hits=3 misses=30 invalid=0 lookups=12 joined=0 parts=0 failed=1 sts_fetches=0 "
 		"entries=5 evicted=7 connections=5 refused=0 policy_requests=8 policy_unreadable=2",
 		"the line at the end");
 	return done_testing();

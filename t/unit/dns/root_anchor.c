@@ -208,13 +208,57 @@ static void test_refused(void)
 	ok(working_directories() == 0, "no working directory remains after an error");
 }
 
+/* The account of tlsad can make them, and root runs tlsactl. Neither may wait for a writer. */
+static void test_pipes(void)
+{
+	struct root_anchors *anchors = open_with(KEY_TWO "\n");
+	char old[4096];
+
+	root_anchor_close(anchors);
+	snprintf(old, sizeof old, "%s.old", state_file());
+	bool kept = rename(state_file(), old) == 0;
+	ok(mkfifo(state_file(), 0600) == 0, "a pipe in place of the state");
+	anchors = open_with(KEY_TWO "\n");
+	ok(anchors != NULL && root_anchor_state(anchors) == ROOT_ANCHOR_STATE_DAMAGED,
+		"is treated as damaged");
+	root_anchor_close(anchors);
+	unlink(state_file());
+	if (kept)
+		rename(old, state_file());
+	unlink(seed);
+	ok(mkfifo(seed, 0600) == 0, "a pipe in place of the seed");
+	anchors = open_anchors();
+	ok(anchors == NULL && strstr(error, "contains no trust anchor") != NULL, "is refused: %s",
+		error);
+	root_anchor_close(anchors);
+	unlink(seed);
+}
+
+/* A record at the end of a large file must not be cut. */
+static void test_large_seed(void)
+{
+	static char bytes[64 * 1024 + 2];
+	size_t head = (size_t)snprintf(bytes, sizeof bytes, KEY_TWO "\n;");
+
+	memset(bytes + head, 'x', sizeof bytes - 1 - head);
+	bytes[64 * 1024] = '\0';
+	struct root_anchors *anchors = open_with(bytes);
+	ok(anchors != NULL, "a file of 65536 bytes: %s", anchors != NULL ? "" : error);
+	root_anchor_close(anchors);
+	bytes[64 * 1024] = 'x';
+	anchors = open_with(bytes);
+	ok(anchors == NULL && strstr(error, seed) != NULL &&
+			strstr(error, "more than 65536 bytes; remove") != NULL,
+		"a larger one is refused: %s", anchors != NULL ? "taken" : error);
+	root_anchor_close(anchors);
+}
+
 static int open_as_nobody(void)
 {
 	if (setgroups(0, NULL) != 0 || setgid(65534) != 0 || setuid(65534) != 0)
 		return 99;
 	struct root_anchors *anchors = root_anchor_open(seed, state, error, sizeof error);
-	bool told = anchors == NULL &&
-		    strstr(error, "cannot read the trust anchor file") == error &&
+	bool told = anchors == NULL && strstr(error, "[resolver] trust_anchor = ") == error &&
 		    strstr(error, seed) != NULL && strstr(error, "Permission denied") != NULL;
 	root_anchor_close(anchors);
 	return told ? 0 : 1;
@@ -225,7 +269,7 @@ static void test_unreadable(void)
 	unlink(seed);
 	mkdir(seed, 0700);
 	struct root_anchors *anchors = open_anchors();
-	ok(anchors == NULL && strstr(error, "cannot read the trust anchor file") == error &&
+	ok(anchors == NULL && strstr(error, "[resolver] trust_anchor = ") == error &&
 			strstr(error, seed) != NULL,
 		"a directory is an error, and the built-in keys do not hide it: %s", error);
 	root_anchor_close(anchors);
@@ -319,14 +363,9 @@ static void test_reset(void)
 	struct root_anchors *anchors = open_with(KEY_TWO "\n");
 
 	expect_working(anchors, LEARNED, "a state");
-	capture_begin();
-	bool reset = root_anchor_reset(anchors);
-	capture_end(captured, sizeof captured);
-	ok(reset && strstr(captured, "cannot be used") != NULL, "is forgotten: %s", captured);
+	ok(root_anchor_reset(anchors), "is forgotten");
 	expect_working(anchors, KEY_TWO "\n", "the seed takes its place");
-	capture_begin();
 	ok(!root_anchor_reset(anchors), "it cannot be forgotten twice");
-	capture_end(captured, sizeof captured);
 	root_anchor_close(anchors);
 }
 
@@ -541,6 +580,8 @@ int main(void)
 	test_built_in();
 	test_seeds();
 	test_refused();
+	test_large_seed();
+	test_pipes();
 	test_unreadable();
 	test_state();
 	test_reset();

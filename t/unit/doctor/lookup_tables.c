@@ -83,10 +83,59 @@ static void test_have(void)
 	ok(!lookup_tables_have("", "dns"), "an empty list");
 }
 
+static void test_change(void)
+{
+	static const struct {
+		const char *raw, *value;
+		size_t index; /* of the word that becomes NEW; LOOKUP_TABLES_MAX: none */
+		const char *appended, *result;
+	} changes[] = {
+		{"", "", LOOKUP_TABLES_MAX, "NEW", "NEW"},
+		{" , ", " , ", LOOKUP_TABLES_MAX, "NEW", "NEW"},
+		{"hash:a", "hash:a", LOOKUP_TABLES_MAX, "NEW", "hash:a, NEW"},
+		{"hash:a", "hash:a", 0, NULL, "NEW"},
+		{"hash:a, b c,d", "hash:a, b c,d", 1, NULL, "hash:a, NEW c,d"},
+		{"hash:a, b c,d", "hash:a, b c,d", 3, NULL, "hash:a, b c,NEW"},
+		{"a,\n\tb\n\tc", "a,\n\tb\n\tc", 1, NULL, "a, NEW c"},
+		{"a b,", "a b,", LOOKUP_TABLES_MAX, "NEW", "a b, NEW"},
+		{"inline:{ {a = b}, {c = d} } e", "inline:{ {a = b}, {c = d} } e", 1, NULL,
+			"inline:{ {a = b}, {c = d} } NEW"},
+		/* $name as part of a word, and as one or more words. */
+		{"hash:$d/a, b", "hash:/etc/a, b", 1, NULL, "hash:$d/a, NEW"},
+		{"hash:$d/a, b", "hash:/etc/a, b", 0, NULL, "NEW, b"},
+		{"$x, b", "a, b", 0, NULL, "NEW, b"},
+		{"$x, b", "a, b", 1, NULL, "$x, NEW"},
+		{"$x, b", "a c, b", 2, NULL, "$x, NEW"},
+		{"b $x c", "b c", 1, NULL, "b $x NEW"},
+		{"b $x c", "b 1 2 c", 0, NULL, "NEW $x c"},
+		{"b $x c", "b 1 2 c", LOOKUP_TABLES_MAX, "NEW", "b $x c, NEW"},
+		{"$x b $y, c", "1 2 b 3, c", 4, NULL, "$x b $y, NEW"},
+		/* It is not clear where the word is. */
+		{"$x, b", "a c, b", 1, NULL, "a NEW, b"},
+		{"$x b $y", "1 2 b", 2, NULL, "1 2 NEW"},
+		{"$x b $y", "1 b 2", 1, NULL, "1 NEW 2"},
+		{"a:$x b", "a:1 2 b", 2, NULL, "a:1 2 NEW"},
+	};
+
+	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+		const char *replaced[LOOKUP_TABLES_MAX] = {NULL};
+		char bytes[256];
+		struct text text;
+		if (changes[i].index < LOOKUP_TABLES_MAX)
+			replaced[changes[i].index] = "NEW";
+		text_init(&text, bytes, sizeof bytes);
+		lookup_tables_change(
+			&text, changes[i].raw, changes[i].value, replaced, changes[i].appended);
+		is_string(bytes, changes[i].result, "'%s', word %zu", changes[i].raw,
+			changes[i].index);
+	}
+}
+
 int main(void)
 {
 	test_words();
 	test_lists();
 	test_have();
+	test_change();
 	return done_testing();
 }

@@ -54,6 +54,22 @@ static void test_rows(void)
 	}
 }
 
+static void test_long(void)
+{
+	static char words[TERMINAL_LINE_MAX + 100];
+	char *bytes = NULL;
+	size_t size = 0;
+	struct terminal terminal = {.width = 0};
+
+	memset(words, 'x', sizeof words - 1);
+	terminal.out = open_memstream(&bytes, &size);
+	terminal_print_row(&terminal, 0, TERMINAL_PLAIN, "", 0, "%s", words);
+	fclose(terminal.out);
+	is_number((int64_t)size, TERMINAL_LINE_MAX, "a text that is too long is cut");
+	is_string(bytes + size - 5, "x...\n", "and that is visible");
+	free(bytes);
+}
+
 static void test_files(void)
 {
 	char *bytes = NULL;
@@ -72,6 +88,7 @@ static void test_files(void)
 int main(void)
 {
 	test_rows();
+	test_long();
 	test_files();
 	return done_testing();
 }

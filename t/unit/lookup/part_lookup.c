@@ -119,20 +119,18 @@ static void dns_ends(evutil_socket_t fd, short what, void *context)
 	lookup->waiter->found(lookup->waiter, &set);
 }
 
-static void *dns_start(const struct lookup_settings *settings, const struct part_subject *subject,
-	struct part_kind_waiter *waiter)
+static void *dns_start(const struct part_task *task, struct part_kind_waiter *waiter)
 {
 	static const struct timeval now = {0};
 	struct dns_lookup *lookup;
 
-	(void)subject;
 	dns_asked++;
 	if (dns_act == ACT_REFUSE)
 		return NULL;
 	running++;
 	lookup = malloc(sizeof *lookup);
 	lookup->waiter = waiter;
-	lookup->timer = evtimer_new(settings->base, dns_ends, lookup);
+	lookup->timer = evtimer_new(task->settings.base, dns_ends, lookup);
 	if (dns_act != ACT_WAIT)
 		evtimer_add(lookup->timer, &now);
 	return lookup;
@@ -331,6 +329,93 @@ static void test_give_up(void)
 	ok(running == 0 && later.done == 0, "a lookup is stopped at the second source");
 }
 
+/* --- a request that does not wait any longer ------------------------------------------------ */
+
+static void test_drop(void)
+{
+	struct asker asker, other;
+
+	start(ACT_REFUSE, ACT_WAIT);
+	ask(&asker);
+	ask(&other);
+	part_request_drop(&asker.request);
+	part_request_drop(&asker.request);
+	ok(asker.part.bytes == NULL && lookups.running.count == 1,
+		"a request is dropped: no part, and the lookup continues");
+	part_request_give_up(&lookups, &other.request);
+	ok(holds(&other.part, MX_FAILED, "no answer in time") && asker.done == 0,
+		"another one still waited");
+	part_buffer_clear(&other.part);
+	part_lookups_clear(&lookups);
+	part_lookups_init(&lookups);
+	lookups.sources = sources;
+}
+
+static void test_defer(void)
+{
+	struct asker asker, later;
+
+	start(ACT_REFUSE, ACT_WAIT);
+	ask(&asker);
+	part_request_defer(&lookups, &asker.request, 60);
+	ok(holds(&asker.part, MX_FAILED, "") && lookups.running.count == 1,
+		"a request is deferred: a failed part, and the lookup continues");
+	ok(!ask(&later) && holds(&later.part, MX_FAILED, "") && dns_asked == 1,
+		"the next request does not wait");
+	part_request_defer(&lookups, &later.request, 60);
+	ok(holds(&later.part, MX_FAILED, ""), "and cannot be deferred");
+	part_buffer_clear(&asker.part);
+	part_buffer_clear(&later.part);
+	part_lookups_clear(&lookups);
+	part_lookups_init(&lookups);
+	lookups.sources = sources;
+}
+
+/* The part is refreshed, and the refresh takes long: the part is used until it expires. */
+static void test_defer_due(void)
+{
+	struct part_times due = life(-60, 600);
+	struct asker asker, later;
+
+	start(ACT_REFUSE, ACT_WAIT);
+	due.refresh_at = clock_wall() - 1;
+	put(due);
+	asker = (struct asker){.request = {.kind = &kind,
+				       .subject = {.name = domain, .port = 25},
+				       .for_whom = domain,
+				       .refresh = true,
+				       .done = is_done,
+				       .context = &asker,
+				       .part = &asker.part}};
+	ok(part_request_start(&lookups, &asker.request), "a part that is due is looked up");
+	part_request_defer(&lookups, &asker.request, 60);
+	ok(holds(&asker.part, MX_FOUND, ""), "deferred, the request gets the old one");
+	ok(!ask(&later) && holds(&later.part, MX_FOUND, ""), "which stays in the cache");
+	part_buffer_clear(&asker.part);
+	part_buffer_clear(&later.part);
+	part_lookups_clear(&lookups);
+	part_lookups_init(&lookups);
+	lookups.sources = sources;
+}
+
+/* A lookup for which no request waits. */
+static void test_refresh(void)
+{
+	static const struct part_wish wish = {.asked = false};
+	struct part_subject subject = {.name = domain, .port = 25};
+	struct asker asker;
+
+	start(ACT_REFUSE, ACT_FIND);
+	put(life(-60, 600));
+	part_lookups_refresh(&lookups, &kind, &subject, &wish);
+	part_lookups_refresh(&lookups, &kind, &subject, &wish);
+	ok(dns_asked == 1 && lookups.running.count == 1, "refreshed twice: one lookup");
+	run();
+	ok(running == 0 && lookups.running.count == 0, "it ends");
+	ok(!ask(&asker) && holds(&asker.part, MX_ABSENT, ""), "and its result is in the cache");
+	part_buffer_clear(&asker.part);
+}
+
 int main(void)
 {
 	char setting[SCRATCH_PATH_SIZE + 32], stale[] = "cache.serve_stale=3600";
@@ -359,6 +444,10 @@ int main(void)
 	test_no_source();
 	test_stale();
 	test_give_up();
+	test_drop();
+	test_defer();
+	test_defer_due();
+	test_refresh();
 	cache_stop_writing(cache);
 	cache_close(cache);
 	conf_release(conf);

@@ -202,6 +202,128 @@ static void test_host(enum host_status status, bool large)
 }
 
 /* The expiry of a query must not wrap when the clock is near its end (2106). */
+/* --- an MTA-STS policy --------------------------------------------------------------------- */
+
+static bool same_strings(const char *one, size_t one_size, const char *other, size_t other_size)
+{
+	return one_size == other_size && memcmp(one, other, one_size) == 0;
+}
+
+static void check_sts(const struct part *part, const struct sts_facts *written)
+{
+	struct part_cursor cursor;
+	struct sts_facts read;
+	bool same = true;
+
+	part_cursor_start(part, &cursor);
+	part_read_sts(&cursor, &read);
+	ok(part->header.status == written->status && read.discovery == written->discovery &&
+			strcmp(read.id, written->id) == 0 && read.max_age == written->max_age &&
+			read.fetched_at == written->fetched_at &&
+			read.asked_at == written->asked_at &&
+			read.pattern_count == written->pattern_count,
+		"%s: the policy", sts_status_name(written->status));
+	ok(read.failures == written->failures && read.failed_at == written->failed_at &&
+			read.retry_at == written->retry_at &&
+			read.warned_at == written->warned_at &&
+			strcmp(read.failed_id, written->failed_id) == 0 &&
+			strcmp(read.failure, written->failure) == 0,
+		"%s: the failures", sts_status_name(written->status));
+	for (size_t i = 0; i < written->pattern_count; i++) {
+		struct sts_pattern pattern;
+		part_next_sts_pattern(&cursor, &pattern);
+		same = same && same_strings(pattern.name, pattern.size, written->patterns[i].name,
+				       written->patterns[i].size);
+	}
+	ok(same, "%s: the patterns", sts_status_name(written->status));
+	same = part_sts_line_count(&cursor) == written->line_count;
+	for (size_t i = 0; i < written->line_count; i++) {
+		struct sts_line line;
+		const struct sts_line *was = &written->lines[i];
+		part_next_sts_line(&cursor, &line);
+		same = same && line.left_out == was->left_out &&
+		       same_strings(line.key, line.key_size, was->key, was->key_size) &&
+		       same_strings(line.value, line.value_size, was->value, was->value_size);
+	}
+	ok(same && !cursor.damaged && cursor.at == cursor.end, "%s: the lines",
+		sts_status_name(written->status));
+}
+
+static void test_sts(void)
+{
+	static const char *const lines[PARTS_LINES_MAX][2] = {{"version", "STSv1"},
+		{"mode", "enforce"}, {"mx", "mx.example.com"}, {"mx", "*.example.net"},
+		{"max_age", "86400"}, {"x-note", ""}};
+	static const char *const none[PARTS_LINES_MAX][2] = {{NULL, NULL}};
+	struct part_times times = parts_times();
+	struct parts_sts policy;
+	struct part part;
+
+	for (enum sts_status status = 0; status < STS_STATUS_COUNT; status++) {
+		parts_sts_facts(&policy, status, sts_has_policy(status) ? lines : none);
+		policy.lines[3].left_out = true;
+		policy.facts.failures = 3;
+		policy.facts.failed_at = PARTS_NOW - 5;
+		policy.facts.retry_at = PARTS_NOW + 1200;
+		policy.facts.warned_at = PARTS_NOW - 86400;
+		snprintf(policy.facts.failed_id, sizeof policy.facts.failed_id, "%s",
+			"12345678901234567890123456789012");
+		memset(policy.facts.failure, 'x', sizeof policy.facts.failure - 1);
+		uint8_t *bytes = parts_sts(&part, &policy.facts, &times, "example.com");
+		check_sts(&part, &policy.facts);
+		free(bytes);
+	}
+}
+
+/* Lengths and numbers that are larger than their fields. */
+static void test_large_sts(void)
+{
+	enum { LARGE = UINT16_MAX + 2 };
+	struct part_times times = parts_times();
+	struct sts_line *lines = calloc(LARGE, sizeof *lines);
+	struct sts_pattern *patterns = calloc(LARGE, sizeof *patterns);
+	char *value = malloc(LARGE);
+	struct sts_facts large = {.status = STS_ENFORCE,
+		.failures = 1000,
+		.pattern_count = LARGE,
+		.patterns = patterns,
+		.line_count = LARGE,
+		.lines = lines};
+	struct part_cursor cursor;
+	struct sts_pattern pattern;
+	struct sts_line line;
+	struct part part;
+
+	if (lines == NULL || patterns == NULL || value == NULL)
+		bail_out("out of memory");
+	memset(value, 'a', LARGE);
+	for (size_t i = 0; i < LARGE; i++) {
+		patterns[i] = (struct sts_pattern){value, 1};
+		lines[i] = (struct sts_line){value, value, 1, 1, false};
+	}
+	patterns[0].size = lines[0].key_size = 300;
+	lines[0].value_size = LARGE;
+	uint8_t *bytes = parts_sts(&part, &large, &times, "example.com");
+	part_cursor_start(&part, &cursor);
+	part_read_sts(&cursor, &large);
+	part_next_sts_pattern(&cursor, &pattern);
+	ok(large.failures == 255 && large.pattern_count == UINT16_MAX && pattern.size == 255,
+		"large numbers are the largest that fit");
+	for (size_t i = 1; i < large.pattern_count; i++)
+		part_next_sts_pattern(&cursor, &pattern);
+	size_t count = part_sts_line_count(&cursor);
+	part_next_sts_line(&cursor, &line);
+	ok(count == UINT16_MAX && line.key_size == 255 && line.value_size == UINT16_MAX,
+		"long strings are cut");
+	for (size_t i = 1; i < count; i++)
+		part_next_sts_line(&cursor, &line);
+	ok(!cursor.damaged && cursor.at == cursor.end, "and the rest can be read");
+	free(bytes);
+	free(lines);
+	free(patterns);
+	free(value);
+}
+
 static void test_far_expiry(void)
 {
 	static const uint32_t moments[] = {0x7fffffff, 0x80000001, 0xc0000000, UINT32_MAX - 10};
@@ -590,6 +712,8 @@ int main(void)
 		test_host(status, true);
 		test_host(status, false);
 	}
+	test_sts();
+	test_large_sts();
 	test_far_expiry();
 	test_cut();
 	test_flips();

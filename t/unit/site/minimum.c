@@ -238,7 +238,8 @@ static void check_reached(void)
 	many_begin("what a destination offers");
 	for (int reason = 0; reason < REASON_COUNT; reason++) {
 		struct verdict verdict = {VERDICT_NOTFOUND, (enum reason)reason};
-		bool dane = reason == REASON_DANE_FULL || reason == REASON_DANE_PARTIAL;
+		bool dane = reason == REASON_DANE_FULL || reason == REASON_DANE_PARTIAL ||
+			    reason == REASON_DANE_PARTIAL_STS;
 
 		many(minimum_reached(MINIMUM_NONE, verdict) &&
 				minimum_reached(MINIMUM_ENCRYPTED, verdict) &&

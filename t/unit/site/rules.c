@@ -283,6 +283,8 @@ static const struct {
 	{rules_add_exception, "*", "may", "mode = monitor"},
 	{rules_add_exception, "example.org", "maybe", "'maybe' is not a level"},
 	{rules_add_exception, "org", "may", "is not a domain name"},
+	{rules_add_exception, "192.0.2.1", "may",
+		"write example.org, or .example.org for all names below it"},
 	{rules_add_minimum, "Twice.example", "dane",
 		"twice.example already has a minimum, at rules:1"},
 	{rules_add_exception, "TWICE.example", "may",

@@ -1,7 +1,7 @@
 /*
  * decide: the whole table of t/lab/dane-cases, "From hosts to the answer (native)": up to four
  * hosts of every status, every kind of MX answer, fresh and expired parts. Each combination is
- * compared with the cases as written there.
+ * compared with the cases as written there. Then the same with an MTA-STS policy of each status.
  */
 #include "common/verdict/decide.h"
 
@@ -99,7 +99,7 @@ static bool ask_rules(enum rule_mx mx, const struct rule_hosts *hosts, struct ve
 
 static const char *level_name(enum verdict_level level)
 {
-	static const char *const names[] = {"NOTFOUND", "TEMP", "dane", "dane-only"};
+	static const char *const names[] = {"NOTFOUND", "TEMP", "dane", "dane-only", "secure"};
 	return names[level];
 }
 
@@ -330,11 +330,103 @@ static void test_principles(void)
 	many_end();
 }
 
+/* --- MTA-STS ------------------------------------------------------------------------------- */
+
+/* t/lab/sts-cases, "When MTA-STS applies": what an `enforce` policy changes. */
+static const struct {
+	enum reason dane;
+	struct verdict enforced;
+	struct verdict prefers_dane; /* with [sts] insecure_mx = dane */
+} sts_rules[] = {
+	{REASON_DANE_PARTIAL, {VERDICT_DANE_ONLY, REASON_DANE_PARTIAL_STS},
+		{VERDICT_DANE_ONLY, REASON_DANE_PARTIAL_STS}},
+	{REASON_DANE_INSECURE_MX, {VERDICT_SECURE, REASON_STS_ENFORCE},
+		{VERDICT_DANE, REASON_DANE_INSECURE_MX}},
+	{REASON_DANE_UNUSABLE, {VERDICT_SECURE, REASON_STS_ENFORCE},
+		{VERDICT_SECURE, REASON_STS_ENFORCE}},
+	{REASON_NO_TLSA, {VERDICT_SECURE, REASON_STS_ENFORCE},
+		{VERDICT_SECURE, REASON_STS_ENFORCE}},
+	{REASON_INSECURE, {VERDICT_SECURE, REASON_STS_ENFORCE},
+		{VERDICT_SECURE, REASON_STS_ENFORCE}},
+};
+
+static bool same(struct verdict one, struct verdict other)
+{
+	return one.level == other.level && one.reason == other.reason;
+}
+
+static void check_sts(struct decide_facts *facts, bool seen[REASON_COUNT])
+{
+	char words[256];
+
+	facts->sts = STS_ABSENT;
+	describe(facts, words, sizeof words);
+	struct verdict dane = decide(facts);
+	seen[dane.reason] = true;
+	for (int prefers = 0; prefers < 2; prefers++) {
+		struct verdict expected = dane;
+		facts->dane_behind_insecure_mx = prefers == 1;
+		for (size_t i = 0; i < sizeof sts_rules / sizeof sts_rules[0]; i++) {
+			if (sts_rules[i].dane == dane.reason)
+				expected =
+					prefers ? sts_rules[i].prefers_dane : sts_rules[i].enforced;
+		}
+		for (enum sts_status status = 0; status < STS_STATUS_COUNT; status++) {
+			facts->sts = status;
+			struct verdict got = decide(facts);
+			many(same(got, status == STS_ENFORCE ? expected : dane),
+				"%s, policy %s: %s %s", words, sts_status_name(status),
+				level_name(got.level), reason_name(got.reason));
+			many(decide_needs_sts(facts) == !same(expected, dane),
+				"%s, policy %s: is it needed?", words, sts_status_name(status));
+		}
+	}
+	facts->sts = STS_ABSENT;
+	facts->dane_behind_insecure_mx = false;
+}
+
+static void test_sts(void)
+{
+	static const enum mx_status answers[] = {
+		MX_FOUND, MX_ABSENT, MX_NULL, MX_NXDOMAIN, MX_FAILED};
+	unsigned combinations = HOST_STATUS_COUNT * HOST_STATUS_COUNT * HOST_STATUS_COUNT;
+	bool seen[REASON_COUNT] = {false};
+
+	many_begin("with a policy of each status");
+	for (unsigned n = 0; n < combinations; n++) {
+		for (int stale = 0; stale < 2; stale++) {
+			struct decide_facts facts = {
+				.mx_security = DNS_SECURE, .stale = stale == 1};
+			set_hosts(&facts, 3, n);
+			check_sts(&facts, seen);
+			facts.mx_security = DNS_INSECURE;
+			check_sts(&facts, seen);
+			facts.kind = DESTINATION_HOST;
+			set_hosts(&facts, 1, n);
+			check_sts(&facts, seen);
+		}
+	}
+	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+		struct decide_facts facts = {
+			.mx_status = answers[i], .hosts = {HOST_NONE}, .host_count = 1};
+		check_sts(&facts, seen);
+	}
+	many_end();
+	many_begin("each reason of the table has occurred");
+	for (size_t i = 0; i < sizeof sts_rules / sizeof sts_rules[0]; i++)
+		many(seen[sts_rules[i].dane], "%s", reason_name(sts_rules[i].dane));
+	many(seen[REASON_DANE_FULL] && seen[REASON_LOOKUP_FAILED] && seen[REASON_NULL_MX] &&
+			seen[REASON_NXDOMAIN] && seen[REASON_NO_HOST],
+		"and those that no policy changes");
+	many_end();
+}
+
 static void test_words(void)
 {
-	static const char *const names[] = {"dane-full", "dane-partial", "dane-insecure-mx",
-		"dane-unusable", "sts-enforce", "no-tlsa", "insecure", "null-mx", "no-host",
-		"nxdomain", "not-a-destination", "lookup-failed", "bogus", "timeout", "exception"};
+	static const char *const names[] = {"dane-full", "dane-partial", "dane-partial-sts",
+		"dane-insecure-mx", "dane-unusable", "sts-enforce", "no-tlsa", "insecure",
+		"null-mx", "no-host", "nxdomain", "not-a-destination", "lookup-failed", "bogus",
+		"timeout", "exception"};
 
 	is_number(sizeof names / sizeof names[0], REASON_COUNT, "all reasons are known here");
 	for (enum reason reason = 0; reason < REASON_COUNT; reason++) {
@@ -354,6 +446,7 @@ int main(void)
 	test_no_hosts();
 	test_many_hosts();
 	test_principles();
+	test_sts();
 	test_words();
 	return done_testing();
 }

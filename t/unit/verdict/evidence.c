@@ -299,6 +299,101 @@ static void test_failure(void)
 	end(&sample);
 }
 
+/* --- MTA-STS ------------------------------------------------------------------------------- */
+
+static const char *const policy_lines[PARTS_LINES_MAX][2] = {{"version", "STSv1"},
+	{"mode", "enforce"}, {"mx", "mx1.example.com"}, {"mx", "*.example.net"},
+	{"max_age", "86400"}};
+
+static void test_sts(void)
+{
+	static struct mx_host hosts[] = {{10, "mx1.example.com"}, {20, "mx2.example.com"},
+		{30, "a.example.net"}, {40, "a.b.example.net"}, {50, "example.net"}};
+	static const bool matches[] = {true, false, true, false, false};
+	struct part_times times = parts_times(), late = times;
+	struct parts_sts policy;
+	struct decide_facts facts;
+	struct sample sample;
+
+	begin(&sample, "example.com");
+	add_mx(&sample, MX_FOUND, hosts, sizeof hosts / sizeof hosts[0], &times);
+	evidence_list_hosts(&sample.evidence);
+	for (size_t i = 0; i < sample.evidence.host_count; i++)
+		add_host(&sample, i, HOST_NONE, &times);
+	evidence_facts(&sample.evidence, &facts);
+	ok(facts.sts == STS_ABSENT, "without a part there is no policy");
+	late.refresh_at = times.refresh_at - 10;
+	late.expires = times.expires - 10;
+	parts_sts_facts(&policy, STS_ENFORCE, policy_lines);
+	uint8_t *bytes = parts_sts(&sample.evidence.sts, &policy.facts, &late, "example.com");
+	sample.evidence.has_sts = evidence_sts_is_whole(&sample.evidence.sts);
+	ok(sample.evidence.has_sts, "a policy that can be used");
+	evidence_facts(&sample.evidence, &facts);
+	ok(facts.sts == STS_ENFORCE, "its mode is a fact");
+	is_number(evidence_expires(&sample.evidence), late.expires, "it is the first to expire");
+	ok(evidence_refresh_due(&sample.evidence, late.refresh_at) &&
+			!evidence_refresh_due(&sample.evidence, late.refresh_at - 1),
+		"and to be refreshed");
+	for (size_t i = 0; i < sample.evidence.host_count; i++)
+		ok(evidence_host_matches_sts(&sample.evidence, i) == matches[i], "%s matches: %s",
+			hosts[i].name, matches[i] ? "yes" : "no");
+	ok(evidence_matches_sts(&sample.evidence), "some host matches");
+	evidence_list_hosts(&sample.evidence);
+	ok(!sample.evidence.has_sts, "a new list of hosts begins without a policy");
+	free(bytes);
+	parts_sts_facts(&policy, STS_ENFORCE, policy_lines + 3);
+	bytes = parts_sts(&sample.evidence.sts, &policy.facts, &late, "example.com");
+	sample.evidence.host_count = 2;
+	ok(!evidence_matches_sts(&sample.evidence), "no host matches");
+	free(bytes);
+	end(&sample);
+}
+
+/* What no lookup stores. */
+static void test_bad_sts(void)
+{
+	static const struct {
+		const char *what;
+		enum sts_status status;
+		const char *lines[PARTS_LINES_MAX][2];
+		bool whole;
+	} rows[] = {
+		{"a policy", STS_ENFORCE, {{"mx", "mx.example.com"}}, true},
+		{"a wildcard", STS_ENFORCE, {{"mx", "*.example.com"}}, true},
+		{"enforce without a pattern", STS_ENFORCE, {{"mode", "enforce"}}, false},
+		{"testing without a pattern", STS_TESTING, {{"mode", "testing"}}, true},
+		{"none without a pattern", STS_NONE, {{"mode", "none"}}, true},
+		{"no policy", STS_ABSENT, {{NULL}}, true},
+		{"an empty pattern", STS_ENFORCE, {{"mx", ""}}, false},
+		{"a blank", STS_ENFORCE, {{"mx", "mx.example.com may"}}, false},
+		{"a colon", STS_ENFORCE, {{"mx", "mx.example.com:nexthop"}}, false},
+		{"a wildcard inside", STS_ENFORCE, {{"mx", "mx.*.example.com"}}, false},
+		{"upper case", STS_ENFORCE, {{"mx", "MX.example.com"}}, false},
+		{"a second one is bad", STS_ENFORCE, {{"mx", "mx.example.com"}, {"mx", "\x01"}},
+			false},
+	};
+	struct part_times times = parts_times();
+	struct parts_sts policy;
+	struct part part;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		parts_sts_facts(&policy, rows[i].status, rows[i].lines);
+		uint8_t *bytes = parts_sts(&part, &policy.facts, &times, "example.com");
+		ok(evidence_sts_is_whole(&part) == rows[i].whole, "%s can be used: %s",
+			rows[i].what, rows[i].whole ? "yes" : "no");
+		free(bytes);
+	}
+	many_begin("a part that was cut cannot be used");
+	parts_sts_facts(&policy, STS_ENFORCE, policy_lines);
+	uint8_t *bytes = parts_sts(&part, &policy.facts, &times, "example.com");
+	for (size_t size = part.size - 1; size > PART_HEADER_SIZE; size--) {
+		part.size = size;
+		many(!evidence_sts_is_whole(&part), "cut after %zu bytes", size);
+	}
+	many_end();
+	free(bytes);
+}
+
 int main(void)
 {
 	test_list();
@@ -306,5 +401,7 @@ int main(void)
 	test_facts();
 	test_times();
 	test_failure();
+	test_sts();
+	test_bad_sts();
 	return done_testing();
 }

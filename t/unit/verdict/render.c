@@ -225,6 +225,134 @@ static void test_any_failure(void)
 	many_end();
 }
 
+/* --- MTA-STS ------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *what;
+	const char *lines[PARTS_LINES_MAX][2];
+	const char *policy, *report; /* the text after OK, and what the maps -tlsrpt add */
+} sts[] = {
+	{"two patterns",
+		{{"version", "STSv1"}, {"mode", "enforce"}, {"mx", "mx.example.com"},
+			{"mx", "*.example.net"}, {"max_age", "86400"}},
+		"secure match=mx.example.com:.example.net servername=hostname",
+		" policy_type=sts policy_domain=example.com { policy_string = version: STSv1 }"
+		" { policy_string = mode: enforce } { policy_string = mx: mx.example.com }"
+		" { policy_string = mx: *.example.net } { policy_string = max_age: 86400 }"
+		" mx_host_pattern=mx.example.com mx_host_pattern=*.example.net"},
+	{"a line with braces, one with quotes",
+		{{"mx", "mx.example.com"}, {"a", "{ x }"}, {"b", "}"}, {"c", "\"quoted\""},
+			{"d", "policy_ttl=3 = x"}},
+		"secure match=mx.example.com servername=hostname",
+		" policy_type=sts policy_domain=example.com { policy_string = mx: mx.example.com }"
+		" { policy_string = d: policy_ttl=3 = x } mx_host_pattern=mx.example.com"},
+	{"a control character in a damaged part",
+		{{"mx", "mx.example.com"}, {"a", "x\ny"}, {"b\r", "x"}},
+		"secure match=mx.example.com servername=hostname",
+		" policy_type=sts policy_domain=example.com { policy_string = mx: mx.example.com }"
+		" mx_host_pattern=mx.example.com"},
+};
+
+/* Evidence with this policy; the reply of the verdict `sts-enforce`. */
+static struct reply sts_reply(struct evidence *evidence, const struct sts_facts *facts,
+	struct destination *destination, uint8_t **bytes)
+{
+	static const struct verdict verdict = {VERDICT_SECURE, REASON_STS_ENFORCE};
+	struct part_times times = parts_times();
+
+	destination_parse("example.com", strlen("example.com"), destination);
+	evidence->destination = destination;
+	*bytes = parts_sts(&evidence->sts, facts, &times, "example.com");
+	evidence->has_sts = true;
+	return reply_from_verdict(verdict, TLS_LEVEL_DANE, evidence);
+}
+
+static void test_sts(void)
+{
+	struct destination destination;
+	struct evidence evidence;
+	struct parts_sts policy;
+	uint8_t *bytes;
+	char expected[2048];
+
+	for (size_t i = 0; i < sizeof sts / sizeof sts[0]; i++) {
+		parts_sts_facts(&policy, STS_ENFORCE, sts[i].lines);
+		struct reply reply = sts_reply(&evidence, &policy.facts, &destination, &bytes);
+		is_string(policy_of(reply), sts[i].policy, "%s", sts[i].what);
+		reply.tlsrpt = true;
+		snprintf(expected, sizeof expected, "%s%s", sts[i].policy, sts[i].report);
+		is_string(
+			policy_of(reply), expected, "%s, with attributes for TLSRPT", sts[i].what);
+		free(bytes);
+	}
+	parts_sts_facts(&policy, STS_ENFORCE, sts[0].lines);
+	policy.lines[3].left_out = true;
+	struct reply reply = sts_reply(&evidence, &policy.facts, &destination, &bytes);
+	reply.tlsrpt = true;
+	ok(strstr(policy_of(reply), "policy_string = mx: *") == NULL &&
+			strstr(policy_of(reply), "policy_string = mx: mx.example.com }") != NULL,
+		"a line that was left out is not reported");
+	reply = reply_level(TLS_LEVEL_DANE_ONLY);
+	reply.evidence = &evidence;
+	reply.tlsrpt = true;
+	is_string(words_of(reply), "OK dane-only", "no attributes beside DANE");
+	reply = reply_notfound();
+	reply.tlsrpt = true;
+	is_string(words_of(reply), "NOTFOUND ", "nor beside NOTFOUND");
+	free(bytes);
+}
+
+/* Replies of just the size that Postfix accepts, and larger ones. */
+static void test_large_sts(void)
+{
+	enum { PATTERNS = 240, NAME = 200 };
+	static char names[PATTERNS][NAME + 1], value[UINT16_MAX], room[RENDER_REPLY_MAX + 1];
+	static struct sts_pattern patterns[PATTERNS];
+	struct sts_line line = {"x", value, 1, 0, false};
+	struct sts_facts facts = {.status = STS_ENFORCE, .patterns = patterns, .lines = &line};
+	struct destination destination;
+	struct evidence evidence;
+	struct text text;
+	uint8_t *bytes;
+
+	memset(value, 'v', sizeof value);
+	for (size_t i = 0; i < PATTERNS; i++) {
+		memset(names[i], 'a', NAME);
+		patterns[i] = (struct sts_pattern){names[i], NAME};
+	}
+	static const struct {
+		const char *what;
+		size_t patterns, too_long; /* [bytes] more than fit with the line of the policy */
+		bool has_line, has_patterns;
+	} rows[] = {
+		{"the longest reply", 100, 0, true, true},
+		{"one byte more: without lines of the policy", 100, 1, false, true},
+		{"many patterns: without attributes", PATTERNS, 0, false, false},
+	};
+	facts.line_count = 1;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		facts.pattern_count = rows[i].patterns;
+		size_t shorter = strlen("OK secure match= servername=hostname") +
+				 facts.pattern_count * (NAME + 1) - 1 +
+				 strlen(" policy_type=sts policy_domain=example.com") +
+				 facts.pattern_count * (NAME + strlen(" mx_host_pattern=")) +
+				 strlen(" { policy_string = x:  }");
+		line.value_size = shorter < RENDER_REPLY_MAX ? RENDER_REPLY_MAX - shorter : 1;
+		line.value_size += rows[i].too_long;
+		struct reply reply = sts_reply(&evidence, &facts, &destination, &bytes);
+		reply.tlsrpt = true;
+		text_init(&text, room, sizeof room);
+		render_reply(&text, &reply);
+		ok(!text.cut && text.used <= RENDER_REPLY_MAX &&
+				(!rows[i].has_line || text.used == RENDER_REPLY_MAX),
+			"%s: %zu bytes", rows[i].what, text.used);
+		ok((strstr(room, "policy_string") != NULL) == rows[i].has_line &&
+				(strstr(room, "mx_host_pattern") != NULL) == rows[i].has_patterns,
+			"%s", rows[i].what);
+		free(bytes);
+	}
+}
+
 int main(void)
 {
 	test_dane();
@@ -232,5 +360,7 @@ int main(void)
 	test_never_weaker();
 	test_words();
 	test_any_failure();
+	test_sts();
+	test_large_sts();
 	return done_testing();
 }
