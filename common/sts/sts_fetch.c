@@ -67,7 +67,7 @@ struct sts_fetches {
 	struct sts_transfers *transfers;
 	struct sts_fetch_settings settings;
 	struct event *room; /* looks for room */
-	size_t running_max, running_count, waiting_count;
+	size_t count, running_max, running_count, waiting_count;
 	struct fetch_list running, waiting;
 };
 
@@ -456,11 +456,13 @@ static void refresh_trust(struct sts_fetches *fetches)
 struct sts_fetch *sts_fetch_new(
 	struct sts_fetches *fetches, const char *domain, sts_fetch_done *done, void *context)
 {
-	struct sts_fetch *fetch = calloc(1, sizeof *fetch);
+	struct sts_fetch *fetch =
+		fetches->count < STS_FETCHES_MAX ? calloc(1, sizeof *fetch) : NULL;
 
 	if (fetch == NULL)
 		return NULL;
 	refresh_trust(fetches);
+	fetches->count++;
 	fetch->fetches = fetches;
 	fetch->done = done;
 	fetch->context = context;
@@ -479,6 +481,7 @@ void sts_fetch_free(struct sts_fetch *fetch)
 	if (fetch == NULL)
 		return;
 	stop(fetch);
+	fetch->fetches->count--;
 	if (fetch->deadline != NULL)
 		event_free(fetch->deadline);
 	free(fetch);

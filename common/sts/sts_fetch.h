@@ -19,6 +19,7 @@ enum {
 	STS_RUNNING_MIN = 4,
 	STS_RUNNING_MAX = 64,
 	STS_SAME_ADDRESS_MAX = 8,
+	STS_FETCHES_MAX = 8192, /* in all, those that look up addresses or wait included */
 	STS_FETCH_SECONDS = 60, /* of one download, RFC 8461 3.3 */
 };
 
@@ -55,7 +56,7 @@ struct sts_fetch_result {
 /* Called once, from the loop, never inside sts_fetch_new(). The result is valid in it. */
 typedef void sts_fetch_done(void *context, const struct sts_fetch_result *result);
 
-/* NULL: out of memory. */
+/* NULL: out of memory, or there are STS_FETCHES_MAX. */
 struct sts_fetch *sts_fetch_new(
 	struct sts_fetches *fetches, const char *domain, sts_fetch_done *done, void *context);
 

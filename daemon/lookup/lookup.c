@@ -81,6 +81,7 @@ static void flush(struct lookup *lookup, const struct flush_request *request)
 	struct flush_result *result = calloc(1, sizeof *result);
 	size_t count = cache_flush(lookup->cache, request->all ? NULL : &request->destination);
 
+	part_lookups_flushed(&lookup->destinations.parts);
 	/* Otherwise the next lookup would find the same answers in libunbound's cache. */
 	dns_forget(lookup->resolver.dns);
 	if (result == NULL)

@@ -25,6 +25,7 @@ struct part_subject {
 struct part_wish {
 	bool asked;    /* somebody asked for it, now; false: it is only kept fresh */
 	bool mismatch; /* STS policies: no MX host matches, so that it is downloaded again */
+	bool flushed;  /* the old part was deleted meanwhile: it must not be used any more */
 };
 
 struct part_lookups;

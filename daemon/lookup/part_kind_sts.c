@@ -1,5 +1,6 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/log_limit.h"
 #include "common/sts/sts_fetch.h"
 #include "common/sts/sts_record.h"
 #include "common/sts/sts_update.h"
@@ -29,6 +30,7 @@ static void prepare_update(struct sts_lookup *lookup)
 	struct sts_update *update = &lookup->update;
 
 	update->now = clock_wall();
+	update->old = lookup->task.wish->flushed ? NULL : lookup->task.old;
 	update->asked = lookup->task.wish->asked;
 	update->min_ttl = conf->cache.min_ttl;
 	update->max_ttl = conf->cache.max_ttl;
@@ -52,21 +54,37 @@ static void conclude_without_memory(struct sts_lookup *lookup)
 	conclude(lookup, &updated);
 }
 
+/* Once a day for each domain, and not for each of many domains on one server: then false. */
+static bool warn_of_failure(const struct sts_lookup *lookup, const struct sts_fetch_result *result,
+	const struct sts_updated *updated)
+{
+	static struct log_limit limit = LOG_LIMIT(10, 60);
+	const struct sts_facts *facts = &updated->facts;
+	uint32_t now = lookup->update.now, left_out;
+
+	if (!updated->warn || !log_limit_allows(&limit, clock_steady(), &left_out))
+		return false;
+	if (left_out > 0)
+		log_warning("cannot download the MTA-STS policies of %u more domains; lines of "
+			    "level info name them",
+			left_out);
+	log_warning("cannot download the MTA-STS policy of %s: %s; the one downloaded %u "
+		    "hours ago, mode %s, is used for at most %u more hours",
+		lookup->domain, result->error,
+		now > facts->fetched_at ? (now - facts->fetched_at) / 3600 : 0,
+		sts_status_name(facts->status), (updated->times.expires - now) / 3600);
+	return true;
+}
+
 static void note_failure(const struct sts_lookup *lookup, const struct sts_fetch_result *result,
 	const struct sts_updated *updated)
 {
 	const struct sts_facts *facts = &updated->facts;
-	uint32_t now = lookup->update.now;
 
-	if (updated->warn)
-		log_warning("cannot download the MTA-STS policy of %s: %s; the one downloaded %u "
-			    "hours ago, mode %s, is used for at most %u more hours",
-			lookup->domain, result->error,
-			now > facts->fetched_at ? (now - facts->fetched_at) / 3600 : 0,
-			sts_status_name(facts->status), (updated->times.expires - now) / 3600);
-	else
+	if (!warn_of_failure(lookup, result, updated))
 		log_info("cannot download the MTA-STS policy of %s: %s: failures=%u retry=%u",
-			lookup->domain, result->error, facts->failures, facts->retry_at - now);
+			lookup->domain, result->error, facts->failures,
+			facts->retry_at - lookup->update.now);
 }
 
 static void fetched(void *context, const struct sts_fetch_result *result)
@@ -183,7 +201,6 @@ static void *start(const struct part_task *task, struct part_kind_waiter *waiter
 	lookup->task = *task;
 	lookup->waiter = waiter;
 	lookup->began = clock_exact_us();
-	lookup->update.old = task->old;
 	lookup->update.id = lookup->id;
 	lookup->update.mismatch = task->wish->mismatch;
 	snprintf(lookup->domain, sizeof lookup->domain, "%s", task->subject->name);

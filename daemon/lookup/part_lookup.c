@@ -73,13 +73,18 @@ struct part_buffer part_lookup_failed(const struct part_lookups *lookups,
 	return make_failed(lookups, kind, failure, "", 0);
 }
 
+/* The old part, if there is one that was not flushed. */
+static bool open_old(const struct running_part *lookup, struct part *old)
+{
+	return lookup->old.bytes != NULL && !lookup->wish.flushed &&
+	       part_open(old, lookup->kind->kind, lookup->old.bytes, lookup->old.size);
+}
+
 static bool old_is_fresh(const struct running_part *lookup)
 {
 	struct part old;
 
-	return lookup->old.bytes != NULL &&
-	       part_open(&old, lookup->kind->kind, lookup->old.bytes, lookup->old.size) &&
-	       part_fresh(&old.header, clock_wall());
+	return open_old(lookup, &old) && part_fresh(&old.header, clock_wall());
 }
 
 /*
@@ -97,8 +102,7 @@ static struct part_buffer after_failure(
 	struct part_times times;
 	struct part_buffer part = {0};
 
-	if (failed.bytes == NULL || before->bytes == NULL ||
-		!part_open(&old, kind->kind, before->bytes, before->size) ||
+	if (failed.bytes == NULL || !open_old(lookup, &old) ||
 		!part_open(&fresh, kind->kind, failed.bytes, failed.size) ||
 		!part_failure(&fresh, &failure))
 		return failed;
@@ -302,6 +306,20 @@ void part_lookups_refresh(struct part_lookups *lookups, const struct part_kind_r
 		part_buffer_copy(&old, bytes, size);
 	start_lookup(lookups, kind, subject, wish, key, key_size, &old);
 	part_buffer_clear(&old);
+}
+
+void part_lookups_flushed(struct part_lookups *lookups)
+{
+	const struct running_entry *entry = NULL;
+	const uint8_t *bytes;
+	size_t size;
+
+	while ((entry = hash_set_next(&lookups->running, entry)) != NULL) {
+		struct running_part *lookup = entry->lookup;
+		if (lookup->old.bytes != NULL &&
+			!cache_get(lookups->cache, lookup->key, lookup->key_size, &bytes, &size))
+			lookup->wish.flushed = true;
+	}
 }
 
 void part_request_give_up(struct part_lookups *lookups, struct part_request *request)

@@ -95,6 +95,12 @@ void part_request_defer(
 void part_lookups_refresh(struct part_lookups *lookups, const struct part_kind_row *kind,
 	const struct part_subject *subject, const struct part_wish *wish);
 
+/*
+ * After parts were flushed from the cache: a running lookup that fails does not bring the old part
+ * back.
+ */
+void part_lookups_flushed(struct part_lookups *lookups);
+
 /* The lifetimes of parts from the configuration. */
 struct lifetime_settings part_lookups_lifetimes(const struct part_lookups *lookups);
 

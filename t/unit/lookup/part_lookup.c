@@ -301,6 +301,31 @@ static void test_stale(void)
 	part_buffer_clear(&asker.part);
 }
 
+/* Flushed while it is looked up again: a failure does not bring it back. */
+static void test_flushed(void)
+{
+	struct asker asker;
+
+	start(ACT_MISS, ACT_REFUSE);
+	put(life(-600, -10));
+	ask(&asker);
+	part_lookups_flushed(&lookups);
+	run();
+	ok(asker.done == 1 && holds(&asker.part, MX_FOUND, no_source),
+		"another part was flushed: this one is still used");
+	part_buffer_clear(&asker.part);
+
+	start(ACT_MISS, ACT_REFUSE);
+	put(life(-600, -10));
+	ask(&asker);
+	cache_flush(lookups.cache, NULL);
+	part_lookups_flushed(&lookups);
+	run();
+	ok(asker.done == 1 && holds(&asker.part, MX_FAILED, no_source),
+		"flushed while it was looked up: it is not used any more");
+	part_buffer_clear(&asker.part);
+}
+
 /* --- a request is given up ----------------------------------------------------------------- */
 
 static void test_give_up(void)
@@ -443,6 +468,7 @@ int main(void)
 	test_turns();
 	test_no_source();
 	test_stale();
+	test_flushed();
 	test_give_up();
 	test_drop();
 	test_defer();
