@@ -34,7 +34,7 @@ use POSIX ();
 use Time::HiRes ();
 use Tlsad::Process ();
 
-use constant LONGEST_RUN => 60;		# [s]
+use constant LONGEST_RUN => 120;		# [s]
 
 my $reports = '';
 
