@@ -32,6 +32,7 @@ static void prepare_update(struct sts_lookup *lookup)
 	update->now = clock_wall();
 	update->old = lookup->task.wish->flushed ? NULL : lookup->task.old;
 	update->asked = lookup->task.wish->asked;
+	update->mismatch = lookup->task.wish->mismatch;
 	update->min_ttl = conf->cache.min_ttl;
 	update->max_ttl = conf->cache.max_ttl;
 	update->failure_ttl = conf->cache.failure_ttl;
@@ -202,7 +203,6 @@ static void *start(const struct part_task *task, struct part_kind_waiter *waiter
 	lookup->waiter = waiter;
 	lookup->began = clock_exact_us();
 	lookup->update.id = lookup->id;
-	lookup->update.mismatch = task->wish->mismatch;
 	snprintf(lookup->domain, sizeof lookup->domain, "%s", task->subject->name);
 	prepare_update(lookup);
 	bool fits = sts_record_name(lookup->domain, lookup->record_name);

@@ -299,8 +299,12 @@ void part_lookups_refresh(struct part_lookups *lookups, const struct part_kind_r
 	const uint8_t *bytes;
 	struct part part;
 
-	if (find_lookup(lookups, key, key_size) != NULL)
+	struct running_part *running = find_lookup(lookups, key, key_size);
+	if (running != NULL) {
+		running->wish.asked |= wish->asked;
+		running->wish.mismatch |= wish->mismatch;
 		return;
+	}
 	if (cache_get(lookups->cache, key, key_size, &bytes, &size) &&
 		part_open(&part, kind->kind, bytes, size) && is_whole(kind, &part))
 		part_buffer_copy(&old, bytes, size);

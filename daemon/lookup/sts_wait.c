@@ -1,5 +1,6 @@
 #include "daemon/lookup/sts_wait.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/sts/sts_fetch.h"
 
@@ -44,10 +45,26 @@ static void time_is_over(evutil_socket_t fd, short what, void *context)
 	wait->done(wait->context);
 }
 
+/* The policy is in the cache: look it up again in the background if that is due. */
+static void refresh_if_due(struct sts_wait *wait)
+{
+	const struct part_request *request = &wait->request;
+	const struct part_buffer *buffer = request->part;
+	struct part part;
+
+	if (wait->asked && buffer->bytes != NULL &&
+		part_open(&part, PART_STS, buffer->bytes, buffer->size) &&
+		clock_wall() >= part.header.refresh_at)
+		part_lookups_refresh(
+			wait->lookups, request->kind, &request->subject, &request->wish);
+}
+
 void sts_wait_begin(struct sts_wait *wait, sts_wait_done *done, void *context)
 {
-	if (!wait->pending)
+	if (!wait->pending) {
+		refresh_if_due(wait);
 		return;
+	}
 	struct timeval timeout = {.tv_sec = wait->lookups->conf->sts.timeout};
 	wait->begun = true;
 	wait->done = done;

@@ -36,7 +36,10 @@ struct sts_wait_subject {
 void sts_wait_ask(struct sts_wait *wait, struct part_lookups *lookups,
 	const struct sts_wait_subject *subject);
 
-/* The reply waits from now on, if sts_wait_ask() was called. */
+/*
+ * The policy matters. The reply waits from now on, if sts_wait_ask() was called; a policy from the
+ * cache that is due is looked up again in the background.
+ */
 void sts_wait_begin(struct sts_wait *wait, sts_wait_done *done, void *context);
 
 /* The policy does not matter: forget it. The download goes on. */

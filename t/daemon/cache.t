@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/../lib";
 use List::Util qw(max min);
 use Test::More;
 use Time::HiRes ();
+use Tlsad::Clock;
 use Tlsad::Confined;
 use Tlsad::Daemon;
 use Tlsad::FaultyDns;
@@ -647,27 +648,14 @@ sub bounds_of_ttl
 	cmp_ok(figures($none)->{misses}, '>=', 2, 'though not from the cache for long');
 }
 
-# faketime(1), which can also change the time of a process that runs.
 sub clock
 {
-	my ($library) = grep { -f } map { ("$_/faketime/libfaketimeMT.so.1") }
-		glob('/usr/lib/*-linux-*'), '/usr/lib', '/usr/lib64', '/usr/local/lib';
-	plan(skip_all => 'faketime is not installed') unless $library;
-	my $directory = Tlsad::Process::private_directory();
-	my $set_clock = sub {
-		write_file("$directory/offset.new", "$_[0]\n");
-		rename("$directory/offset.new", "$directory/offset") or die "offset: $!\n";
-	};
-	my %env = (LD_PRELOAD => $library, FAKETIME_TIMESTAMP_FILE => "$directory/offset",
-		FAKETIME_NO_CACHE => 1, DONT_FAKE_MONOTONIC => 1, FAKETIME_DONT_FAKE_MONOTONIC => 1,
-		# AddressSanitizer must be loaded first.
-		ASAN_OPTIONS => join(':', grep { defined && length } $ENV{ASAN_OPTIONS},
-			'verify_asan_link_order=0'));
+	my $clock = Tlsad::Clock->new or plan(skip_all => 'faketime is not installed');
 	my %long = (cache => { max_ttl => '30d', serve_stale => '0s' });
 
 	# Stored with a clock two days ahead, then read with the right one.
-	$set_clock->('+2d');
-	my $ahead = eval { Tlsad::Daemon->start(lab => $lab, env => \%env, config => \%long) };
+	$clock->set('+2d');
+	my $ahead = eval { Tlsad::Daemon->start(lab => $lab, env => $clock->env, config => \%long) };
 	plan(skip_all => 'tlsad does not run under faketime here') unless $ahead;
 	is($ahead->request('policy', 'full.dane.lab'), 'OK dane-only', 'two days ahead');
 	my $explain = explain($ahead, 'full.dane.lab');
@@ -686,16 +674,16 @@ sub clock
 	$renewed->stop;
 
 	# The clock jumps while tlsad runs: forward, everything expires; back, no entry is from the future.
-	$set_clock->('+0');
-	my $daemon = Tlsad::Daemon->start(lab => $lab, env => \%env, config => \%long);
+	$clock->set('+0');
+	my $daemon = Tlsad::Daemon->start(lab => $lab, env => $clock->env, config => \%long);
 	right_answers($daemon, 'now');
 	ok(wait_until(PROMPT, sub { explain($daemon, 'full.dane.lab')->{cached} }), 'cached');
-	$set_clock->('+3h');
+	$clock->set('+3h');
 	my $later = explain($daemon, 'full.dane.lab');
 	ok(!$later->{cached}, 'three hours later it has expired');
 	is($later->{reply}, 'OK dane-only', 'and is looked up again');
 	right_answers($daemon, 'three hours later');
-	$set_clock->('+0');
+	$clock->set('+0');
 	my $back = explain($daemon, 'full.dane.lab');
 	ok(!$back->{cached}, 'the clock is set back: looked up again');
 	is($back->{reply}, 'OK dane-only', 'with the same answer');
@@ -704,9 +692,9 @@ sub clock
 
 	# Entries without a request in between had expired, too.
 	ok(wait_until(PROMPT, sub { explain($daemon, 'partial.dane.lab')->{cached} }), 'cached');
-	$set_clock->('+3h');
+	$clock->set('+3h');
 	is($daemon->request('policy', '[mx1.dane.lab]'), 'OK dane-only', 'three hours later, another name');
-	$set_clock->('+0');
+	$clock->set('+0');
 	is($daemon->request('policy', '[mx2.dane.lab]'), 'OK dane-only', 'set back, and a third one');
 	ok(!explain($daemon, 'partial.dane.lab')->{cached}, 'expired entries do not become valid again');
 	is($daemon->stop, 0, 'the daemon ends with status 0');

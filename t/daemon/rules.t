@@ -13,6 +13,7 @@ use lib "$FindBin::Bin/../lib";
 use JSON::PP ();
 use POSIX ();
 use Test::More;
+use Tlsad::Clock;
 use Tlsad::Ctl;
 use Tlsad::Daemon;
 use Tlsad::Lab;
@@ -251,29 +252,19 @@ sub exceptions_and_minimums
 
 # --- the clock
 
-# faketime(1), which can also change the time of a process that runs; see t/daemon/cache.t.
 sub until_its_date
 {
-	my ($library) = grep { -f } map { ("$_/faketime/libfaketimeMT.so.1") }
-		glob('/usr/lib/*-linux-*'), '/usr/lib', '/usr/lib64', '/usr/local/lib';
-	plan(skip_all => 'faketime is not installed') unless $library;
-	my $directory = Tlsad::Process::private_directory();
-	my $set_clock = sub { write_file("$directory/offset", "$_[0]\n") };
-	my %env = (LD_PRELOAD => $library, FAKETIME_TIMESTAMP_FILE => "$directory/offset",
-		FAKETIME_NO_CACHE => 1, DONT_FAKE_MONOTONIC => 1, FAKETIME_DONT_FAKE_MONOTONIC => 1,
-		ASAN_OPTIONS => join(':', grep { defined && length } $ENV{ASAN_OPTIONS},
-			'verify_asan_link_order=0'));
+	my $clock = Tlsad::Clock->new or plan(skip_all => 'faketime is not installed');
 	# The day after tomorrow, in case midnight passes during the test.
 	my $until = POSIX::strftime('%Y-%m-%d', gmtime(time + 2 * DAY));
-	$set_clock->('+0');
-	my $daemon = eval { start(env => \%env, config => { exception => {
+	my $daemon = eval { start(env => $clock->env, config => { exception => {
 		'none.site.lab' => "encrypt until $until ; until they have renewed it" } }) };
 	plan(skip_all => 'tlsad does not run under faketime here') unless $daemon;
 	is($daemon->request('policy', 'none.site.lab'), 'OK encrypt', 'today') for 1 .. 3;
-	$set_clock->('+1d');
+	$clock->set('+1d');
 	is($daemon->request('policy', 'none.site.lab'), 'OK encrypt', 'tomorrow');
 	is(() = $daemon->log_text =~ /used for/g, 2, 'logged once a day');
-	$set_clock->('+3d');
+	$clock->set('+3d');
 	is($daemon->request('policy', 'none.site.lab'), 'NOTFOUND ', 'when it has ended') for 1 .. 3;
 	is(() = $daemon->log_text =~ /exception none\.site\.lab = encrypt until $until: it has ended and can be removed: until they/g,
 		1, 'its end is logged once');
@@ -281,7 +272,7 @@ sub until_its_date
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 
 	my $before = length $daemon->log_text;
-	my $again = start(env => \%env, directory => $daemon->directory,
+	my $again = start(env => $clock->env, directory => $daemon->directory,
 		config => { exception => { 'none.site.lab' => "encrypt until $until" } });
 	ok($again->wait_log(qr/it has ended/, PROMPT, $before), 'an exception that ended while no daemon ran is logged at the start');
 	is($again->stop, 0, 'the daemon ends with status 0');
