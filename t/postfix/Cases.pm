@@ -6,8 +6,7 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
-use Site qw(host bogus alias $NOT_TRUSTED $NO_STARTTLS $NO_POLICY $NO_DNS_ANSWER);
-use Tlsad::Process;
+use Site qw(host bogus alias postfix_version $NOT_TRUSTED $NO_STARTTLS $NO_POLICY $NO_DNS_ANSWER);
 
 our @EXPORT = qw(%RECEIVERS @PORTS %TRANSPORTS @CASES @STOPPED);
 
@@ -53,14 +52,10 @@ my %DANE_BEHIND_INSECURE_MX = ('3.6' => 17, '3.7' => 13, '3.8' => 8, '3.9' => 2)
 sub dane_behind_insecure_mx
 {
 	# Without Postfix the tests are skipped.
-	my $postconf = Tlsad::Process::find_program('postconf') // return 0;
-	my $answer = `$postconf -d mail_version`;
-	# Snapshots, which no distribution has, are "3.10-20241231".
-	my ($major, $minor, $patch) = $answer =~ /= (\d+)\.(\d+)(?:\.(\d+)|-\d+)/
-	    or die "$postconf: no mail_version in: $answer\n";
+	my ($major, $minor, $patch) = postfix_version() or return 0;
 	return 1 if $major > 3 || $major == 3 && $minor >= 10;
 	my $fixed = $DANE_BEHIND_INSECURE_MX{"$major.$minor"} // return 0;
-	return defined $patch && $patch >= $fixed;
+	return $patch >= $fixed;
 }
 
 # label: the first label of the domain. mx: preference => host, whose name is

@@ -28,7 +28,7 @@ use Tlsad::Daemon;
 use Tlsad::Process;
 use Zones;
 
-our @EXPORT_OK = qw(host bogus alias wait_for $NAME_SERVER $RESOLVER $SENDER $RECEIVER $TIMEOUT
+our @EXPORT_OK = qw(host bogus alias wait_for postfix_version postfix_before $NAME_SERVER $RESOLVER $SENDER $RECEIVER $TIMEOUT
     $NOT_TRUSTED $NO_STARTTLS $NO_POLICY $NO_DNS_ANSWER);
 
 our $NAME_SERVER = '127.0.0.53';
@@ -46,6 +46,32 @@ our $NO_STARTTLS = qr/TLS is required, but was not offered/;
 our $NO_POLICY   = qr/client TLS configuration problem/;
 # Postfix requests a policy only after its own MX and address lookups, so it defers this mail itself.
 our $NO_DNS_ANSWER = qr/Name service error .* try again/;
+
+# ---- The version of Postfix
+
+# Its numbers, (3, 10, 5), or an empty list without Postfix. Snapshots, which no distribution has, are
+# "3.10-20241231", from before the release: (3, 10, -1).
+sub postfix_version
+{
+	my $postconf = Tlsad::Process::find_program('postconf') // return;
+	my $answer = `$postconf -d mail_version`;
+	my ($major, $minor, $patch) = $answer =~ /= (\d+)\.(\d+)(?:\.(\d+)|-\d+)/
+	    or die "$postconf: no mail_version in: $answer\n";
+	return ($major, $minor, $patch // -1);
+}
+
+# Whether it is older than this version, "3.10" or "3.10.5".
+sub postfix_before
+{
+	my ($version) = @_;
+	my @wanted = split /\./, $version;
+	my @got = postfix_version();
+	for my $i (0 .. $#got) {
+		my $difference = $got[$i] <=> ($wanted[$i] // 0);
+		return $difference < 0 if $difference != 0;
+	}
+	return 0;
+}
 
 # ---- Functions for writing cases
 
@@ -351,7 +377,8 @@ sub submit
 		$command->("MAIL FROM:<test\@$transport.sender.example> SMTPUTF8");
 		$command->("RCPT TO:<someone\@$case->{domain}>");
 		$command->('DATA');
-		my $reply = $command->("Subject: $case->{token}\r\n\r\nThe message of: $case->{about}\r\n.");
+		my $head = join "\r\n", "Subject: $case->{token}", @{ $case->{fields} // [] };
+		my $reply = $command->("$head\r\n\r\nThe message of: $case->{about}\r\n.");
 		($case->{queue_id}) = $reply =~ /queued as (\w+)/ or die "no queue identifier in $reply";
 	}
 	$command->('QUIT');
