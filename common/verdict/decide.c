@@ -145,15 +145,20 @@ static struct verdict decide_dane(const struct decide_facts *facts)
  * DANE is never overridden (RFC 8461 2): where hosts can be authenticated by signed TLSA records, a
  * policy only makes sure that no other host is used.
  */
-static struct verdict enforce_sts(struct verdict dane, bool dane_behind_insecure_mx)
+static struct verdict enforce_sts(struct verdict dane, const struct decide_facts *facts)
 {
 	switch (dane.reason) {
 	case REASON_DANE_PARTIAL:
 		return verdict(VERDICT_DANE_ONLY, REASON_DANE_PARTIAL_STS);
 	case REASON_DANE_INSECURE_MX:
 		/* An attacker who forges the MX records can name a host with TLSA records. */
-		return dane_behind_insecure_mx ? dane : verdict(VERDICT_SECURE, REASON_STS_ENFORCE);
+		return facts->dane_behind_insecure_mx ? dane
+						      : verdict(VERDICT_SECURE, REASON_STS_ENFORCE);
 	case REASON_DANE_UNUSABLE:
+		/* A host that failed may have usable records. */
+		if (count_hosts(facts).hosts[HOST_FAILED] > 0)
+			return verdict(VERDICT_TEMP, REASON_LOOKUP_FAILED);
+		return verdict(VERDICT_SECURE, REASON_STS_ENFORCE);
 	case REASON_NO_TLSA:
 	case REASON_INSECURE:
 		return verdict(VERDICT_SECURE, REASON_STS_ENFORCE);
@@ -166,13 +171,13 @@ struct verdict decide(const struct decide_facts *facts)
 {
 	struct verdict dane = decide_dane(facts);
 
-	return facts->sts == STS_ENFORCE ? enforce_sts(dane, facts->dane_behind_insecure_mx) : dane;
+	return facts->sts == STS_ENFORCE ? enforce_sts(dane, facts) : dane;
 }
 
 bool decide_needs_sts(const struct decide_facts *facts)
 {
 	struct verdict dane = decide_dane(facts);
-	struct verdict enforced = enforce_sts(dane, facts->dane_behind_insecure_mx);
+	struct verdict enforced = enforce_sts(dane, facts);
 
 	return enforced.level != dane.level || enforced.reason != dane.reason;
 }

@@ -189,6 +189,8 @@ sub verdicts
 			'dane-partial-sts' ],
 		[ 'dane-insecure-mx', ['mx1.dane.lab.'], 'OK dane', $enforced ],
 		[ 'dane-unusable', ['mx-unusable.dane.lab.'], 'OK dane', $enforced ],
+		[ 'dane-unusable-failed', [ 'mx-unusable.dane.lab.', 'mx-failed.dane.lab.' ], 'OK dane',
+			qr/^TEMP \S*mx-failed\.dane\.lab TLSA: /, 'lookup-failed' ],
 		[ 'no-tlsa', ["$mx."], $none, $enforced ],
 		[ 'insecure', ["$mx."], $none, $enforced ],
 		[ 'lookup-failed', ['mx-failed.dane.lab.'], qr/^TEMP \S*mx-failed\.dane\.lab TLSA: / ],
@@ -199,7 +201,7 @@ sub verdicts
 		[ 'no-host', ['no-such-host'], $none ],
 	);
 	my %alias = (bogus => "\@ CNAME bogus-mx.dane.lab.\n", nxdomain => "\@ CNAME no-such-domain.dane.lab.\n");
-	my %reason = (timeout => 'timeout/lookup-failed');
+	my %reason = (timeout => 'timeout/lookup-failed', 'dane-unusable-failed' => 'dane-unusable');
 	for (@verdicts) {
 		my ($verdict, $hosts, $dane, $with, $reason) = @$_;
 		for my $mode (qw(enforce testing none without)) {

@@ -6,7 +6,7 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
-use Site qw(host postfix_before $NOT_TRUSTED $NO_STARTTLS $NO_POLICY);
+use Site qw(host bogus postfix_before $NOT_TRUSTED $NO_STARTTLS $NO_POLICY);
 
 our @EXPORT = qw(%RECEIVERS @PORTS %TRANSPORTS $REPLY_MAX @CASES @LATER
     names_for policy_domain longest_policy);
@@ -308,6 +308,18 @@ our @CASES = (
 		mx => { 10 => host('attacker', '3 1 1 attacker') },
 		policy => { mx => ['mail.HOSTS'] },
 		answer => 'secure', deferred => $NOT_VERIFIED, trusted_chain => 1,
+	},
+
+	{
+		# The certificate of the first host is valid, but its key is not the one of its TLSA record.
+		about => 'only unusable TLSA records, those of the better host are bogus',
+		label => 'unusable-failed',
+		mx => {
+			10 => bogus(TLSA => host('right', '3 1 1 stranger')),
+			20 => host('nobody', '1 1 1 stranger'),
+		},
+		policy => {}, failure => qr/mx10\.unusable-failed\.secure\.example.*\bTLSA\b/,
+		deferred => $NO_POLICY, warned => 1,
 	},
 
 	# Patterns. Postfix's `.example.com` matches at any depth.

@@ -80,6 +80,8 @@ for my $receiver (values %RECEIVERS) {
 	s/CHOSEN/$certificates->path('chosen', 'pem')/e for @{ $receiver->{options} // [] };
 }
 
+# What this makes is below $TMPDIR, and disappears with the namespace.
+$ENV{TMPDIR} = $directory;
 my $policies = Tlsad::PolicyHost->start(listen => ["$POLICY_SERVER:$HTTPS"]);
 
 sub publish_policy

@@ -363,6 +363,8 @@ static void check_sts(struct decide_facts *facts, bool seen[REASON_COUNT])
 	describe(facts, words, sizeof words);
 	struct verdict dane = decide(facts);
 	seen[dane.reason] = true;
+	struct rule_hosts hosts;
+	count_hosts(facts, &hosts);
 	for (int prefers = 0; prefers < 2; prefers++) {
 		struct verdict expected = dane;
 		facts->dane_behind_insecure_mx = prefers == 1;
@@ -371,6 +373,8 @@ static void check_sts(struct decide_facts *facts, bool seen[REASON_COUNT])
 				expected =
 					prefers ? sts_rules[i].prefers_dane : sts_rules[i].enforced;
 		}
+		if (dane.reason == REASON_DANE_UNUSABLE && hosts.failed > 0)
+			expected = (struct verdict){VERDICT_TEMP, REASON_LOOKUP_FAILED};
 		for (enum sts_status status = 0; status < STS_STATUS_COUNT; status++) {
 			facts->sts = status;
 			struct verdict got = decide(facts);
