@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # contrib/apparmor/usr.sbin.tlsad: AppArmor's parser accepts it, and it allows everything that tlsad
-# does when it serves, learns trust anchors, stores, reloads and ends.
+# does when it serves, learns trust anchors, downloads policies of MTA-STS, stores, reloads and ends.
 #
 # It needs no kernel that enforces profiles: strace(1) shows what tlsad does, and Tlsad::Profile
 # reads the rules. Directories of the test are mapped to those of a host.
@@ -15,6 +15,7 @@ use Tlsad::Ctl;
 use Tlsad::Daemon;
 use Tlsad::Lab;
 use Tlsad::PinnedCases;
+use Tlsad::PolicyHost qw(policy);
 use Tlsad::Process;
 use Tlsad::Profile qw(wanted);
 
@@ -95,15 +96,24 @@ sub trace
 {
 	my ($anchors, $extra, $trace) = @_;
 	my $cases = Tlsad::PinnedCases->new;
-	my $lab = Tlsad::Lab->start(special => 0, zones => $cases->zones);
+	my $policies = Tlsad::PolicyHost->start;
+	my $domain = 'sts.bulk.lab';
+	$policies->serve($domain, policy => policy(mx => ["mx.$domain"]));
+	my $zone = "sts MX 10 mx.sts\nmx.sts A 192.0.2.1\nmta-sts.sts A 127.0.0.1\n"
+		. "_mta-sts.sts TXT \"v=STSv1\\; id=1\"\n";
+	my $lab = Tlsad::Lab->start(special => 0, zones => { %{$cases->zones}, 'bulk.lab' => $zone });
 	my $daemon = Tlsad::Daemon->start(lab => $lab,
 		config => { dane => { enforce => 'pinned', tafile_dir => $anchors },
+			sts => { enable => 'yes', port => $policies->port, private_addresses => 'yes',
+				ca_file => $policies->ca_file },
 			log => { target => 'syslog' }, resolver => { options => $extra } },
 		# -D: signals go to tlsad, not to strace; -ff: a file for each thread.
 		wrapper => [ 'strace', '-D', '-ff', '-y', '-s', 4096, '-o', $trace,
 			'-e', 'trace=%file,bind,connect,flock,fcntl,mmap' ]);
 	like($daemon->client(timeout => PROMPT)->request('policy', 'ta-one.site.lab'), qr/tafile=/,
 		'trust anchors are written');
+	is($daemon->client(timeout => PROMPT)->request('policy', $domain),
+		"OK secure match=mx.$domain servername=hostname", 'a policy is downloaded');
 	$daemon->request('explain', '[mx.site.lab]:imaps');
 	is(system(Tlsad::Ctl::binary(), '-c', $daemon->config_file, 'reload'), 0, 'it reloads');
 	end($daemon, $trace);
@@ -112,6 +122,7 @@ sub trace
 	end($daemon, $trace);
 	return ([ $daemon->config_file => '/etc/tlsad/tlsad.conf' ],
 		[ $lab->trust_anchor => '/etc/tlsad/root.key' ],
+		[ $policies->ca_file => '/etc/ssl/certs/ca-certificates.crt' ],
 		[ Tlsad::Daemon::binary() => '/usr/sbin/tlsad' ], [ $extra => '/etc/tlsad/unbound.conf' ],
 		[ $anchors => '/var/spool/postfix/tlsad/anchors' ],
 		[ $daemon->directory . '/cache' => '/var/lib/tlsad/cache' ],
