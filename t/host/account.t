@@ -18,6 +18,7 @@ use Tlsad::Ctl;
 use Tlsad::Daemon;
 use Tlsad::Lab;
 use Tlsad::Observe;
+use Tlsad::PolicyHost qw(policy);
 use Tlsad::Process;
 
 # With systemd/tlsad.service tlsad never runs as root, so this needs no unit.
@@ -49,6 +50,7 @@ subtest('a pid file' => \&pid_file);
 subtest('OpenRC' => \&openrc);
 subtest('a chroot' => \&in_chroot);
 subtest('a chroot that cannot be used' => \&bad_chroot);
+subtest('a chroot without the CAs' => \&cas_outside);
 done_testing();
 
 # Everybody may read it.
@@ -312,6 +314,28 @@ sub in_chroot
 	ok(explain($daemon, 'full.dane.lab')->{cached}, 'and finds what it has stored');
 	is($daemon->stop, 0, 'once more');
 	is(-s "$outside/pid", 0, 'the pid file is emptied, though it is outside');
+}
+
+# The CAs for MTA-STS are read at the start.
+sub cas_outside
+{
+	my $policies = Tlsad::PolicyHost->start;
+	my $domain = 'sts.bulk.lab';
+	$policies->serve($domain, policy => policy(mx => ["mx.$domain"]));
+	my $sites = Tlsad::Lab->start(special => 0, zones => { 'bulk.lab' => "sts MX 10 mx.sts\nmx.sts A 192.0.2.1\n"
+		. "mta-sts.sts A 127.0.0.1\n_mta-sts.sts TXT \"v=STSv1\\; id=1\"\n" });
+	my $root = open_directory();
+	my %config = (server => { chroot => $root }, sts => { enable => 'yes', port => $policies->port,
+		private_addresses => 'yes', ca_file => $policies->ca_file });
+	my %options = options(directory => $root, own_cache => 1, env => \%blind, config => \%config);
+	File::Copy::copy($sites->trust_anchor, "$root/anchor.ds") or die "copy: $!\n";
+	my $daemon = Tlsad::Daemon->start(%options, lab => $sites);
+	is($daemon->client(timeout => PROMPT)->request('policy', $domain),
+		"OK secure match=mx.$domain servername=hostname", 'a policy server is verified');
+	unlike($daemon->log_text, qr/ca_file/, 'and nothing is said of the file');
+	is($daemon->stop, 0, 'it ends');
+	refused('no such file', qr/nowhere\.pem/, env => \%blind, directory => open_directory(), own_cache => 1,
+		config => { sts => { enable => 'yes', ca_file => '/nowhere.pem' } });
 }
 
 sub bad_chroot
