@@ -53,6 +53,16 @@ static unsigned each_name(const X509 *certificate, unsigned most,
 	return count;
 }
 
+static void take_nothing(void *context, const char *name, size_t size)
+{
+	(void)context, (void)name, (void)size;
+}
+
+bool certificate_has_names(const X509 *certificate)
+{
+	return each_name(certificate, 0, take_nothing, NULL) > 0;
+}
+
 static void take_text(void *context, const char *name, size_t size)
 {
 	struct text *text = context;

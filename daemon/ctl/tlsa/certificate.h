@@ -21,6 +21,9 @@ void certificate_add_issuer(struct text *text, const X509 *certificate);
 /* Adds at most `most` DNS names of subjectAltName, and the number of the others. */
 void certificate_add_names(struct text *text, const X509 *certificate, unsigned most);
 
+/* Does subjectAltName have a DNS name? */
+bool certificate_has_names(const X509 *certificate);
+
 /* Seconds since 1970; 0 if it cannot be read. */
 int64_t certificate_not_before(const X509 *certificate);
 int64_t certificate_not_after(const X509 *certificate);
