@@ -103,7 +103,7 @@ static void stop(struct sts_fetch *fetch)
 }
 
 /* The owner frees the fetch in the callback. */
-static void conclude(struct sts_fetch *fetch, const struct sts_policy *policy)
+static void conclude(struct sts_fetch *fetch, struct sts_policy *policy)
 {
 	struct sts_fetch_result result = {
 		.outcome = fetch->outcome, .policy = policy, .error = fetch->error};

@@ -49,8 +49,8 @@ void sts_fetches_free(struct sts_fetches *fetches);
 
 struct sts_fetch_result {
 	enum sts_outcome outcome;
-	const struct sts_policy *policy; /* with STS_FETCHED */
-	const char *error;               /* otherwise: why, one line of printable ASCII */
+	struct sts_policy *policy; /* with STS_FETCHED; it may be moved (sts_policy_move()) */
+	const char *error;         /* otherwise: why, one line of printable ASCII */
 };
 
 /* Called once, from the loop, never inside sts_fetch_new(). The result is valid in it. */

@@ -351,3 +351,9 @@ void sts_policy_clear(struct sts_policy *policy)
 	free(policy->patterns);
 	*policy = (struct sts_policy){.mode = STS_NONE};
 }
+
+void sts_policy_move(struct sts_policy *to, struct sts_policy *policy)
+{
+	*to = *policy;
+	*policy = (struct sts_policy){.mode = STS_NONE};
+}

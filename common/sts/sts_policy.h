@@ -36,6 +36,9 @@ bool sts_policy_read(
 	struct sts_policy *policy, const char *bytes, size_t size, char *error, size_t error_size);
 void sts_policy_clear(struct sts_policy *policy);
 
+/* Moves a policy to `to`; the other one is empty then. */
+void sts_policy_move(struct sts_policy *to, struct sts_policy *policy);
+
 /*
  * The normal form of the value of a line `mx`: lower case, without a dot at its end. False if it is
  * neither a host name nor `*.` and a host name.

@@ -186,7 +186,13 @@ static void test_lines(void)
 		is_string(line, kept[i], "line %zu", i);
 		is_number(policy.lines[i].left_out, i == 6, "is it left out?");
 	}
+	struct sts_policy moved;
+	size_t count = policy.line_count;
+	sts_policy_move(&moved, &policy);
+	ok(moved.line_count == count && policy.line_count == 0, "it can be moved");
 	sts_policy_clear(&policy);
+	is_string(moved.lines[0].value, "STSv1", "and lives on");
+	sts_policy_clear(&moved);
 }
 
 static void test_sizes(void)
