@@ -285,20 +285,20 @@ sub check
 sub json
 {
 	my $json = $ctl->json('check', 'good.site.lab', '--port', $port)->{json};
-	is("@{[sort keys %$json]}", 'destination hosts mx port reason rule verdict warnings',
+	is("@{[sort keys %$json]}", 'destination hosts mx port reason rule sts verdict warnings',
 		'members');
 	is("@{[@$json{qw(destination port verdict reason)}]}",
 		"good.site.lab:$port $port verified dane-full", 'destination, port, verdict and reason');
 	is($json->{mx}{dnssec}, 'secure', 'mx');
 	cmp_ok($json->{mx}{signature_expires}, '>', time + 14 * DAY, 'when its signature ends');
 	my ($right, $ta) = @{$json->{hosts}};
-	is("@{[sort keys %$right]}", 'addresses lookups name names preference status tlsa verdict',
+	is("@{[sort keys %$right]}", 'addresses lookups name names preference status sts tlsa verdict',
 		'members of a host');
 	is("@{$ta->{names}}", 'ta.site.lab good.site.lab', 'the names that count');
 	is($ta->{tlsa}[0]{matches}[0], 'matches', 'the record matches');
 	my $address = $ta->{addresses}[0];
 	is("@{[sort keys %$address]}",
-		'address chain cipher detail match outcome publish stage tls verdict',
+		'address chain cipher detail match outcome publish stage sts tls verdict',
 		'members of an address');
 	is_deeply($address->{match}, { record => 0, depth => 2, certificate => 2 }, 'what matched');
 	is(scalar(@{$address->{chain}}), 3, 'the chain');

@@ -1,6 +1,7 @@
 /*
  * The output of check as JSON. tlsactl(8) describes the members.
  */
+#include "common/sts/sts_record.h"
 #include "common/verdict/render.h"
 #include "daemon/ctl/check/check_print.h"
 #include "daemon/ctl/check/suggested_record.h"
@@ -74,8 +75,18 @@ static void set_tls(json_t *object, const struct server_check_address *address)
 						     : json_null());
 	json_object_set_new(object, "match", match);
 	json_object_set_new(object, "publish",
-		check_status_of_address(address) == CHECK_VERIFIED ? json_array()
-								   : publish_json(address));
+		check_lacks_record(address) ? publish_json(address) : json_array());
+}
+
+/* Under MTA-STS alone; null without patterns. */
+static json_t *address_sts_json(const struct server_check_address *address)
+{
+	if (!sts_check_has_patterns(&address->host->check->sts))
+		return json_null();
+	enum check_status status = check_sts_status_of_address(address);
+	const char *reason = address->web.reason;
+	return json_pack("{s:s, s:s?}", "verdict", check_status_name(status), "reason",
+		reason[0] != '\0' ? reason : NULL);
 }
 
 static json_t *address_json(const struct server_check_address *address)
@@ -93,6 +104,7 @@ static json_t *address_json(const struct server_check_address *address)
 		object, "outcome", json_string(starttls_outcome_name(address->outcome)));
 	json_object_set_new(object, "stage", json_string(starttls_stage_name(address->stage)));
 	json_object_set_new(object, "detail", json_string(words));
+	json_object_set_new(object, "sts", address_sts_json(address));
 	if (address->outcome == STARTTLS_DONE)
 		set_tls(object, address);
 	return object;
@@ -118,6 +130,24 @@ static json_t *tlsa_json(const struct server_check_host *host)
 	return array;
 }
 
+static json_t *pattern_json(const struct sts_pattern *pattern)
+{
+	return pattern != NULL ? json_stringn(pattern->name, pattern->size) : json_null();
+}
+
+static json_t *host_sts_json(const struct server_check_host *host)
+{
+	json_t *object;
+
+	if (!sts_check_has_patterns(&host->check->sts))
+		return json_null();
+	object = json_object();
+	json_object_set_new(object, "verdict",
+		json_string(check_status_label(host->check, check_sts_status_of_host(host))));
+	json_object_set_new(object, "pattern", pattern_json(host->pattern));
+	return object;
+}
+
 static json_t *host_json(const struct server_check_host *host)
 {
 	const struct host_facts *facts = host->facts;
@@ -138,6 +168,43 @@ static json_t *host_json(const struct server_check_host *host)
 	for (size_t i = 0; i < host->address_count; i++)
 		json_array_append_new(addresses, address_json(&host->addresses[i]));
 	json_object_set_new(object, "addresses", addresses);
+	json_object_set_new(object, "sts", host_sts_json(host));
+	return object;
+}
+
+static void set_policy(json_t *object, const struct sts_policy *policy)
+{
+	json_t *patterns = json_array(), *left_out = json_array();
+
+	json_object_set_new(object, "max_age", json_integer(policy->max_age));
+	for (size_t i = 0; i < policy->pattern_count; i++)
+		json_array_append_new(patterns, pattern_json(&policy->patterns[i]));
+	json_object_set_new(object, "patterns", patterns);
+	for (size_t i = 0; i < policy->line_count; i++) {
+		const struct sts_line *line = &policy->lines[i];
+		if (line->left_out)
+			json_array_append_new(
+				left_out, json_stringn(line->value, line->value_size));
+	}
+	json_object_set_new(object, "mx_left_out", left_out);
+}
+
+static json_t *sts_json(const struct sts_check *sts)
+{
+	json_t *object;
+
+	if (!sts->ended)
+		return json_null();
+	object = json_object();
+	json_object_set_new(object, "domain", json_string(sts->domain));
+	json_object_set_new(object, "status", json_string(sts_status_name(sts->status)));
+	json_object_set_new(object, "record", json_string(sts_discovery_text(sts->discovery)));
+	if (sts->discovery == STS_DISCOVERED)
+		json_object_set_new(object, "id", json_string(sts->id));
+	if (sts_has_policy(sts->status))
+		set_policy(object, &sts->policy);
+	if (sts->status == STS_FAILED)
+		json_object_set_new(object, "failure", json_string(sts->error));
 	return object;
 }
 
@@ -175,6 +242,7 @@ void check_print_json(const struct server_check *check, const struct check_warni
 	for (size_t i = 0; i < check->host_count; i++)
 		json_array_append_new(hosts, host_json(&check->hosts[i]));
 	json_object_set_new(object, "hosts", hosts);
+	json_object_set_new(object, "sts", sts_json(&check->sts));
 	json_object_set_new(object, "warnings", warnings_json(warnings));
 	json_output_print_new(object);
 }

@@ -2,6 +2,7 @@
  * The output of check as text: the status, each host with its addresses and certificates, and the
  * warnings.
  */
+#include "common/sts/sts_record.h"
 #include "common/verdict/render.h"
 #include "daemon/ctl/check/check_print.h"
 #include "daemon/ctl/check/suggested_record.h"
@@ -123,6 +124,21 @@ static void print_rejected(
 	}
 }
 
+/* Unless the line of the address has the reason. */
+static void print_web(const struct terminal *terminal, const struct server_check_address *address)
+{
+	const struct server_check *check = address->host->check;
+
+	if (address->host->pattern == NULL)
+		return;
+	if (address->web.verified)
+		terminal_print_row(terminal, DEEP, TERMINAL_GOOD, "WebPKI", LABEL_WIDTH - INDENT,
+			"the certificate verifies for %s", address->host->name);
+	else if (!check_sts_decides(check) || check_lacks_record(address))
+		terminal_print_row(terminal, DEEP, TERMINAL_WARNING, "WebPKI", LABEL_WIDTH - INDENT,
+			"the certificate does not verify: %s", address->web.reason);
+}
+
 static void print_suggested_records(
 	const struct terminal *terminal, const struct server_check_address *address)
 {
@@ -167,8 +183,21 @@ static void print_address(
 	print_chain(terminal, address);
 	print_match(terminal, address);
 	print_rejected(terminal, address);
-	if (status != CHECK_VERIFIED && find_same(address) == NULL)
+	print_web(terminal, address);
+	if (check_lacks_record(address) && find_same(address) == NULL)
 		print_suggested_records(terminal, address);
+}
+
+static void print_pattern(const struct terminal *terminal, const struct server_check_host *host)
+{
+	if (!sts_check_has_patterns(&host->check->sts))
+		return;
+	if (host->pattern != NULL)
+		terminal_print_row(terminal, INDENT, TERMINAL_PLAIN, "MTA-STS", LABEL_WIDTH,
+			"matches the pattern %.*s", (int)host->pattern->size, host->pattern->name);
+	else
+		terminal_print_row(terminal, INDENT, TERMINAL_BAD, "MTA-STS", LABEL_WIDTH,
+			"matches no pattern of the policy");
 }
 
 static void print_host(const struct terminal *terminal, const struct server_check_host *host)
@@ -188,6 +217,7 @@ static void print_host(const struct terminal *terminal, const struct server_chec
 	text_init(&text, words, sizeof words);
 	host_facts_add_text(&text, host->facts);
 	terminal_print_row(terminal, INDENT, TERMINAL_PLAIN, "DNS", LABEL_WIDTH, "%s", words);
+	print_pattern(terminal, host);
 	if (host->address_count == 0 && !check->options.mx_only &&
 		(host->facts->status == HOST_USABLE || host->facts->status == HOST_NONE))
 		terminal_print_row(terminal, INDENT, TERMINAL_WARNING, "unknown", LABEL_WIDTH,
@@ -196,7 +226,7 @@ static void print_host(const struct terminal *terminal, const struct server_chec
 		print_address(terminal, &host->addresses[i]);
 }
 
-/* --- all of it ----------------------------------------------------------------------------- */
+/* --- the MX set ---------------------------------------------------------------------------- */
 
 static void print_mx(const struct terminal *terminal, const struct server_check *check)
 {
@@ -227,6 +257,87 @@ static void print_mx(const struct terminal *terminal, const struct server_check 
 	terminal_print_row(terminal, INDENT, TERMINAL_PLAIN, "MX", LABEL_WIDTH, "%s", words);
 }
 
+/* --- MTA-STS -------------------------------------------------------------------------------- */
+
+/* To how many hosts senders with MTA-STS deliver. */
+static void add_hosts(struct text *text, const struct server_check *check)
+{
+	unsigned counts[CHECK_STATUS_COUNT] = {0}, all = 0;
+
+	for (size_t i = 0; i < check->host_count; i++) {
+		enum check_status status = check_sts_status_of_host(&check->hosts[i]);
+		counts[status]++;
+		all += status != CHECK_PASSED_OVER;
+	}
+	const char *ending = all == 1 ? "" : "s";
+	if (check->options.mx_only) {
+		text_add_format(
+			text, "%u of %u host%s match", all - counts[CHECK_FAILED], all, ending);
+		return;
+	}
+	if (check->sts.status == STS_TESTING)
+		text_add(text, "senders deliver to all hosts; at mode enforce, ");
+	text_add_format(text, "senders with MTA-STS%s deliver to %u of %u host%s",
+		check->sts.status == STS_TESTING || check_sts_decides(check) ? ""
+									     : " but without DANE",
+		counts[CHECK_VERIFIED], all, ending);
+	if (counts[CHECK_UNKNOWN] > 0)
+		text_add_format(text, "; %u unknown", counts[CHECK_UNKNOWN]);
+}
+
+static void add_policy(struct text *text, const struct server_check *check)
+{
+	const struct sts_check *sts = &check->sts;
+	char age[TIME_TEXT_SIZE];
+
+	text_add_format(text, "mode %s, id %s, max_age %s: ", sts_status_name(sts->status), sts->id,
+		time_text_duration(age, sts->policy.max_age));
+	if (sts_check_has_patterns(sts))
+		add_hosts(text, check);
+	else
+		text_add(text, "senders use no policy");
+}
+
+static void print_patterns(const struct terminal *terminal, const struct sts_policy *policy)
+{
+	char words[TERMINAL_LINE_MAX];
+	struct text text;
+
+	text_init(&text, words, sizeof words);
+	for (size_t i = 0; i < policy->pattern_count && i < NAMES_SHOWN; i++)
+		text_add_format(&text, "%s%.*s", i > 0 ? ", " : "", (int)policy->patterns[i].size,
+			policy->patterns[i].name);
+	if (policy->pattern_count > NAMES_SHOWN)
+		text_add_format(&text, " and %zu more", policy->pattern_count - NAMES_SHOWN);
+	if (policy->pattern_count > 0)
+		terminal_print_row(
+			terminal, INDENT, TERMINAL_PLAIN, "patterns", LABEL_WIDTH, "%s", words);
+}
+
+static void print_sts(const struct terminal *terminal, const struct server_check *check)
+{
+	const struct sts_check *sts = &check->sts;
+	char words[WORDS_SIZE];
+	struct text text;
+
+	if (!sts->ended)
+		return;
+	text_init(&text, words, sizeof words);
+	if (sts_has_policy(sts->status))
+		add_policy(&text, check);
+	else if (sts->discovery == STS_DISCOVERED)
+		text_add_format(&text, "id %s, but the download of the policy failed: %s", sts->id,
+			sts->error);
+	else
+		text_add_format(&text, "%s at %s%s%s", sts_discovery_text(sts->discovery),
+			sts->record_name, sts->status == STS_FAILED ? ": " : "", sts->error);
+	text_mark_cut(&text);
+	terminal_print_row(terminal, INDENT, TERMINAL_PLAIN, "MTA-STS", LABEL_WIDTH, "%s", words);
+	print_patterns(terminal, &sts->policy);
+}
+
+/* --- all of it ----------------------------------------------------------------------------- */
+
 static void print_warnings(const struct terminal *terminal, const struct check_warnings *warnings)
 {
 	if (warnings->count > 0)
@@ -251,6 +362,7 @@ void check_print_text(const struct server_check *check, const struct check_warni
 	terminal_print_row(&terminal, 0, styles[status], check_status_label(check, status),
 		LABEL_WIDTH + INDENT, "%s", key);
 	print_mx(&terminal, check);
+	print_sts(&terminal, check);
 	terminal_print_row(&terminal, INDENT, TERMINAL_PLAIN, "senders", LABEL_WIDTH, "%s: %s",
 		reason_name(decided.reason), reason_rule(decided.reason));
 	for (size_t i = 0; i < check->host_count; i++)

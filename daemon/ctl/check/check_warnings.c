@@ -32,6 +32,14 @@ static const char *const kind_names[CHECK_WARNING_COUNT] = {
 	[CHECK_WARNING_ONLY_FULL] = "only-matching-type-0",
 	[CHECK_WARNING_LONG_TTL] = "ttl-over-a-day",
 	[CHECK_WARNING_OLD_TLS] = "old-tls",
+	[CHECK_WARNING_STS_LOOKUP_FAILED] = "sts-lookup-failed",
+	[CHECK_WARNING_STS_RECORD] = "sts-record",
+	[CHECK_WARNING_STS_NOT_DOWNLOADED] = "sts-not-downloaded",
+	[CHECK_WARNING_STS_TESTING] = "sts-testing",
+	[CHECK_WARNING_STS_MAX_AGE] = "sts-max-age",
+	[CHECK_WARNING_STS_MX_LEFT_OUT] = "sts-mx-left-out",
+	[CHECK_WARNING_STS_NO_MATCH] = "sts-no-match",
+	[CHECK_WARNING_STS_CERTIFICATE] = "sts-certificate",
 };
 
 const char *check_warning_name(enum check_warning_kind kind)
@@ -39,11 +47,7 @@ const char *check_warning_name(enum check_warning_kind kind)
 	return kind < CHECK_WARNING_COUNT ? kind_names[kind] : "unknown";
 }
 
-static void add(struct check_warnings *warnings, enum check_warning_kind kind,
-	const struct server_check_host *host, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-
-static void add(struct check_warnings *warnings, enum check_warning_kind kind,
+void check_warnings_add(struct check_warnings *warnings, enum check_warning_kind kind,
 	const struct server_check_host *host, const char *format, ...)
 {
 	va_list arguments;
@@ -68,7 +72,7 @@ static void warn_of_signature(struct check_warnings *warnings, const struct serv
 
 	if (expires == 0 || expires > (uint64_t)now + CHECK_WARNING_SOON)
 		return;
-	add(warnings, CHECK_WARNING_SIGNATURE_EXPIRES, host,
+	check_warnings_add(warnings, CHECK_WARNING_SIGNATURE_EXPIRES, host,
 		"the DNSSEC signature of %s %s expires in %s (%s): unless the zone is signed "
 		"again by then, mail is deferred",
 		name, dns_type_name(type),
@@ -83,7 +87,7 @@ static void warn_of_mx(struct check_warnings *warnings, const struct server_chec
 	if (check->destination.kind != DESTINATION_DOMAIN || check->mx.status != MX_FOUND)
 		return;
 	if (decided.reason == REASON_DANE_INSECURE_MX)
-		add(warnings, CHECK_WARNING_MX_INSECURE, NULL,
+		check_warnings_add(warnings, CHECK_WARNING_MX_INSECURE, NULL,
 			"the MX records are not signed: an attacker who forges them can direct "
 			"mail to other hosts; sign the zone %s",
 			check->destination.name);
@@ -116,11 +120,11 @@ static void warn_of_lookups(struct check_warnings *warnings, const struct server
 	for (size_t i = 0; i < facts->question_count; i++) {
 		const struct host_question *question = &facts->questions[i];
 		if (question->outcome == DNS_FAILED && facts->status != HOST_FAILED)
-			add(warnings, CHECK_WARNING_LOOKUP_FAILED, host,
+			check_warnings_add(warnings, CHECK_WARNING_LOOKUP_FAILED, host,
 				"the lookup of %s %s failed: %s", question->name,
 				dns_type_name(question->type), question->detail);
 		if (question->type == DNS_TYPE_TLSA && question->original_ttl > TLSA_TTL_MAX)
-			add(warnings, CHECK_WARNING_LONG_TTL, host,
+			check_warnings_add(warnings, CHECK_WARNING_LONG_TTL, host,
 				"the TTL of the TLSA records is %u s, more than a day: after a "
 				"lost key mail is deferred for that long; lower it",
 				question->original_ttl);
@@ -133,13 +137,19 @@ static void warn_of_deployment(
 	enum reason reason = check_decide(host->check).reason;
 
 	if (host->facts->status == HOST_UNREACHABLE)
-		add(warnings, CHECK_WARNING_NO_ADDRESS, host,
+		check_warnings_add(warnings, CHECK_WARNING_NO_ADDRESS, host,
 			"the host has no address, so no sender can reach it: remove it from the "
 			"MX records");
+	if (host->facts->status == HOST_NONE && reason == REASON_DANE_PARTIAL_STS)
+		check_warnings_add(warnings, CHECK_WARNING_PARTIAL, host,
+			"other hosts have TLSA records and this one has no secure ones: senders "
+			"with DANE and MTA-STS do not deliver here; an attacker who blocks the "
+			"others makes mail of senders without MTA-STS go here without DANE; "
+			"publish TLSA records for this host");
 	if (host->facts->status == HOST_NONE &&
 		(reason == REASON_DANE_PARTIAL || reason == REASON_DANE_INSECURE_MX ||
 			reason == REASON_DANE_UNUSABLE))
-		add(warnings, CHECK_WARNING_PARTIAL, host,
+		check_warnings_add(warnings, CHECK_WARNING_PARTIAL, host,
 			"other hosts have TLSA records and this one has no secure ones: an "
 			"attacker who blocks the others makes mail go here without DANE; publish "
 			"TLSA records for this host");
@@ -181,17 +191,17 @@ static void warn_of_record(
 
 	host_tlsa_print(tlsa, DIGITS_SHOWN, record);
 	if (tlsa->usability != TLSA_USABLE)
-		add(warnings, CHECK_WARNING_RECORD_UNUSABLE, host,
+		check_warnings_add(warnings, CHECK_WARNING_RECORD_UNUSABLE, host,
 			"the record %s cannot be used: %s; replace or remove it", record,
 			tlsa_usability_text(tlsa->usability));
 	else if (absent && tlsa->rdata[0] == TLSA_DANE_TA)
-		add(warnings, CHECK_WARNING_TA_NOT_SENT, host,
+		check_warnings_add(warnings, CHECK_WARNING_TA_NOT_SENT, host,
 			"no certificate that the server sends matches the record %s: the server "
 			"must send its trust anchor, too (RFC 7672 3.1.2); if the record is from "
 			"before a roll-over, remove it",
 			record);
 	else if (absent && has_match(host))
-		add(warnings, CHECK_WARNING_RECORD_STALE, host,
+		check_warnings_add(warnings, CHECK_WARNING_RECORD_STALE, host,
 			"no certificate matches the record %s: keep it for a roll-over that is "
 			"to come; remove it if it is left from an earlier one",
 			record);
@@ -210,7 +220,7 @@ static void warn_of_records(struct check_warnings *warnings, const struct server
 		}
 	}
 	if (usable > 0 && usable == full)
-		add(warnings, CHECK_WARNING_ONLY_FULL, host,
+		check_warnings_add(warnings, CHECK_WARNING_ONLY_FULL, host,
 			"all records contain whole certificates or keys (matching type 0), and "
 			"some networks drop such large answers: publish SHA-256 digests "
 			"(matching type 1)");
@@ -248,6 +258,10 @@ static const char *date_words(const struct server_check_host *host)
 	}
 	if (anchored && !ended)
 		return "senders with DANE check the dates (usage 2), renew it";
+	if (sts_check_has_patterns(&host->check->sts))
+		return ended ? "senders with DANE ignore the dates (usage 3), those with MTA-STS "
+			       "do not; renew it"
+			     : "senders with MTA-STS check the dates, renew it";
 	return ended ? "senders with DANE ignore the dates (usage 3), others may not; renew it"
 		     : "renew it";
 }
@@ -264,15 +278,15 @@ static void warn_of_certificate(struct check_warnings *warnings,
 	certificate_add_subject(&text, certificate);
 	time_text_date(date, begins > now ? begins : ends);
 	if (begins > now)
-		add(warnings, CHECK_WARNING_CERTIFICATE_EARLY, host,
+		check_warnings_add(warnings, CHECK_WARNING_CERTIFICATE_EARLY, host,
 			"the certificate %.300s is not valid before %s: %s", subject, date,
 			date_words(host));
 	else if (ends <= now)
-		add(warnings, CHECK_WARNING_CERTIFICATE_EXPIRED, host,
+		check_warnings_add(warnings, CHECK_WARNING_CERTIFICATE_EXPIRED, host,
 			"the certificate %.300s expired on %s: %s", subject, date,
 			date_words(host));
 	else if (ends <= now + CHECK_WARNING_SOON)
-		add(warnings, CHECK_WARNING_CERTIFICATE_EXPIRES, host,
+		check_warnings_add(warnings, CHECK_WARNING_CERTIFICATE_EXPIRES, host,
 			"the certificate %.300s expires in %s (%s): %s", subject,
 			time_text_duration(left, ends - now), date, date_words(host));
 }
@@ -291,12 +305,14 @@ static void warn_of_certificates(
 
 /* --- addresses ----------------------------------------------------------------------------- */
 
-/* Does the address verify, or, if there is no usable TLSA record, does it at least offer TLS? */
+/* Does the address verify, or, if there is nothing to verify against, does it at least offer TLS?
+ */
 static bool works(const struct server_check_address *address)
 {
 	enum check_status status = check_status_of_address(address);
 	return status == CHECK_VERIFIED ||
-	       (status != CHECK_UNKNOWN && address->outcome == STARTTLS_DONE &&
+	       (!check_sts_decides(address->host->check) && status != CHECK_UNKNOWN &&
+		       address->outcome == STARTTLS_DONE &&
 		       address->host->facts->status != HOST_USABLE);
 }
 
@@ -314,11 +330,11 @@ static void warn_of_failing(struct check_warnings *warnings, const struct server
 		text_init(&text, words, sizeof words);
 		check_address_add_text(&text, address);
 		if (!whole) {
-			add(warnings, CHECK_WARNING_ADDRESS_FAILS, host, "%s: %s", address->text,
-				words);
+			check_warnings_add(warnings, CHECK_WARNING_ADDRESS_FAILS, host, "%s: %s",
+				address->text, words);
 			continue;
 		}
-		add(warnings, CHECK_WARNING_FAMILY_FAILS, host,
+		check_warnings_add(warnings, CHECK_WARNING_FAMILY_FAILS, host,
 			"over %s it fails (%s: %s), over %s it works, and senders try both: "
 			"correct it, or remove these addresses from DNS",
 			name, address->text, words, family == AF_INET ? "IPv6" : "IPv4");
@@ -345,6 +361,15 @@ static void warn_of_families(struct check_warnings *warnings, const struct serve
 	}
 }
 
+static const char *starttls_words(const struct server_check_host *host)
+{
+	if (host->facts->status != HOST_NONE)
+		return "senders that see its TLSA records do not deliver there; enable STARTTLS";
+	if (check_sts_decides(host->check))
+		return "senders with MTA-STS do not deliver there; enable STARTTLS";
+	return "mail goes there unencrypted; enable STARTTLS";
+}
+
 static void warn_of_tls(struct check_warnings *warnings, const struct server_check_host *host)
 {
 	bool starttls_reported = false, version_reported = false;
@@ -353,17 +378,14 @@ static void warn_of_tls(struct check_warnings *warnings, const struct server_che
 		const struct server_check_address *address = &host->addresses[i];
 		if (address->outcome == STARTTLS_NOT_OFFERED && !starttls_reported) {
 			starttls_reported = true;
-			add(warnings, CHECK_WARNING_NO_STARTTLS, host,
+			check_warnings_add(warnings, CHECK_WARNING_NO_STARTTLS, host,
 				"%s: STARTTLS is not offered: %s", address->text,
-				host->facts->status == HOST_NONE
-					? "mail goes there unencrypted; enable STARTTLS"
-					: "senders that see its TLSA records do not deliver "
-					  "there; enable STARTTLS");
+				starttls_words(host));
 		}
 		if (address->outcome == STARTTLS_DONE && address->tls_number < TLS1_2_VERSION &&
 			!version_reported) {
 			version_reported = true;
-			add(warnings, CHECK_WARNING_OLD_TLS, host,
+			check_warnings_add(warnings, CHECK_WARNING_OLD_TLS, host,
 				"%s: %s is deprecated (RFC 8996), and more and more senders "
 				"refuse it; enable TLS 1.2 or later",
 				address->text, address->tls_version);
@@ -374,6 +396,7 @@ static void warn_of_tls(struct check_warnings *warnings, const struct server_che
 static void warn_of_host(struct check_warnings *warnings, const struct server_check_host *host)
 {
 	warn_of_deployment(warnings, host);
+	check_warnings_add_sts_host(warnings, host);
 	warn_of_families(warnings, host);
 	warn_of_tls(warnings, host);
 	warn_of_certificates(warnings, host);
@@ -388,6 +411,7 @@ bool check_warnings_make(struct check_warnings *warnings, const struct server_ch
 	if (warnings->list == NULL)
 		return false;
 	warn_of_mx(warnings, check);
+	check_warnings_add_sts(warnings, check);
 	for (size_t i = 0; i < check->host_count; i++)
 		warn_of_host(warnings, &check->hosts[i]);
 	return true;

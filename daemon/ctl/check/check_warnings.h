@@ -10,6 +10,7 @@
 enum {
 	CHECK_WARNING_TEXT_SIZE = 768,
 	CHECK_WARNINGS_MAX = 500,
+	CHECK_WARNING_MAX_AGE = 24 * 60 * 60, /* [s] warn if max_age of a policy is less */
 	CHECK_WARNING_SOON =
 		14 * 24 * 60 *
 		60, /* [s] warn if a certificate or signature expires within this time */
@@ -33,6 +34,14 @@ enum check_warning_kind {
 	CHECK_WARNING_ONLY_FULL,
 	CHECK_WARNING_LONG_TTL,
 	CHECK_WARNING_OLD_TLS,
+	CHECK_WARNING_STS_LOOKUP_FAILED,
+	CHECK_WARNING_STS_RECORD,
+	CHECK_WARNING_STS_NOT_DOWNLOADED,
+	CHECK_WARNING_STS_TESTING,
+	CHECK_WARNING_STS_MAX_AGE,
+	CHECK_WARNING_STS_MX_LEFT_OUT,
+	CHECK_WARNING_STS_NO_MATCH,
+	CHECK_WARNING_STS_CERTIFICATE,
 	CHECK_WARNING_COUNT,
 };
 
@@ -53,5 +62,15 @@ struct check_warnings {
 /* False when out of memory. */
 bool check_warnings_make(struct check_warnings *warnings, const struct server_check *check);
 void check_warnings_clear(struct check_warnings *warnings);
+
+/* For check_warnings_make(): adds one, unless there are CHECK_WARNINGS_MAX. */
+void check_warnings_add(struct check_warnings *warnings, enum check_warning_kind kind,
+	const struct server_check_host *host, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* The same for those about MTA-STS: of the destination, and of one host. */
+void check_warnings_add_sts(struct check_warnings *warnings, const struct server_check *check);
+void check_warnings_add_sts_host(
+	struct check_warnings *warnings, const struct server_check_host *host);
 
 #endif

@@ -98,8 +98,9 @@ static void connect_to(struct server_check_address *address)
 	struct starttls_terms terms = {
 		.base = check->local->base,
 		.context = check->context,
-		/* RFC 7672 8.1 */
-		.server_name = host->terms.names[0],
+		/* RFC 7672 8.1; RFC 8461 7.1 */
+		.server_name =
+			host->facts->status == HOST_USABLE ? host->terms.names[0] : host->name,
 		.helo = server_connection_helo(),
 		.protocol = check->options.protocol,
 		.timeout = check->options.timeout,
@@ -119,7 +120,8 @@ static void connect_to(struct server_check_address *address)
 /* Starts connections up to CONNECTIONS_MAX; stops the loop when all have ended. */
 static void continue_check(struct server_check *check)
 {
-	bool left = check->mx_lookup != NULL || check->hosts_left > 0;
+	bool left = check->mx_lookup != NULL || check->hosts_left > 0 ||
+		    (check->sts.started && !check->sts.ended);
 
 	for (size_t i = 0; i < check->host_count; i++) {
 		for (size_t j = 0; j < check->hosts[i].address_count; j++) {
@@ -281,6 +283,18 @@ static bool look_up_itself(struct server_check *check)
 	return look_up_hosts(check, 1, &host);
 }
 
+static void take_policy(void *context)
+{
+	continue_check(context);
+}
+
+/* RFC 8461 3.4: the policy domain of a host in brackets is its name. */
+static bool look_up_policy(struct server_check *check)
+{
+	return sts_check_start(&check->sts, check->local, check->destination.name,
+		check->options.timeout, take_policy, check);
+}
+
 static void take_mx(void *context, const struct mx_set *set)
 {
 	struct server_check *check = context;
@@ -289,15 +303,36 @@ static void take_mx(void *context, const struct mx_set *set)
 	check->mx = *set;
 	check->mx.hosts = NULL;
 	if (set->status == MX_FOUND)
-		good = look_up_hosts(check, set->host_count, set->hosts);
+		good = look_up_hosts(check, set->host_count, set->hosts) && look_up_policy(check);
 	else if (set->status == MX_ABSENT)
-		good = look_up_itself(check);
+		good = look_up_itself(check) && look_up_policy(check);
 	dane_mx_lookup_free(check->mx_lookup);
 	check->mx_lookup = NULL;
 	if (good)
 		continue_check(check);
 	else
 		stop_out_of_memory(check);
+}
+
+/* --- the certificates for MTA-STS ----------------------------------------------------------- */
+
+/* At the end, since a policy may come later than the certificates. False when out of memory. */
+static bool match_policy(struct server_check *check)
+{
+	if (!sts_check_has_patterns(&check->sts))
+		return true;
+	for (size_t i = 0; i < check->host_count; i++) {
+		struct server_check_host *host = &check->hosts[i];
+		host->pattern = sts_check_find_pattern(&check->sts, host->name);
+		for (size_t j = 0; host->pattern != NULL && j < host->address_count; j++) {
+			struct server_check_address *address = &host->addresses[j];
+			if (address->outcome == STARTTLS_DONE &&
+				!web_match_chain(sts_trust_store(check->sts.trust), host->name,
+					check->now, address->chain, &address->web))
+				return false;
+		}
+	}
+	return true;
 }
 
 /* --- all of it ----------------------------------------------------------------------------- */
@@ -311,7 +346,7 @@ static bool begin(struct server_check *check)
 	if (check->context == NULL || check->deadline == NULL)
 		return false;
 	if (check->destination.kind == DESTINATION_HOST)
-		return look_up_itself(check);
+		return look_up_itself(check) && look_up_policy(check);
 	check->mx_lookup = dane_mx_lookup_new(&settings, check->destination.name, take_mx, check);
 	return check->mx_lookup != NULL;
 }
@@ -323,11 +358,14 @@ bool server_check_run(struct server_check *check, struct local_resolver *local,
 	check->local = local;
 	check->destination = *destination;
 	check->options = *options;
+	check->dane_behind_insecure_mx = local->conf->sts.insecure_mx == INSECURE_MX_DANE;
 	check->out_of_memory = !begin(check);
 	bool ended = !check->out_of_memory && local_resolver_run(local);
+	check->now = clock_wall();
+	if (ended && !check->out_of_memory)
+		check->out_of_memory = !match_policy(check);
 	if (check->out_of_memory)
 		log_error("out of memory");
-	check->now = clock_wall();
 	return ended && !check->out_of_memory;
 }
 
@@ -348,6 +386,7 @@ static void clear_host(struct server_check_host *host)
 void server_check_clear(struct server_check *check)
 {
 	dane_mx_lookup_free(check->mx_lookup);
+	sts_check_clear(&check->sts);
 	for (size_t i = 0; check->hosts != NULL && i < check->host_count; i++)
 		clear_host(&check->hosts[i]);
 	free(check->hosts);

@@ -2,17 +2,19 @@
  * server_check: looks a destination up as the daemon does, and connects to all of its mail servers.
  *
  * The lookups are those of common/dane (mx_lookup.h, host_lookup.h), with the timeout of
- * [resolver]. Then it connects to all addresses of all hosts at the same time, as far as there are
- * descriptors. Each connection has its own timeout; all together have three times that, counted
- * from the end of the last lookup. Connections without a result by then are reported as timed out.
- * check_status.h and check_warnings.h say what the results mean; check_print.h prints them.
+ * [resolver]. Meanwhile the MTA-STS policy is fetched (sts_check.h). Then it connects to all
+ * addresses of all hosts at the same time, as far as there are descriptors. Each connection has its
+ * own timeout; all together have three times that, counted from the end of the last lookup.
+ * Connections without a result by then are reported as timed out. check_status.h and
+ * check_warnings.h say what the results mean; check_print.h prints them.
  */
 #ifndef TLSAD_CTL_CHECK_SERVER_CHECK_H
 #define TLSAD_CTL_CHECK_SERVER_CHECK_H
 
-#include "daemon/ctl/frame/local_resolver.h"
+#include "daemon/ctl/check/sts_check.h"
 #include "daemon/ctl/tlsa/server_connection.h"
 #include "daemon/ctl/tlsa/tlsa_match.h"
+#include "daemon/ctl/tlsa/web_match.h"
 
 #include <arpa/inet.h>
 
@@ -39,6 +41,8 @@ struct server_check_address {
 	struct tlsa_match_result match;
 	enum tlsa_match *matches;                 /* of each record alone */
 	struct tlsa_match_result *record_results; /* the same */
+	/* only if the host matches a pattern of the MTA-STS policy */
+	struct web_match_result web;
 };
 
 struct server_check_host {
@@ -47,7 +51,8 @@ struct server_check_host {
 	char name[DESTINATION_NAME_MAX + 1];
 	struct dane_host_lookup *lookup; /* while it runs */
 	struct host_facts *facts;
-	struct tlsa_match_terms terms; /* allowed names (RFC 7672 3.2.2), and the records */
+	struct tlsa_match_terms terms;     /* allowed names (RFC 7672 3.2.2), and the records */
+	const struct sts_pattern *pattern; /* of the MTA-STS policy, the first that matches */
 	size_t address_count;
 	struct server_check_address *addresses;
 };
@@ -57,7 +62,7 @@ struct server_check_options {
 	uint32_t timeout;    /* [s] of one connection */
 	enum starttls_protocol protocol;
 	bool ipv4_only, ipv6_only;
-	bool mx_only; /* no connections */
+	bool mx_only; /* no connections to mail servers */
 };
 
 struct server_check {
@@ -67,6 +72,8 @@ struct server_check {
 	SSL_CTX *context;
 	struct mx_set mx; /* only for a DESTINATION_DOMAIN; without its member `hosts` */
 	struct dane_mx_lookup *mx_lookup;
+	struct sts_check sts;          /* not started if the destination gets no mail */
+	bool dane_behind_insecure_mx;  /* [sts] insecure_mx = dane */
 	size_t host_count, hosts_left; /* `hosts_left`: lookups that have not ended */
 	struct server_check_host *hosts;
 	size_t connection_count; /* connections that are running */

@@ -1,6 +1,6 @@
 /*
- * check: what outcomes of connections and statuses of hosts come to, by table, and what is
- * warned of: checks built here, without a network.
+ * check: what outcomes of connections, statuses of hosts and MTA-STS policies come to, by table,
+ * and what is warned of: checks built here, without a network.
  */
 #include "daemon/ctl/check/check_warnings.h"
 
@@ -216,6 +216,188 @@ static void test_checks(void)
 	}
 }
 
+/* --- MTA-STS ------------------------------------------------------------------------------- */
+
+static const struct sts_pattern a_pattern = {"*.example.com", 13};
+
+static void set_policy(enum sts_status mode)
+{
+	made.check.sts.started = made.check.sts.ended = true;
+	made.check.sts.status = mode;
+	made.check.sts.policy.max_age = 7 * 86400;
+	for (size_t i = 0; i < made.check.host_count; i++)
+		made.hosts[i].pattern = &a_pattern;
+}
+
+static void test_outcomes_under_policy(void)
+{
+	for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
+		begin(MX_FOUND, DNS_SECURE);
+		struct server_check_host *host = add_host(HOST_NONE);
+		struct server_check_address *address = add_address(
+			host, "192.0.2.1", outcomes[i].outcome, outcomes[i].stage, false);
+		address->web.verified = outcomes[i].verified;
+		set_policy(STS_ENFORCE);
+		is_number(check_status_of_address(address), outcomes[i].expected, "enforce: %s, %s",
+			starttls_outcome_name(outcomes[i].outcome),
+			starttls_stage_name(outcomes[i].stage));
+		is_number(check_status_of_host(host), outcomes[i].expected, "and the host with it");
+		is_number(check_sts_status_of_host(host), outcomes[i].expected, "and MTA-STS");
+		made.check.sts.status = STS_TESTING;
+		is_number(check_status_of_address(address), CHECK_NO_DANE, "testing");
+		is_number(check_sts_status_of_host(host), outcomes[i].expected, "and MTA-STS");
+		made.check.sts.status = STS_ENFORCE;
+		host->pattern = NULL;
+		is_number(check_status_of_address(address), CHECK_FAILED, "no pattern");
+		is_number(check_status_of_host(host), CHECK_FAILED, "and the host");
+	}
+}
+
+/* The hosts as in `checks`. */
+static const struct {
+	enum dns_security security;
+	enum sts_status sts;
+	const char *hosts;
+	enum check_status expected;
+	const char *web; /* per host: v verifies, f does not, n no pattern */
+	enum reason reason;
+} policies[] = {
+	/* No DANE. */
+	{DNS_SECURE, STS_ENFORCE, "n", CHECK_VERIFIED, "v", REASON_STS_ENFORCE},
+	{DNS_SECURE, STS_ENFORCE, "n", CHECK_FAILED, "f", REASON_STS_ENFORCE},
+	{DNS_SECURE, STS_ENFORCE, "n", CHECK_FAILED, "n", REASON_STS_ENFORCE},
+	{DNS_SECURE, STS_ENFORCE, "nn", CHECK_FAILED, "vf", REASON_STS_ENFORCE},
+	{DNS_SECURE, STS_ENFORCE, "nn", CHECK_FAILED, "vn", REASON_STS_ENFORCE},
+	{DNS_SECURE, STS_ENFORCE, "n-", CHECK_VERIFIED, "vn", REASON_STS_ENFORCE},
+	{DNS_SECURE, STS_ENFORCE, "-", CHECK_NO_DANE, "v", REASON_NO_HOST},
+	{DNS_SECURE, STS_ENFORCE, "nx", CHECK_UNKNOWN, "vv", REASON_LOOKUP_FAILED},
+	{DNS_INSECURE, STS_ENFORCE, "n", CHECK_VERIFIED, "v", REASON_STS_ENFORCE},
+	{DNS_SECURE, STS_ENFORCE, "u", CHECK_VERIFIED, "v", REASON_STS_ENFORCE},
+	{DNS_SECURE, STS_ENFORCE, "u", CHECK_FAILED, "f", REASON_STS_ENFORCE},
+	/* DANE decides. */
+	{DNS_SECURE, STS_ENFORCE, "V", CHECK_VERIFIED, "f", REASON_DANE_FULL},
+	{DNS_SECURE, STS_ENFORCE, "V", CHECK_VERIFIED, "n", REASON_DANE_FULL},
+	{DNS_SECURE, STS_ENFORCE, "F", CHECK_FAILED, "v", REASON_DANE_FULL},
+	{DNS_SECURE, STS_ENFORCE, "Vn", CHECK_FAILED, "vv", REASON_DANE_PARTIAL_STS},
+	/* Both. */
+	{DNS_INSECURE, STS_ENFORCE, "V", CHECK_VERIFIED, "v", REASON_STS_ENFORCE},
+	{DNS_INSECURE, STS_ENFORCE, "V", CHECK_FAILED, "f", REASON_STS_ENFORCE},
+	{DNS_INSECURE, STS_ENFORCE, "F", CHECK_FAILED, "v", REASON_STS_ENFORCE},
+	{DNS_INSECURE, STS_ENFORCE, "U", CHECK_UNKNOWN, "v", REASON_STS_ENFORCE},
+	{DNS_INSECURE, STS_ENFORCE, "Vn", CHECK_VERIFIED, "vv", REASON_STS_ENFORCE},
+	{DNS_INSECURE, STS_ENFORCE, "Vn", CHECK_FAILED, "vf", REASON_STS_ENFORCE},
+	{DNS_INSECURE, STS_ENFORCE, "Vx", CHECK_UNKNOWN, "vv", REASON_STS_ENFORCE},
+	/* Other modes change nothing. */
+	{DNS_SECURE, STS_TESTING, "n", CHECK_NO_DANE, "v", REASON_NO_TLSA},
+	{DNS_SECURE, STS_TESTING, "V", CHECK_VERIFIED, "f", REASON_DANE_FULL},
+	{DNS_SECURE, STS_NONE, "n", CHECK_NO_DANE, "n", REASON_NO_TLSA},
+	{DNS_SECURE, STS_ABSENT, "n", CHECK_NO_DANE, "n", REASON_NO_TLSA},
+	{DNS_SECURE, STS_FAILED, "n", CHECK_NO_DANE, "n", REASON_NO_TLSA},
+	{DNS_SECURE, STS_FAILED, "u", CHECK_FAILED, "n", REASON_DANE_UNUSABLE},
+};
+
+static void test_policies(void)
+{
+	for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
+		begin(MX_FOUND, policies[i].security);
+		for (const char *letter = policies[i].hosts; *letter != '\0'; letter++)
+			add_by_letter(*letter);
+		set_policy(policies[i].sts);
+		for (size_t j = 0; j < made.check.host_count; j++) {
+			made.addresses[j][0].web.verified = policies[i].web[j] == 'v';
+			if (policies[i].web[j] == 'n')
+				made.hosts[j].pattern = NULL;
+		}
+		is_number(check_status_of_all(&made.check), policies[i].expected,
+			"%s, MX %s, hosts '%s', certificates '%s'",
+			sts_status_name(policies[i].sts), dns_security_name(policies[i].security),
+			policies[i].hosts, policies[i].web);
+		is_string(reason_name(check_decide(&made.check).reason),
+			reason_name(policies[i].reason), "and the reason");
+	}
+}
+
+static void test_policy_options(void)
+{
+	begin(MX_FOUND, DNS_INSECURE);
+	add_by_letter('V');
+	set_policy(STS_ENFORCE);
+	made.check.dane_behind_insecure_mx = true;
+	is_number(check_status_of_all(&made.check), CHECK_VERIFIED, "insecure_mx = dane");
+	begin(MX_FOUND, DNS_SECURE);
+	add_by_letter('n');
+	set_policy(STS_ENFORCE);
+	made.check.options.mx_only = true;
+	is_number(check_status_of_all(&made.check), CHECK_VERIFIED, "--mx-only: it matches");
+	made.hosts[0].pattern = NULL;
+	is_number(check_status_of_all(&made.check), CHECK_FAILED, "--mx-only: it does not");
+	begin(MX_FOUND, DNS_SECURE);
+	add_by_letter('n');
+	set_policy(STS_FAILED);
+	made.check.sts.local_fault = true;
+	is_number(check_status_of_all(&made.check), CHECK_UNKNOWN, "a fault of this host");
+	made.check.mx.status = MX_NULL;
+	is_number(check_status_of_all(&made.check), CHECK_NO_DANE, "that does not matter");
+}
+
+static void test_policy_warnings(void)
+{
+	static const struct sts_line good = {.key = "mx", .value = "a.b", .value_size = 3};
+	static const struct sts_line bad = {
+		.key = "mx", .value = "192.0.2.1", .value_size = 9, .left_out = true};
+	static const struct {
+		enum sts_discovery discovery;
+		enum sts_status status;
+		const char *expected;
+	} rows[] = {
+		{STS_NO_RECORD, STS_ABSENT, ""},
+		{STS_SEVERAL_RECORDS, STS_ABSENT, "sts-record"},
+		{STS_MALFORMED_RECORD, STS_ABSENT, "sts-record"},
+		{STS_LOOKUP_FAILED, STS_FAILED, "sts-lookup-failed"},
+		{STS_DISCOVERED, STS_FAILED, "sts-not-downloaded"},
+		{STS_DISCOVERED, STS_ENFORCE, "sts-certificate"},
+		{STS_DISCOVERED, STS_TESTING, "sts-testing sts-certificate"},
+		{STS_DISCOVERED, STS_NONE, ""},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		begin(MX_FOUND, DNS_SECURE);
+		add_by_letter('V');
+		set_policy(rows[i].status);
+		made.check.sts.discovery = rows[i].discovery;
+		expect(sts_status_name(rows[i].status), rows[i].expected);
+	}
+	begin(MX_FOUND, DNS_SECURE);
+	add_by_letter('V');
+	set_policy(STS_ENFORCE);
+	made.addresses[0][0].web.verified = true;
+	expect("all is well", "");
+	made.check.sts.policy.max_age = 86400;
+	expect("a max_age of a day", "");
+	made.check.sts.policy.max_age = 86399;
+	expect("a shorter one", "sts-max-age");
+	made.check.sts.policy.max_age = 86400;
+	made.check.sts.policy.lines = (struct sts_line[]){good, bad, bad};
+	made.check.sts.policy.line_count = 1;
+	expect("a line that counts", "");
+	made.check.sts.policy.line_count = 3;
+	expect("lines that do not are reported once", "sts-mx-left-out");
+	made.check.sts.policy.line_count = 0;
+	made.hosts[0].pattern = NULL;
+	expect("no pattern", "sts-no-match");
+	made.facts[0].status = HOST_UNREACHABLE;
+	expect("nor an address", "no-address");
+	begin(MX_FOUND, DNS_SECURE);
+	struct server_check_host *host = add_host(HOST_NONE);
+	add_address(host, "192.0.2.1", STARTTLS_DONE, STARTTLS_STAGE_DONE, false)->web.verified =
+		true;
+	add_address(host, "2001:db8::1", STARTTLS_DONE, STARTTLS_STAGE_DONE, false);
+	set_policy(STS_ENFORCE);
+	expect("where MTA-STS decides, a family that fails", "family-fails");
+	made.check.sts.status = STS_NONE;
+	expect("and where nothing does", "");
+}
+
 /* --- warnings ------------------------------------------------------------------------------ */
 
 static void test_records(void)
@@ -348,6 +530,10 @@ int main(void)
 {
 	test_outcomes();
 	test_checks();
+	test_outcomes_under_policy();
+	test_policies();
+	test_policy_options();
+	test_policy_warnings();
 	test_records();
 	test_families();
 	test_dns();
