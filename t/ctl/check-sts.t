@@ -35,7 +35,7 @@ my %verdicts = (0 => 'verified', 1 => 'failed', 2 => 'no-dane', 75 => 'unknown')
 my (%servers, %address, %running, $port);
 mail_servers();
 start_servers();
-my %zones = ('site.lab' => host_records(), 'site-plain.lab' => '');
+my %zones = ('site.lab' => host_records() . "alias CNAME target\n", 'site-plain.lab' => '');
 my (@rows, @faults);
 rows();
 # A domain whose name is so long that _mta-sts before it would be too long.
@@ -97,6 +97,10 @@ sub mail_servers
 	server('dane-soon', not_after => time + 5 * DAY, tlsa => 'ee');
 	server('dane-wrong', tlsa => 'other');
 	server('unusable', tlsa => '1 1 1 ' . '00' x 32);
+	# Its certificate for the name "alias" is right, and no other.
+	$certificates->make('alias', names => ['alias.site.lab'], issuer => 'ca', not_after => time + 90 * DAY);
+	server('target', names => $elsewhere, tlsa => '1 1 1 ' . '00' x 32, start => { sni =>
+		{ 'alias.site.lab' => [ $certificates->chain('alias.chain', 'alias'), $certificates->path('alias', 'key') ] } });
 }
 
 # A port that is free on one address may be in use on another.
@@ -282,6 +286,8 @@ sub rows
 		'^verified +dane\.', '^no-dane +right\.', 'deliver to 2 of 2 hosts$',
 		'right\.site\.lab: other hosts have TLSA .* senders with DANE and MTA-STS do not deliver here' ]);
 	row('unusable', 'TLSA records that cannot be used', ['unusable'], 0, 'sts-enforce', 'record-unusable');
+	row('named', 'an alias: the server is asked by the name of the MX record (RFC 8461 7.1)', ['alias'], 0,
+		'sts-enforce', 'record-unusable', text => ['DNS +1 TLSA record at _\d+\._tcp\.target\.']);
 	my @plain = (zone => 'site-plain.lab');
 	row('forged', 'DANE behind MX records that are not signed', ['dane'], 0, 'sts-enforce', '', @plain);
 	row('forged-self', 'the same with a certificate for DANE alone', ['dane-self'], 1, 'sts-enforce', '', @plain,

@@ -6,6 +6,7 @@
 
 #include "daemon/ctl/tlsa/pem.h"
 #include "daemon/ctl/tlsa/tlsa_record.h"
+#include "daemon/ctl/tlsa/web_match.h"
 #include "t/fuzz/fuzz.h"
 
 #include <openssl/err.h>
@@ -35,7 +36,22 @@ static void check_records(const X509 *certificate)
 	}
 }
 
-static void check_certificate(const X509 *certificate)
+/* Without a trusted CA nothing verifies, and there is a reason. */
+static void check_web(X509 *certificate)
+{
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	X509_STORE *store = X509_STORE_new();
+	struct web_match_result result;
+
+	CHECK(chain != NULL && store != NULL && sk_X509_push(chain, certificate) > 0);
+	CHECK(web_match_chain(store, "mx.example.com", 1700000000, chain, &result));
+	CHECK(!result.verified && result.reason[0] != '\0');
+	CHECK(fuzz_is_printable(result.reason, strlen(result.reason)));
+	sk_X509_free(chain);
+	X509_STORE_free(store);
+}
+
+static void check_certificate(X509 *certificate)
 {
 	char words[2 * CERTIFICATE_NAME_SIZE];
 	struct text text;
@@ -55,6 +71,7 @@ static void check_certificate(const X509 *certificate)
 	certificate_add_issuer(&text, certificate);
 	CHECK(fuzz_is_printable(words, text.used));
 	check_records(certificate);
+	check_web(certificate);
 }
 
 static void check_der(const uint8_t *bytes, size_t size)
