@@ -13,7 +13,7 @@ const char *check_status_name(enum check_status status)
 	return status < CHECK_STATUS_COUNT ? status_names[status] : "unknown";
 }
 
-/* --- one address ---------------------------------------------------------------------------- */
+/* --- one address --------------------------------------------------------------------------- */
 
 /*
  * A fault of the server is a failure; a fault of the network is not, since it may be gone at the
@@ -86,7 +86,7 @@ const char *check_status_label(const struct server_check *check, enum check_stat
 	return check_status_name(status);
 }
 
-/* --- one host ------------------------------------------------------------------------------- */
+/* --- one host ------------------------------------------------------------------------------ */
 
 /* One address that does not verify makes the host fail: some sender will use that address. */
 static enum check_status status_of_addresses(const struct server_check_host *host,
@@ -146,7 +146,7 @@ enum check_status check_status_of_host(const struct server_check_host *host)
 					      : dane_status_of_host(host);
 }
 
-/* --- the destination ------------------------------------------------------------------------ */
+/* --- the destination ----------------------------------------------------------------------- */
 
 static void list_facts(const struct server_check *check, struct decide_facts *facts)
 {
@@ -207,7 +207,7 @@ enum check_status check_status_of_all(const struct server_check *check)
 	return unknown ? CHECK_UNKNOWN : CHECK_VERIFIED;
 }
 
-/* --- text ----------------------------------------------------------------------------------- */
+/* --- text ---------------------------------------------------------------------------------- */
 
 static void add_sts(struct text *text, const struct server_check_address *address)
 {

@@ -257,7 +257,7 @@ static void print_mx(const struct terminal *terminal, const struct server_check 
 	terminal_print_row(terminal, INDENT, TERMINAL_PLAIN, "MX", LABEL_WIDTH, "%s", words);
 }
 
-/* --- MTA-STS -------------------------------------------------------------------------------- */
+/* --- MTA-STS ------------------------------------------------------------------------------- */
 
 /* To how many hosts senders with MTA-STS deliver. */
 static void add_hosts(struct text *text, const struct server_check *check)

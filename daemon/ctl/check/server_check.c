@@ -314,7 +314,7 @@ static void take_mx(void *context, const struct mx_set *set)
 		stop_out_of_memory(check);
 }
 
-/* --- the certificates for MTA-STS ----------------------------------------------------------- */
+/* --- the certificates for MTA-STS ---------------------------------------------------------- */
 
 /* At the end, since a policy may come later than the certificates. False when out of memory. */
 static bool match_policy(struct server_check *check)

@@ -7,7 +7,7 @@
 
 enum { LINE_SHOWN_MAX = 100 };
 
-/* --- the destination ------------------------------------------------------------------------ */
+/* --- the destination ----------------------------------------------------------------------- */
 
 static void warn_of_record(struct check_warnings *warnings, const struct sts_check *sts)
 {
@@ -89,7 +89,7 @@ void check_warnings_add_sts(struct check_warnings *warnings, const struct server
 	warn_of_lines(warnings, &sts->policy);
 }
 
-/* --- a host --------------------------------------------------------------------------------- */
+/* --- a host -------------------------------------------------------------------------------- */
 
 static const char *consequence(const struct server_check *check)
 {

@@ -8,7 +8,7 @@
 
 enum { NOW = 1700000000, HOSTS_MAX = 3, ADDRESSES_MAX = 4, RECORDS_MAX = 3 };
 
-/* --- a check made by hand ---------------------------------------------------------------- */
+/* --- a check made by hand ------------------------------------------------------------------ */
 
 struct made {
 	struct server_check check;
