@@ -17,6 +17,8 @@ struct dns_query {
 	dns_callback *callback;
 	void *context;
 	enum dns_view view;
+	struct ub_ctx *asked; /* libunbound's context that has the query, under this number */
+	int number;
 	bool finished;
 	bool cancelled;
 	bool for_root; /* dns_distrust() does not apply */
@@ -178,8 +180,9 @@ static void ask(struct dns_query *query)
 	char absolute[DNS_NAME_SIZE + 1];
 
 	snprintf(absolute, sizeof absolute, "%s.", query->name);
+	query->asked = get_view(query->dns, query->view);
 	int code = ub_resolve_event(
-		get_view(query->dns, query->view), absolute, query->type, 1, query, resolved, NULL);
+		query->asked, absolute, query->type, 1, query, resolved, &query->number);
 	if (code != 0) {
 		snprintf(query->detail, sizeof query->detail, "libunbound: %s", ub_strerror(code));
 		query->rcode = -1;
@@ -252,13 +255,44 @@ void dns_distrust(struct dns *dns, bool distrust)
 	dns->distrust = distrust;
 }
 
+/*
+ * Use `fresh` in place of a view, or NULL to create one when it is needed. Queries that are waiting
+ * are asked again there: deleting the view would let them fail.
+ */
+static void replace_view(struct dns *dns, enum dns_view view, struct ub_ctx *fresh)
+{
+	struct ub_ctx *old = dns->views[view];
+	struct dns_query_list again = TAILQ_HEAD_INITIALIZER(again);
+	struct dns_query *query, *next;
+
+	dns->views[view] = fresh;
+	for (query = TAILQ_FIRST(&dns->waiting); query != NULL; query = next) {
+		next = TAILQ_NEXT(query, link);
+		if (query->asked != old)
+			continue;
+		/* No callback follows. */
+		ub_cancel(old, query->number);
+		TAILQ_REMOVE(&dns->waiting, query, link);
+		if (query->cancelled)
+			query_free(query);
+		else
+			TAILQ_INSERT_TAIL(&again, query, link);
+	}
+	ub_ctx_delete(old);
+	while ((query = TAILQ_FIRST(&again)) != NULL) {
+		TAILQ_REMOVE(&again, query, link);
+		TAILQ_INSERT_TAIL(&dns->waiting, query, link);
+		ask(query);
+	}
+}
+
 void dns_forget(struct dns *dns)
 {
 	for (int view = 0; view < DNS_VIEW_COUNT; view++) {
-		struct ub_ctx *fresh = NULL, *old = dns->views[view];
+		struct ub_ctx *fresh = NULL;
 		char error[256];
 
-		if (old == NULL)
+		if (dns->views[view] == NULL)
 			continue;
 		if (view == DNS_VIEW_FIRST) {
 			fresh = dns_view_new(
@@ -269,9 +303,7 @@ void dns_forget(struct dns *dns)
 				return;
 			}
 		}
-		dns->views[view] = fresh;
-		/* Its waiting queries are called back as failed, or their deadlines pass. */
-		ub_ctx_delete(old);
+		replace_view(dns, view, fresh);
 	}
 }
 
@@ -286,11 +318,8 @@ void dns_limit_ttl(struct dns *dns, uint32_t max_ttl)
 
 void dns_forget_view(struct dns *dns, enum dns_view view)
 {
-	struct ub_ctx *old = dns->views[view];
-
-	dns->views[view] = NULL;
-	if (old != NULL)
-		ub_ctx_delete(old);
+	if (dns->views[view] != NULL)
+		replace_view(dns, view, NULL);
 }
 
 const struct dns_counters *dns_counters(const struct dns *dns)

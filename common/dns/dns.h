@@ -75,7 +75,7 @@ void dns_distrust(struct dns *dns, bool distrust);
 
 /*
  * Empty the caches of all views: after the clock was set back, the age of their records is unknown.
- * Queries that are waiting may fail. Must not be called from a callback.
+ * Queries that are waiting are asked again. Must not be called from a callback.
  */
 void dns_forget(struct dns *dns);
 

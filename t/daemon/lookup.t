@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
 use Time::HiRes ();
+use Tlsad::Ctl;
 use Tlsad::Daemon;
 use Tlsad::Lab;
 use Tlsad::Observe;
@@ -20,6 +21,8 @@ use constant SILENT => 300;
 # A name whose MX set takes most of TIMEOUT: a chain of this many aliases, each on a slow server.
 # Each answer takes less than unbound's first timeout of 376 ms: later answers would be dropped.
 use constant { LATE_ALIASES => 9, LATE => 0.25 };
+# The same, in less time.
+use constant ASIDE_ALIASES => 5;
 # How a lookup fails if a server never answers: libunbound gives up after its own retries (376 ms,
 # doubled twice: 2.6 s in 1.26), or resolver.timeout ends before; 1.17 tries longer.
 use constant GIVES_UP => 2.6;		# [s]
@@ -38,6 +41,7 @@ my $site = join('', (map { "j$_ MX 10 mx.slow.lab.\n" } 1 .. ASKERS),
 	"tlsa-silent MX 10 mx-tlsa-silent.dane.lab.\n",
 	(map { "slow-$_ CNAME slow-@{[$_ - 1]}\n" } 1 .. LATE_ALIASES),
 	"slow-0 MX 10 slow-host.faults.lab.\n",
+	(map { "aside-$_ CNAME aside-@{[$_ - 1]}\n" } 1 .. ASIDE_ALIASES), "aside-0 MX 10 mx1.dane.lab.\n",
 	(map { my $family = $_; "half-$family MX 10 mx-half-$family\n"
 		. "mx-half-$family A 192.0.2.1\nmx-half-$family AAAA 2001:db8::1\n"
 		. "_25._tcp.mx-half-$family TLSA 3 1 1 " . 'ab' x 32 . "\n" } qw(a aaaa)));
@@ -53,6 +57,8 @@ my @faults = (
 	(map { ({ name => "slow-$_.site.lab", type => 'MX', behaviour => 'late', seconds => LATE },
 		{ name => "slow-$_.site.lab", behaviour => 'forward' }) } 0 .. LATE_ALIASES),
 	{ name => 'slow-host.faults.lab', behaviour => 'silent' },
+	(map { ({ name => "aside-$_.site.lab", type => 'MX', behaviour => 'late', seconds => LATE },
+		{ name => "aside-$_.site.lab", behaviour => 'forward' }) } 0 .. ASIDE_ALIASES),
 );
 my $lab = Tlsad::Lab->start(zones => { 'site.lab' => $site }, faults => \@faults);
 
@@ -62,6 +68,7 @@ subtest('resolver.timeout' => \&timeouts);
 subtest('results are stored' => \&learned);
 subtest('hundreds of silent servers' => \&silent_servers);
 subtest('some hosts of a set' => \&some_hosts);
+subtest('the caches are emptied meanwhile' => \&emptied_meanwhile);
 done_testing();
 
 sub seconds
@@ -226,6 +233,33 @@ sub some_hosts
 		my $seconds = Time::HiRes::time() - $begin;
 		is($reply, 'OK dane-only', $key);
 		cmp_ok($seconds, '<', $limit + GRACE, sprintf('after %.1f s', $seconds));
+	}
+	is($daemon->stop, 0, 'the daemon ends with status 0');
+}
+
+# A lookup that runs while the resolver's caches are emptied begins again, and does not fail.
+sub emptied_meanwhile
+{
+	my $key = 'aside-' . ASIDE_ALIASES . '.site.lab';
+	my $config = { resolver => { timeout => '20s' } };
+	my $daemon = Tlsad::Daemon->start(lab => $lab, config => $config);
+	my $ctl = Tlsad::Ctl->new(config => {});
+	my %ways = (
+		'cache flush' => sub { is($ctl->run('-s', $daemon->control, 'cache', 'flush', 'example.com')->{status}, 0, 'flushed') },
+		'another max_ttl' => sub {
+			$daemon->write_config({ %$config, cache => { max_ttl => '1h' } });
+			is($ctl->run('-s', $daemon->control, 'reload')->{status}, 0, 'reloaded');
+		},
+	);
+	for my $way (sort keys %ways) {
+		$ctl->run('-s', $daemon->control, 'cache', 'flush', '--all');
+		my $asked = sub { return scalar(grep { /^udp \Q$key\E MX / } $lab->faulty_queries) };
+		my $before = $asked->();
+		my $client = $daemon->client(timeout => 20 + GRACE);
+		$client->send_request('policy', $key);
+		ok(wait_until(GRACE, sub { $asked->() > $before }), "$way: a lookup runs");
+		$ways{$way}->();
+		is($client->receive_reply, 'OK dane-only', "$way: it succeeds");
 	}
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 }
