@@ -18,8 +18,10 @@ use IO::Socket::UNIX;
 use Socket qw(SOCK_STREAM);
 use Test::More;
 use Namespace;
+use Tlsad::Certificates;
 use Tlsad::Ctl;
 use Tlsad::Daemon;
+use Tlsad::FakeControl;
 use Tlsad::FaultyDns;
 use Tlsad::Lab;
 use Tlsad::Process;
@@ -61,15 +63,20 @@ my %base = (
 	server => { socketmap => join(' ', @endpoints) },
 	resolver => { %{$root->resolver_settings('first')}, timeout => '5s' },
 	cache => { path => "$directory/run/cache" },
+	sts => { enable => 'no' },
 );
 my $daemon = Tlsad::Daemon->start(directory => "$directory/run", config => \%base);
 my $conf = config();
+my $certificates = Tlsad::Certificates->new("$directory/certificates");
+$certificates->make('ca', authority => 1);
+my $ca_file = $certificates->path('ca', 'crt');
 my %good = (
 	compatibility_level => '3.6',
 	queue_directory => "$directory/queue",
 	smtp_dns_support_level => 'dnssec',
 	smtp_tls_security_level => 'dane',
 	smtp_tls_policy_maps => "socketmap:unix:$directory/run/socketmap:policy",
+	smtp_tls_CAfile => $ca_file,
 );
 Namespace::write_file("$directory/queue/etc/resolv.conf", $trusting);
 
@@ -78,6 +85,7 @@ subtest('main.cf' => \&main_cf);
 subtest('master.cf' => \&master_cf);
 subtest('permissions' => \&permissions);
 subtest('pinned replies' => \&pinned);
+subtest('TLSRPT' => \&tlsrpt);
 subtest('resolv.conf' => \&resolv_conf);
 subtest('versions' => \&versions);
 subtest('without Postfix' => \&without_postfix);
@@ -422,6 +430,83 @@ sub pinned
 		['fault', 'tafile', qr/in its chroot, does not see/, qr{tafile_dir = \Q$directory\E/queue/tlsad/anchors and tafile_prefix = /tlsad/anchors}]);
 }
 
+# --- MTA-STS ---------------------------------------------------------------------------------
+
+# A control socket of a tlsad that has tried these downloads.
+sub downloads
+{
+	my (%results) = @_;
+	return Tlsad::FakeControl->start(sub { $_[0]->answer($_[1], { status => { sts => { results => \%results } } }) });
+}
+
+# With MTA-STS, and these settings changed.
+sub sts_config
+{
+	my ($fake, %change) = @_;
+	return config(sts => { enable => 'yes', ca_file => $ca_file, %change }, server => { control => 'unix:' . $fake->path });
+}
+
+# Runs the command that a finding of this check has as remedy.
+sub apply_remedy
+{
+	my ($check, @arguments) = @_;
+	my (undef, @wrong) = doctor({}, @arguments);
+	my ($remedy) = map { $_->[4] } grep { $_->[1] eq $check } @wrong;
+	is(system('sh', '-c', $remedy // 'exit 1'), 0, "the command: $remedy");
+}
+
+sub tlsrpt
+{
+	my $with = sts_config(my $fake = downloads(fetched => 1));
+	my $table = "socketmap:unix:$directory/run/socketmap";
+	my %other = (policy => 'policy-tlsrpt', native => 'native-tlsrpt', pinned => 'pinned-tlsrpt',
+		QUERY => 'policy-tlsrpt', postfix => 'policy-tlsrpt');
+	my $make = sub {
+		my ($version, $maps) = @_;
+		return postfix({ mail_version => $version, smtp_tls_dane_insecure_mx_policy => 'dane', smtp_tls_servername => 'hostname',
+			smtp_tls_policy_maps => $maps });
+	};
+	my $set = sub { qr/\Apostconf -c \S+ -e 'smtp_tls_policy_maps = hash:x, \Q$table\E:$_[0]'\z/ };
+	my $unknown = qr/does not know the attributes of this map, which came with 3\.10: /;
+	for my $row (map({ ["$_-tlsrpt", $_] } qw(policy native pinned)), ['QUERYwithTLSRPT', 'policy'], ['querywithtlsrpt', 'policy']) {
+		my ($map, $suitable) = @$row;
+		# t/unit/doctor/postfix_version.c has more versions.
+		for my $version ('3.7.11', $map eq 'policy-tlsrpt' ? '3.10-20240101' : ()) {
+			my @arguments = ('--postfix', $make->($version, "hash:x, $table:$map"));
+			complains("$map, Postfix $version, no MTA-STS", ['-c', $conf, @arguments],
+				['warning', 'policy-maps', qr/Postfix \Q$version\E ${unknown}with \[sts\] enable = yes it would defer/, $set->($suitable)]);
+			complains("$map, Postfix $version", ['-c', $with, @arguments],
+				['fault', 'policy-maps', qr/:$map: Postfix \Q$version\E ${unknown}it defers mail to domains with an MTA-STS policy/, $set->($suitable)]);
+			next unless $version eq '3.7.11';
+			apply_remedy('policy-maps', '-c', $with, @arguments);
+			complains("$map, Postfix $version, after it", ['-c', $with, @arguments]);
+		}
+		complains("$map, Postfix $_", ['-c', $with, '--postfix', $make->($_, "$table:$map")]) for qw(3.10.0 3.10.5);
+	}
+	for my $map (sort keys %other) {
+		my @arguments = ('--postfix', $make->('3.10.5', "hash:x, $table:$map"));
+		complains("$map, Postfix 3.10.5, no MTA-STS", ['-c', $conf, @arguments]);
+		complains("$map, Postfix 3.10.5", ['-c', $with, @arguments], ['warning', 'policy-maps',
+			qr/:$map: this map does not tell Postfix which MX hosts an MTA-STS policy allows: it connects to all of them/, $set->($other{$map})]);
+		complains("$map, Postfix 3.10.4", ['-c', $with, '--postfix', $make->('3.10.4', "$table:$map")]);
+	}
+	# A remedy that the next run would not complain about.
+	for my $row (['3.7.11', 'policy'], ['3.10.5', 'policy-tlsrpt']) {
+		complains("$_->[0], Postfix $row->[0]", ['-c', $with, '--postfix', $make->($row->[0], $_->[1])],
+			['fault', 'policy-maps', qr/./, qr/:$row->[1]'\z/])
+			for ['no table', undef], ['a wrong map', "$table:polciy"], ['a wrong socket', 'socketmap:inet:127.0.0.1:1:policy-tlsrpt'];
+	}
+	my $bin = wrapped_postconf('patterns', 'case "$*" in *smtp_tls_enforce_sts_mx_patterns*) echo "smtp_tls_enforce_sts_mx_patterns = no" ;; esac');
+	my $off = { PATH => "$bin:$ENV{PATH}" };
+	my $patterns = ['warning', 'sts-patterns', qr/smtp_tls_enforce_sts_mx_patterns = no: Postfix also connects to MX hosts that an MTA-STS policy does not allow/,
+		qr/-e 'smtp_tls_enforce_sts_mx_patterns = yes'\z/];
+	complains('patterns, Postfix 3.10.5', [$off, '-c', $with, '--postfix', $make->('3.10.5', "$table:policy-tlsrpt")], $patterns);
+	complains('patterns, by the other map', [$off, '-c', $with, '--postfix', $make->('3.10.5', "$table:policy")],
+		['warning', 'policy-maps', qr/does not tell Postfix/], $patterns);
+	complains('patterns, Postfix 3.10.4', [$off, '-c', $with, '--postfix', $make->('3.10.4', "$table:policy-tlsrpt")]);
+	complains('patterns, no MTA-STS', [$off, '-c', $conf, '--postfix', $make->('3.10.5', "$table:policy-tlsrpt")]);
+}
+
 sub resolv_conf
 {
 	my $etc = postfix();
@@ -445,16 +530,23 @@ sub resolv_conf
 	Namespace::write_file('/etc/resolv.conf', $trusting);
 }
 
-# A directory for the search path with a postconf that has the default of an older Postfix.
-sub older_postconf
+# A directory for the search path with a postconf whose output goes through this command.
+sub wrapped_postconf
 {
-	my $bin = "$directory/older";
+	my ($name, $after, $filter) = @_;
+	my $bin = "$directory/$name";
 	mkdir($bin) or die "$bin: $!\n";
 	my $postconf = Tlsad::Process::find_program('postconf');
-	Namespace::write_file("$bin/postconf", "#!/bin/sh\nset -e\nout=\$($postconf \"\$@\")\nprintf '%s\\n' \"\$out\" | "
-		. "sed 's/^\\(smtp_tls_dane_insecure_mx_policy\\) = .*/\\1 = may/'\n");
+	Namespace::write_file("$bin/postconf", "#!/bin/sh\nset -e\nout=\$($postconf \"\$@\")\nprintf '%s\\n' \"\$out\""
+		. ($filter ? " | $filter" : '') . "\n$after\n");
 	chmod(0755, "$bin/postconf") or die "$bin/postconf: $!\n";
 	return $bin;
+}
+
+# That of an older Postfix, with its default.
+sub older_postconf
+{
+	return wrapped_postconf('older', '', "sed 's/^\\(smtp_tls_dane_insecure_mx_policy\\) = .*/\\1 = may/'");
 }
 
 sub versions
@@ -702,11 +794,15 @@ sub several
 sub maps
 {
 	my $source = Tlsad::Process::source_directory();
-	my %form = Namespace::read_file("$source/daemon/answer/maps.c") =~ /^\t\{NAME\("([\w-]+)"\), \.form = MAP_(\w+)/mg;
+	my $text = Namespace::read_file("$source/daemon/answer/maps.c");
+	my %form = $text =~ /^\t\{NAME\("([\w-]+)"\), \.form = MAP_(\w+)/mg;
+	my %tlsrpt = map { ($_ => 1) } $text =~ /^\t\{NAME\("([\w-]+)"\).*\.tlsrpt = true/mg;
+	cmp_ok(scalar(keys %tlsrpt), '>', 3, 'maps with attributes for TLSRPT');
 	cmp_ok(scalar(keys %form), '>', 3, 'the table of maps can be read');
 	for my $map (sort keys %form) {
 		my $table = "socketmap:unix:$directory/run/socketmap:$map";
-		my ($result, @wrong) = doctor({}, '-c', $conf, '--postfix', postfix({ smtp_tls_policy_maps => $table }));
+		my ($result, @wrong) = doctor({}, '-c', $conf, '--postfix', postfix({ smtp_tls_policy_maps => $table,
+			$tlsrpt{$map} ? (mail_version => '3.10.0') : () }));
 		is(join("\n", map { $_->[3] } grep { $_->[1] eq 'policy-maps' } @wrong),
 			$form{$map} =~ /\A(?:CONFIGURED|NATIVE|PINNED)\z/ ? ''
 				: "$table: the map $map does not reply with policies, so Postfix defers all mail", $map);

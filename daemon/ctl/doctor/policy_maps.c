@@ -11,8 +11,6 @@
 
 enum { MAP_NAMES_SIZE = 256 };
 
-#define DEFAULT_MAP "policy" /* that of [dane] enforce */
-
 /* A table, and where it is in the list. */
 struct examined {
 	const struct lookup_table *table;
@@ -93,6 +91,40 @@ static void add_map_names(struct text *text)
 	}
 }
 
+/* The map with the same policies, and the other way about attributes for TLSRPT. */
+static const struct map *find_counterpart(const struct map *map)
+{
+	for (size_t i = 0; i < MAP_COUNT; i++) {
+		if (maps[i].form == map->form && maps[i].tlsrpt != map->tlsrpt)
+			return &maps[i];
+	}
+	return map;
+}
+
+/*
+ * The map with the same policies that suits this Postfix. One without the attributes suits it if it
+ * would not know them, or if there are none.
+ */
+static const struct map *find_suitable(const struct examination *examination, const struct map *map)
+{
+	struct postfix_version version = examination->postconf->version;
+	bool unknown = map->tlsrpt && !postfix_version_has_tlsrpt(version);
+	bool missed = !map->tlsrpt && examination->doctor->conf->sts.enable &&
+		      postfix_version_has_sts_patterns(version);
+
+	return version.major > 0 && (unknown || missed) ? find_counterpart(map) : map;
+}
+
+/* The remedy of the last finding is another map. */
+static void change_map(
+	struct examination *examination, const struct examined *examined, const struct map *map)
+{
+	table_changes_note(examination->changes, examination->doctor);
+	struct table_change *change =
+		table_changes_change(examination->changes, examined->index, examined->table);
+	snprintf(change->map, sizeof change->map, "%s", map->name);
+}
+
 static void add_wrong_map(
 	struct examination *examination, const struct examined *examined, const struct map *map)
 {
@@ -111,9 +143,32 @@ static void add_wrong_map(
 			"%s: tlsad has no map %s, so Postfix defers all mail; maps with "
 			"policies: %s",
 			table->word, table->map, names);
-	table_changes_note(examination->changes, examination->doctor);
-	strcpy(table_changes_change(examination->changes, examined->index, table)->map,
-		DEFAULT_MAP);
+	change_map(examination, examined, find_suitable(examination, map_default()));
+}
+
+static void add_unsuitable(struct examination *examination, const struct examined *examined,
+	const struct map *suitable)
+{
+	const char *word = examined->table->word;
+
+	if (suitable->tlsrpt)
+		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS,
+			DOCTOR_WARNING,
+			"%s: this map does not tell Postfix which MX hosts an MTA-STS policy "
+			"allows: it connects to all of them, and accepts a certificate for any "
+			"name of the policy",
+			word);
+	else
+		examination_add(examination, DOCTOR_POLICY_MAPS, POSTCONF_POLICY_MAPS,
+			examination->doctor->conf->sts.enable ? DOCTOR_FAULT : DOCTOR_WARNING,
+			"%s: Postfix %.40s does not know the attributes of this map, which came "
+			"with 3.10: %s",
+			word, postconf_value(examination->postconf, NULL, POSTCONF_VERSION),
+			examination->doctor->conf->sts.enable
+				? "it defers mail to domains with an MTA-STS policy"
+				: "with [sts] enable = yes it would defer mail to domains with "
+				  "an MTA-STS policy");
+	change_map(examination, examined, suitable);
 }
 
 /* The replies of this map, which is one with policies. */
@@ -121,6 +176,7 @@ static void note_policies(struct examination *examination, const struct map *map
 {
 	bool by_default = examination->doctor->conf->dane.enforce == ENFORCE_PINNED;
 
+	examination->tlsrpt = examination->tlsrpt || map->tlsrpt;
 	if (map->form == MAP_PINNED || (map->form == MAP_CONFIGURED && by_default))
 		examination->pinned = true;
 	else
@@ -139,10 +195,15 @@ static void examine_map(struct examination *examination, const struct examined *
 	const char *name = examined->table->map;
 	const struct map *map = find_policies(name);
 
-	if (map == NULL)
+	if (map == NULL) {
 		add_wrong_map(examination, examined, map_find(name, strlen(name)));
-	else
-		note_policies(examination, map);
+		return;
+	}
+	const struct map *suitable = find_suitable(examination, map);
+	if (suitable != map)
+		add_unsuitable(examination, examined, suitable);
+	/* Examine the other parameters as if that remedy had been applied. */
+	note_policies(examination, suitable);
 }
 
 /* --- access to a unix socket ----------------------------------------------------------------- */
@@ -297,20 +358,19 @@ static void change_none(struct examination *examination, const struct examined *
 {
 	const struct conf_list *list = &examination->doctor->conf->server.socketmap;
 	struct table_change *change = &examination->changes->appended;
-	const char *map = DEFAULT_MAP;
+	const struct map *map = NULL;
 
 	if (wrong->table != NULL) {
 		change = table_changes_change(examination->changes, wrong->index, wrong->table);
-		if (find_policies(wrong->table->map) != NULL)
-			map = wrong->table->map;
+		map = find_policies(wrong->table->map);
 	}
+	map = find_suitable(examination, map != NULL ? map : map_default());
 	change->changed = true;
 	snprintf(change->endpoint, sizeof change->endpoint, "%.500s",
 		list->count > 0 ? list->entries[0] : "unix:" TLSAD_RUNDIR "/socketmap");
 	change->proxied = strncmp(change->endpoint, "unix:", 5) == 0;
-	snprintf(change->map, sizeof change->map, "%s", map);
-	/* Examine the other parameters as if that remedy had been applied. */
-	note_policies(examination, map_find(map, strlen(map)));
+	snprintf(change->map, sizeof change->map, "%s", map->name);
+	note_policies(examination, map);
 }
 
 static void add_none(struct examination *examination, const struct lookup_table *other)

@@ -21,6 +21,7 @@ const char *const postconf_parameter_names[POSTCONF_PARAMETER_COUNT] = {
 	[POSTCONF_INSECURE_MX_POLICY] = "smtp_tls_dane_insecure_mx_policy",
 	[POSTCONF_FINGERPRINT_DIGEST] = "smtp_tls_fingerprint_digest",
 	[POSTCONF_SERVERNAME] = "smtp_tls_servername",
+	[POSTCONF_STS_PATTERNS] = "smtp_tls_enforce_sts_mx_patterns",
 };
 
 enum { ARGUMENTS_MAX = POSTCONF_PARAMETER_COUNT + 8 };

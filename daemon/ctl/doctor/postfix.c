@@ -325,11 +325,13 @@ static void examine_version(struct doctor *doctor, const struct postconf *postco
 		return;
 	}
 	doctor_add(doctor, DOCTOR_POSTFIX, directory, DOCTOR_OK,
-		"Postfix %s: servername %s (3.4), TLSRPT attributes %s (3.10), "
-		"smtp_tls_dane_insecure_mx_policy %s (3.6.17, 3.7.13, 3.8.8, 3.9.2, 3.10)",
+		"Postfix %s: servername %s (3.4), TLSRPT attributes %s (3.10), MX patterns of "
+		"MTA-STS %s (3.10.5), smtp_tls_dane_insecure_mx_policy %s (3.6.17, 3.7.13, 3.8.8, "
+		"3.9.2, 3.10)",
 		postconf_value(postconf, NULL, POSTCONF_VERSION),
 		postfix_version_least(version, 3, 4) ? "yes" : "no",
-		postfix_version_least(version, 3, 10) ? "yes" : "no",
+		postfix_version_has_tlsrpt(version) ? "yes" : "no",
+		postfix_version_has_sts_patterns(version) ? "yes" : "no",
 		postfix_version_insecure_mx_fixed(version) ? "may stay unset" : "is to be set");
 }
 
@@ -369,6 +371,7 @@ static void examine_client(struct examination *examination, const struct doctor_
 	}
 	if (examination->native)
 		examine_insecure_mx(examination);
+	examination_sts_patterns(examination);
 	if (examination->pinned) {
 		examine_digest(examination);
 		examine_servername(examination);
@@ -390,7 +393,7 @@ static void examine_clients(struct examination *examination, const struct doctor
 		const struct postconf_client *client = &postconf->clients[i];
 		bool is_own = client->own[POSTCONF_POLICY_MAPS] != NULL;
 		examination->client = client;
-		examination->native = examination->pinned = false;
+		examination->native = examination->pinned = examination->tlsrpt = false;
 		examination->changes = is_own ? &own : &shared;
 		memset(&own, 0, sizeof own);
 		examine_client(examination, dns);

@@ -19,6 +19,7 @@ struct examination {
 	struct access_account account; /* mail_owner */
 	bool account_known;
 	bool native, pinned; /* which kinds of policies its tables reply with */
+	bool tlsrpt;         /* some with attributes for TLSRPT */
 	struct table_changes *changes;
 };
 
@@ -29,13 +30,16 @@ void doctor_examine_postfix(
 	struct doctor *doctor, const struct postconf *postconf, const struct doctor_dns *dns);
 
 /*
- * In policy_maps.c: examines smtp_tls_policy_maps; sets `native` and `pinned`, and adds to
- * `changes`.
+ * In policy_maps.c: examines smtp_tls_policy_maps; sets `native`, `pinned` and `tlsrpt`, and adds
+ * to `changes`.
  */
 void examination_policy_maps(struct examination *examination);
 
 /* Sets the remedies of the findings that `changes` are for. */
 void examination_remedy_policy_maps(const struct examination *examination);
+
+/* In postfix_sts.c: the MX patterns of MTA-STS. */
+void examination_sts_patterns(const struct examination *examination);
 
 /*
  * Adds a finding on a parameter of this client, and as remedy the command that sets another value.

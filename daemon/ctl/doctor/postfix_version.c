@@ -51,3 +51,21 @@ bool postfix_version_insecure_mx_fixed(struct postfix_version version)
 		return !version.snapshot;
 	return postfix_version_least(version, 3, 10);
 }
+
+bool postfix_version_has_tlsrpt(struct postfix_version version)
+{
+	/* A snapshot of 3.10 may be older than this feature. */
+	if (version.major == 3 && version.minor == 10)
+		return !version.snapshot;
+	return postfix_version_least(version, 3, 10);
+}
+
+bool postfix_version_has_sts_patterns(struct postfix_version version)
+{
+	if (version.major == 3 && version.minor == 10)
+		return !version.snapshot && version.patch >= 5;
+	/* It came with a snapshot of 3.11, and before the release of 3.10.5. */
+	if (version.major == 3 && version.minor == 11)
+		return !version.snapshot;
+	return postfix_version_least(version, 3, 11);
+}

@@ -20,4 +20,13 @@ bool postfix_version_least(struct postfix_version version, unsigned major, unsig
  */
 bool postfix_version_insecure_mx_fixed(struct postfix_version version);
 
+/* Does it know the attributes for TLSRPT in a TLS policy? Since 3.10. */
+bool postfix_version_has_tlsrpt(struct postfix_version version);
+
+/*
+ * Does it use them to hold MX hosts against the patterns of an MTA-STS policy
+ * (smtp_tls_enforce_sts_mx_patterns)? Since 3.10.5.
+ */
+bool postfix_version_has_sts_patterns(struct postfix_version version);
+
 #endif

@@ -1,6 +1,6 @@
 /*
  * postfix_version: versions as mail_version has them, and which of them have the newer default of
- * smtp_tls_dane_insecure_mx_policy.
+ * smtp_tls_dane_insecure_mx_policy, the attributes for TLSRPT and the patterns of MTA-STS.
  */
 #include "daemon/ctl/doctor/postfix_version.h"
 
@@ -10,30 +10,34 @@ static const struct {
 	const char *text;
 	bool good;
 	unsigned major, minor, patch;
-	bool snapshot, insecure_mx_fixed;
+	bool snapshot, insecure_mx_fixed, tlsrpt, sts_patterns;
 } versions[] = {
-	{"2.11.3", true, 2, 11, 3, false, false},
-	{"3.5.25", true, 3, 5, 25, false, false},
-	{"3.6.16", true, 3, 6, 16, false, false},
-	{"3.6.17", true, 3, 6, 17, false, true},
-	{"3.7.12", true, 3, 7, 12, false, false},
-	{"3.7.13", true, 3, 7, 13, false, true},
-	{"3.8.8", true, 3, 8, 8, false, true},
-	{"3.9.1", true, 3, 9, 1, false, false},
-	{"3.9.2", true, 3, 9, 2, false, true},
-	{"3.9.2-RC1", true, 3, 9, 2, true, false},
-	{"3.10", true, 3, 10, 0, false, true},
-	{"3.10.0", true, 3, 10, 0, false, true},
-	{"3.10-20240101", true, 3, 10, 0, true, false},
-	{"3.11-20250101", true, 3, 11, 0, true, true},
-	{"4.0.0", true, 4, 0, 0, false, true},
-	{"", false, 0, 0, 0, false, false},
-	{"3", false, 0, 0, 0, false, false},
-	{"3.", false, 0, 0, 0, false, false},
-	{"3.x", false, 0, 0, 0, false, false},
-	{"3.5.", false, 0, 0, 0, false, false},
-	{"3.5.1 ", false, 0, 0, 0, false, false},
-	{"1234567.0", false, 0, 0, 0, false, false},
+	{"2.11.3", true, 2, 11, 3, false, false, false, false},
+	{"3.5.25", true, 3, 5, 25, false, false, false, false},
+	{"3.6.16", true, 3, 6, 16, false, false, false, false},
+	{"3.6.17", true, 3, 6, 17, false, true, false, false},
+	{"3.7.12", true, 3, 7, 12, false, false, false, false},
+	{"3.7.13", true, 3, 7, 13, false, true, false, false},
+	{"3.8.8", true, 3, 8, 8, false, true, false, false},
+	{"3.9.1", true, 3, 9, 1, false, false, false, false},
+	{"3.9.2", true, 3, 9, 2, false, true, false, false},
+	{"3.9.2-RC1", true, 3, 9, 2, true, false, false, false},
+	{"3.10", true, 3, 10, 0, false, true, true, false},
+	{"3.10.0", true, 3, 10, 0, false, true, true, false},
+	{"3.10-20240101", true, 3, 10, 0, true, false, false, false},
+	{"3.10.4", true, 3, 10, 4, false, true, true, false},
+	{"3.10.5", true, 3, 10, 5, false, true, true, true},
+	{"3.11-20250101", true, 3, 11, 0, true, true, true, false},
+	{"3.11.0", true, 3, 11, 0, false, true, true, true},
+	{"3.12-20260821", true, 3, 12, 0, true, true, true, true},
+	{"4.0.0", true, 4, 0, 0, false, true, true, true},
+	{"", false, 0, 0, 0, false, false, false, false},
+	{"3", false, 0, 0, 0, false, false, false, false},
+	{"3.", false, 0, 0, 0, false, false, false, false},
+	{"3.x", false, 0, 0, 0, false, false, false, false},
+	{"3.5.", false, 0, 0, 0, false, false, false, false},
+	{"3.5.1 ", false, 0, 0, 0, false, false, false, false},
+	{"1234567.0", false, 0, 0, 0, false, false, false, false},
 };
 
 static void test_versions(void)
@@ -51,6 +55,9 @@ static void test_versions(void)
 		ok(version.snapshot == versions[i].snapshot, "%s: snapshot", text);
 		ok(postfix_version_insecure_mx_fixed(version) == versions[i].insecure_mx_fixed,
 			"%s: default", text);
+		ok(postfix_version_has_tlsrpt(version) == versions[i].tlsrpt, "%s: TLSRPT", text);
+		ok(postfix_version_has_sts_patterns(version) == versions[i].sts_patterns,
+			"%s: patterns", text);
 	}
 }
 
