@@ -48,6 +48,8 @@ relay     unix  -  -  n  -  -  smtp
 proxymap  unix  -  -  n  -  -  proxymap
 pickup    unix  n  -  y  60 1  pickup
 END
+# From 3.10.5 on, the map policy is a warning with MTA-STS.
+my @BEFORE = (mail_version => '3.9.2');
 
 my $trusting = "nameserver 127.0.0.1\noptions trust-ad\n";
 my $directory = Namespace::enter($trusting);
@@ -85,6 +87,8 @@ subtest('main.cf' => \&main_cf);
 subtest('master.cf' => \&master_cf);
 subtest('permissions' => \&permissions);
 subtest('pinned replies' => \&pinned);
+subtest('CAs of Postfix' => \&ca_store);
+subtest('SNI' => \&servername);
 subtest('TLSRPT' => \&tlsrpt);
 subtest('resolv.conf' => \&resolv_conf);
 subtest('versions' => \&versions);
@@ -453,6 +457,108 @@ sub apply_remedy
 	my (undef, @wrong) = doctor({}, @arguments);
 	my ($remedy) = map { $_->[4] } grep { $_->[1] eq $check } @wrong;
 	is(system('sh', '-c', $remedy // 'exit 1'), 0, "the command: $remedy");
+}
+
+sub ca_store
+{
+	my $fake = downloads(fetched => 1);
+	my $with = sts_config($fake);
+	my $chroot = $MASTER =~ s/^((?:smtp|relay) .*?-  -  )n/$1y/gmr;
+	my $check = sub {
+		my ($what, $file, $change, @expected) = @_;
+		complains($what, ['-c', $file, '--postfix', postfix({ @BEFORE, smtp_tls_CAfile => undef, %$change })], @expected);
+	};
+	my $inside = sub {
+		my ($what, $change, @expected) = @_;
+		complains($what, ['-c', $with, '--postfix', postfix({ @BEFORE, smtp_tls_CAfile => undef,
+			smtp_tls_policy_maps => "socketmap:inet:127.0.0.1:$port:policy", %$change }, $chroot)], @expected);
+	};
+	my $set = qr/\Apostconf -c \S+ -e 'smtp_tls_CAfile = \/\S+'\z/;
+	my $none = qr/smtp_tls_CAfile and smtp_tls_CApath are empty: Postfix trusts no certificate and defers mail/;
+	$check->('no CAs', $with, {}, ['fault', 'ca-store', qr/$none to domains with an MTA-STS policy\z/, $set]);
+	$check->('no CAs, and no MTA-STS', $conf, {});
+	$check->('no CAs, at a level that needs them', $conf, { smtp_tls_security_level => 'verify', smtp_tls_dane_insecure_mx_policy => 'dane' },
+		['fault', 'ca-store', qr/$none at the levels verify and secure\z/, $set],
+		['fault', 'security-level', qr/verify/]);
+	$check->('the default ones alone', $with, { tls_append_default_CA => 'yes' },
+		['fault', 'ca-store', qr/are empty, and tls_append_default_CA has no effect without them: /, $set]);
+	my $result = $ctl->run('doctor', '--all', '-c', $with, '--postfix', postfix({ @BEFORE }));
+	is($result->{status}, 0, 'a file: status') or diag($result->{out});
+	like($result->{out}, qr/^ok +ca-store \S+: smtp_tls_CAfile = \Q$ca_file\E: certificates of 1 CAs$/m, 'a file');
+	$inside->('a file outside of the chroot', { smtp_tls_CAfile => $ca_file });
+	# This also takes TLS away from mail that needs no CA.
+	my $useless = Namespace::write_file("$directory/no-certificate", "text\n");
+	for my $file ($with, $conf) {
+		$check->('a file that does not exist', $file, { smtp_tls_CAfile => "$directory/none" },
+			['fault', 'ca-store', qr/= \Q$directory\E\/none: No such file.*; without this file the smtp client has no TLS/, $set]);
+		$check->('a file without certificates', $file, { smtp_tls_CAfile => $useless },
+			['fault', 'ca-store', qr/= \Q$useless\E: cannot read certificates from it/, $set]);
+	}
+	$check->('a relative file', $with, { smtp_tls_CAfile => '../no-certificate' },
+		['fault', 'ca-store', qr/= \Q$directory\E\/queue\/\.\.\/no-certificate: cannot read/, $set]);
+	complains('an option in master.cf', ['-c', $with, '--postfix', postfix({ @BEFORE },
+		$MASTER =~ s/^(relay .*)/$1 -o smtp_tls_CAfile=$useless/mr)],
+		['fault', 'ca-store', qr/cannot read certificates/, qr/-P 'relay\/unix\/smtp_tls_CAfile = \/\S+'\z/]);
+
+	my $path = "$directory/cas";
+	mkdir($path) or die "$path: $!\n";
+	my @directory = (smtp_tls_CApath => $path);
+	my $trusts_none = qr/Postfix trusts no certificate and defers mail to domains with an MTA-STS policy\z/;
+	$check->('an empty directory', $with, { @directory },
+		['fault', 'ca-store', qr/smtp_tls_CApath = \Q$path\E: it has no certificate that the user postfix may read.*; $trusts_none/, $set]);
+	$check->('an empty directory, and no MTA-STS', $conf, { @directory });
+	$check->('no directory', $with, { smtp_tls_CApath => "$directory/none" },
+		['fault', 'ca-store', qr/there is no such directory; $trusts_none/, $set]);
+	Namespace::write_file("$path/ca.pem", Namespace::read_file($ca_file));
+	$check->('certificates without a hash', $with, { @directory }, ['fault', 'ca-store', qr/it has no certificate/, $set]);
+	symlink('ca.pem', "$path/0a1b2c3d.0") or die "$path: $!\n";
+	$check->('a directory', $with, { @directory });
+	$check->('a file and a directory', $with, { @directory, smtp_tls_CAfile => $ca_file });
+	chmod(0700, $path);
+	$check->('a closed directory', $with, { @directory },
+		['fault', 'ca-store', qr/the user postfix may not enter it/, $set]);
+	chmod(0755, $path);
+	$inside->('a directory outside of the chroot', { @directory },
+		['fault', 'ca-store', qr/there is no such directory \(in the chroot of the smtp client\); $trusts_none/, $set]);
+	mkdir("$directory/queue/cas") or die "queue/cas: $!\n";
+	symlink("$path/ca.pem", "$directory/queue/cas/0a1b2c3d.0") or die "queue/cas: $!\n";
+	$inside->('a link that leads out of the chroot', { smtp_tls_CApath => '/cas' },
+		['fault', 'ca-store', qr/\Q$directory\E\/queue\/cas: it has no certificate/, $set]);
+	Namespace::write_file("$directory/queue/cas/0a1b2c3d.1", Namespace::read_file($ca_file));
+	$inside->("a directory in the chroot: $_", { smtp_tls_CApath => $_ }) for qw(/cas cas);
+	my ($default) = qx(openssl version -d) =~ /"(.*)"/;
+	SKIP: {
+		skip('OpenSSL has no default CAs here', 3) unless defined $default && (-s "$default/cert.pem" || glob("$default/certs/*.0"));
+		$check->('an empty directory and the default ones', $with, { smtp_tls_CApath => "$directory/anchors", tls_append_default_CA => 'yes' });
+	}
+}
+
+sub servername
+{
+	my $with = sts_config(my $fake = downloads(fetched => 1));
+	my $check = sub {
+		my ($what, $file, $change, @expected) = @_;
+		complains($what, ['-c', $file, '--postfix', postfix({ @BEFORE, %$change })], @expected);
+	};
+	my $warning = sub {
+		my ($name, $exceptions) = @_;
+		return ['warning', 'servername', qr/smtp_tls_servername = \Q$name\E: Postfix sends this name to all mail servers$exceptions; one that does not have it may /,
+			qr/-e 'smtp_tls_servername = hostname'\z/];
+	};
+	$check->('empty', $with, {});
+	$check->('hostname', $with, { smtp_tls_servername => 'hostname' });
+	$check->('nexthop', $with, { smtp_tls_servername => 'nexthop' }, $warning->('nexthop', ', except where DANE or MTA-STS sets another'));
+	$check->('a name', $conf, { smtp_tls_servername => 'mx.example.com' }, $warning->('mx.example.com', ', except where DANE sets another'));
+	my @pinned = (smtp_tls_policy_maps => "socketmap:unix:$directory/run/socketmap:pinned");
+	$check->('pinned, a name', $with, { @pinned, smtp_tls_servername => 'mx.example.com' },
+		$warning->('mx.example.com', ', except where MTA-STS sets another'));
+	$check->('pinned without MTA-STS, a name', $conf, { @pinned, smtp_tls_servername => 'mx.example.com' }, $warning->('mx.example.com', ''));
+	$check->('a name, with a relay', $with, { relayhost => '[relay.example.com]:587', smtp_tls_servername => 'relay.example.com' });
+	my @old = (mail_version => '3.3.22', smtp_tls_security_level => 'may', smtp_tls_dane_insecure_mx_policy => 'dane');
+	$check->('Postfix 3.3', $with, { @old }, ['fault', 'servername',
+		qr/Postfix 3\.3\.22 does not know the attribute servername, which came with 3\.4: it defers mail to domains with an MTA-STS policy/,
+		qr/upgrade Postfix; or \[sts\] enable = no/]);
+	$check->('Postfix 3.3, no MTA-STS', $conf, { @old });
 }
 
 sub tlsrpt

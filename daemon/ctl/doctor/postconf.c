@@ -21,6 +21,10 @@ const char *const postconf_parameter_names[POSTCONF_PARAMETER_COUNT] = {
 	[POSTCONF_INSECURE_MX_POLICY] = "smtp_tls_dane_insecure_mx_policy",
 	[POSTCONF_FINGERPRINT_DIGEST] = "smtp_tls_fingerprint_digest",
 	[POSTCONF_SERVERNAME] = "smtp_tls_servername",
+	[POSTCONF_RELAYHOST] = "relayhost",
+	[POSTCONF_CA_FILE] = "smtp_tls_CAfile",
+	[POSTCONF_CA_PATH] = "smtp_tls_CApath",
+	[POSTCONF_APPEND_DEFAULT_CA] = "tls_append_default_CA",
 	[POSTCONF_STS_PATTERNS] = "smtp_tls_enforce_sts_mx_patterns",
 };
 

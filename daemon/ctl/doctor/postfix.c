@@ -160,6 +160,13 @@ static bool uses_dane(const struct examination *examination)
 	return examination->native || strncmp(security_level(examination), "dane", 4) == 0;
 }
 
+/* Are there levels at which Postfix checks certificates with the CAs that it trusts? */
+static bool uses_cas(const struct examination *examination)
+{
+	return examination->doctor->conf->sts.enable ||
+	       find_level(security_level(examination)) >= TLS_LEVEL_VERIFY;
+}
+
 static void examine_dns_support(const struct examination *examination)
 {
 	const char *level = examination_value(examination, POSTCONF_DNS_SUPPORT_LEVEL);
@@ -232,25 +239,6 @@ static void examine_digest(const struct examination *examination)
 			: ", the default at this compatibility_level",
 		ours);
 	examination_set(examination, POSTCONF_FINGERPRINT_DIGEST, "%s", ours);
-}
-
-static void examine_servername(const struct examination *examination)
-{
-	const char *name = examination_value(examination, POSTCONF_SERVERNAME);
-
-	if (!postfix_version_least(examination->postconf->version, 3, 4)) {
-		examination_add(examination, DOCTOR_SERVERNAME, POSTCONF_SERVERNAME, DOCTOR_NOTE,
-			"Postfix sends no SNI before 3.4: a server with several certificates may "
-			"show the wrong one");
-	} else if (name[0] == '\0') {
-		examination_add(examination, DOCTOR_SERVERNAME, POSTCONF_SERVERNAME, DOCTOR_NOTE,
-			"smtp_tls_servername is empty: a server with several certificates may show "
-			"the wrong one");
-		examination_set(examination, POSTCONF_SERVERNAME, "hostname");
-	} else {
-		examination_add(examination, DOCTOR_SERVERNAME, POSTCONF_SERVERNAME, DOCTOR_OK,
-			"smtp_tls_servername = %s", name);
-	}
 }
 
 static void add_tafile(const struct examination *examination, enum doctor_state state,
@@ -371,10 +359,11 @@ static void examine_client(struct examination *examination, const struct doctor_
 	}
 	if (examination->native)
 		examine_insecure_mx(examination);
+	examination_ca_store(examination, uses_cas(examination));
+	examination_servername(examination);
 	examination_sts_patterns(examination);
 	if (examination->pinned) {
 		examine_digest(examination);
-		examine_servername(examination);
 		if (examination->doctor->conf->dane.tafile_dir[0] != '\0' &&
 			examination->account_known)
 			examine_tafile(examination);

@@ -38,7 +38,12 @@ void examination_policy_maps(struct examination *examination);
 /* Sets the remedies of the findings that `changes` are for. */
 void examination_remedy_policy_maps(const struct examination *examination);
 
-/* In postfix_sts.c: the MX patterns of MTA-STS. */
+/*
+ * In postfix_sts.c: the CAs that certificates of mail servers must chain to, if a policy may demand
+ * that; SNI; and the MX patterns of MTA-STS.
+ */
+void examination_ca_store(const struct examination *examination, bool needed);
+void examination_servername(const struct examination *examination);
 void examination_sts_patterns(const struct examination *examination);
 
 /*
