@@ -9,6 +9,7 @@
 #include "daemon/ctl/doctor/program.h"
 #include "daemon/ctl/doctor/root_anchor.h"
 #include "daemon/ctl/doctor/socket.h"
+#include "daemon/ctl/doctor/sts.h"
 #include "daemon/ctl/frame/arguments.h"
 
 #include <stdlib.h>
@@ -98,8 +99,8 @@ static void open_resolver(struct local_resolver *local, struct doctor *doctor)
 }
 
 /* False after a signal, or after an error, which is logged. */
-static bool examine(
-	struct local_resolver *local, struct doctor *doctor, struct postconfs *postconfs)
+static bool examine(const struct ctl *ctl, struct local_resolver *local, struct doctor *doctor,
+	struct postconfs *postconfs)
 {
 	struct doctor_dns *dns = malloc(sizeof *dns);
 
@@ -117,6 +118,7 @@ static bool examine(
 	if (ended) {
 		doctor_examine_dns(doctor, dns);
 		doctor_examine_sockets(doctor);
+		doctor_examine_sts(doctor, ctl);
 		for (size_t i = 0; i < postconfs->count; i++)
 			doctor_examine_postfix(doctor, &postconfs->list[i], dns);
 	}
@@ -165,7 +167,7 @@ static int run(struct ctl *ctl, struct local_resolver *local, const struct optio
 		doctor.conf = local->conf;
 		examine_daemon(&doctor, ctl);
 		read_postconfs(postconfs, &doctor, options);
-		if (examine(local, &doctor, postconfs))
+		if (examine(ctl, local, &doctor, postconfs))
 			status = report(ctl, &doctor, options->all);
 	}
 	for (size_t i = 0; i < postconfs->count; i++)

@@ -90,6 +90,7 @@ subtest('pinned replies' => \&pinned);
 subtest('CAs of Postfix' => \&ca_store);
 subtest('SNI' => \&servername);
 subtest('TLSRPT' => \&tlsrpt);
+subtest('downloads of MTA-STS policies' => \&sts);
 subtest('resolv.conf' => \&resolv_conf);
 subtest('versions' => \&versions);
 subtest('without Postfix' => \&without_postfix);
@@ -611,6 +612,53 @@ sub tlsrpt
 		['warning', 'policy-maps', qr/does not tell Postfix/], $patterns);
 	complains('patterns, Postfix 3.10.4', [$off, '-c', $with, '--postfix', $make->('3.10.4', "$table:policy-tlsrpt")]);
 	complains('patterns, no MTA-STS', [$off, '-c', $conf, '--postfix', $make->('3.10.5', "$table:policy-tlsrpt")]);
+}
+
+sub sts
+{
+	my $etc = postfix({ @BEFORE });
+	my $check = sub {
+		my ($what, $results, @expected) = @_;
+		complains($what, ['-c', sts_config(my $fake = downloads(%$results)), '--postfix', $etc], @expected);
+	};
+	my $closed = sub { ['warning', 'sts', qr/none of $_[0] downloads of MTA-STS policies reached a policy server: port 443 to the Internet looks closed/,
+		qr/open port 443 over TCP to the Internet/] };
+	my $few = sub { ['note', 'sts', qr/tlsad has tried $_[0] downloads of MTA-STS policies since its start .*: too few to tell whether port 443 /] };
+	$check->('policies arrive', { fetched => 1, 'no-connect' => 500 });
+	$check->('servers answer', { 'no-tls' => 20 });
+	$check->('refused', { 'no-connect' => 20, 'no-address' => 5 }, $closed->(20));
+	$check->('dropped', { timeout => 7, 'no-connect' => 3 }, $closed->(10));
+	$check->('a few', { timeout => 4, 'no-address' => 500 }, $few->(4));
+	$check->('none', {}, $few->(0));
+	my $fine = downloads(fetched => 3);
+	my $with = sts_config($fine);
+	my $result = $ctl->run('doctor', '-v', '-c', $with, '--postfix', $etc);
+	is($result->{status}, 0, 'no faults: status') or diag($result->{out});
+	like($result->{out}, $_, "no faults: $_") for qr/^ok +sts: \[sts\] ca_file = \Q$ca_file\E: certificates of 1 CAs$/m,
+		qr/^ok +sts: tlsad reaches policy servers: port 443 is open$/m;
+	unlike($ctl->run('doctor', '-v', '-c', $conf, '--postfix', $etc)->{out}, qr/^\w+ +sts\b/m, 'nothing without MTA-STS');
+	my @tell = ('--postfix', $etc);
+	complains('a daemon', ['-c', config(sts => { enable => 'yes', ca_file => $ca_file },
+		server => { control => 'unix:' . $daemon->control }), @tell], $few->(0));
+	complains('the socket of -s', ['-c', config(sts => { enable => 'yes', ca_file => $ca_file }), '-s', $fine->path, @tell]);
+	complains('no control socket', ['-c', config(sts => { enable => 'yes', ca_file => $ca_file }, server => { control => '' }), @tell],
+		['note', 'sts', qr/\[server\] control is empty, so it is unknown whether tlsad reaches/]);
+	complains('a control socket that is not there', ['-c', config(sts => { enable => 'yes', ca_file => $ca_file },
+		server => { control => "unix:$directory/none" }), @tell],
+		['unknown', 'sts', qr/it is unknown whether tlsad reaches policy servers: .*none: there is no such socket/, qr/tlsactl status/]);
+	for my $row (['an error', sub { $_[0]->error($_[1], 'no') }, qr/: no\z|: .*no\z/], ['another version', sub { $_[0]->answer($_[1], { status => {} }) },
+		qr/its status does not say so/], ['bytes', sub { $_[0]->raw("x\n") }, qr/are not a response of tlsad/]) {
+		my $odd = Tlsad::FakeControl->start($row->[1]);
+		complains("a control socket: $row->[0]", ['-c', sts_config($odd), @tell], ['unknown', 'sts', $row->[2], qr/tlsactl status/]);
+	}
+	my $useless = Namespace::write_file("$directory/no-ca", "text\n");
+	complains('no CAs', ['-c', sts_config($fine, ca_file => $useless), @tell],
+		['fault', 'sts', qr/\[sts\] ca_file = \Q$useless\E: cannot read certificates from it.*; no MTA-STS policy can be downloaded/,
+			qr/\A\[sts\] ca_file = \S+ in tlsad.conf; systemctl restart tlsad\z/]);
+	complains('no file', ['-c', sts_config($fine, ca_file => "$directory/none"), @tell],
+		['fault', 'sts', qr/\[sts\] ca_file = \Q$directory\E\/none: No such file/, qr/\[sts\] ca_file = /]);
+	complains('another port', ['-c', sts_config($fine, port => 8443), @tell],
+		['warning', 'sts', qr/\[sts\] port = 8443: policy servers listen on port 443/, qr/\[sts\] port = 443 in tlsad.conf/]);
 }
 
 sub resolv_conf

@@ -74,6 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		CHECK(!postfix_version_least(version, version.major, version.minor + 1) ||
 			version.minor == UINT32_MAX);
 		postfix_version_insecure_mx_fixed(version);
+		CHECK(postfix_version_has_tlsrpt(version) ||
+			!postfix_version_has_sts_patterns(version));
 	}
 	CHECK(anchor_keys_read(text, keys) <= ANCHOR_KEYS_MAX);
 	program_first_line(text, line, sizeof line);

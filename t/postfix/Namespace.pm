@@ -16,8 +16,8 @@ use Tlsad::Process;
 # Set to the private directory for the process inside.
 use constant VARIABLE => 'TLSAD_POSTFIX_DIRECTORY';
 
-# [s] A limit for tests that hang. The longest, t/ctl/doctor.t, takes two minutes; with a sanitizer
-# on a loaded machine it took more than five.
+# [s] A limit for tests that hang. The longest, t/ctl/doctor.t, takes three minutes, and more than
+# five with a sanitizer on a loaded machine.
 use constant TIME_LIMIT => 900;
 
 # Programs that the namespace needs, in the order of their use.

@@ -38,6 +38,7 @@ static const char *const check_names[DOCTOR_CHECK_COUNT] = {
 	[DOCTOR_SERVERNAME] = "servername",
 	[DOCTOR_TAFILE] = "tafile",
 	[DOCTOR_RESOLV_CONF] = "resolv-conf",
+	[DOCTOR_STS] = "sts",
 	[DOCTOR_CA_STORE] = "ca-store",
 	[DOCTOR_STS_PATTERNS] = "sts-patterns",
 };
