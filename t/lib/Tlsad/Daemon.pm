@@ -60,6 +60,7 @@ use Tlsad::Socketmap;
 use Tlsad::Unit ();
 
 use constant START_TIMEOUT => 30;		# [s] sanitizers make a start slow
+use constant LONGEST_RUN => 60;		# [s] of run()
 use constant STOP_TIMEOUT => 20;		# [s]
 
 my %all;		# weak references to every object, for the END block
@@ -120,7 +121,7 @@ sub run
 	my ($class, %options) = @_;
 	my $self = $class->_new(%options);
 	$self->_spawn;
-	my $status = $self->{process}->wait($options{seconds} // 20);
+	my $status = $self->{process}->wait($options{seconds} // LONGEST_RUN);
 	$self->{process}->signal('KILL') unless defined $status;
 	$self->{process}->wait(5);
 	$self->_collect_reports;
