@@ -1,8 +1,8 @@
 /*
  * resolve - the limit for destinations that are not in the cache: only libunbound
  *
- *	resolve [--cpu N] [--in-flight K] [--time SECONDS] [--option NAME:VALUE]... [--json]
- *		ANCHORS DOMAINS STUB...
+ *	resolve [--cpu N] [--in-flight K] [--sts] [--time SECONDS] [--option NAME:VALUE]...
+ *		[--json] ANCHORS DOMAINS STUB...
  *
  * Looks up, for each domain of the file DOMAINS (one per line), its MX set, then A and AAAA of its
  * most preferred host, then TLSA of _25._tcp of that host: the four queries that tlsad needs too. K
@@ -10,9 +10,14 @@
  * ANCHORS. A STUB is "ZONE ADDR@PORT", as in tlsad.conf. The options are libunbound's;
  *t/bench/bench passes those of common/dns/dns_view.c, because other options could not be compared.
  *
+ * With --sts the domains are not signed and have an MTA-STS policy, for which tlsad needs six
+ * queries: MX, then A and AAAA of the host and TXT of _mta-sts.DOMAIN, then A and AAAA of
+ * mta-sts.DOMAIN.
+ *
  * Prints domains per second, processor time per domain, and how many ended with four secure
- * answers. The root's key is fetched before the clock starts, as tlsad does at its start. Exit
- * status 0 if all are secure, otherwise 1; 64 for wrong usage. Stops after --time (default 300 s).
+ * answers, or with --sts six good ones. The root's key is fetched before the clock starts, as tlsad
+ *does at its start. Exit status 0 if all are, otherwise 1; 64 for wrong usage. Stops after --time
+ *(default 300 s).
  */
 #define _DEFAULT_SOURCE /* ns_initparse */
 #include "measure.h"
@@ -32,8 +37,8 @@ enum { TYPE_SOA = 6, TYPE_TLSA = 52 }; /* of RFC 1035 and RFC 6698 */
 
 struct domain {
 	unsigned open;   /* queries without an answer */
-	unsigned secure; /* answers that were validated */
-	char host[NS_MAXDNAME];
+	unsigned secure; /* answers that were validated; with --sts, that are good */
+	char name[NS_MAXDNAME + 2], host[NS_MAXDNAME];
 };
 
 static struct {
@@ -44,7 +49,7 @@ static struct {
 	struct domain *domains; /* as many as are looked up at once */
 	struct domain **idle;
 	size_t idle_count, size;
-	bool at_end;
+	bool at_end, sts;
 	unsigned long done, secure;
 } run;
 
@@ -61,7 +66,7 @@ static void ask(struct domain *domain, const char *name, int type, ub_event_call
 static void finish(struct domain *domain)
 {
 	run.done++;
-	run.secure += domain->secure == 4;
+	run.secure += domain->secure == (run.sts ? 6 : 4);
 	run.idle[run.idle_count++] = domain;
 	/* Not here: libunbound calls back inside the query if the answer is in its cache. */
 	event_active(run.refill, EV_TIMEOUT, 0);
@@ -69,7 +74,7 @@ static void finish(struct domain *domain)
 
 static bool count_answer(struct domain *domain, int rcode, int security)
 {
-	bool good = rcode == ns_r_noerror && security == 2;
+	bool good = rcode == ns_r_noerror && (run.sts || security == 2);
 	domain->open--;
 	domain->secure += good;
 	return good;
@@ -102,12 +107,30 @@ static void on_address(void *context, int rcode, void *packet, int size, int sec
 	count_answer(domain, rcode, security);
 	if (domain->open > 0)
 		return;
-	if (domain->secure < 2) {
+	if (run.sts || domain->secure < 2) {
 		finish(domain);
 		return;
 	}
 	snprintf(name, sizeof name, "_25._tcp.%s", domain->host);
 	ask(domain, name, TYPE_TLSA, on_tlsa);
+}
+
+static void on_record(void *context, int rcode, void *packet, int size, int security,
+	char *why_bogus, int was_ratelimited)
+{
+	struct domain *domain = context;
+	char name[NS_MAXDNAME + 16];
+
+	(void)packet;
+	(void)size;
+	(void)why_bogus;
+	(void)was_ratelimited;
+	count_answer(domain, rcode, security);
+	snprintf(name, sizeof name, "mta-sts.%s", domain->name);
+	domain->open++;
+	ask(domain, name, ns_t_a, on_address);
+	domain->open--;
+	ask(domain, name, ns_t_aaaa, on_address);
 }
 
 /* The host with the lowest preference in the answer to an MX query. */
@@ -137,6 +160,7 @@ static void on_mx(void *context, int rcode, void *packet, int size, int security
 	int was_ratelimited)
 {
 	struct domain *domain = context;
+	char name[NS_MAXDNAME + 16];
 
 	(void)why_bogus;
 	(void)was_ratelimited;
@@ -147,6 +171,10 @@ static void on_mx(void *context, int rcode, void *packet, int size, int security
 	/* A host whose answer comes at once must not look like the last one. */
 	domain->open++;
 	ask(domain, domain->host, ns_t_a, on_address);
+	if (run.sts) {
+		snprintf(name, sizeof name, "_mta-sts.%s", domain->name);
+		ask(domain, name, ns_t_txt, on_record);
+	}
 	domain->open--;
 	ask(domain, domain->host, ns_t_aaaa, on_address);
 }
@@ -169,6 +197,7 @@ static void on_refill(evutil_socket_t fd, short what, void *context)
 		struct domain *domain = run.idle[--run.idle_count];
 		domain->secure = 0;
 		domain->open = 0;
+		snprintf(domain->name, sizeof domain->name, "%s", line);
 		ask(domain, line, ns_t_mx, on_mx);
 	}
 	if (run.at_end && run.idle_count == run.size)
@@ -271,6 +300,7 @@ static int measure(bool json)
 static const struct option long_options[] = {
 	{"cpu", required_argument, NULL, 'c'},
 	{"in-flight", required_argument, NULL, 'k'},
+	{"sts", no_argument, NULL, 's'},
 	{"time", required_argument, NULL, 't'},
 	{"option", required_argument, NULL, 'o'},
 	{"json", no_argument, NULL, 'j'},
@@ -295,6 +325,9 @@ int main(int argc, char **argv)
 		case 'k':
 			run.size = measure_number("resolve", "in-flight", optarg, 1, 10000);
 			break;
+		case 's':
+			run.sts = true;
+			break;
 		case 't':
 			limit.tv_sec = (time_t)measure_number("resolve", "time", optarg, 1, 86400);
 			break;
@@ -309,7 +342,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (argc < optind + 3) {
-		fputs("usage: resolve [--cpu N] [--in-flight K] [--time SECONDS] "
+		fputs("usage: resolve [--cpu N] [--in-flight K] [--sts] [--time SECONDS] "
 		      "[--option NAME:VALUE]... [--json] ANCHORS "
 		      "DOMAINS \"ZONE ADDR@PORT\"...\n",
 			stderr);

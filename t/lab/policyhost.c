@@ -46,6 +46,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -473,6 +474,17 @@ static void stop(evutil_socket_t fd, short what, void *context)
 	event_base_loopbreak(context);
 }
 
+/* A silent connection stays open: many of them need more than the usual limit. */
+static void raise_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 static void watch_input(void)
 {
 	struct stat status;
@@ -495,6 +507,7 @@ int main(int count, char **arguments)
 	int option;
 
 	signal(SIGPIPE, SIG_IGN);
+	raise_limit();
 	host.base = event_base_new();
 	host.context = new_context();
 	if (host.base == NULL)

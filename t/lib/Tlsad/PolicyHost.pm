@@ -8,10 +8,10 @@ package Tlsad::PolicyHost;
 #
 # Functions
 #   Tlsad::PolicyHost->start(listen => [ADDRESS:PORT...], silent => [ADDRESS...],
-#           seconds => N)
+#           seconds => N, wrapper => [COMMAND...])
 #       Returns when it listens everywhere; dies with its output if it does not. By default
 #       it listens on one free port of 127.0.0.1. At the addresses in `silent` it listens on
-#       the same port, and never says a word.
+#       the same port, and never says a word. wrapper is a command that starts it.
 #   $host->port
 #   $host->ca_file         the CA, for [sts] ca_file
 #   $host->certificates    Tlsad::Certificates, with the CA as "ca"
@@ -65,7 +65,7 @@ sub start
 	($self->{port}) = $listen[0] =~ /:(\d+)\z/;
 	pipe(my $reader, $self->{input}) or die "pipe: $!\n";
 	$self->{process} = Tlsad::Process::spawn(log => $self->{log}, input => $reader,
-		command => [ $binary, '--directory', $self->{directory},
+		command => [ @{$options{wrapper} // []}, $binary, '--directory', $self->{directory},
 			(map { ('--listen', $_) } @listen),
 			(map { ('--silent', "$_:$self->{port}") } @{$options{silent} // []}),
 			$options{seconds} ? ('--time', $options{seconds}) : () ]);

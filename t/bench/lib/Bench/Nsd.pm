@@ -24,7 +24,7 @@ use Tlsad::Process ();
 use constant START_ATTEMPTS => 5;
 use constant START_TIMEOUT => 60;	# [s] it reads some ten thousand signatures
 
-my %top_level = (warm => 'bench.', cold => 'cold.');
+my %top_level = (warm => 'bench.', cold => 'cold.', sts => 'sts.');
 
 sub start
 {
