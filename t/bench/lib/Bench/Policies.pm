@@ -38,6 +38,8 @@ sub start
 		my @names = map { $_->[0] } @some;
 		$host->certificates->make($names[0], issuer => 'intermediate',
 			names => [ map { "mta-sts.$_" } @names ]);
+		# As servers do, without the root.
+		$host->certificates->chain("$names[0].pem", $names[0], 'intermediate');
 		$host->serve($_, certificate => $names[0], policy => policy(mx => ["mx.$_"])) for @names;
 	}
 	return $self;
