@@ -214,6 +214,9 @@ static bool read_store(
 	if (!store_reader_get(reader->store, wanted->key, wanted->key_size, &bytes, &size) ||
 		!part_open(part, wanted->kind, bytes, size) || !part_fresh(&part->header, now))
 		return false;
+	/* Here and not for each copy: a copy cannot be damaged. */
+	if (wanted->kind == PART_STS && !evidence_sts_is_whole(part))
+		return false;
 	if (usable(&part->header, now))
 		hot_table_put(wanted->copies, wanted->key, wanted->key_size, bytes, size);
 	return true;
@@ -275,9 +278,8 @@ enum cache_result cache_read_sts(
 
 	want(&wanted, reader->cache, COPIED_STS, destination->name, destination->name_length, 0);
 	hot_table_hash hash = hot_table_find(wanted.copies, wanted.key, wanted.key_size);
-	evidence->has_sts = (read_copy(&wanted, hash, now, SIZE_MAX, &reader->sts, part) ||
-				    read_store(reader, &wanted, now, part)) &&
-			    evidence_sts_is_whole(part);
+	evidence->has_sts = read_copy(&wanted, hash, now, SIZE_MAX, &reader->sts, part) ||
+			    read_store(reader, &wanted, now, part);
 	if (!evidence->has_sts)
 		return CACHE_MISS;
 	return now >= part->header.refresh_at ? CACHE_REFRESH : CACHE_HIT;

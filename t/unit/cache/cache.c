@@ -1,7 +1,8 @@
 /*
  * cache: parts of unknown versions and kinds: a cache with such parts opens and keeps the others,
  * does not find them, a list passes over them and over malformed keys, and a new part replaces
- * them; an MX set with a name that is too long for any host is a miss.
+ * them; an MX set with a name that is too long for any host is a miss, and so is a policy that
+ * cannot be used, each time.
  */
 #include "daemon/cache/cache.h"
 
@@ -195,6 +196,53 @@ static void test_long_names(struct event_base *base)
 	close_cache(cache);
 }
 
+static void put_policy(struct cache *cache, const char *domain, const char *pattern)
+{
+	const char *lines[PARTS_LINES_MAX][2] = {{"mx", pattern}};
+	struct part_times times = now_and_an_hour();
+	struct parts_sts policy;
+	struct part part;
+	char key[PART_KEY_MAX];
+	size_t key_size = part_named_key(key, PART_STS, domain, strlen(domain), 0);
+
+	parts_sts_facts(&policy, STS_ENFORCE, lines);
+	uint8_t *bytes = parts_sts(&part, &policy.facts, &times, domain);
+	cache_put(cache, key, key_size, bytes, part.size);
+	free(bytes);
+}
+
+static void check_policy(
+	struct cache_reader *reader, const char *domain, enum cache_result wanted, const char *what)
+{
+	static struct evidence evidence;
+	struct destination destination;
+
+	if (destination_parse(domain, strlen(domain), &destination) != DESTINATION_OK)
+		bail_out("no destination");
+	evidence.destination = &destination;
+	ok(cache_read_sts(reader, clock_wall(), &evidence) == wanted &&
+			evidence.has_sts == (wanted == CACHE_HIT),
+		"%s", what);
+	cache_read_end(reader);
+}
+
+/* The first time it is read from the store, the second time from the hot table. */
+static void test_policies(struct event_base *base)
+{
+	struct cache *cache = open_cache(base);
+
+	put_policy(cache, "good.example", "mx.example.com");
+	put_policy(cache, "bad.example", "mx.example.com may");
+	cache_stop_writing(cache);
+	struct cache_reader *reader = cache_reader_new(cache);
+	for (int i = 0; i < 2; i++) {
+		check_policy(reader, "good.example", CACHE_HIT, "a policy is found");
+		check_policy(reader, "bad.example", CACHE_MISS, "one that cannot be used is not");
+	}
+	cache_reader_free(reader);
+	cache_close(cache);
+}
+
 int main(void)
 {
 	scratch_begin();
@@ -202,6 +250,7 @@ int main(void)
 	struct event_base *base = event_base_new();
 	test_unknown(base);
 	test_long_names(base);
+	test_policies(base);
 	event_base_free(base);
 	libevent_global_shutdown();
 	return done_testing();
