@@ -165,7 +165,11 @@ void part_next_tlsa(struct part_cursor *cursor, struct part_tlsa *tlsa)
 
 void part_read_sts(struct part_cursor *cursor, struct sts_facts *facts)
 {
-	memset(facts, 0, sizeof *facts);
+	/* Not memset(): this is part of a reply from the cache, and most of the size is strings. */
+	facts->status = STS_ABSENT;
+	facts->patterns = NULL;
+	facts->line_count = 0;
+	facts->lines = NULL;
 	facts->discovery = take_u8(cursor);
 	copy_string(facts->id, sizeof facts->id, take_string(cursor));
 	facts->max_age = take_u32(cursor);
