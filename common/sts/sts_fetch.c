@@ -21,10 +21,12 @@ enum {
 	ATTEMPT_LIMIT = 20000,
 	/*
 	 * [us] A download makes room for another one if its server was silent for so long, or if it
-	 * has lasted so long. A policy is small: a working server needs less.
+	 * has lasted so long. A policy is small: a working server needs less. The first is for a
+	 * new download, the second for one that made room itself before.
 	 */
-	SILENT_MAX = 1000 * 1000,
-	SLOW_MAX = 5 * SILENT_MAX,
+	SILENT_MAX = 400 * 1000,
+	SILENT_MAX_AGAIN = 1000 * 1000,
+	SLOW_MAX = 5 * 1000 * 1000,
 	ROOM_CHECK = 100 * 1000, /* [us] between two looks for room while downloads wait */
 	/* Of libcurl, beside one for each connection: its own, and connections being closed. */
 	OWN_DESCRIPTORS = 2 + STS_CLOSING_MAX,
@@ -51,6 +53,7 @@ struct sts_fetch {
 	bool refused;     /* an address was a special-purpose one */
 	bool unresolved;  /* a query failed */
 	bool hopeless;    /* it cannot succeed, for the reason in `error` */
+	bool made_room;   /* it was stopped for another one */
 	size_t address_count, next;
 	struct address addresses[2 * ADDRESSES_MAX];
 	struct sts_transfer *transfer;
@@ -68,6 +71,7 @@ struct sts_fetches {
 	struct sts_fetch_settings settings;
 	struct event *room; /* looks for room */
 	size_t count, running_max, running_count, waiting_count;
+	size_t again_count; /* of the running ones, those that made room before */
 	struct fetch_list running, waiting;
 };
 
@@ -90,6 +94,7 @@ static void stop(struct sts_fetch *fetch)
 	} else if (fetch->state == RUNNING) {
 		TAILQ_REMOVE(&fetches->running, fetch, link);
 		fetches->running_count--;
+		fetches->again_count -= fetch->made_room;
 	}
 	fetch->state = ENDED;
 	for (size_t i = 0; i < 2; i++) {
@@ -205,6 +210,7 @@ static void start_transfer(struct sts_fetch *fetch)
 	fetch->state = RUNNING;
 	TAILQ_INSERT_TAIL(&fetches->running, fetch, link);
 	fetches->running_count++;
+	fetches->again_count += fetch->made_room;
 }
 
 static bool same_address(const struct sts_fetch *one, const struct sts_fetch *other)
@@ -223,13 +229,22 @@ static bool has_free_address(const struct sts_fetches *fetches, const struct sts
 	return same < STS_SAME_ADDRESS_MAX;
 }
 
+/* Those that made room before leave a quarter of the places to new ones. */
+static bool has_share(const struct sts_fetches *fetches, const struct sts_fetch *fetch)
+{
+	return !fetch->made_room ||
+	       fetches->again_count < fetches->running_max - fetches->running_max / 4;
+}
+
 static struct sts_fetch *find_next(const struct sts_fetches *fetches)
 {
 	struct sts_fetch *fetch;
 
+	if (fetches->running_count >= fetches->running_max)
+		return NULL;
 	TAILQ_FOREACH(fetch, &fetches->waiting, link)
 	{
-		if (has_free_address(fetches, fetch))
+		if (has_share(fetches, fetch) && has_free_address(fetches, fetch))
 			break;
 	}
 	return fetch;
@@ -237,23 +252,25 @@ static struct sts_fetch *find_next(const struct sts_fetches *fetches)
 
 /*
  * The running download that was silent longest, if it was too long; otherwise the slowest one. Only
- * one at the address of `wanted`, unless that is NULL.
+ * one whose place `wanted` can take.
  */
 static struct sts_fetch *find_stuck(
 	const struct sts_fetches *fetches, const struct sts_fetch *wanted)
 {
+	uint64_t most = wanted->made_room ? SILENT_MAX_AGAIN : SILENT_MAX, now = clock_exact_us();
+	bool free_address = has_free_address(fetches, wanted), share = has_share(fetches, wanted);
 	struct sts_fetch *fetch, *slowest = NULL, *stuck = NULL;
-	uint64_t now = clock_exact_us(), most = 0;
 
 	TAILQ_FOREACH(fetch, &fetches->running, link)
 	{
-		if (wanted != NULL && !same_address(fetch, wanted))
+		if ((!free_address && !same_address(fetch, wanted)) ||
+			(!share && !fetch->made_room))
 			continue;
 		/* The list has the order in which they were started. */
 		if (slowest == NULL)
 			slowest = fetch;
 		uint64_t silent = now - sts_transfer_active_at(fetch->transfer);
-		if (silent >= SILENT_MAX && silent > most) {
+		if (silent >= most) {
 			most = silent;
 			stuck = fetch;
 		}
@@ -264,31 +281,31 @@ static struct sts_fetch *find_stuck(
 }
 
 /* False if every running download makes progress. */
-static bool make_room(struct sts_fetches *fetches, const struct sts_fetch *wanted)
+static bool make_room(struct sts_fetches *fetches)
 {
-	struct sts_fetch *stuck = find_stuck(fetches, wanted);
+	const struct sts_fetch *wanted;
+	struct sts_fetch *stuck = NULL;
+	bool seen[2] = {false, false}; /* one that can take any place, by `made_room` */
 
+	TAILQ_FOREACH(wanted, &fetches->waiting, link)
+	{
+		bool any = has_share(fetches, wanted) && has_free_address(fetches, wanted);
+		if (any && seen[wanted->made_room])
+			continue;
+		seen[wanted->made_room] |= any;
+		stuck = find_stuck(fetches, wanted);
+		if (stuck != NULL)
+			break;
+	}
 	if (stuck == NULL)
 		return false;
 	stop(stuck);
+	stuck->made_room = true;
 	note_error(stuck, STS_TIMEOUT, "the server was too slow, and others had to wait");
 	if (++stuck->next == stuck->address_count)
 		stuck->next = 0;
 	wait_for_turn(stuck, false);
 	return true;
-}
-
-/* Each one that waits has an address with as many downloads as it may have. */
-static bool make_room_at_address(struct sts_fetches *fetches)
-{
-	const struct sts_fetch *fetch;
-
-	TAILQ_FOREACH(fetch, &fetches->waiting, link)
-	{
-		if (make_room(fetches, fetch))
-			return true;
-	}
-	return false;
 }
 
 static void look_for_room(struct sts_fetches *fetches)
@@ -298,12 +315,10 @@ static void look_for_room(struct sts_fetches *fetches)
 
 	while (fetches->waiting_count > 0) {
 		fetch = find_next(fetches);
-		if (fetch == NULL && make_room_at_address(fetches))
-			continue;
-		if (fetch == NULL || (fetches->running_count >= fetches->running_max &&
-					     !make_room(fetches, NULL)))
+		if (fetch != NULL)
+			start_transfer(fetch);
+		else if (!make_room(fetches))
 			break;
-		start_transfer(fetch);
 	}
 	if (fetches->waiting_count > 0 && !evtimer_pending(fetches->room, NULL))
 		evtimer_add(fetches->room, &delay);

@@ -6,7 +6,8 @@
  * STS_RUNNING_MAX of them run at once (fewer if the process may open few files),
  * STS_SAME_ADDRESS_MAX at one address; others wait. The newest one is started first, since somebody
  * waits for it. A server that is silent does not keep others waiting: its download makes room for a
- * new one, and continues when there is room again.
+ * new one, and begins again when there is room. Those that begin again leave a quarter of the
+ * places to new ones.
  */
 #ifndef TLSAD_STS_STS_FETCH_H
 #define TLSAD_STS_STS_FETCH_H
