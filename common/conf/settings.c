@@ -169,7 +169,7 @@ const struct setting conf_settings[] = {
 	SETTING_LIST(policy, clients, "", check_client, RELOAD,
 		"The same for clients: addresses, networks, file:PATH"),
 
-	SETTING_BOOLEAN(sts, enable, "no", RELOAD, "MTA-STS where DANE does not apply"),
+	SETTING_BOOLEAN(sts, enable, "yes", RELOAD, "MTA-STS where DANE does not apply"),
 	SETTING_CHOICE(sts, insecure_mx, "sts", insecure_mx_choices, RELOAD,
 		"sts or dane: which one decides about a domain that has both, but whose MX records "
 		"are not signed"),

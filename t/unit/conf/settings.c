@@ -50,7 +50,7 @@ static const struct {
 	{"policy.senders", "", true},
 	{"policy.sasl_usernames", "", true},
 	{"policy.clients", "", true},
-	{"sts.enable", "no", true},
+	{"sts.enable", "yes", true},
 	{"sts.insecure_mx", "sts", true},
 	{"sts.timeout", "10", true},
 	{"sts.keep", "2592000", true},
@@ -102,7 +102,7 @@ static void test_defaults(void)
 			!conf->resolver.query_localhost && conf->resolver.timeout == 20 &&
 			conf->resolver.options[0] == '\0',
 		"[resolver] in its struct");
-	ok(conf->dane.site_level == TLS_LEVEL_DANE && !conf->sts.enable &&
+	ok(conf->dane.site_level == TLS_LEVEL_DANE && conf->sts.enable &&
 			conf->sts.insecure_mx == INSECURE_MX_STS && conf->sts.timeout == 10 &&
 			conf->sts.keep == 30 * 86400 && conf->sts.port == 443 &&
 			!conf->sts.private_addresses &&
