@@ -20,10 +20,14 @@ const char *dns_type_name(uint16_t type)
 		return "SOA";
 	case DNS_TYPE_MX:
 		return "MX";
+	case DNS_TYPE_TXT:
+		return "TXT";
 	case DNS_TYPE_AAAA:
 		return "AAAA";
 	case DNS_TYPE_DNAME:
 		return "DNAME";
+	case DNS_TYPE_RRSIG:
+		return "RRSIG";
 	case DNS_TYPE_TLSA:
 		return "TLSA";
 	default:

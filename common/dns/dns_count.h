@@ -18,6 +18,7 @@ enum dns_counted_type {
 	DNS_COUNTED_AAAA,
 	DNS_COUNTED_TLSA,
 	DNS_COUNTED_CNAME,
+	DNS_COUNTED_TXT,
 	DNS_COUNTED_NS, /* of the root: the check of the resolver's health */
 	DNS_COUNTED_OTHER,
 	DNS_COUNTED_TYPES,

@@ -114,7 +114,8 @@ sub one_host
 	is($daemon->request('policy', '[mx.slow.lab]:26'), 'NOTFOUND ', 'on another port');
 	is($daemon->stop, 0, 'the daemon ends with status 0');
 	my $figures = figures($daemon);
-	is($figures->{parts}, ASKERS + 1 + 1, 'their host was looked up once, and once for the port');
+	is($figures->{parts}, ASKERS + 1 + 1 + 1,
+		'their host was looked up once, once for the port, and the MTA-STS policy of its name');
 	is($figures->{joined}, 0, 'as they are different destinations');
 }
 

@@ -406,7 +406,7 @@ static void test_difference(void)
 		"192.0.2.1", "5", "0600", "5", "5s", "nobody", NULL, "/other", "/other",
 		"192.0.2.1", "a.example 192.0.2.1", "yes", "/other", "5s", "pinned", "may",
 		"sha512", "/other", NULL, NULL, "monitor", "/other", "/other", "no", "yes",
-		"X-Other", "HOLD", "5s", "example.org", "alice", "192.0.2.1", "yes", "dane", "5s",
+		"X-Other", "HOLD", "5s", "example.org", "alice", "192.0.2.1", "no", "dane", "5s",
 		"5d", "/other", "5", "yes", "enforce", "/other", "5M", "5s", "5h", "5s", "5", "5s",
 		"syslog", "yes"};
 	struct conf *standard = load("");

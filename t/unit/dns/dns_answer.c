@@ -840,8 +840,9 @@ static void test_words(void)
 	static const struct {
 		uint16_t type;
 		const char *name;
-	} types[] = {{1, "A"}, {2, "NS"}, {5, "CNAME"}, {6, "SOA"}, {15, "MX"}, {28, "AAAA"},
-		{39, "DNAME"}, {52, "TLSA"}, {16, "?"}, {0, "?"}, {65535, "?"}};
+	} types[] = {{1, "A"}, {2, "NS"}, {5, "CNAME"}, {6, "SOA"}, {15, "MX"}, {16, "TXT"},
+		{28, "AAAA"}, {39, "DNAME"}, {46, "RRSIG"}, {52, "TLSA"}, {17, "?"}, {0, "?"},
+		{65535, "?"}};
 
 	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
 		is_string(dns_type_name(types[i].type), types[i].name, "type %u", types[i].type);
