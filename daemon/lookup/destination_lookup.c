@@ -3,8 +3,8 @@
 #include "common/base/clock.h"
 #include "common/base/counter.h"
 #include "common/base/log.h"
-#include "common/sts/sts_update.h"
 #include "daemon/lookup/destination_parts.h"
+#include "daemon/lookup/destination_result.h"
 #include "daemon/lookup/sts_wait.h"
 
 #include <stdio.h>
@@ -371,103 +371,17 @@ static void time_is_over(evutil_socket_t fd, short what, void *context)
 
 /* --- the end ------------------------------------------------------------------------------- */
 
-static void note_deferred(struct destination_lookups *lookups)
-{
-	struct lookup_counters *counters = lookups->parts.counters;
-
-	counter_set(&counters->deferred, deferrals_count(lookups->deferrals));
-	counter_set(&counters->deferred_since, deferrals_oldest(lookups->deferrals));
-}
-
-void destination_lookups_forget_deferrals(struct destination_lookups *lookups, uint32_t before)
-{
-	deferrals_forget(lookups->deferrals, before);
-	note_deferred(lookups);
-}
-
-/* Look up a policy again that no host matches: it may have changed without a new id. */
-static void note_mismatch(struct destination_lookups *lookups, const struct evidence *evidence)
-{
-	static const struct part_wish wish = {.asked = true, .mismatch = true};
-	struct part_subject subject = {.name = evidence->destination->name};
-
-	if (!lookups->parts.conf->sts.enable || !evidence->has_sts ||
-		evidence->sts.header.status != STS_ENFORCE || evidence_matches_sts(evidence) ||
-		!sts_update_mismatch_is_due(&evidence->sts, clock_wall()))
-		return;
-	part_lookups_refresh(&lookups->parts, part_kind_find(PART_STS), &subject, &wish);
-}
-
-/* The verdict from the parts. It does not depend on the map. */
-static struct verdict verdict_of(
-	struct destination_lookups *lookups, const struct destination_parts *parts)
-{
-	struct verdict verdict = {VERDICT_TEMP, REASON_LOOKUP_FAILED};
-	struct evidence *evidence = malloc(sizeof *evidence);
-	struct decide_facts facts;
-
-	if (evidence != NULL && destination_parts_evidence(parts, evidence)) {
-		evidence_facts(evidence, &facts);
-		conf_decide_settings(lookups->parts.conf, &facts);
-		verdict = decide(&facts);
-		note_mismatch(lookups, evidence);
-	}
-	free(evidence);
-	return verdict;
-}
-
-/* Count a finished lookup. True if the reply is TEMP. */
-static bool count_result(struct destination_lookups *lookups, const char *key,
-	const struct destination_parts *parts, uint64_t began)
-{
-	struct verdict verdict = verdict_of(lookups, parts);
-	struct deferral_note note;
-
-	counter_add(&lookups->parts.counters->reasons[verdict.reason], 1);
-	histogram_add(&lookups->parts.counters->seconds, clock_exact_us() - began, 1);
-	if (verdict.level == VERDICT_TEMP)
-		return true;
-	if (deferral_end(lookups->deferrals, key, clock_steady(), &note)) {
-		log_info("lookups of %s succeed again: reason=%s deferred=%u left_out=%u", key,
-			reason_name(verdict.reason), note.seconds, note.left_out);
-		note_deferred(lookups);
-	}
-	return false;
-}
-
-/*
- * Send the result to the sender of the request, and free the request. Out of memory, nothing is
- * sent, and the serving thread gives up after a while (worker.c).
- */
-static void send_result(struct destination_lookups *lookups, struct lookup_request *request,
-	const char *key, const struct destination_parts *parts, const struct ta_file_finding *file,
-	bool deferred)
-{
-	struct lookup_result *result =
-		request->result_to != NULL ? destination_parts_result(parts, file) : NULL;
-
-	if (result != NULL) {
-		result->waiter = request->waiter;
-		if (deferred) {
-			result->deferral = deferral_note(
-				lookups->deferrals, key, clock_steady(), request->mail);
-			note_deferred(lookups);
-		}
-		mailbox_post(request->result_to, &result->message);
-	}
-	free(request);
-}
-
 static void finish(struct destination_lookup *lookup)
 {
 	struct destination_lookups *lookups = lookup->lookups;
-	bool deferred = count_result(lookups, lookup->key, &lookup->parts, lookup->began);
+	bool deferred =
+		destination_result_note(lookups, lookup->key, &lookup->parts, lookup->began);
 	struct message *message;
 
 	while ((message = STAILQ_FIRST(&lookup->waiters)) != NULL) {
 		STAILQ_REMOVE_HEAD(&lookup->waiters, link);
-		send_result(lookups, (struct lookup_request *)message, lookup->key, &lookup->parts,
-			&lookup->file, deferred);
+		destination_result_send(lookups, (struct lookup_request *)message, lookup->key,
+			&lookup->parts, &lookup->file, deferred);
 	}
 	hash_set_remove(&lookups->running, lookup->key, strlen(lookup->key));
 	counter_add(&lookups->parts.counters->running, (uint64_t)-1);
@@ -493,8 +407,8 @@ static void refuse(
 	if (part != NULL)
 		*part = part_lookup_failed(&lookups->parts, kind, &failure);
 	destination_print(&request->destination, key);
-	bool deferred = count_result(lookups, key, &parts, clock_exact_us());
-	send_result(lookups, request, key, &parts, &file, deferred);
+	bool deferred = destination_result_note(lookups, key, &parts, clock_exact_us());
+	destination_result_send(lookups, request, key, &parts, &file, deferred);
 	destination_parts_clear(&parts);
 }
 
@@ -568,13 +482,19 @@ bool destination_lookups_init(struct destination_lookups *lookups)
 	if (lookups->deferrals == NULL || !part_lookups_init(&lookups->parts) ||
 		!hash_set_init_secret(&lookups->running, sizeof(struct running_entry), has_key))
 		return false;
-	note_deferred(lookups);
+	destination_result_count_deferred(lookups);
 	return true;
 }
 
 void destination_lookups_set_conf(struct destination_lookups *lookups, const struct conf *conf)
 {
 	lookups->parts.conf = conf;
+}
+
+void destination_lookups_forget_deferrals(struct destination_lookups *lookups, uint32_t before)
+{
+	deferrals_forget(lookups->deferrals, before);
+	destination_result_count_deferred(lookups);
 }
 
 static void drop(struct destination_lookup *lookup)

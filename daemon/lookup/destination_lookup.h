@@ -2,9 +2,10 @@
  * destination_lookup: gets all parts of a destination, in the lookup thread.
  *
  * If a lookup of the same destination is running, a request joins it. A lookup goes through stages,
- * a table in destination_lookup.c: the MX set, then the hosts, then the trust anchors of a pinned
- * reply. daemon/lookup/part_lookup.h gets the parts, and joins equal lookups of several
- * destinations. After `resolver.timeout` seconds a lookup ends with the parts that it has.
+ * a table in destination_lookup.c: the MX set, then the hosts, then the MTA-STS policy if it
+ * matters, then the trust anchors of a pinned reply. daemon/lookup/part_lookup.h gets the parts,
+ * and joins equal lookups of several destinations. After `resolver.timeout` seconds a lookup ends
+ * with the parts that it has.
  */
 #ifndef TLSAD_LOOKUP_DESTINATION_LOOKUP_H
 #define TLSAD_LOOKUP_DESTINATION_LOOKUP_H
