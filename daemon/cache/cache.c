@@ -191,6 +191,12 @@ static void want_host(struct wanted *wanted, const struct cache *cache,
 	want(wanted, cache, COPIED_HOST, host->name, host->name_size, evidence->destination->port);
 }
 
+static void want_sts(
+	struct wanted *wanted, const struct cache *cache, const struct destination *destination)
+{
+	want(wanted, cache, COPIED_STS, destination->name, destination->name_length, 0);
+}
+
 static bool usable(const struct part_header *header, uint32_t now)
 {
 	return part_fresh(header, now) && now < header->refresh_at;
@@ -236,14 +242,20 @@ static bool read_host(struct cache_reader *reader, const cache_place *place, uin
 	       read_store(reader, &wanted, now, part);
 }
 
+static cache_place prefetch(const struct wanted *wanted)
+{
+	hot_table_hash hash = hot_table_find(wanted->copies, wanted->key, wanted->key_size);
+
+	hot_table_prefetch(wanted->copies, hash);
+	return hash;
+}
+
 cache_place cache_prefetch(const struct cache_reader *reader, const struct destination *destination)
 {
 	struct wanted wanted;
 
 	want_first(&wanted, reader->cache, destination);
-	hot_table_hash hash = hot_table_find(wanted.copies, wanted.key, wanted.key_size);
-	hot_table_prefetch(wanted.copies, hash);
-	return hash;
+	return prefetch(&wanted);
 }
 
 enum cache_result cache_read(struct cache_reader *reader, cache_place place, uint32_t now,
@@ -259,6 +271,11 @@ enum cache_result cache_read(struct cache_reader *reader, cache_place place, uin
 		if (!read_copy(&wanted, place, now, SIZE_MAX, &reader->mx, &evidence->mx) &&
 			!read_store(reader, &wanted, now, &evidence->mx))
 			return CACHE_MISS;
+		/* DANE is unlikely: the policy is read after the hosts. */
+		if (evidence->mx.header.security != DNS_SECURE) {
+			want_sts(&wanted, reader->cache, evidence->destination);
+			prefetch(&wanted);
+		}
 	}
 	if (!evidence_list_hosts(evidence))
 		return CACHE_MISS;
@@ -272,11 +289,10 @@ enum cache_result cache_read(struct cache_reader *reader, cache_place place, uin
 enum cache_result cache_read_sts(
 	struct cache_reader *reader, uint32_t now, struct evidence *evidence)
 {
-	const struct destination *destination = evidence->destination;
 	struct part *part = &evidence->sts;
 	struct wanted wanted;
 
-	want(&wanted, reader->cache, COPIED_STS, destination->name, destination->name_length, 0);
+	want_sts(&wanted, reader->cache, evidence->destination);
 	hot_table_hash hash = hot_table_find(wanted.copies, wanted.key, wanted.key_size);
 	evidence->has_sts = read_copy(&wanted, hash, now, SIZE_MAX, &reader->sts, part) ||
 			    read_store(reader, &wanted, now, part);
