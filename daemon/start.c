@@ -73,7 +73,8 @@ static bool open_trust(struct tlsad *tlsad, char *error)
 		return false;
 	}
 	log_warning("no MTA-STS policy can be downloaded: %s; install the package "
-		    "ca-certificates, or set [sts] ca_file or enable = no",
+		    "ca-certificates, or set [sts] ca_file, and restart tlsad; or set "
+		    "[sts] enable = no",
 		why);
 	return true;
 }

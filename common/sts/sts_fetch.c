@@ -370,12 +370,12 @@ static void are_resolved(struct sts_fetch *fetch)
 	struct sts_fetches *fetches = fetch->fetches;
 
 	if (fetch->address_count == 0 && fetch->refused) {
-		give_up(fetch, STS_REFUSED, "mta-sts has only special-purpose addresses");
+		give_up(fetch, STS_REFUSED, "the policy server has only special-purpose addresses");
 		return;
 	}
 	if (fetch->address_count == 0) {
 		if (!fetch->unresolved)
-			note_error(fetch, STS_NO_ADDRESS, "mta-sts has no address");
+			note_error(fetch, STS_NO_ADDRESS, "the policy server has no address");
 		conclude(fetch, NULL);
 		return;
 	}

@@ -286,7 +286,10 @@ static json_t *sts_object(const struct explanation *explanation)
 	enum sts_status status = evidence->sts.header.status;
 	json_object_set_new(object, "domain", json_string(evidence->destination->name));
 	json_object_set_new(object, "status", json_string(sts_status_name(status)));
-	json_object_set_new(object, "record", json_string(sts_discovery_text(facts.discovery)));
+	/* Such an entry is written before the lookup and the download have ended. */
+	json_object_set_new(object, "record",
+		json_string(status == STS_PENDING ? "not known yet"
+						  : sts_discovery_text(facts.discovery)));
 	set_times(object, &evidence->sts, explanation->now);
 	if (evidence->sts.header.refresh_at != UINT32_MAX)
 		json_object_set_new(object, "refresh",

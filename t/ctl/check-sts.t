@@ -253,7 +253,7 @@ sub rows
 		text => [ 'MTA-STS +id 1, but the download of the policy failed: HTTP status 404$',
 			'cannot be downloaded from mta-sts\.no-file\.site\.lab: HTTP status 404: senders without an older' ]);
 	row('no-host', 'a policy server without address', ['right'], 2, 'no-tlsa', 'sts-not-downloaded',
-		address => undef, text => ['mta-sts has no address']);
+		address => undef, text => ['the policy server has no address']);
 	row('bad-file', 'an invalid policy', ['right'], 2, 'no-tlsa', 'sts-not-downloaded', policy => 'version: STSv1',
 		text => ['the policy is invalid: there is no mode']);
 	row('bad-tls', 'a policy server with another name', ['right'], 2, 'no-tlsa', 'sts-not-downloaded',

@@ -297,7 +297,7 @@ static void print_sts(const struct page *page, const json_t *sts)
 	if (!json_is_object(sts))
 		return;
 	text_init(&text, words, sizeof words);
-	text_add_format(&text, "%s: TXT record %s", client_string(sts, "domain"),
+	text_add_format(&text, "%s: TXT record: %s", client_string(sts, "domain"),
 		client_string(sts, "record"));
 	if (has_policy) {
 		time_text_duration(ago, client_integer(sts, "age"));
