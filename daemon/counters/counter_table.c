@@ -328,7 +328,7 @@ const struct counter_row counter_table[] = {
 		COUNTER_RISING,
 		LOOKUP(parts),
 		.metric = "tlsad_part_lookups_total",
-		.help = "MX sets and hosts that were looked up.",
+		.help = "MX sets, hosts and MTA-STS policies that were looked up.",
 		.status = "lookups.parts",
 		.log = "parts",
 	},

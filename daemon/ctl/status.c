@@ -289,7 +289,9 @@ static enum terminal_style add_lookups(struct text *text, const json_t *status)
 static enum terminal_style add_parts(struct text *text, const json_t *status)
 {
 	text_add_format(text,
-		"%" JSON_INTEGER_FORMAT " looked up, of which %" JSON_INTEGER_FORMAT " failed",
+		"%" JSON_INTEGER_FORMAT
+		" MX sets, hosts and MTA-STS policies looked up, of which %" JSON_INTEGER_FORMAT
+		" failed",
 		number(status, "lookups.parts"), number(status, "lookups.failures"));
 	return TERMINAL_PLAIN;
 }
@@ -345,7 +347,7 @@ static const struct row lookup_rows[] = {
 	{"results", {"lookups.reasons"}, NULL, NULL},
 	{"requests", {"lookups.requests", "lookups.joined"}, add_lookups, NULL},
 	{"running", {"lookups.in_flight"}, NULL, " now"},
-	{"MX and hosts", {"lookups.parts", "lookups.failures"}, add_parts, NULL},
+	{"parts", {"lookups.parts", "lookups.failures"}, add_parts, NULL},
 	{"DNS queries", {"dns"}, NULL, NULL},
 };
 static const struct row sts_rows[] = {

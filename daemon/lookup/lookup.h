@@ -62,7 +62,7 @@ struct lookup_result {
 struct lookup_counters {
 	counter requests; /* from other threads, including refreshes */
 	counter joined;   /* of these: joined a running lookup of the same destination */
-	counter parts;    /* MX sets and hosts that were looked up in DNS */
+	counter parts;    /* MX sets, hosts and MTA-STS policies that were looked up */
 	counter failures; /* of these: failed */
 	counter running;  /* destinations that are being looked up */
 	/* Finished lookups by reason. Their sum + running + joined = requests. */

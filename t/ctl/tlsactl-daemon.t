@@ -358,7 +358,7 @@ lookups
   results      5 dane-full
   requests     9, of which 1 joined an equal lookup that was running
   running      0 now
-  MX and hosts 12 looked up, of which 2 failed
+  parts        12 MX sets, hosts and MTA-STS policies looked up, of which 2 failed
   DNS queries  1 bogus, 40 secure
 
 MTA-STS
