@@ -168,6 +168,34 @@ static bool leads_nowhere(struct verdict verdict)
 	       verdict.reason == REASON_NXDOMAIN;
 }
 
+/* The reason why a policy that would reach the minimum is not known; otherwise NULL. */
+static const char *unknown_sts(enum minimum_level minimum, const struct assessment *assessment)
+{
+	static const struct verdict enforced = {VERDICT_SECURE, REASON_STS_ENFORCE};
+
+	if (!minimum_reached(minimum, enforced))
+		return NULL;
+	switch (assessment->facts.sts) {
+	case STS_FAILED:
+		return "its MTA-STS policy cannot be looked up or downloaded";
+	case STS_PENDING:
+		return "its MTA-STS policy is still being downloaded";
+	default:
+		return NULL;
+	}
+}
+
+static void decide_held(struct policy_result *result, enum minimum_level minimum,
+	const struct assessment *assessment)
+{
+	const char *unknown = unknown_sts(minimum, assessment);
+
+	if (unknown != NULL)
+		decide_defer(result, minimum, unknown);
+	else
+		decide_lacking(result, minimum, assessment->verdict);
+}
+
 /* Announce the level that the map native replies. */
 static void decide_announcement(const struct policy_service *service, struct policy_result *result,
 	const struct assessment *assessment)
@@ -196,7 +224,7 @@ static void decide_from(const struct policy_service *service, const struct polic
 	else if (lost || leads_nowhere(verdict))
 		decide_dunno(result);
 	else if (held && !minimum_reached(minimum, verdict))
-		decide_lacking(result, minimum, verdict);
+		decide_held(result, minimum, assessment);
 	else if (service->context->conf->policy.announce && request->may_prepend)
 		decide_announcement(service, result, assessment);
 	else

@@ -791,8 +791,11 @@ sub site_rules
 	is(at_rcpt("user\@$with"), 'DUNNO', 'at RCPT: a policy meets the minimum authenticated');
 	like(at_rcpt("user\@$without"), qr/^REJECT 5\.7\.10 \Q$without\E must be reached with TLS level authenticated/,
 		'at RCPT: no policy does not');
+	like(at_rcpt("user\@$_.site.lab"), qr/^DEFER_IF_PERMIT 4\.7\.5 \S+ must be reached .* its MTA-STS policy cannot be looked up/,
+		"at RCPT: not known ($_) is temporary") for qw(h-404 r-servfail);
 	reload(minimum => { '*' => 'dane' });
 	ok(wait_until(PROMPT, sub { $daemon->request('policy', $without) eq 'OK dane-only' }), 'a serving thread has it');
+	like(at_rcpt('user@h-404.site.lab'), qr/^REJECT 5\.7\.10 /, 'at RCPT: a policy would not meet the minimum dane');
 	is($daemon->request($_, $with), 'OK dane-only', "$_: a policy does not meet the minimum dane")
 		for qw(policy policy-tlsrpt);
 	reload(dane => { mode => 'monitor' });
@@ -861,6 +864,10 @@ sub slow_server
 	cmp_ok(Time::HiRes::time() - $begin, '>=', 3.9, 'not before');
 	is($host->requests($late), $requests + 1, 'which was downloaded once');
 	is($other->request('policy', $never), $none, 'the other server is still silent');
+	$other->write_config(config(sts => { timeout => '1s' }, minimum => { $never => 'authenticated' }));
+	$other->reload;
+	ok(wait_until(PROMPT, sub { $other->policy_client(timeout => PROMPT)->ask("user\@$never") =~
+		/^DEFER_IF_PERMIT 4\.7\.5 .* its MTA-STS policy is still being downloaded/ }), 'at RCPT: temporary');
 	cmp_ok($host->requests($never), '>', 0, 'and was asked');
 	ends_well($other);
 	$host->serve($_, %proper) for $late, $never;
