@@ -2,7 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/sts/sts_policy.h"
+#include "common/sts/sts_update.h"
 #include "daemon/cache/hot_table.h"
 
 #include <stdatomic.h>
@@ -449,11 +449,13 @@ bool cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale, uint32
 	uint32_t longest = max_ttl + serve_stale > STS_MAX_AGE_MAX ? max_ttl + serve_stale
 								   : (uint32_t)STS_MAX_AGE_MAX;
 	uint64_t latest = (uint64_t)now + longest + PART_CLOCK_SLACK;
+	/* A failed download of a policy is remembered until the next attempt. */
+	uint32_t kept = serve_stale > STS_RETRY_MAX ? serve_stale : (uint32_t)STS_RETRY_MAX;
 	size_t gone = 0;
 
 	/* The expiry of an expired entry still in use is updated, thus never older than that. */
-	if (now > serve_stale)
-		gone = store_expire(cache->store, now - serve_stale, SWEEP_PARTS_MAX);
+	if (now > kept)
+		gone = store_expire(cache->store, now - kept, SWEEP_PARTS_MAX);
 	if (latest < UINT32_MAX)
 		gone += store_expire_above(cache->store, (uint32_t)latest, SWEEP_PARTS_MAX);
 	if (gone > 0)

@@ -115,9 +115,9 @@ void cache_forget_copies(struct cache *cache);
 size_t cache_flush(struct cache *cache, const struct destination *destination);
 
 /*
- * Delete parts that expired more than `serve_stale` seconds ago, and parts that expire later than
- * is possible for a part stored now: they were stored under a wrong clock. At most about 2000 parts
- * a call; true if there may be more.
+ * Delete parts that expired more than `serve_stale` seconds ago, but not within STS_RETRY_MAX
+ * (sts_update.h), and parts that expire later than is possible for a part stored now: they were
+ * stored under a wrong clock. At most about 2000 parts a call; true if there may be more.
  */
 bool cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale, uint32_t max_ttl);
 

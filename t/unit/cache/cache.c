@@ -2,12 +2,13 @@
  * cache: parts of unknown versions and kinds: a cache with such parts opens and keeps the others,
  * does not find them, a list passes over them and over malformed keys, and a new part replaces
  * them; an MX set with a name that is too long for any host is a miss, and so is a policy that
- * cannot be used, each time.
+ * cannot be used, each time. A failed download is remembered after its part has expired.
  */
 #include "daemon/cache/cache.h"
 
 #include "common/base/clock.h"
 #include "common/part/layout.h"
+#include "common/sts/sts_update.h"
 
 #include "t/unit/parts.h"
 #include "t/unit/scratch.h"
@@ -243,6 +244,42 @@ static void test_policies(struct event_base *base)
 	cache_close(cache);
 }
 
+static bool has_failure(struct cache *cache, uint32_t now, uint32_t serve_stale, const char *key)
+{
+	const uint8_t *bytes;
+	size_t size;
+
+	cache_sweep(cache, now, serve_stale, 86400);
+	return cache_get(cache, key, strlen(key), &bytes, &size);
+}
+
+/*
+ * The part of a download that failed expires with the TXT record, but tells later that the next
+ * attempt must wait.
+ */
+static void test_sweep(struct event_base *base)
+{
+	static const char key[] = "sfailing.example";
+	struct cache *cache = open_cache(base);
+	uint32_t expires = clock_wall() + 60;
+	struct part_times times = {.stored_at = expires - 60, .expires = expires};
+	struct sts_facts facts = {.status = STS_FAILED,
+		.failures = 5,
+		.failed_at = expires - 60,
+		.retry_at = expires - 60 + STS_RETRY_MAX};
+	struct part part;
+
+	uint8_t *bytes = parts_sts(&part, &facts, &times, "failing.example");
+	cache_put(cache, key, sizeof key - 1, bytes, part.size);
+	free(bytes);
+	ok(has_failure(cache, facts.retry_at - 1, 0, key),
+		"a failed download is remembered until the next attempt, whatever serve_stale is");
+	ok(has_failure(cache, expires + 2 * STS_RETRY_MAX, 3 * STS_RETRY_MAX, key),
+		"a longer serve_stale counts");
+	ok(!has_failure(cache, expires + STS_RETRY_MAX + 1, 0, key), "then it is forgotten");
+	close_cache(cache);
+}
+
 int main(void)
 {
 	scratch_begin();
@@ -251,6 +288,7 @@ int main(void)
 	test_unknown(base);
 	test_long_names(base);
 	test_policies(base);
+	test_sweep(base);
 	event_base_free(base);
 	libevent_global_shutdown();
 	return done_testing();
