@@ -78,6 +78,8 @@ subtest('every case, first and cached' => \&all_cases);
 subtest('keys' => \&other_keys);
 subtest('TLSRPT' => \&tlsrpt);
 subtest('requiretls' => \&requiretls);
+subtest('tlsactl' => \&tlsactl);
+subtest('a recipient' => \&recipient);
 subtest('the rules of the site' => \&site_rules);
 subtest('the log' => \&logged);
 ends_well($daemon);
@@ -166,11 +168,16 @@ sub config
 		map { $_ => $more{$_} } grep { !/^(?:resolver|cache|sts)\z/ } keys %more };
 }
 
+# With variables that libcurl or OpenSSL would read, which must have no effect.
 sub start
 {
 	my (%more) = @_;
-	return Tlsad::Daemon->start(lab => $lab, config => config(%more));
+	my %env = map { $_ => 'http://127.0.0.1:1' } qw(https_proxy HTTPS_PROXY all_proxy ALL_PROXY);
+	return Tlsad::Daemon->start(lab => $lab, config => config(%more), env => { %env, SSL_CERT_FILE => '/nowhere',
+		SSLKEYLOGFILE => key_log() });
 }
+
+sub key_log { return $host->{directory} . '/key-log' }
 
 sub ends_well
 {
@@ -633,6 +640,7 @@ sub all_cases
 	is_explained($_) for @rows;
 	my $file = qr{GET /\.well-known/mta-sts\.txt HTTP/1\.1};
 	is(scalar(grep { /^request / && !/ $file\z/ } $host->lines), 0, 'all requests are for the file');
+	ok(!-e key_log(), 'keys of TLS are not written to a file');
 	my %requests;
 	$requests{$_}++ for map { /^request mta-sts\.(\S+)/ ? $1 : () } $host->lines;
 	is($requests{$_->{domain}} // 0, $_->{requests}, "$_->{what}: downloads")
@@ -759,6 +767,52 @@ sub requiretls
 	is($client->request('requiretls', "v-$_.site-plain.lab"), $otherwise, $_)
 		for qw(insecure-testing dane-insecure-mx-without);
 	like($client->request('requiretls', "v-$_-enforce.site.lab"), qr/^TEMP /, $_) for qw(lookup-failed bogus);
+}
+
+# --- tlsactl, and recipients
+
+sub tlsactl
+{
+	my $ctl = Tlsad::Ctl->new(config => {});
+	my $run = sub {
+		my $result = $ctl->run('-s', $daemon->control, @_);
+		is($result->{err}, '', "@_");
+		return $result->{out};
+	};
+	my ($domain, $partial) = ('f-left-out.site.lab', 'v-dane-partial-enforce.site.lab');
+	my $left_out = qr/^  left out +192\.0\.2\.1, \[192\.0\.2\.1\], .*: not a host name or pattern$/m;
+	for my $command ('explain', 'cache show') {
+		my $out = $run->(split(/ /, $command), $domain);
+		like($out, $_, "$command: $_") for $left_out, qr/^  patterns +\Q$mx\E$/m, qr/^  match +\Q$mx\E$/m,
+			qr/^enforce +2[34]h  STS   \Q$domain\E: TXT record found; policy 1, downloaded .* ago, max_age 24 hours$/m;
+		unlike($out, qr/no match/, "$command: all hosts match");
+	}
+	# This host has TLSA records, so mail is sent there all the same.
+	like($run->('explain', $partial), qr/^  no match +mx1\.dane\.lab, mx-none\.dane\.lab: not in the policy$/m,
+		'hosts that match no pattern');
+	like($run->('explain', 'h-404.site.lab'), qr/^  failed +the last download, .* ago: HTTP status 404; tried again in /m,
+		'a download that failed');
+	like($run->('cache', 'list'), qr/^sts +enforce +- +2[34]h +\Q$domain\E$/m, 'cache list');
+	like($run->('cache', 'export'), qr/^\Q$domain\E secure match=\Q$mx\E servername=hostname$/m, 'cache export');
+	like($run->('cache', 'export', '--map', 'policy-tlsrpt'),
+		qr/^\Q$domain\E secure match=\Q$mx\E servername=hostname policy_type=sts /m, 'with attributes');
+	$run->('cache', 'flush', $domain);
+	unlike($run->('cache', 'list'), qr/^sts .* \Q$domain\E$/m, 'cache flush');
+	my $requests = $host->requests($domain);
+	is($daemon->request('policy', $domain), $enforced, 'it is downloaded again');
+	is($host->requests($domain), $requests + 1, 'once');
+}
+
+# At RCPT the policy is downloaded before there is mail for the domain.
+sub recipient
+{
+	my $domain = 'f-lf.site.lab';
+	Tlsad::Ctl->new(config => {})->run('-s', $daemon->control, 'cache', 'flush', $domain);
+	my $requests = $host->requests($domain);
+	is(at_rcpt("user\@$domain"), 'DUNNO', 'the reply');
+	ok($host->wait_requests($domain, $requests + 1, PROMPT), 'the policy is downloaded');
+	is($daemon->request('policy', $domain), $enforced, 'and used');
+	is($host->requests($domain), $requests + 1, 'without another download');
 }
 
 # --- the rules of the site

@@ -310,7 +310,7 @@ static void print_sts(const struct page *page, const json_t *sts)
 		client_integer(sts, "patterns_not_shown"));
 	print_names(page, TERMINAL_GOOD, "match", json_object_get(sts, "hosts_matching"), "", 0);
 	print_names(page, TERMINAL_BAD, "no match", json_object_get(sts, "hosts_not_matching"),
-		": no mail is sent there at mode enforce", 0);
+		": not in the policy", 0);
 	print_names(page, TERMINAL_WARNING, "left out", json_object_get(sts, "mx_left_out"),
 		": not a host name or pattern", 0);
 	print_download(page, sts);
