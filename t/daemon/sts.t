@@ -222,6 +222,10 @@ sub verdicts
 				requests => defined $with && $mode ne 'without' ? 1 : 0,
 				late => $verdict eq 'timeout');
 			fault("v-$verdict-$mode.$zone", type => 'MX', behaviour => 'silent') if $verdict eq 'timeout';
+			# Only to see whether it is looked up; denials of existence cannot be forwarded.
+			next if $zone ne 'site.lab' || (defined $with && $mode eq 'without');
+			fault("_mta-sts.v-$verdict-$mode.$zone", behaviour => 'forward');
+			$rows[-1]{record_is_needed} = defined $with ? 1 : 0;
 		}
 	}
 }
@@ -645,6 +649,9 @@ sub all_cases
 	$requests{$_}++ for map { /^request mta-sts\.(\S+)/ ? $1 : () } $host->lines;
 	is($requests{$_->{domain}} // 0, $_->{requests}, "$_->{what}: downloads")
 		for grep { defined $_->{requests} } @rows;
+	my %lookups = map { /^\w+ (_mta-sts\.v-\S+) TXT / ? ($1 => 1) : () } $lab->faulty_queries;
+	is($lookups{"_mta-sts.$_->{domain}"} // 0, $_->{record_is_needed}, "$_->{what}: is the TXT record looked up?")
+		for grep { defined $_->{record_is_needed} } @rows;
 	my ($left) = map { /^body-left mta-sts\.h-endless\.\S+ (\d+)/ ? $1 : () } $host->lines;
 	cmp_ok($left // 0, '>', 900_000_000, 'a file without an end is not read');
 }
