@@ -176,6 +176,9 @@ void pin_collect(const struct pin_settings *settings, const struct evidence *evi
 
 		if (!counts(status))
 			continue;
+		/* The policy demands authentication: the other hosts get no mail. */
+		if (status != HOST_USABLE && verdict.reason == REASON_DANE_PARTIAL_STS)
+			continue;
 		if (status != HOST_USABLE) {
 			give_up(pins, PIN_NOT_ALL_HOSTS);
 			return;

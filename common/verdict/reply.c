@@ -63,6 +63,9 @@ struct reply reply_from_verdict(
 			return reply_level(TLS_LEVEL_ENCRYPT);
 		return reply_notfound();
 	case VERDICT_SECURE:
+		/* Certificates of CAs do not replace the TLSA records that the site requires. */
+		if (site == TLS_LEVEL_DANE_ONLY)
+			return reply_notfound();
 		return (struct reply){
 			.kind = REPLY_OK,
 			.content = REPLY_POLICY,

@@ -791,7 +791,7 @@ sub tlsactl
 	for my $command ('explain', 'cache show') {
 		my $out = $run->(split(/ /, $command), $domain);
 		like($out, $_, "$command: $_") for $left_out, qr/^  patterns +\Q$mx\E$/m, qr/^  match +\Q$mx\E$/m,
-			qr/^enforce +2[34]h  STS   \Q$domain\E: TXT record found; policy 1, downloaded .* ago, max_age 24 hours$/m;
+			qr/^enforce +2[34]h  STS   \Q$domain\E: TXT record: found; policy 1, downloaded .* ago, max_age 24 hours$/m;
 		unlike($out, qr/no match/, "$command: all hosts match");
 	}
 	# This host has TLSA records, so mail is sent there all the same.
@@ -848,7 +848,10 @@ sub site_rules
 	is($daemon->request('requiretls', $with), 'OK enforce', 'requiretls');
 	is($daemon->request($_, $excepted), 'OK may', "$_: an exception, without attributes")
 		for qw(policy policy-tlsrpt native-tlsrpt QUERYwithTLSRPT);
-	is($daemon->request('policy-tlsrpt', 'v-dane-partial-enforce.site.lab'), 'OK dane-only', 'DANE');
+	my $partial = 'v-dane-partial-enforce.site.lab';
+	is($daemon->request('policy-tlsrpt', $partial), 'OK dane-only', 'DANE');
+	like($daemon->request('pinned', $partial), qr/^OK fingerprint match=[0-9A-F:]+\z/,
+		'pinned: the digests of the hosts that have them');
 	is(at_rcpt("user\@$with"), 'DUNNO', 'at RCPT: a policy meets the minimum authenticated');
 	like(at_rcpt("user\@$without"), qr/^REJECT 5\.7\.10 \Q$without\E must be reached with TLS level authenticated/,
 		'at RCPT: no policy does not');
@@ -859,6 +862,11 @@ sub site_rules
 	like(at_rcpt('user@h-404.site.lab'), qr/^REJECT 5\.7\.10 /, 'at RCPT: a policy would not meet the minimum dane');
 	is($daemon->request($_, $with), 'OK dane-only', "$_: a policy does not meet the minimum dane")
 		for qw(policy policy-tlsrpt);
+	reload(dane => { site_level => 'dane-only' });
+	ok(wait_until(PROMPT, sub { $daemon->request('policy', $with) eq $none }), 'site_level: no weaker reply');
+	is($daemon->request('policy', $partial), 'OK dane-only', 'site_level: DANE');
+	reload(dane => { site_level => 'secure' });
+	ok(wait_until(PROMPT, sub { $daemon->request('policy', $with) eq $enforced }), 'site_level: an equal one');
 	reload(dane => { mode => 'monitor' });
 	ok(wait_until(PROMPT, sub { $daemon->request('policy', $with) eq $none }), 'monitor: no policy');
 	is($daemon->request($_, $with), $none, "monitor: $_") for qw(policy-tlsrpt QUERYwithTLSRPT);

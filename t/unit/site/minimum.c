@@ -33,6 +33,9 @@ static const struct sort sorts[] = {
 		REASON_DANE_INSECURE_MX},
 	{"no TLSA", DESTINATION_DOMAIN, MX_FOUND, DNS_SECURE, "n", REASON_NO_TLSA},
 	{"insecure", DESTINATION_DOMAIN, MX_FOUND, DNS_INSECURE, "n", REASON_INSECURE},
+	{"MTA-STS", DESTINATION_DOMAIN, MX_FOUND, DNS_INSECURE, "n", REASON_STS_ENFORCE},
+	{"partial, MTA-STS", DESTINATION_DOMAIN, MX_FOUND, DNS_SECURE, "un",
+		REASON_DANE_PARTIAL_STS},
 	{"null MX", DESTINATION_DOMAIN, MX_NULL, DNS_SECURE, "", REASON_NULL_MX},
 	{"NXDOMAIN", DESTINATION_DOMAIN, MX_NXDOMAIN, DNS_SECURE, "", REASON_NXDOMAIN},
 	{"failed", DESTINATION_DOMAIN, MX_FOUND, DNS_SECURE, "ff", REASON_LOOKUP_FAILED},
@@ -46,10 +49,13 @@ static const char *const site_names[SITES] = {
 
 static struct decide_facts facts_of(const struct sort *sort)
 {
+	bool with_policy =
+		sort->reason == REASON_STS_ENFORCE || sort->reason == REASON_DANE_PARTIAL_STS;
 	struct decide_facts facts = {.kind = sort->kind,
 		.mx_status = sort->mx_status,
 		.mx_security = sort->mx_security,
-		.mx_failure = DNS_FAILURE_BOGUS};
+		.mx_failure = DNS_FAILURE_BOGUS,
+		.sts = with_policy ? STS_ENFORCE : STS_ABSENT};
 
 	for (const char *host = sort->hosts; *host != '\0'; host++)
 		facts.hosts[facts.host_count++] = *host == 'u'   ? HOST_USABLE
@@ -63,7 +69,8 @@ static struct decide_facts facts_of(const struct sort *sort)
 
 /*
  * Replies by site level, in the order none, may, encrypt, dane, dane-only, fingerprint, verify,
- * secure: D dane-only, d dane, e encrypt, s secure match=, N NOTFOUND, T TEMP.
+ * secure: D dane-only, d dane, e encrypt, s secure match=nexthop, m secure match= the patterns of
+ * the MTA-STS policy, N NOTFOUND, T TEMP.
  */
 static const struct {
 	const char *sort;
@@ -85,6 +92,8 @@ static const struct {
 	{"insecure MX, unusable", {"ddNdNNNN", "eeNeNNNN", "ssssNNsN", "DDDDDDDD"}},
 	{"no TLSA", {"NNNNNNNN", "eeNeNNNN", "ssssNNsN", "DDDDDDDD"}},
 	{"insecure", {"NNNNNNNN", "eeNeNNNN", "ssssNNsN", "DDDDDDDD"}},
+	{"MTA-STS", {"mmmmNmmm", "mmmmNmmm", "mmmmNmmm", "DDDDDDDD"}},
+	{"partial, MTA-STS", {"DDDDDDDD", "DDDDDDDD", "DDDDDDDD", "DDDDDDDD"}},
 	{"null MX", {"NNNNNNNN", "eeNeNNNN", "ssssNNsN", "DDDDDDDD"}},
 	{"NXDOMAIN", {"NNNNNNNN", "eeNeNNNN", "ssssNNsN", "DDDDDDDD"}},
 	{"failed", {"TTTTTTTT", "TTTTTTTT", "TTTTTTTT", "TTTTTTTT"}},
@@ -99,6 +108,8 @@ static char letter(struct reply reply)
 		return 'T';
 	if (reply.match == MATCH_NEXTHOP)
 		return reply.level == TLS_LEVEL_SECURE ? 's' : '?';
+	if (reply.match == MATCH_STS)
+		return reply.level == TLS_LEVEL_SECURE ? 'm' : '?';
 	return reply.level == TLS_LEVEL_DANE_ONLY ? 'D' : tls_level_names[reply.level][0];
 }
 
@@ -141,6 +152,7 @@ static int strength(char answer, enum tls_level site, const struct sort *sort)
 	case 'D':
 		return 3;
 	case 's':
+	case 'm':
 		return 2;
 	case 'e':
 		return 1;
@@ -187,7 +199,8 @@ static void check_pinned(void)
 	for (size_t i = 0; i < SORTS; i++) {
 		struct decide_facts facts = facts_of(&sorts[i]);
 		struct verdict verdict = decide(&facts);
-		bool full = verdict.reason == REASON_DANE_FULL;
+		bool full = verdict.reason == REASON_DANE_FULL ||
+			    verdict.reason == REASON_DANE_PARTIAL_STS;
 
 		many(minimum_keeps_pins(MINIMUM_NONE, verdict) &&
 				minimum_keeps_pins(MINIMUM_ENCRYPTED, verdict) &&
