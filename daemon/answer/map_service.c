@@ -21,14 +21,18 @@ static bool is_pinned(const struct reply_context *context, enum map_form form)
 	       (form == MAP_CONFIGURED && context->conf->dane.enforce == ENFORCE_PINNED);
 }
 
-bool map_form_wants_pins(const struct reply_context *context, enum map_form form)
+struct lookup_needs map_form_needs(const struct reply_context *context, enum map_form form)
 {
-	return context->ta_files != NULL && (form == MAP_EXPLAIN || is_pinned(context, form));
+	return (struct lookup_needs){
+		.sts = form != MAP_TLSA,
+		.pin = context->ta_files != NULL &&
+		       (form == MAP_EXPLAIN || is_pinned(context, form)),
+	};
 }
 
-bool map_wants_pins(const struct map_service *service, const struct map_request *request)
+struct lookup_needs map_needs(const struct map_service *service, const struct map_request *request)
 {
-	return map_form_wants_pins(service->context, request->map->form);
+	return map_form_needs(service->context, request->map->form);
 }
 
 void map_request_read(const struct map_service *service, const struct map *map, const char *key,
@@ -82,7 +86,7 @@ static struct assess_question question_of(
 		.place = request->place,
 		.hint = &request->hint,
 		.ruled = is_ruled(request),
-		.sts = form != MAP_TLSA,
+		.sts = map_form_needs(service->context, form).sts,
 		.thorough = explained,
 		.depth = whole ? ASSESS_WHOLE : ASSESS_FAILURES,
 		.now = clock_wall(),

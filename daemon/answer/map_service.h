@@ -69,11 +69,11 @@ struct map_result {
 void map_request_read(const struct map_service *service, const struct map *map, const char *key,
 	size_t key_size, struct map_request *request);
 
-/* Do pinned replies of such a map need files of trust anchors, which the lookup thread makes? */
-bool map_form_wants_pins(const struct reply_context *context, enum map_form form);
+/* What replies of such a map need from the lookup thread. */
+struct lookup_needs map_form_needs(const struct reply_context *context, enum map_form form);
 
 /* The same for the map of a request. */
-bool map_wants_pins(const struct map_service *service, const struct map_request *request);
+struct lookup_needs map_needs(const struct map_service *service, const struct map_request *request);
 
 /* --- replies as data: map_end() must follow each ------------------------------------------- */
 

@@ -94,8 +94,7 @@ static void look_up(struct control_connection *connection, json_t *id, bool expl
 		/* It points into the client's request, which is freed. */
 		wait->request.key = NULL;
 		if (lookup_ask(control->services.lookup, &request->destination,
-			    map_wants_pins(&control->maps, request), false, &control->mailbox,
-			    wait))
+			    map_needs(&control->maps, request), false, &control->mailbox, wait))
 			return;
 		wait_free(control, wait);
 	}

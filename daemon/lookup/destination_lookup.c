@@ -24,10 +24,10 @@ struct host_request {
 struct destination_lookup {
 	char key[DESTINATION_KEY_SIZE];
 	struct destination_lookups *lookups;
-	uint64_t began; /* [us], clock_exact_us() */
-	bool refresh;   /* refresh parts that are due, not only missing ones */
-	bool pin;       /* a request needs the file of trust anchors */
-	bool late;      /* [resolver] timeout is over */
+	uint64_t began;            /* [us], clock_exact_us() */
+	bool refresh;              /* refresh parts that are due, not only missing ones */
+	struct lookup_needs needs; /* of any request */
+	bool late;                 /* [resolver] timeout is over */
 	size_t stage;
 	size_t waiting; /* number of parts that this stage waits for */
 	struct event *deadline;
@@ -180,13 +180,39 @@ static void sts_is_known(void *context)
 	walk(context);
 }
 
+/* A result without a policy. It may not matter, and the verdict is never TEMP where it does. */
+static void send_without_sts(struct destination_lookup *lookup, struct lookup_request *request)
+{
+	struct destination_parts parts = lookup->parts;
+
+	parts.needs_sts = false;
+	destination_result_send(
+		lookup->lookups, request, lookup->key, &parts, &lookup->file, false);
+}
+
+/* Requests that do not need the policy do not wait for it. */
+static void send_early(struct destination_lookup *lookup)
+{
+	struct message *message, *next;
+
+	for (message = STAILQ_FIRST(&lookup->waiters); message != NULL; message = next) {
+		struct lookup_request *request = (struct lookup_request *)message;
+		next = STAILQ_NEXT(message, link);
+		if (request->needs.sts)
+			continue;
+		STAILQ_REMOVE(&lookup->waiters, message, message, link);
+		send_without_sts(lookup, request);
+	}
+}
+
 static void start_sts(struct destination_lookup *lookup, const struct stage *stage)
 {
 	(void)stage;
-	if (!lookup->lookups->parts.conf->sts.enable || !needs_sts(lookup)) {
+	if (!lookup->needs.sts || !lookup->lookups->parts.conf->sts.enable || !needs_sts(lookup)) {
 		sts_wait_drop(&lookup->sts);
 		return;
 	}
+	send_early(lookup);
 	lookup->parts.needs_sts = true;
 	ask_sts(lookup);
 	sts_wait_begin(&lookup->sts, sts_is_known, lookup);
@@ -231,7 +257,8 @@ static void start_hosts(struct destination_lookup *lookup, const struct stage *s
 		get_part(lookup, &host->part, stage->kind, host->name, &parts->hosts[i]);
 	}
 	/* DANE is unlikely: the policy is looked up at the same time. */
-	if (is_domain(&parts->destination) && evidence->mx.header.status == MX_FOUND &&
+	if (lookup->needs.sts && is_domain(&parts->destination) &&
+		evidence->mx.header.status == MX_FOUND &&
 		evidence->mx.header.security != DNS_SECURE)
 		ask_sts(lookup);
 	free(evidence);
@@ -263,7 +290,7 @@ static void start_tas(struct destination_lookup *lookup, const struct stage *sta
 	struct destination_lookups *lookups = lookup->lookups;
 
 	(void)stage;
-	if (!lookup->pin || lookup->late || lookups->tas == NULL)
+	if (!lookup->needs.pin || lookup->late || lookups->tas == NULL)
 		return;
 	lookup->evidence = malloc(sizeof *lookup->evidence);
 	if (lookup->evidence == NULL ||
@@ -426,7 +453,7 @@ static struct destination_lookup *new_lookup(
 	lookup->began = clock_exact_us();
 	lookup->parts.destination = request->destination;
 	lookup->refresh = request->result_to == NULL;
-	lookup->pin = request->pin;
+	lookup->needs = request->needs;
 	STAILQ_INIT(&lookup->waiters);
 	lookup->deadline = evtimer_new(lookups->parts.base, time_is_over, lookup);
 	if (lookup->deadline == NULL || evtimer_add(lookup->deadline, &timeout) != 0 ||
@@ -442,9 +469,12 @@ static struct destination_lookup *new_lookup(
 static void join(struct destination_lookup *lookup, struct lookup_request *request)
 {
 	counter_add(&lookup->lookups->parts.counters->joined, 1);
-	lookup->pin |= request->pin;
+	lookup->needs.sts |= request->needs.sts;
+	lookup->needs.pin |= request->needs.pin;
 	if (request->result_to == NULL)
 		free(request); /* a refresh: nobody waits for it */
+	else if (lookup->parts.needs_sts && !request->needs.sts)
+		send_without_sts(lookup, request);
 	else
 		STAILQ_INSERT_TAIL(&lookup->waiters, &request->message, link);
 }

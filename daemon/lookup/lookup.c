@@ -247,8 +247,8 @@ struct mailbox *lookup_mailbox(struct lookup *lookup)
 	return &lookup->mailbox;
 }
 
-bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin, bool mail,
-	struct mailbox *result_to, void *waiter)
+bool lookup_ask(struct lookup *lookup, const struct destination *destination,
+	struct lookup_needs needs, bool mail, struct mailbox *result_to, void *waiter)
 {
 	struct lookup_request *request = calloc(1, sizeof *request);
 
@@ -256,7 +256,7 @@ bool lookup_ask(struct lookup *lookup, const struct destination *destination, bo
 		return false;
 	request->message.kind = MESSAGE_LOOKUP;
 	request->destination = *destination;
-	request->pin = pin;
+	request->needs = needs;
 	request->mail = mail;
 	request->result_to = result_to;
 	request->waiter = waiter;

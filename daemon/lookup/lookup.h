@@ -23,14 +23,20 @@
 
 struct lookup;
 
+/* What a request needs besides the MX set and the hosts. */
+struct lookup_needs {
+	bool sts; /* the MTA-STS policy, if it can change the verdict */
+	bool pin; /* the file of trust anchors for a pinned reply */
+};
+
 struct lookup_request {
 	struct message message; /* MESSAGE_LOOKUP */
 	struct destination destination;
 	struct mailbox
 		*result_to; /* NULL: no result is sent, and parts that are due are refreshed */
-	bool pin;           /* also make the file of trust anchors for a pinned reply */
-	bool mail;          /* Postfix asks, not an administrator */
-	void *waiter;       /* the sender's, returned with the result */
+	struct lookup_needs needs;
+	bool mail;    /* Postfix asks, not an administrator */
+	void *waiter; /* the sender's, returned with the result */
 };
 
 /* Delete parts from the cache, and everything from the resolver's own cache. */
@@ -53,7 +59,7 @@ struct lookup_result {
 	void *waiter;
 	struct destination destination;
 	struct evidence evidence;      /* points into `destination` and `bytes` */
-	struct ta_file_finding file;   /* of trust anchors, with request->pin */
+	struct ta_file_finding file;   /* of trust anchors, with request->needs.pin */
 	struct deferral_note deferral; /* of a TEMP reply */
 	uint8_t bytes[];
 };
@@ -86,8 +92,8 @@ struct lookup *lookup_start(struct conf *conf, struct cache *cache, struct ta_fi
 struct mailbox *lookup_mailbox(struct lookup *lookup);
 
 /* Post a struct lookup_request with these members. False when out of memory. Any thread. */
-bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin, bool mail,
-	struct mailbox *result_to, void *waiter);
+bool lookup_ask(struct lookup *lookup, const struct destination *destination,
+	struct lookup_needs needs, bool mail, struct mailbox *result_to, void *waiter);
 const struct lookup_counters *lookup_counters(const struct lookup *lookup);
 const struct dns_counters *lookup_dns_counters(const struct lookup *lookup);
 

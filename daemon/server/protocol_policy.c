@@ -50,9 +50,9 @@ static enum frame read_request(const struct worker *worker, const char *bytes, s
  * Postfix will request the map policy when it sends the mail: a lookup for the policy service also
  * makes what that map needs.
  */
-static bool wants_pins(const struct worker *worker)
+static struct lookup_needs needs(const struct worker *worker)
 {
-	return map_form_wants_pins(&worker->context, MAP_CONFIGURED);
+	return map_form_needs(&worker->context, MAP_CONFIGURED);
 }
 
 static enum request_result reply(
@@ -65,14 +65,14 @@ static enum request_result reply(
 	start_reply(worker, batch, &text);
 	switch (policy_reply(&worker->policy, request, &text)) {
 	case POLICY_LOOKUP:
-		if (wait_begin(connection, any, &request->destination, wants_pins(worker),
+		if (wait_begin(connection, any, &request->destination, needs(worker),
 			    worker->conf->policy.wait))
 			return REQUEST_WAITS;
 		policy_give_up(&worker->policy, request, "out of memory", &text);
 		break;
 	case POLICY_WARM:
 		refresh_start(
-			&worker->recent, worker->lookup, &request->destination, wants_pins(worker));
+			&worker->recent, worker->lookup, &request->destination, needs(worker));
 		break;
 	case POLICY_REPLIED:
 		break;

@@ -46,11 +46,6 @@ static enum frame read_request(const struct worker *worker, const char *bytes, s
 	}
 }
 
-static bool wants_pins(const struct worker *worker, const struct map_request *request)
-{
-	return map_wants_pins(&worker->maps, request);
-}
-
 static enum request_result reply(
 	struct connection *connection, struct batch *batch, const union request *any)
 {
@@ -61,14 +56,14 @@ static enum request_result reply(
 	start_reply(worker, batch, &text);
 	switch (map_reply(&worker->maps, request, &text)) {
 	case MAP_LOOKUP:
-		if (wait_begin(
-			    connection, any, &request->destination, wants_pins(worker, request), 0))
+		if (wait_begin(connection, any, &request->destination,
+			    map_needs(&worker->maps, request), 0))
 			return REQUEST_WAITS;
 		map_give_up(&worker->maps, request, "out of memory", 0, &text);
 		break;
 	case MAP_REFRESH:
 		refresh_start(&worker->recent, worker->lookup, &request->destination,
-			wants_pins(worker, request));
+			map_needs(&worker->maps, request));
 		break;
 	case MAP_REPLIED:
 		break;

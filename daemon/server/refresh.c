@@ -4,7 +4,7 @@
 #include "common/base/hash.h"
 
 void refresh_start(struct refresh_recent *recent, struct lookup *lookup,
-	const struct destination *destination, bool pin)
+	const struct destination *destination, struct lookup_needs needs)
 {
 	uint64_t seed = destination->port | (uint64_t)destination->kind << 16;
 	uint64_t hash = hash_bytes(seed, destination->name, destination->name_length);
@@ -16,5 +16,5 @@ void refresh_start(struct refresh_recent *recent, struct lookup *lookup,
 		return;
 	recent->slots[slot].hash = hash;
 	recent->slots[slot].at = now;
-	lookup_ask(lookup, destination, pin, true, NULL, NULL);
+	lookup_ask(lookup, destination, needs, true, NULL, NULL);
 }

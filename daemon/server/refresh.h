@@ -28,6 +28,6 @@ struct refresh_recent {
 
 /* Ask the lookup thread for a refresh, unless this thread did so a moment ago. */
 void refresh_start(struct refresh_recent *recent, struct lookup *lookup,
-	const struct destination *destination, bool pin);
+	const struct destination *destination, struct lookup_needs needs);
 
 #endif

@@ -18,7 +18,7 @@ static void end_limited(evutil_socket_t fd, short what, void *context)
 }
 
 bool wait_begin(struct connection *connection, const union request *request,
-	const struct destination *destination, bool pin, uint32_t seconds_max)
+	const struct destination *destination, struct lookup_needs needs, uint32_t seconds_max)
 {
 	struct worker *worker = connection->worker;
 	struct timeval end = {.tv_sec = (time_t)seconds_max};
@@ -33,7 +33,7 @@ bool wait_begin(struct connection *connection, const union request *request,
 	if (wait->limited)
 		evtimer_assign(&wait->deadline, worker->base, end_limited, wait);
 	if ((wait->limited && evtimer_add(&wait->deadline, &end) != 0) ||
-		!lookup_ask(worker->lookup, destination, pin, true, &worker->mailbox, wait)) {
+		!lookup_ask(worker->lookup, destination, needs, true, &worker->mailbox, wait)) {
 		wait_free(wait);
 		return false;
 	}

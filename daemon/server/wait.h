@@ -27,11 +27,10 @@ struct wait {
 
 /*
  * Start a lookup of the destination. The connection's request, which is copied, waits for its
- * result, at most `seconds_max` seconds unless that is 0. `pin`: the lookup also makes the file of
- * trust anchors. False when out of memory.
+ * result, at most `seconds_max` seconds unless that is 0. False when out of memory.
  */
 bool wait_begin(struct connection *connection, const union request *request,
-	const struct destination *destination, bool pin, uint32_t seconds_max);
+	const struct destination *destination, struct lookup_needs needs, uint32_t seconds_max);
 
 /* [s] since wait_begin(). */
 double wait_seconds(const struct wait *wait);

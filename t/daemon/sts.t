@@ -939,6 +939,16 @@ sub slow_server
 		/^DEFER_IF_PERMIT 4\.7\.5 .* its MTA-STS policy is still being downloaded/ }), 'at RCPT: temporary');
 	cmp_ok($host->requests($never), '>', 0, 'and was asked');
 	ends_well($other);
+
+	# The map tlsa has nothing to do with MTA-STS.
+	$other = start(resolver => { timeout => '80s' }, sts => { timeout => '60s' });
+	my ($policy, $tlsa) = map { $other->client(timeout => PROMPT) } 1 .. 2;
+	is(eval { $tlsa->request('tlsa', $never) } // $@, $none, 'tlsa: does not wait');
+	my $asked = $host->requests($never);
+	$policy->send_request('policy', "[$never]:587");
+	ok(wait_until(PROMPT, sub { $host->requests($never) > $asked }), 'a download for the map policy');
+	is(eval { $tlsa->request('tlsa', "$never:587") } // $@, $none, 'tlsa: beside it');
+	ends_well($other);
 	$host->serve($_, %proper) for $late, $never;
 }
 

@@ -28,8 +28,8 @@ static struct dns_counters counted_dns;
 static struct serving_counters served;
 static struct mailbox requests;
 
-bool lookup_ask(struct lookup *lookup, const struct destination *destination, bool pin, bool mail,
-	struct mailbox *result_to, void *waiter)
+bool lookup_ask(struct lookup *lookup, const struct destination *destination,
+	struct lookup_needs needs, bool mail, struct mailbox *result_to, void *waiter)
 {
 	struct part_times times = {.stored_at = 1, .refresh_at = 2, .expires = 3};
 	struct mx_set set = {.status = MX_NXDOMAIN};
@@ -37,7 +37,7 @@ bool lookup_ask(struct lookup *lookup, const struct destination *destination, bo
 	bool domain = destination->kind == DESTINATION_DOMAIN;
 	size_t size = 0;
 
-	(void)lookup, (void)pin, (void)mail;
+	(void)lookup, (void)needs, (void)mail;
 	if (result_to == NULL)
 		return true;
 	uint8_t *bytes = domain ? part_encode_mx(&set, &times, "", 0, &size)
