@@ -126,23 +126,34 @@ static void fetched(void *context, const struct sts_fetch_result *result)
 	sts_updated_clear(&kept);
 }
 
+/* False: out of memory, or MTA-STS was switched off by a reload. */
+static bool start_fetch(struct sts_lookup *lookup)
+{
+	struct part_lookups *lookups = lookup->task.lookups;
+
+	if (lookups->sts_fetches == NULL || !lookups->conf->sts.enable)
+		return false;
+	if (lookup->update.mismatch)
+		log_info("no MX host of %s matches its MTA-STS policy, which is downloaded again",
+			lookup->domain);
+	event_del(lookup->deadline);
+	lookup->fetch = sts_fetch_new(lookups->sts_fetches, lookup->domain, fetched, lookup);
+	return lookup->fetch != NULL;
+}
+
 static void use_record(struct sts_lookup *lookup)
 {
 	struct sts_updated updated;
 
 	prepare_update(lookup);
-	if (lookup->task.lookups->sts_fetches != NULL && lookup->task.lookups->conf->sts.enable &&
-		sts_update_needs_file(&lookup->update)) {
-		if (lookup->update.mismatch)
-			log_info("no MX host of %s matches its MTA-STS policy, which is downloaded "
-				 "again",
-				lookup->domain);
-		event_del(lookup->deadline);
-		lookup->fetch = sts_fetch_new(
-			lookup->task.lookups->sts_fetches, lookup->domain, fetched, lookup);
-		if (lookup->fetch != NULL)
+	if (sts_update_needs_file(&lookup->update)) {
+		if (start_fetch(lookup))
 			return;
+		/* As if the record were not known: without its file it says nothing. */
 		lookup->update.discovery = STS_LOOKUP_FAILED;
+		/* Once MTA-STS is switched on again, the next request asks for it. */
+		if (!lookup->task.lookups->conf->sts.enable)
+			lookup->update.failure_ttl = 0;
 	}
 	if (!sts_update_without_file(&lookup->update, &updated)) {
 		conclude_without_memory(lookup);

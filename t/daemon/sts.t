@@ -241,6 +241,8 @@ sub keys_and_names
 	row($section, 'k-host', 'a name with an address and no MX record', $enforced, mx => undef,
 		dns => "\@ A 192.0.2.4\n");
 	row($section, 'xn--bcher-kva', 'A-labels', $enforced);
+	row($section, 'k-late', 'a record that is answered late', $enforced);
+	fault('_mta-sts.k-late.site.lab', type => 'TXT', behaviour => 'late', seconds => 1);
 	my @patterns = qw(B.Example *.A.Example b.example *.a.example c.d.example.);
 	row($section, 'k-patterns', 'each pattern once, in order, in lower case',
 		'OK secure match=b.example:.a.example:c.d.example servername=hostname', patterns => \@patterns,
@@ -897,6 +899,24 @@ sub settings
 		is(explain($other, $row->{domain})->{sts}, undef, 'explain');
 	}
 	is($downloads->(), $before, 'and nothing is downloaded');
+	ends_well($other);
+
+	# Switched off while the record is looked up.
+	$other = start();
+	my $asked = sub { return scalar grep { / _mta-sts\.k-late\.site\.lab\.? TXT / } $lab->faulty_queries };
+	$before = $asked->();
+	my $client = $other->client(timeout => PROMPT);
+	$client->send_request('policy', 'k-late.site.lab');
+	ok(wait_until(PROMPT, sub { $asked->() > $before }), 'the record is looked up');
+	$other->write_config(config(sts => { enable => 'no' }));
+	$other->reload;
+	# On a slow machine the answer may be first.
+	like(eval { $client->receive_reply } // "no reply: $@", qr/^(?:\Q$none\E|\Q$enforced\E)\z/,
+		'enable = no during a lookup: a reply, at once');
+	$other->write_config(config());
+	$other->reload;
+	ok(wait_until(PROMPT, sub { $other->request('policy', 'k-late.site.lab') eq $enforced }),
+		'enable = yes: nothing is left of it');
 	ends_well($other);
 }
 
