@@ -29,12 +29,14 @@ struct sts_transfer {
 	SSL_CTX *tls; /* with a pointer to the transfer */
 	char host[HOST_SIZE];
 	char words[CURL_ERROR_SIZE];
+	char objection[STS_FAILURE_SIZE]; /* to the header fields, when the body began */
 	uint64_t active_at;
 	size_t headers_size;
 	char *body;
 	size_t body_size, body_room;
 	bool too_long, headers_too_long;
 	bool closed_by_tls; /* the server sent close_notify */
+	bool is_http2;      /* as TLS has agreed: a status line may say anything */
 };
 
 /*
@@ -204,12 +206,66 @@ static size_t take_header(char *bytes, size_t one, size_t size, void *context)
 	return transfer->headers_too_long ? 0 : size;
 }
 
+/* A field of the last response; NULL if there is none. `*count` is how many there are. */
+static const char *field(const struct sts_transfer *transfer, const char *name, size_t *count)
+{
+	struct curl_header *header;
+
+	*count = 0;
+	if (curl_easy_header(transfer->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return NULL;
+	*count = header->amount;
+	return header->value;
+}
+
+/* `text/plain`, alone or with parameters (RFC 8461 3.3, RFC 9110 8.3.1). */
+static bool is_plain_text(const char *type)
+{
+	static const char plain[] = "text/plain";
+	size_t size = strcspn(type, "; \t");
+
+	return text_equal_nocase(type, size, plain) && (type[size] == '\0' || strchr(type, ';'));
+}
+
+/* Status and header fields, which must be those of a policy. */
+static bool judge_fields(const struct sts_transfer *transfer, char words[STS_FAILURE_SIZE])
+{
+	size_t count;
+	long status = 0;
+
+	words[0] = '\0';
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	const char *type = field(transfer, "Content-Type", &count);
+	if (status != 200)
+		snprintf(words, STS_FAILURE_SIZE, "HTTP status %ld", status);
+	else if (count != 1 || !is_plain_text(type))
+		snprintf(words, STS_FAILURE_SIZE, "Content-Type is %s%.100s, not text/plain",
+			count > 1 ? "given twice, first as " : "", type != NULL ? type : "missing");
+	else if (field(transfer, "Content-Encoding", &count) != NULL)
+		snprintf(words, STS_FAILURE_SIZE,
+			"it has a Content-Encoding that was not asked for");
+	else if ((type = field(transfer, "Transfer-Encoding", &count)) != NULL &&
+		 (count != 1 || !text_equal_nocase(type, strlen(type), "chunked")))
+		snprintf(words, STS_FAILURE_SIZE,
+			"it has a Transfer-Encoding that was not asked for");
+	else if (field(transfer, "Content-Length", &count) != NULL && count != 1)
+		/* RFC 9112 6.3; libcurl takes the last one. */
+		snprintf(words, STS_FAILURE_SIZE, "it has more than one Content-Length");
+	return words[0] == '\0';
+}
+
+/*
+ * The fields are judged before the body: libcurl 7.88 takes those that follow it in HTTP/2, its
+ * trailer, for header fields.
+ */
 static size_t take_body(char *bytes, size_t one, size_t size, void *context)
 {
 	struct sts_transfer *transfer = context;
 	size_t needed = transfer->body_size + size;
 
 	(void)one;
+	if (transfer->body_size == 0 && !judge_fields(transfer, transfer->objection))
+		return 0;
 	if (needed > STS_FILE_MAX) {
 		transfer->too_long = true;
 		return 0;
@@ -229,13 +285,21 @@ static size_t take_body(char *bytes, size_t one, size_t size, void *context)
 
 /* --- one transfer -------------------------------------------------------------------------- */
 
-static void notice_close(const SSL *ssl, int what, int value)
+static void notice_state(const SSL *ssl, int what, int value)
 {
 	struct sts_transfer *transfer = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), transfer_index);
+	const unsigned char *protocol;
+	unsigned size;
 
-	if (transfer != NULL && (what & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT &&
+	if (transfer == NULL)
+		return;
+	if ((what & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT &&
 		(value & 0xff) == SSL3_AD_CLOSE_NOTIFY)
 		transfer->closed_by_tls = true;
+	if ((what & SSL_CB_HANDSHAKE_DONE) != 0) {
+		SSL_get0_alpn_selected(ssl, &protocol, &size);
+		transfer->is_http2 = size == 2 && memcmp(protocol, "h2", 2) == 0;
+	}
 }
 
 /* The connection may outlive the transfer. */
@@ -261,11 +325,13 @@ static CURLcode prepare_tls(CURL *easy, void *tls, void *context)
 	(void)easy;
 	SSL_CTX_set1_cert_store(ssl_context, transfer->trusted);
 	forget_tls(transfer);
+	/* libcurl may begin again with another connection. */
+	transfer->closed_by_tls = false;
 	if (SSL_CTX_set_ex_data(ssl_context, transfer_index, transfer) != 1 ||
 		SSL_CTX_up_ref(ssl_context) != 1)
 		return CURLE_OUT_OF_MEMORY;
 	transfer->tls = ssl_context;
-	SSL_CTX_set_info_callback(ssl_context, notice_close);
+	SSL_CTX_set_info_callback(ssl_context, notice_state);
 	X509_VERIFY_PARAM_set_hostflags(
 		param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	return X509_VERIFY_PARAM_set1_host(param, transfer->host, 0) == 1 ? CURLE_OK
@@ -429,67 +495,28 @@ static void explain(struct sts_transfer_result *result, enum sts_outcome outcome
 	text_mark_cut(&text);
 }
 
-/* A field of the last response; NULL if there is none. `*count` is how many there are. */
-static const char *field(const struct sts_transfer *transfer, const char *name, size_t *count)
-{
-	struct curl_header *header;
-
-	*count = 0;
-	if (curl_easy_header(transfer->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
-		return NULL;
-	*count = header->amount;
-	return header->value;
-}
-
-/* `text/plain`, alone or with parameters (RFC 8461 3.3, RFC 9110 8.3.1). */
-static bool is_plain_text(const char *type)
-{
-	static const char plain[] = "text/plain";
-	size_t size = strcspn(type, "; \t");
-
-	return text_equal_nocase(type, size, plain) && (type[size] == '\0' || strchr(type, ';'));
-}
-
 /*
  * If neither a length nor chunks nor HTTP/2 say where the file ends, it ends with the connection,
  * which an attacker can cut. libcurl 7.88 takes such an end for a good one.
  */
 static bool is_complete(const struct sts_transfer *transfer)
 {
-	long version = CURL_HTTP_VERSION_NONE;
 	curl_off_t length = -1;
 	size_t count;
 
-	curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
 	/* Not the field: libcurl ignores a Content-Length that is too large a number. */
 	curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-	return transfer->closed_by_tls || version >= CURL_HTTP_VERSION_2_0 || length >= 0 ||
+	return transfer->closed_by_tls || transfer->is_http2 || length >= 0 ||
 	       field(transfer, "Transfer-Encoding", &count) != NULL;
 }
 
 static void judge_response(const struct sts_transfer *transfer, struct sts_transfer_result *result)
 {
 	char words[STS_FAILURE_SIZE];
-	size_t count;
-	long status = 0;
 
-	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-	const char *type = field(transfer, "Content-Type", &count);
-	if (status != 200) {
-		snprintf(words, sizeof words, "HTTP status %ld", status);
+	/* Without a body they were not judged before. */
+	if (transfer->body_size == 0 && !judge_fields(transfer, words)) {
 		explain(result, STS_NO_FILE, words);
-	} else if (count != 1 || !is_plain_text(type)) {
-		snprintf(words, sizeof words, "Content-Type is %s%.100s, not text/plain",
-			count > 1 ? "given twice, first as " : "", type != NULL ? type : "missing");
-		explain(result, STS_NO_FILE, words);
-	} else if (field(transfer, "Content-Encoding", &count) != NULL) {
-		explain(result, STS_NO_FILE, "it has a Content-Encoding that was not asked for");
-	} else if ((type = field(transfer, "Transfer-Encoding", &count)) != NULL &&
-		   (count != 1 || !text_equal_nocase(type, strlen(type), "chunked"))) {
-		explain(result, STS_NO_FILE, "it has a Transfer-Encoding that was not asked for");
-	} else if (field(transfer, "Content-Length", &count) != NULL && count != 1) {
-		/* RFC 9112 6.3; libcurl takes the last one. */
-		explain(result, STS_NO_FILE, "it has more than one Content-Length");
 	} else if (!is_complete(transfer)) {
 		explain(result, STS_NO_FILE,
 			"the connection was closed without close_notify: the file may be cut");
@@ -508,6 +535,8 @@ static void end_transfer(struct sts_transfer *transfer, CURLcode code)
 		explain(&result, STS_NO_FILE, "the file is longer than 64 KiB");
 	else if (transfer->headers_too_long)
 		explain(&result, STS_NO_FILE, "the header fields are longer than 64 KiB");
+	else if (transfer->objection[0] != '\0')
+		explain(&result, STS_NO_FILE, transfer->objection);
 	else if (code != CURLE_OK)
 		explain(&result, outcome_of(code),
 			transfer->words[0] != '\0' ? transfer->words : curl_easy_strerror(code));

@@ -493,6 +493,8 @@ sub http
 
 	$fails->('cut', 'shorter than its length', qr/./, length => length($text) + 10);
 	$fails->('cut-open', 'shorter than its length, cut', qr/./, length => length($text) + 10, conduct => ['end cut']);
+	$fails->('version-2', 'cut, with HTTP/2 in its status line', $cut,
+		response => response('HTTP/2 200', $type, $text), conduct => ['end cut']);
 	$fails->('overflow', 'a length that is too large a number, cut', $cut, length => '9' x 30,
 		conduct => ['end cut']);
 	$fails->('negative', 'a negative length', qr/./, length => -1);
@@ -516,6 +518,8 @@ sub http
 	$fails->('endless-fields', 'header fields without an end', qr/64 KiB/, response => join('', "$ok\r\n",
 		map { "X-$_: " . 'x' x 100 . "\r\n" } 1 .. 2000));
 	$fails->('endless-hints', '1xx without an end', qr/./, response => response($hints, 'X: y', '') x 20_000);
+	$fails->('endless-404', 'status 404 and a body without an end', qr/HTTP status 404/, status => '404 Not Found',
+		length => undef, conduct => ['fill 1000000000']);
 	my $filled = sub { my ($size) = @_; return $text . 'x: ' . 'x' x ($size - length($text) - 3) };
 	$works->('64k', 'of 64 KiB', policy => $filled->(FILE_MAX));
 	$fails->('64k-1', 'of 64 KiB and a byte', qr/64 KiB/, policy => $filled->(FILE_MAX + 1));
