@@ -15,6 +15,12 @@
 enum {
 	/* [bytes] of all header fields: far more than servers send; limits memory. */
 	HEADERS_MAX = 64 * 1024,
+	/*
+	 * [bytes] of all TLS records. Some of what a server may send is in neither the header
+	 * fields nor the file: chunk extensions, padding, frames of HTTP/2. A file of 64 KiB, each
+	 * byte a chunk and a record of its own, needs less than half of it.
+	 */
+	TRAFFIC_MAX = 4 * 1024 * 1024,
 	HOST_SIZE = DNS_NAME_SIZE + sizeof "mta-sts.",
 };
 
@@ -31,7 +37,7 @@ struct sts_transfer {
 	char words[CURL_ERROR_SIZE];
 	char objection[STS_FAILURE_SIZE]; /* to the header fields, when the body began */
 	uint64_t active_at;
-	size_t headers_size;
+	size_t headers_size, traffic;
 	char *body;
 	size_t body_size, body_room;
 	bool too_long, headers_too_long;
@@ -302,6 +308,32 @@ static void notice_state(const SSL *ssl, int what, int value)
 	}
 }
 
+/* Called with the header of each record, among others. */
+static void count_traffic(
+	int sent, int version, int type, const void *bytes, size_t size, SSL *ssl, void *context)
+{
+	struct sts_transfer *transfer = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), transfer_index);
+	const uint8_t *header = bytes;
+
+	(void)version;
+	(void)context;
+	if (transfer != NULL && !sent && type == SSL3_RT_HEADER && size == SSL3_RT_HEADER_LENGTH)
+		transfer->traffic += size + (size_t)(header[3] << 8 | header[4]);
+}
+
+/* libcurl calls it often; a value that is not 0 ends the transfer. */
+static int check_traffic(void *context, curl_off_t total, curl_off_t now, curl_off_t upload_total,
+	curl_off_t upload_now)
+{
+	const struct sts_transfer *transfer = context;
+
+	(void)total;
+	(void)now;
+	(void)upload_total;
+	(void)upload_now;
+	return transfer->traffic > TRAFFIC_MAX;
+}
+
 /* The connection may outlive the transfer. */
 static void forget_tls(struct sts_transfer *transfer)
 {
@@ -332,6 +364,7 @@ static CURLcode prepare_tls(CURL *easy, void *tls, void *context)
 		return CURLE_OUT_OF_MEMORY;
 	transfer->tls = ssl_context;
 	SSL_CTX_set_info_callback(ssl_context, notice_state);
+	SSL_CTX_set_msg_callback(ssl_context, count_traffic);
 	X509_VERIFY_PARAM_set_hostflags(
 		param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	return X509_VERIFY_PARAM_set1_host(param, transfer->host, 0) == 1 ? CURLE_OK
@@ -377,6 +410,8 @@ static bool set_options(struct sts_transfer *transfer, const struct sts_transfer
 	       SET(CURLOPT_ERRORBUFFER, transfer->words) && SET(CURLOPT_NOSIGNAL, 1L) &&
 	       SET(CURLOPT_TIMEOUT_MS, (long)request->timeout) &&
 	       SET(CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_limit) &&
+	       SET(CURLOPT_NOPROGRESS, 0L) && SET(CURLOPT_XFERINFOFUNCTION, check_traffic) &&
+	       SET(CURLOPT_XFERINFODATA, transfer) &&
 	       /* Names and connections. */
 	       SET(CURLOPT_SHARE, transfer->names) && SET(CURLOPT_RESOLVE, transfer->address) &&
 	       SET(CURLOPT_FRESH_CONNECT, 1L) && SET(CURLOPT_FORBID_REUSE, 1L) &&
@@ -537,6 +572,8 @@ static void end_transfer(struct sts_transfer *transfer, CURLcode code)
 		explain(&result, STS_NO_FILE, "the header fields are longer than 64 KiB");
 	else if (transfer->objection[0] != '\0')
 		explain(&result, STS_NO_FILE, transfer->objection);
+	else if (transfer->traffic > TRAFFIC_MAX)
+		explain(&result, STS_NO_FILE, "the server sends without an end");
 	else if (code != CURLE_OK)
 		explain(&result, outcome_of(code),
 			transfer->words[0] != '\0' ? transfer->words : curl_easy_strerror(code));

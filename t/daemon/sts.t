@@ -518,6 +518,8 @@ sub http
 	$fails->('endless-fields', 'header fields without an end', qr/64 KiB/, response => join('', "$ok\r\n",
 		map { "X-$_: " . 'x' x 100 . "\r\n" } 1 .. 2000));
 	$fails->('endless-hints', '1xx without an end', qr/./, response => response($hints, 'X: y', '') x 20_000);
+	$fails->('endless-extension', 'a chunk extension without an end', qr/without an end/,
+		response => response($ok, $type, $chunked, '1;' . 'x' x 20_000_000));
 	$fails->('endless-404', 'status 404 and a body without an end', qr/HTTP status 404/, status => '404 Not Found',
 		length => undef, conduct => ['fill 1000000000']);
 	my $filled = sub { my ($size) = @_; return $text . 'x: ' . 'x' x ($size - length($text) - 3) };
