@@ -1,5 +1,7 @@
 #include "common/sts/sts_trust.h"
 
+#include "common/base/clock.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdio.h>
@@ -7,9 +9,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum {
+	AGAIN = 60, /* [s] from a failed attempt to read the file to the next one */
+};
+
 struct sts_trust {
 	char *file;
-	struct stat seen; /* of the file when it was read last */
+	struct stat seen;   /* of the file when it was read last */
+	bool failed;        /* it could not be read then, perhaps for lack of descriptors */
+	uint32_t failed_at; /* [s] clock_steady() */
 	X509_STORE *store;
 	size_t count;
 };
@@ -82,24 +90,31 @@ static bool is_same(const struct stat *one, const struct stat *other)
 {
 	return one->st_dev == other->st_dev && one->st_ino == other->st_ino &&
 	       one->st_size == other->st_size && one->st_mtim.tv_sec == other->st_mtim.tv_sec &&
-	       one->st_mtim.tv_nsec == other->st_mtim.tv_nsec;
+	       one->st_mtim.tv_nsec == other->st_mtim.tv_nsec &&
+	       one->st_ctim.tv_sec == other->st_ctim.tv_sec && /* its mode */
+	       one->st_ctim.tv_nsec == other->st_ctim.tv_nsec;
 }
 
 bool sts_trust_refresh(struct sts_trust *trust, char *error, size_t error_size)
 {
 	struct stat now;
 	size_t count;
+	X509_STORE *store = NULL;
 
-	if (stat(trust->file, &now) != 0 || is_same(&now, &trust->seen))
+	if (stat(trust->file, &now) != 0)
+		return true;
+	bool same = is_same(&now, &trust->seen);
+	if (same && (!trust->failed || clock_steady() - trust->failed_at < AGAIN))
 		return true;
 	trust->seen = now;
-	if (!S_ISREG(now.st_mode)) {
+	if (S_ISREG(now.st_mode))
+		store = read_store(trust->file, &count, error, error_size);
+	else
 		snprintf(error, error_size, "%.200s: not a regular file", trust->file);
-		return false;
-	}
-	X509_STORE *store = read_store(trust->file, &count, error, error_size);
+	trust->failed = store == NULL;
+	trust->failed_at = clock_steady();
 	if (store == NULL)
-		return false;
+		return same;
 	X509_STORE_free(trust->store);
 	trust->store = store;
 	trust->count = count;

@@ -25,7 +25,8 @@ size_t sts_trust_count(const struct sts_trust *trust);
 
 /*
  * Read the file again if it has changed. If it is gone, as in a chroot, or cannot be read, the CAs
- * stay as they are; then false with one line in `error`, once for each change.
+ * stay as they are; then false with one line in `error`, once for each change. One that cannot be
+ * read is tried again after a minute.
  */
 bool sts_trust_refresh(struct sts_trust *trust, char *error, size_t error_size);
 
