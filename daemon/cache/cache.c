@@ -508,7 +508,7 @@ static size_t flush_destination(struct cache *cache, const struct destination *d
 		count += flush_hosts(cache, evidence);
 	if (domain)
 		count += store_delete(cache->store, wanted.key, wanted.key_size);
-	want(&wanted, cache, COPIED_STS, destination->name, destination->name_length, 0);
+	want_sts(&wanted, cache, destination);
 	count += store_delete(cache->store, wanted.key, wanted.key_size);
 	free(copy);
 	free(evidence);
@@ -522,6 +522,7 @@ size_t cache_flush(struct cache *cache, const struct destination *destination)
 
 	commit(cache);
 	drop_copies(cache);
+	cache_forget_copies(cache);
 	return count;
 }
 
