@@ -209,6 +209,45 @@ uint8_t *part_encode_sts(const struct sts_facts *facts, const struct part_times 
 	return finish(&writer, key, key_size, size);
 }
 
+static void set_back(uint8_t *at, uint32_t seconds)
+{
+	uint32_t time = layout_get_u32(at);
+
+	/* 0 and UINT32_MAX are not times: never, and without an end. */
+	if (time != 0 && time != UINT32_MAX)
+		layout_put_u32(at, time > seconds ? time - seconds : 1);
+}
+
+/* The times after the id, unless the part ends before. */
+static void set_back_facts(uint8_t *at, size_t size, uint32_t seconds)
+{
+	static const uint8_t offsets[] = {STS_AT_FETCHED_AT, STS_AT_ASKED_AT, STS_AT_FAILED_AT,
+		STS_AT_RETRY_AT, STS_AT_WARNED_AT};
+	/* The discovery, the length of the id, the id. */
+	size_t before = size >= 2 ? 2 + (size_t)at[1] : 2;
+
+	if (size < before + STS_TIMES_SIZE)
+		return;
+	for (size_t i = 0; i < sizeof offsets; i++)
+		set_back(at + before + offsets[i], seconds);
+}
+
+void part_sts_set_back(
+	uint8_t *bytes, size_t size, uint32_t seconds, const char *key, size_t key_size)
+{
+	struct part_cursor body;
+	struct part part;
+
+	if (!part_open(&part, PART_STS, bytes, size))
+		return;
+	set_back(bytes + PART_AT_STORED_AT, seconds);
+	set_back(bytes + PART_AT_REFRESH_AT, seconds);
+	set_back(bytes + PART_AT_EXPIRES, seconds);
+	part_cursor_start(&part, &body);
+	set_back_facts(bytes + (body.at - bytes), (size_t)(body.end - body.at), seconds);
+	layout_put_u32(bytes + PART_AT_CHECKSUM, layout_checksum(bytes, size, key, key_size));
+}
+
 uint8_t *part_encode_bytes(enum part_kind kind, const uint8_t *bytes, size_t byte_count,
 	const struct part_times *times, const char *key, size_t key_size, size_t *size)
 {

@@ -60,6 +60,16 @@ enum part_offset {
 	PART_AT_STALE_UNTIL = 24,
 };
 
+/* Of an STS policy, counted from the end of its id; STS_TIMES_SIZE: the end of the last one. */
+enum sts_offset {
+	STS_AT_FETCHED_AT = 4,
+	STS_AT_ASKED_AT = 8,
+	STS_AT_FAILED_AT = 13,
+	STS_AT_RETRY_AT = 17,
+	STS_AT_WARNED_AT = 21,
+	STS_TIMES_SIZE = 25,
+};
+
 static inline uint16_t layout_get_u16(const uint8_t *at)
 {
 	return (uint16_t)(at[0] << 8 | at[1]);

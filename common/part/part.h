@@ -82,6 +82,14 @@ uint8_t *part_encode_bytes(enum part_kind kind, const uint8_t *bytes, size_t byt
 uint8_t *part_encode_again(const uint8_t *bytes, size_t old_size, const struct part_times *times,
 	const struct part_failure *failure, const char *key, size_t key_size, size_t *size);
 
+/*
+ * The clock was set back by that many seconds: move all times of an STS part with it, in place, so
+ * that the policy keeps its age. Times that were not set or have no end stay, and so do parts of
+ * other kinds.
+ */
+void part_sts_set_back(
+	uint8_t *bytes, size_t size, uint32_t seconds, const char *key, size_t key_size);
+
 /* --- reading: decode.c --------------------------------------------------------------------- */
 
 struct part {

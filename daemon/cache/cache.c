@@ -39,9 +39,10 @@ static const struct copied_kind {
 
 /* Detects that the wall clock was set back; see cache_notice_clock(). */
 struct clock_change {
-	_Atomic int64_t offset;           /* [s] maximum of wall clock minus steady clock */
-	_Atomic uint32_t from;            /* [s] wall clock before it was set back */
-	_Atomic uint32_t seen, corrected; /* how often that was noticed, and handled */
+	_Atomic int64_t offset;   /* [s] maximum of wall clock minus steady clock */
+	_Atomic int64_t set_back; /* [s] by how much it was set back since the start, in all */
+	/* [s] The same, as of the last cache_correct_clock(). */
+	_Atomic int64_t corrected;
 };
 
 struct cache {
@@ -116,15 +117,15 @@ void cache_notice_clock(struct cache *cache)
 		atomic_compare_exchange_strong(&clock_change->offset, &known, offset);
 	} else if (offset + PART_CLOCK_SLACK < known &&
 		   atomic_compare_exchange_strong(&clock_change->offset, &known, offset)) {
-		atomic_store(&clock_change->from, (uint32_t)(clock_steady() + known));
-		atomic_fetch_add(&clock_change->seen, 1);
+		atomic_fetch_add(&clock_change->set_back, known - offset);
 		drop_copies(cache);
 	}
 }
 
-static bool clock_is_corrected(const struct cache *cache)
+/* [s] By how much the clock was set back since the last cache_correct_clock(). */
+static int64_t not_corrected(const struct cache *cache)
 {
-	return atomic_load_explicit(&cache->clock_change.seen, memory_order_relaxed) ==
+	return atomic_load_explicit(&cache->clock_change.set_back, memory_order_relaxed) -
 	       atomic_load_explicit(&cache->clock_change.corrected, memory_order_relaxed);
 }
 
@@ -263,7 +264,7 @@ enum cache_result cache_read(struct cache_reader *reader, cache_place place, uin
 {
 	bool domain = evidence->destination->kind == DESTINATION_DOMAIN;
 
-	if (!clock_is_corrected(reader->cache))
+	if (not_corrected(reader->cache) != 0)
 		return CACHE_MISS;
 	if (domain) {
 		struct wanted wanted;
@@ -356,7 +357,7 @@ static void note_result(struct cache *cache, bool good)
 	}
 }
 
-static void commit(struct cache *cache)
+static bool commit(struct cache *cache)
 {
 	unsigned wrote = cache->pending;
 
@@ -366,6 +367,7 @@ static void commit(struct cache *cache)
 	bool good = store_commit(cache->store);
 	if (!good || wrote > 0)
 		note_result(cache, good);
+	return good;
 }
 
 static void commit_now(evutil_socket_t fd, short what, void *context)
@@ -526,20 +528,94 @@ size_t cache_flush(struct cache *cache, const struct destination *destination)
 	return count;
 }
 
+/* --- the clock was set back ---------------------------------------------------------------- */
+
+uint32_t cache_clock(struct cache *cache)
+{
+	cache_notice_clock(cache);
+	return (uint32_t)(clock_wall() + not_corrected(cache));
+}
+
+enum set_back { SET_BACK_MORE, SET_BACK_END, SET_BACK_FAILED };
+
+/* The first policy after `position`, which moves on to it. */
+static enum set_back set_back_policy(
+	struct cache *cache, struct cache_position *position, uint32_t seconds)
+{
+	const char *key;
+	const uint8_t *bytes;
+	struct part part;
+	size_t size;
+
+	if (!store_next(cache->store, position->key, position->key_size, &key, &position->key_size,
+		    &bytes, &size) ||
+		key[0] != PART_STS)
+		return SET_BACK_END;
+	memcpy(position->key, key, position->key_size);
+	if (!part_open(&part, PART_STS, bytes, size))
+		return SET_BACK_MORE;
+	/* A value moves with the next change of the store. */
+	uint8_t *copy = malloc(size);
+	/* No policy is better than one that may be too old. */
+	if (copy == NULL)
+		return store_delete(cache->store, position->key, position->key_size)
+			       ? SET_BACK_MORE
+			       : SET_BACK_FAILED;
+	memcpy(copy, bytes, size);
+	part_sts_set_back(copy, size, seconds, position->key, position->key_size);
+	bool good = store_put(
+		cache->store, position->key, position->key_size, copy, size, part_expires(copy));
+	free(copy);
+	return good ? SET_BACK_MORE : SET_BACK_FAILED;
+}
+
+/*
+ * Policies keep their age, because it limits their use (RFC 8461 3.2). With their old times they
+ * would be used for too long, or, while the clock says that they are from the future, not at all.
+ * A few at a time, since a policy may be large and a transaction is in memory. If that fails, the
+ * same ones are tried once more, because a commit makes room in a store that is full.
+ */
+static void set_back_policies(struct cache *cache, uint32_t seconds)
+{
+	struct cache_position done = {.key = {PART_STS}, .key_size = 1};
+	enum set_back result = SET_BACK_MORE;
+	unsigned failures = 0;
+
+	while (result != SET_BACK_END && failures < 2) {
+		struct cache_position position = done;
+		result = SET_BACK_MORE;
+		for (unsigned i = 0; i < COMMIT_PARTS_MAX && result == SET_BACK_MORE; i++)
+			result = set_back_policy(cache, &position, seconds);
+		bool good = result != SET_BACK_FAILED;
+		if (!good)
+			note_result(cache, false);
+		if (commit(cache) && good) {
+			done = position;
+			failures = 0;
+		} else {
+			result = SET_BACK_MORE;
+			failures++;
+		}
+	}
+}
+
 bool cache_correct_clock(struct cache *cache, uint32_t *seconds)
 {
 	struct clock_change *clock_change = &cache->clock_change;
-	uint32_t seen = atomic_load(&clock_change->seen);
+	int64_t step = not_corrected(cache), now = clock_wall();
 
-	if (seen == atomic_load(&clock_change->corrected))
+	if (step == 0)
 		return false;
-	uint32_t from = atomic_load(&clock_change->from), now = clock_wall();
+	/* What the clock would say if it had not been set back. */
+	uint32_t from = now + step < UINT32_MAX ? (uint32_t)(now + step) : UINT32_MAX - 1;
+	*seconds = step < UINT32_MAX ? (uint32_t)step : UINT32_MAX;
 	while (store_expire(cache->store, from + 1, SWEEP_PARTS_MAX) >= SWEEP_PARTS_MAX)
 		commit(cache);
 	commit(cache);
+	set_back_policies(cache, *seconds);
 	drop_copies(cache);
-	atomic_store(&clock_change->corrected, seen);
-	*seconds = from > now ? from - now : 0;
+	cache_forget_copies(cache);
+	atomic_fetch_add(&clock_change->corrected, step);
 	return true;
 }
 

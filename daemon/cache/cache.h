@@ -26,7 +26,8 @@ void cache_close(struct cache *cache);
 /*
  * Compare wall clock and steady clock; any thread calls it often. If the wall clock was set back,
  * expired parts would be fresh again, so from then on every read is a miss until
- * cache_correct_clock().
+ * cache_correct_clock(). Less than PART_CLOCK_SLACK is not noticed until several such steps add up
+ * to more.
  */
 void cache_notice_clock(struct cache *cache);
 
@@ -123,9 +124,20 @@ bool cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale, uint32
 
 /*
  * If the clock was set back since the last call, delete the parts that had expired before: they
- * would be fresh again. Then true, and `*seconds` says by how much.
+ * would be fresh again. The times of STS parts are moved back by as much, so that a policy keeps
+ * its age and ends when its max_age is over. Other parts keep their times; those that are now from
+ * the future are looked up again. Then true, and `*seconds` says by how much.
+ *
+ * All STS parts are read and written, which takes one or two seconds for 100,000 of them. If the
+ * cache cannot be written, which is logged, some keep their times.
  */
 bool cache_correct_clock(struct cache *cache, uint32_t *seconds);
+
+/*
+ * The time [s] with which to compare the times of STS parts, and which to store in them: the wall
+ * clock. From the moment that it is set back until cache_correct_clock(), it goes on as before.
+ */
+uint32_t cache_clock(struct cache *cache);
 
 void cache_figures(struct cache *cache, struct store_figures *figures);
 

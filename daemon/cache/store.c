@@ -291,6 +291,13 @@ bool store_get(
 	       store_get_value(store->txn, store->trees.values, key, key_size, value, size);
 }
 
+bool store_next(struct store *store, const char *after, size_t after_size, const char **key,
+	size_t *key_size, const uint8_t **value, size_t *size)
+{
+	return store_begin(store) && store_next_value(store->txn, store->trees.values, after,
+					     after_size, key, key_size, value, size);
+}
+
 bool store_delete(struct store *store, const char *key, size_t key_size)
 {
 	MDB_val name = {.mv_size = key_size, .mv_data = (void *)(uintptr_t)key};

@@ -77,6 +77,10 @@ bool store_put(struct store *store, const char *key, size_t key_size, const uint
 bool store_get(
 	struct store *store, const char *key, size_t key_size, const uint8_t **value, size_t *size);
 
+/* As store_reader_next(), pending values included; valid as with store_get(). */
+bool store_next(struct store *store, const char *after, size_t after_size, const char **key,
+	size_t *key_size, const uint8_t **value, size_t *size);
+
 /* Delete a value; pending as well. False if there is no such key. */
 bool store_delete(struct store *store, const char *key, size_t key_size);
 

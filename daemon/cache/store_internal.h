@@ -49,6 +49,10 @@ size_t store_delete_range(
 bool store_get_value(MDB_txn *txn, MDB_dbi values, const char *key, size_t key_size,
 	const uint8_t **value, size_t *size);
 
+/* The first key after `after` that is not one of LMDB's own, as in store_reader_next(). */
+bool store_next_value(MDB_txn *txn, MDB_dbi values, const char *after, size_t after_size,
+	const char **key, size_t *key_size, const uint8_t **value, size_t *size);
+
 /* --- store_room.c -------------------------------------------------------------------------- */
 
 /* Update the figures for other threads. */

@@ -67,7 +67,7 @@ bool store_reader_get(struct store_reader *reader, const char *key, size_t key_s
 					  key_size, value, size);
 }
 
-bool store_reader_next(struct store_reader *reader, const char *after, size_t after_size,
+bool store_next_value(MDB_txn *txn, MDB_dbi values, const char *after, size_t after_size,
 	const char **key, size_t *key_size, const uint8_t **value, size_t *size)
 {
 	/* The names of LMDB's own records, for the other trees, begin with a byte 1. */
@@ -78,8 +78,7 @@ bool store_reader_next(struct store_reader *reader, const char *after, size_t af
 	MDB_val data;
 	MDB_cursor *cursor;
 
-	if (!reader->renewed ||
-		mdb_cursor_open(reader->txn, reader->store->trees.values, &cursor) != 0)
+	if (mdb_cursor_open(txn, values, &cursor) != 0)
 		return false;
 	int code = mdb_cursor_get(cursor, &name, &data, MDB_SET_RANGE);
 	if (code == 0 && name.mv_size == after_size && memcmp(name.mv_data, after, after_size) == 0)
@@ -92,4 +91,11 @@ bool store_reader_next(struct store_reader *reader, const char *after, size_t af
 	*value = (const uint8_t *)data.mv_data + sizeof(uint32_t);
 	*size = data.mv_size - sizeof(uint32_t);
 	return true;
+}
+
+bool store_reader_next(struct store_reader *reader, const char *after, size_t after_size,
+	const char **key, size_t *key_size, const uint8_t **value, size_t *size)
+{
+	return reader->renewed && store_next_value(reader->txn, reader->store->trees.values, after,
+					  after_size, key, key_size, value, size);
 }

@@ -66,6 +66,7 @@ static void notice_clock(struct lookup *lookup)
 	cache_notice_clock(lookup->cache);
 	if (!cache_correct_clock(lookup->cache, &seconds))
 		return;
+	part_lookups_set_back(&lookup->destinations.parts, seconds);
 	log_warning("the clock was set back by %u seconds: entries that had expired were deleted "
 		    "from the cache",
 		seconds);

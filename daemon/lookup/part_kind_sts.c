@@ -18,6 +18,7 @@ struct sts_lookup {
 	struct dns_query *query;
 	struct sts_fetch *fetch;
 	struct sts_update update;
+	struct part old; /* of the update */
 	char domain[DNS_NAME_SIZE];
 	char record_name[DNS_NAME_SIZE];
 	char id[STS_ID_SIZE];
@@ -26,13 +27,17 @@ struct sts_lookup {
 
 static void prepare_update(struct sts_lookup *lookup)
 {
-	const struct conf *conf = lookup->task.lookups->conf;
+	const struct part_task *task = &lookup->task;
+	const struct conf *conf = task->lookups->conf;
 	struct sts_update *update = &lookup->update;
 
-	update->now = clock_wall();
-	update->old = lookup->task.wish->flushed ? NULL : lookup->task.old;
-	update->asked = lookup->task.wish->asked;
-	update->mismatch = lookup->task.wish->mismatch;
+	update->now = cache_clock(task->lookups->cache);
+	/* It is opened each time, because its times are moved when the clock is set back. */
+	bool has_old = task->old != NULL && !task->wish->flushed &&
+		       part_open(&lookup->old, PART_STS, task->old->bytes, task->old->size);
+	update->old = has_old ? &lookup->old : NULL;
+	update->asked = task->wish->asked;
+	update->mismatch = task->wish->mismatch;
 	update->min_ttl = conf->cache.min_ttl;
 	update->max_ttl = conf->cache.max_ttl;
 	update->failure_ttl = conf->cache.failure_ttl;

@@ -1,6 +1,5 @@
 #include "daemon/lookup/part_lookup.h"
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "daemon/lookup/part_source.h"
 
@@ -60,7 +59,7 @@ static struct part_buffer make_failed(const struct part_lookups *lookups,
 	size_t key_size)
 {
 	struct lifetime_settings settings = part_lookups_lifetimes(lookups);
-	struct part_times times = lifetime_of_failure(&settings, clock_wall());
+	struct part_times times = lifetime_of_failure(&settings, cache_clock(lookups->cache));
 	struct part_buffer part = {0};
 
 	part.bytes = kind->encode_failure(failure, &times, key, key_size, &part.size);
@@ -84,7 +83,8 @@ static bool old_is_fresh(const struct running_part *lookup)
 {
 	struct part old;
 
-	return open_old(lookup, &old) && part_fresh(&old.header, clock_wall());
+	return open_old(lookup, &old) &&
+	       part_fresh(&old.header, cache_clock(lookup->lookups->cache));
 }
 
 /*
@@ -106,8 +106,9 @@ static struct part_buffer after_failure(
 		!part_open(&fresh, kind->kind, failed.bytes, failed.size) ||
 		!part_failure(&fresh, &failure))
 		return failed;
-	enum lifetime_choice choice = lifetime_after_failure(&settings, clock_wall(), &old.header,
-		kind->may_be_stale(old.header.status), &times);
+	enum lifetime_choice choice =
+		lifetime_after_failure(&settings, cache_clock(lookup->lookups->cache), &old.header,
+			kind->may_be_stale(old.header.status), &times);
 	if (choice == LIFETIME_REPLACE)
 		return failed;
 	part.bytes = part_encode_again(before->bytes, before->size, &times,
@@ -247,7 +248,7 @@ static bool is_whole(const struct part_kind_row *kind, const struct part *part)
 static bool take_from_cache(struct part_lookups *lookups, struct part_request *request,
 	const char *key, size_t key_size, struct part_buffer *old)
 {
-	uint32_t now = clock_wall();
+	uint32_t now = cache_clock(lookups->cache);
 	const uint8_t *bytes;
 	size_t size;
 	struct part part;
@@ -326,6 +327,18 @@ void part_lookups_flushed(struct part_lookups *lookups)
 	}
 }
 
+void part_lookups_set_back(struct part_lookups *lookups, uint32_t seconds)
+{
+	const struct running_entry *entry = NULL;
+
+	while ((entry = hash_set_next(&lookups->running, entry)) != NULL) {
+		struct running_part *lookup = entry->lookup;
+		if (lookup->old.bytes != NULL)
+			part_sts_set_back(lookup->old.bytes, lookup->old.size, seconds, lookup->key,
+				lookup->key_size);
+	}
+}
+
 void part_request_give_up(struct part_lookups *lookups, struct part_request *request)
 {
 	struct running_part *lookup = request->lookup;
@@ -356,7 +369,7 @@ void part_request_defer(
 {
 	const struct running_part *lookup = request->lookup;
 	struct part_failure failure = {.failure = DNS_FAILURE_TIMEOUT};
-	uint32_t now = clock_wall();
+	uint32_t now = cache_clock(lookups->cache);
 	/* It is due at once, so that it is read again and replaced by the result. */
 	struct part_times times = {.stored_at = now, .refresh_at = now, .expires = now + seconds};
 	struct part_buffer *part = request->part;

@@ -101,6 +101,12 @@ void part_lookups_refresh(struct part_lookups *lookups, const struct part_kind_r
  */
 void part_lookups_flushed(struct part_lookups *lookups);
 
+/*
+ * After cache_correct_clock(): the policies that running lookups took from the cache before are
+ * moved back, too.
+ */
+void part_lookups_set_back(struct part_lookups *lookups, uint32_t seconds);
+
 /* The lifetimes of parts from the configuration. */
 struct lifetime_settings part_lookups_lifetimes(const struct part_lookups *lookups);
 

@@ -1,6 +1,5 @@
 #include "daemon/lookup/sts_keeper.h"
 
-#include "common/base/clock.h"
 #include "common/base/counter.h"
 #include "common/sts/sts_update.h"
 
@@ -53,7 +52,7 @@ static void refresh(struct sts_keeper *keeper, const struct part_key *key)
 static bool step(struct sts_keeper *keeper)
 {
 	const struct conf *conf = keeper->lookups->conf;
-	uint32_t now = clock_wall();
+	uint32_t now = cache_clock(keeper->lookups->cache);
 	unsigned started = 0, seen = 0;
 	struct part_key key;
 	struct part part;

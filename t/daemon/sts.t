@@ -89,6 +89,7 @@ subtest('a slow server' => \&slow_server);
 subtest('many silent servers' => \&silent_servers);
 subtest('in the course of time' => \&course_of_time);
 subtest('hours and days' => \&days);
+subtest('a clock that is set back' => \&set_back);
 subtest('a minute in all' => \&minute);
 is($host->stop, 0, 'policyhost ends well');
 done_testing();
@@ -1158,7 +1159,7 @@ sub course_of_time
 sub days_zone
 {
 	return join('', map { "d-$_ MX 10 mx\n_mta-sts.d-$_ TXT \"v=STSv1\\; id=1\"\nmta-sts.d-$_ A $working\n" }
-		qw(daily kept unmatched failing));
+		qw(daily kept unmatched failing alive dead seen));
 }
 
 sub days
@@ -1231,6 +1232,53 @@ sub days
 	$at->($again, '+0');
 	is($again->request('policy', $domain{daily}), $none, 'not used after the clock is set back');
 	ends_well($again);
+}
+
+# While tlsad runs, the clock is set back by less than the age of the policies.
+sub set_back
+{
+	my $clock = Tlsad::Clock->new or plan(skip_all => 'faketime is not installed');
+	my %domain = map { $_ => "d-$_.bulk.lab" } qw(alive dead seen);
+	my $held = 'OK secure match=mx.bulk.lab servername=hostname';
+	$certificates->make('back', issuer => 'ca', subject => 'back', names => [ map { "mta-sts.$_" } values %domain ]);
+	$host->serve($_, certificate => 'back', policy => policy(mx => ['mx.bulk.lab'], max_age => 2 * DAY))
+		for values %domain;
+	my $daemon = eval { Tlsad::Daemon->start(lab => $lab, env => $clock->env, config => config()) };
+	plan(skip_all => 'tlsad does not run under faketime here') unless $daemon;
+	my $reply = sub { return $daemon->request('policy', $domain{$_[0]}) };
+	my $requests = sub { return $host->requests($domain{$_[0]}) };
+	my $sts = sub { return explain($daemon, $domain{$_[0]})->{sts} };
+	is($reply->($_), $held, "$_: a policy") for sort keys %domain;
+	is($requests->($_), 1, "$_: one download") for sort keys %domain;
+
+	# Only two of them are asked for, so that the third one is stored before the time that comes next.
+	$host->drop($domain{$_}) for qw(dead seen);
+	$clock->set('+20h');
+	is($reply->($_), $held, "$_: 20 hours later") for qw(alive seen);
+	ok(wait_until(PROMPT, sub { $sts->($_)->{refresh} > 0 }), "$_: the record is found again") for qw(alive seen);
+
+	$clock->set('+14h');
+	for (sort keys %domain) {
+		is($reply->($_), $held, "$_: the clock is set back by 6 hours");
+		is($requests->($_), 1, "$_: no other download");
+		my $now = $sts->($_);
+		near($now->{age}, 20, "$_: it is 20 hours old");
+		near($now->{ttl}, 28, "$_: and holds for 28 more");
+	}
+	like($daemon->log_text, qr/warning: the clock was set back by (?:2159[89]|2160[0-2]) seconds: /, 'the log says so');
+
+	$clock->set('+41h');
+	is($reply->($_), $held, "$_: 47 hours after the download") for sort keys %domain;
+	$clock->set('+43h');
+	is($reply->('alive'), $held, '49 hours after the first one, downloaded again');
+	is($reply->($_), $none, "$_: max_age is over") for qw(dead seen);
+	ends_well($daemon);
+}
+
+sub near
+{
+	my ($seconds, $hours, $what) = @_;
+	ok(abs($seconds - $hours * 60 * 60) < 10 * 60, $what) or diag("$seconds seconds");
 }
 
 # The number of policies that tlsad has seen in its cache.

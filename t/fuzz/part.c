@@ -202,6 +202,35 @@ static uint8_t *encode_sts_again(
 	return bytes;
 }
 
+/* Only times change, and a part of another kind does not change at all. */
+static void check_set_back(const struct part *part, const char *key, size_t key_size)
+{
+	uint8_t *bytes = fuzz_copy(part->bytes, part->size);
+	struct part moved;
+
+	part_sts_set_back(bytes, part->size, 3600, key, key_size);
+	if (part->header.kind != PART_STS) {
+		CHECK(memcmp(bytes, part->bytes, part->size) == 0);
+	} else {
+		struct sts_facts before, after;
+		struct part_cursor old, fresh;
+		CHECK(part_intact(bytes, part->size, key, key_size));
+		CHECK(part_open(&moved, PART_STS, bytes, part->size));
+		part_cursor_start(part, &old);
+		part_cursor_start(&moved, &fresh);
+		part_read_sts(&old, &before);
+		part_read_sts(&fresh, &after);
+		CHECK(old.damaged == fresh.damaged);
+		CHECK(strcmp(before.id, after.id) == 0 && before.failures == after.failures &&
+			strcmp(before.failure, after.failure) == 0 &&
+			before.pattern_count == after.pattern_count);
+		if (!old.damaged && before.fetched_at > 3600)
+			CHECK(before.fetched_at == UINT32_MAX ||
+				after.fetched_at == before.fetched_at - 3600);
+	}
+	free(bytes);
+}
+
 /* Strings may be cut and octets brought to 0 and 1 the first time, but not the second time. */
 static void check_sts(const struct part *part, const char *key, size_t key_size)
 {
@@ -234,6 +263,7 @@ static void check_part(const struct part *part, const char *key, size_t key_size
 	CHECK(strnlen(failure.name, sizeof failure.name) < sizeof failure.name &&
 		strnlen(failure.detail, sizeof failure.detail) < sizeof failure.detail);
 	check_encode_again(part, key, key_size);
+	check_set_back(part, key, key_size);
 	if (part->header.kind == PART_MX) {
 		if (read_mx(part, &set, hosts) && plain && set.status != MX_FAILED) {
 			uint8_t *bytes = part_encode_mx(&set, &times, key, key_size, &size);

@@ -2,7 +2,8 @@
  * cache: parts of unknown versions and kinds: a cache with such parts opens and keeps the others,
  * does not find them, a list passes over them and over malformed keys, and a new part replaces
  * them; an MX set with a name that is too long for any host is a miss, and so is a policy that
- * cannot be used, each time. A failed download is remembered after its part has expired.
+ * cannot be used, each time. A failed download is remembered after its part has expired. When the
+ * clock is set back, policies keep their ages. The clock is replaced here.
  */
 #include "daemon/cache/cache.h"
 
@@ -14,6 +15,39 @@
 #include "t/unit/scratch.h"
 
 static char directory[SCRATCH_PATH_SIZE + 8];
+
+/* --- the clock ----------------------------------------------------------------------------- */
+
+static uint32_t wall = PARTS_NOW, steady = 5000;
+
+uint32_t clock_wall(void)
+{
+	return wall;
+}
+
+uint32_t clock_steady(void)
+{
+	return steady;
+}
+
+uint64_t clock_steady_us(void)
+{
+	return (uint64_t)steady * 1000000;
+}
+
+uint64_t clock_exact_us(void)
+{
+	return clock_steady_us();
+}
+
+/* Time passes, then the clock is set back. */
+static void pass(uint32_t seconds, uint32_t back)
+{
+	wall += seconds - back;
+	steady += seconds;
+}
+
+/* --- parts --------------------------------------------------------------------------------- */
 
 static struct cache *open_cache(struct event_base *base)
 {
@@ -222,7 +256,7 @@ static void check_policy(
 		bail_out("no destination");
 	evidence.destination = &destination;
 	ok(cache_read_sts(reader, clock_wall(), &evidence) == wanted &&
-			evidence.has_sts == (wanted == CACHE_HIT),
+			evidence.has_sts == (wanted != CACHE_MISS),
 		"%s", what);
 	cache_read_end(reader);
 }
@@ -280,6 +314,152 @@ static void test_sweep(struct event_base *base)
 	close_cache(cache);
 }
 
+/* --- the clock is set back ----------------------------------------------------------------- */
+
+enum { HOUR = 3600, DAY = 24 * HOUR, MANY = 600 /* more than in a commit */ };
+
+/* A policy downloaded an hour ago, and its times. */
+static struct part_times put_old_policy(struct cache *cache, const char *domain, uint32_t max_age)
+{
+	static const char *const lines[PARTS_LINES_MAX][2] = {{"mx", "mx.example.com"}};
+	struct part_times times = {.stored_at = wall - HOUR,
+		.refresh_at = wall + HOUR / 2,
+		.expires = wall - HOUR + max_age};
+	struct parts_sts policy;
+	struct part part;
+	char key[PART_KEY_MAX];
+	size_t key_size = part_named_key(key, PART_STS, domain, strlen(domain), 0);
+
+	parts_sts_facts(&policy, STS_ENFORCE, lines);
+	policy.facts.max_age = max_age;
+	policy.facts.fetched_at = wall - HOUR;
+	uint8_t *bytes = parts_sts(&part, &policy.facts, &times, domain);
+	cache_put(cache, key, key_size, bytes, part.size);
+	free(bytes);
+	return times;
+}
+
+/* The part of a key, which begins with its kind, as the lookup thread sees it. */
+static bool get_part(struct cache *cache, const char *key, struct part *part)
+{
+	const uint8_t *bytes;
+	size_t size;
+
+	return cache_get(cache, key, strlen(key), &bytes, &size) &&
+	       part_intact(bytes, size, key, strlen(key)) &&
+	       part_open(part, (enum part_kind)key[0], bytes, size);
+}
+
+static void check_times(struct cache *cache, const char *key, const struct part_times *times,
+	uint32_t back, const char *what)
+{
+	struct part part;
+
+	if (!ok(get_part(cache, key, &part), "%s: there it is", what))
+		return;
+	is_number(part.header.stored_at, (int64_t)times->stored_at - back, "%s: stored", what);
+	is_number(part.header.refresh_at, (int64_t)times->refresh_at - back, "%s: refresh", what);
+	is_number(part.header.expires, (int64_t)times->expires - back, "%s: expires", what);
+}
+
+static void check_correct(struct cache *cache, uint32_t back, const char *what)
+{
+	uint32_t seconds = 0;
+
+	cache_notice_clock(cache);
+	ok(cache_correct_clock(cache, &seconds), "%s: noticed", what);
+	is_number(seconds, back, "%s: by how much", what);
+	ok(!cache_correct_clock(cache, &seconds), "%s: once", what);
+}
+
+static void test_set_back(struct event_base *base)
+{
+	static const struct {
+		const char *what;
+		uint32_t back;
+	} rows[] = {
+		{"to a moment after the policy was stored", HOUR / 2},
+		{"to a moment before it", 12 * HOUR},
+		{"by more than its max_age", 30 * DAY},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct cache *cache = open_cache(base);
+		struct cache_reader *reader = cache_reader_new(cache);
+		struct part_times times = put_old_policy(cache, "old.example", DAY);
+		put_old_policy(cache, "over.example", HOUR + 10);
+		put_old_policy(cache, "longest.example", STS_MAX_AGE_MAX);
+		pass(20, rows[i].back);
+		check_correct(cache, rows[i].back, rows[i].what);
+		/* Entries that expire later than possible are deleted. */
+		cache_sweep(cache, wall, 0, DAY);
+		check_times(cache, "sold.example", &times, rows[i].back, rows[i].what);
+		check_policy(reader, "old.example", CACHE_HIT, "it is used");
+		check_policy(reader, "longest.example", CACHE_HIT, "so is one of the longest age");
+		check_policy(reader, "over.example", CACHE_MISS, "one that had expired is not");
+		pass(23 * HOUR - 21, 0);
+		check_policy(reader, "old.example", CACHE_REFRESH, "in its last second");
+		pass(1, 0);
+		check_policy(reader, "old.example", CACHE_MISS, "when its max_age is over");
+		cache_reader_free(reader);
+		cache_flush(cache, NULL);
+		close_cache(cache);
+	}
+}
+
+/* All of them are moved, and only once; also those that are not in a commit yet. */
+static void test_many(struct event_base *base)
+{
+	struct cache *cache = open_cache(base);
+	struct part_times times = {0}, mx = now_and_an_hour();
+	unsigned moved = 0;
+	char name[64];
+
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(name, sizeof name, "%u.example", i);
+		times = put_old_policy(cache, name, DAY);
+	}
+	put_mx(cache, 'm', "known.example", PART_AT_CHECKSUM, 0);
+	put_mx(cache, 's', "other.example", PART_AT_VERSION, PART_VERSION + 1);
+	pass(0, HOUR);
+	check_correct(cache, HOUR, "many policies");
+	for (unsigned i = 0; i < MANY; i++) {
+		struct part part;
+		snprintf(name, sizeof name, "s%u.example", i);
+		moved +=
+			get_part(cache, name, &part) && part.header.expires == times.expires - HOUR;
+	}
+	is_number(moved, MANY, "all have moved");
+	check_times(cache, "mknown.example", &mx, 0, "an MX set has not");
+	const uint8_t *bytes;
+	size_t size;
+	ok(cache_get(cache, "sother.example", 14, &bytes, &size), "another version is passed over");
+	cache_flush(cache, NULL);
+	close_cache(cache);
+}
+
+/* The lookup thread has not seen the first one when the second one comes. */
+static void test_twice(struct event_base *base)
+{
+	struct cache *cache = open_cache(base);
+	struct part_times times = put_old_policy(cache, "old.example", DAY);
+
+	is_number(cache_clock(cache), wall, "the time");
+	pass(10, HOUR);
+	is_number(cache_clock(cache), wall + HOUR, "set back: the time as it was");
+	pass(10, 2 * HOUR);
+	is_number(cache_clock(cache), wall + 3 * HOUR, "set back once more: as it was");
+	check_correct(cache, 3 * HOUR, "twice");
+	check_times(cache, "sold.example", &times, 3 * HOUR, "twice");
+	is_number(cache_clock(cache), wall, "then the time as it is");
+	pass(0, PART_CLOCK_SLACK);
+	is_number(cache_clock(cache), wall, "set back a little: the time as it is");
+	pass(0, 1);
+	check_correct(cache, PART_CLOCK_SLACK + 1, "little steps add up");
+	cache_flush(cache, NULL);
+	close_cache(cache);
+}
+
 int main(void)
 {
 	scratch_begin();
@@ -289,6 +469,9 @@ int main(void)
 	test_long_names(base);
 	test_policies(base);
 	test_sweep(base);
+	test_set_back(base);
+	test_many(base);
+	test_twice(base);
 	event_base_free(base);
 	libevent_global_shutdown();
 	return done_testing();

@@ -423,6 +423,48 @@ static void test_defer_due(void)
 	lookups.sources = sources;
 }
 
+/* The clock is set back during the lookup: the old policy keeps its age. */
+static void test_set_back(void)
+{
+	static const char *const lines[PARTS_LINES_MAX][2] = {{"mx", "mx.example.com"}};
+	struct part_kind_row sts = part_kind_sts;
+	struct part_times due = life(-600, 7200);
+	char key[PART_KEY_MAX];
+	size_t key_size = part_named_key(key, PART_STS, domain, strlen(domain), 0);
+	struct parts_sts policy;
+	struct asker asker;
+	struct part part;
+
+	start(ACT_REFUSE, ACT_WAIT);
+	sts.start = dns_start;
+	sts.cancel = dns_cancel;
+	due.refresh_at = due.stored_at;
+	parts_sts_facts(&policy, STS_ENFORCE, lines);
+	uint8_t *bytes = parts_sts(&part, &policy.facts, &due, domain);
+	cache_put(lookups.cache, key, key_size, bytes, part.size);
+	free(bytes);
+	asker = (struct asker){.request = {.kind = &sts,
+				       .subject = {.name = domain},
+				       .for_whom = domain,
+				       .refresh = true,
+				       .done = is_done,
+				       .context = &asker,
+				       .part = &asker.part}};
+	ok(part_request_start(&lookups, &asker.request), "a policy that is due is looked up");
+	part_lookups_set_back(&lookups, 3600);
+	part_request_defer(&lookups, &asker.request, 60);
+	ok(asker.part.bytes != NULL &&
+			part_intact(asker.part.bytes, asker.part.size, key, key_size) &&
+			part_open(&part, PART_STS, asker.part.bytes, asker.part.size) &&
+			part.header.stored_at == due.stored_at - 3600 &&
+			part.header.expires == due.expires - 3600,
+		"set back: so is the old policy");
+	part_buffer_clear(&asker.part);
+	part_lookups_clear(&lookups);
+	part_lookups_init(&lookups);
+	lookups.sources = sources;
+}
+
 /* A lookup for which no request waits. */
 static void test_refresh(void)
 {
@@ -473,6 +515,7 @@ int main(void)
 	test_drop();
 	test_defer();
 	test_defer_due();
+	test_set_back();
 	test_refresh();
 	cache_stop_writing(cache);
 	cache_close(cache);

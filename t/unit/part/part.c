@@ -275,6 +275,84 @@ static void test_sts(void)
 	}
 }
 
+/* A time does not become 0, which means never. */
+static uint32_t back(uint32_t time, uint32_t seconds)
+{
+	return time > seconds ? time - seconds : 1;
+}
+
+static void check_set_back(enum sts_status status, uint32_t seconds, const char *what)
+{
+	static const char *const lines[PARTS_LINES_MAX][2] = {{"mx", "mx.example.com"}};
+	struct part_times times = parts_times();
+	char key[PART_KEY_MAX];
+	size_t key_size = part_named_key(key, PART_STS, "example.com", 11, 0);
+	struct parts_sts policy;
+	struct part part;
+
+	parts_sts_facts(&policy, status, lines);
+	struct sts_facts *sts = &policy.facts;
+	sts->failed_at = PARTS_NOW - 50;
+	sts->retry_at = PARTS_NOW + 1200;
+	times.refresh_at = UINT32_MAX;
+	uint8_t *bytes = parts_sts(&part, sts, &times, "example.com");
+	part_sts_set_back(bytes, part.size, seconds, key, key_size);
+	ok(part_intact(bytes, part.size, key, key_size) &&
+			part_open(&part, PART_STS, bytes, part.size),
+		"%s: intact", what);
+	ok(part.header.stored_at == back(PARTS_NOW, seconds) &&
+			part.header.refresh_at == UINT32_MAX &&
+			part.header.expires == back(times.expires, seconds),
+		"%s: the times of the part", what);
+	sts->fetched_at = back(sts->fetched_at, seconds);
+	sts->asked_at = back(sts->asked_at, seconds);
+	sts->failed_at = back(sts->failed_at, seconds);
+	sts->retry_at = back(sts->retry_at, seconds);
+	check_sts(&part, sts);
+	free(bytes);
+}
+
+/* A part that ends early: nothing behind its end changes. */
+static void check_set_back_cut(void)
+{
+	static const char *const none[PARTS_LINES_MAX][2] = {{NULL, NULL}};
+	struct part_times times = parts_times();
+	struct parts_sts policy;
+	struct part part;
+	bool good = true;
+
+	parts_sts_facts(&policy, STS_ENFORCE, none);
+	uint8_t *whole = parts_sts(&part, &policy.facts, &times, "example.com");
+	uint8_t *cut = malloc(part.size);
+	for (size_t size = 0; size < part.size; size++) {
+		memcpy(cut, whole, part.size);
+		part_sts_set_back(cut, size, 3600, "sexample.com", 12);
+		good = good && memcmp(cut + size, whole + size, part.size - size) == 0;
+	}
+	ok(good, "a part that ends early is not written to behind its end");
+	free(cut);
+	free(whole);
+}
+
+/* A time that was not set, or has no end, is not moved. */
+static void test_set_back(void)
+{
+	struct part_times times = parts_times();
+	struct mx_set set = {.status = MX_ABSENT};
+	char key[PART_KEY_MAX];
+	size_t key_size = part_named_key(key, PART_MX, "example.com", 11, 0);
+	struct part part;
+
+	check_set_back(STS_ENFORCE, 86400, "set back by a day");
+	check_set_back(STS_FAILED, 1, "set back by a second");
+	check_set_back(STS_NONE, UINT32_MAX, "set back as far as possible");
+	uint8_t *bytes = parts_mx(&part, &set, &times, "example.com");
+	part_sts_set_back(bytes, part.size, 86400, key, key_size);
+	ok(part_expires(bytes) == times.expires, "a part of another kind is not set back");
+	free(bytes);
+	check_set_back_cut();
+}
+
 /* Lengths and numbers that are larger than their fields. */
 static void test_large_sts(void)
 {
@@ -713,6 +791,7 @@ int main(void)
 		test_host(status, false);
 	}
 	test_sts();
+	test_set_back();
 	test_large_sts();
 	test_far_expiry();
 	test_cut();
