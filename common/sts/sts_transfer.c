@@ -42,6 +42,7 @@ struct sts_transfer {
 	size_t body_size, body_room;
 	bool too_long, headers_too_long;
 	bool closed_by_tls; /* the server sent close_notify */
+	bool unknown_name;  /* the server sent the alert unrecognized_name */
 	bool is_http2;      /* as TLS has agreed: a status line may say anything */
 };
 
@@ -299,9 +300,10 @@ static void notice_state(const SSL *ssl, int what, int value)
 
 	if (transfer == NULL)
 		return;
-	if ((what & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT &&
-		(value & 0xff) == SSL3_AD_CLOSE_NOTIFY)
-		transfer->closed_by_tls = true;
+	if ((what & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT) {
+		transfer->closed_by_tls |= (value & 0xff) == SSL3_AD_CLOSE_NOTIFY;
+		transfer->unknown_name |= (value & 0xff) == SSL_AD_UNRECOGNIZED_NAME;
+	}
 	if ((what & SSL_CB_HANDSHAKE_DONE) != 0) {
 		SSL_get0_alpn_selected(ssl, &protocol, &size);
 		transfer->is_http2 = size == 2 && memcmp(protocol, "h2", 2) == 0;
@@ -359,6 +361,7 @@ static CURLcode prepare_tls(CURL *easy, void *tls, void *context)
 	forget_tls(transfer);
 	/* libcurl may begin again with another connection. */
 	transfer->closed_by_tls = false;
+	transfer->unknown_name = false;
 	if (SSL_CTX_set_ex_data(ssl_context, transfer_index, transfer) != 1 ||
 		SSL_CTX_up_ref(ssl_context) != 1)
 		return CURLE_OUT_OF_MEMORY;
@@ -562,6 +565,23 @@ static void judge_response(const struct sts_transfer *transfer, struct sts_trans
 	}
 }
 
+/* The words of libcurl, which for TLS may be those of OpenSSL, with what they are about. */
+static void explain_code(
+	const struct sts_transfer *transfer, CURLcode code, struct sts_transfer_result *result)
+{
+	const char *words = transfer->words[0] != '\0' ? transfer->words : curl_easy_strerror(code);
+	char all[CURL_ERROR_SIZE + HOST_SIZE + 64];
+
+	if (outcome_of(code) != STS_NO_TLS)
+		snprintf(all, sizeof all, "%s", words);
+	else if (transfer->unknown_name)
+		snprintf(all, sizeof all, "TLS failed: the server has no certificate for %s: %s",
+			transfer->host, words);
+	else
+		snprintf(all, sizeof all, "TLS failed: %s", words);
+	explain(result, outcome_of(code), all);
+}
+
 static void end_transfer(struct sts_transfer *transfer, CURLcode code)
 {
 	struct sts_transfer_result result = {.outcome = outcome_of(code)};
@@ -575,8 +595,7 @@ static void end_transfer(struct sts_transfer *transfer, CURLcode code)
 	else if (transfer->traffic > TRAFFIC_MAX)
 		explain(&result, STS_NO_FILE, "the server sends without an end");
 	else if (code != CURLE_OK)
-		explain(&result, outcome_of(code),
-			transfer->words[0] != '\0' ? transfer->words : curl_easy_strerror(code));
+		explain_code(transfer, code, &result);
 	else
 		judge_response(transfer, &result);
 	transfer->done(transfer->context, &result);

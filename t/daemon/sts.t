@@ -381,8 +381,8 @@ sub tls
 	my $domain = sub { return "$_[0].site.lab" };
 	my $refused = sub {
 		my ($name, $what, %serve) = @_;
-		row($section, $name, $what, $none, serve => { policy => policy(mx => [$mx]), %serve }, failure => qr/./,
-			requests => 0, sts => { status => 'failed' });
+		row($section, $name, $what, $none, serve => { policy => policy(mx => [$mx]), %serve },
+			failure => qr/\ATLS failed: ./, requests => 0, sts => { status => 'failed' });
 	};
 	my $accepted = sub {
 		my ($name, $what, %serve) = @_;
@@ -418,6 +418,7 @@ sub tls
 	$refused->('t-1-1', 'TLS 1.1', $issue->('t-1-1'), conduct => ['max_tls 1.1']);
 	$refused->('t-nothing', 'no certificate for this name', $issue->('t-unused'));
 	$rows[-1]{serve} = undef;
+	$rows[-1]{failure} = qr/\ATLS failed: the server has no certificate for mta-sts\.t-nothing\.site\.lab: ./;
 }
 
 # A response, line by line; the last argument is its body.
