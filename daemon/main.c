@@ -130,11 +130,21 @@ static bool check_resolver(const struct conf *conf, char *error, size_t error_si
 	return good;
 }
 
+static bool check_trust(const struct conf *conf, char *error)
+{
+	struct sts_trust *trust = NULL;
+	bool good = !conf->sts.enable || start_read_trust(conf, &trust, error);
+
+	sts_trust_free(trust);
+	return good;
+}
+
 static int check(const struct tlsad *tlsad)
 {
 	char error[START_ERROR_SIZE];
 	bool good = privileges_check(tlsad->conf, error, sizeof error) &&
-		    check_resolver(tlsad->conf, error, sizeof error);
+		    check_resolver(tlsad->conf, error, sizeof error) &&
+		    check_trust(tlsad->conf, error);
 
 	if (good)
 		configuration_warn(tlsad->conf);

@@ -53,20 +53,16 @@ static bool open_endpoints(struct tlsad *tlsad, char *error)
 	return true;
 }
 
-/*
- * Before a chroot hides the file. Without the default one, tlsad starts and warns: DANE works, and
- * only MTA-STS does not.
- */
-static bool open_trust(struct tlsad *tlsad, char *error)
+bool start_read_trust(const struct conf *conf, struct sts_trust **trust, char *error)
 {
-	const char *file = tlsad->conf->sts.ca_file;
+	const char *file = conf->sts.ca_file;
 	char why[300];
 
 	/* A libcurl that cannot be used matters only to those who want MTA-STS. */
 	if (!sts_transfers_prepare(error, START_ERROR_SIZE))
-		return !tlsad->conf->sts.enable;
-	tlsad->sts_trust = sts_trust_open(file, why, sizeof why);
-	if (tlsad->sts_trust != NULL || !tlsad->conf->sts.enable)
+		return !conf->sts.enable;
+	*trust = sts_trust_open(file, why, sizeof why);
+	if (*trust != NULL || !conf->sts.enable)
 		return true;
 	if (strcmp(file, TLSAD_CA_FILE) != 0) {
 		snprintf(error, START_ERROR_SIZE, "[sts] ca_file = %s", why);
@@ -85,7 +81,7 @@ static bool start_as_root(struct tlsad *tlsad, char *error)
 	const struct conf *conf = tlsad->conf;
 
 	return privileges_find(&tlsad->privileges, conf, error, START_ERROR_SIZE) &&
-	       open_endpoints(tlsad, error) && open_trust(tlsad, error) &&
+	       open_endpoints(tlsad, error) && start_read_trust(conf, &tlsad->sts_trust, error) &&
 	       privileges_make_directory(
 		       &tlsad->privileges, conf->cache.path, CACHE_MODE, error, START_ERROR_SIZE) &&
 	       pid_file_write(&tlsad->pid_file, conf->server.pid_file, error, START_ERROR_SIZE) &&

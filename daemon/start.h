@@ -9,6 +9,13 @@
 enum { START_ERROR_SIZE = 640 };
 
 /*
+ * Read the CAs of [sts] ca_file, before a chroot hides the file. False with one line in `error`, of
+ * START_ERROR_SIZE bytes, if tlsad must not start without them. If the file with the default path
+ * cannot be read, it may: DANE works. Then this logs a warning, and `*trust` stays NULL.
+ */
+bool start_read_trust(const struct conf *conf, struct sts_trust **trust, char *error);
+
+/*
  * Bind endpoints, drop privileges, open the cache and start the threads. False with one line in
  * `error`, of START_ERROR_SIZE bytes, on failure; end_all() must be called then, too.
  */

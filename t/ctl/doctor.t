@@ -653,9 +653,11 @@ sub sts
 	}
 	my $useless = Namespace::write_file("$directory/no-ca", "text\n");
 	complains('no CAs', ['-c', sts_config($fine, ca_file => $useless), @tell],
+		['fault', 'configuration', qr/\Atlsad -n: .*\[sts\] ca_file = /],
 		['fault', 'sts', qr/\[sts\] ca_file = \Q$useless\E: cannot read certificates from it.*; no MTA-STS policy can be downloaded/,
 			qr/\A\[sts\] ca_file = \S+ in tlsad.conf; systemctl restart tlsad\z/]);
 	complains('no file', ['-c', sts_config($fine, ca_file => "$directory/none"), @tell],
+		['fault', 'configuration', qr/\Atlsad -n: .*\[sts\] ca_file = /],
 		['fault', 'sts', qr/\[sts\] ca_file = \Q$directory\E\/none: No such file/, qr/\[sts\] ca_file = /]);
 	complains('another port', ['-c', sts_config($fine, port => 8443), @tell],
 		['warning', 'sts', qr/\[sts\] port = 8443: policy servers listen on port 443/, qr/\[sts\] port = 443 in tlsad.conf/]);

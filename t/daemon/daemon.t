@@ -131,6 +131,7 @@ subtest('options' => \&options);
 subtest('invalid settings' => \&bad_settings);
 subtest('bad overrides' => \&bad_overrides);
 subtest('files that cannot be used' => \&bad_files);
+subtest('CAs for MTA-STS' => \&cas);
 subtest('endpoints in use' => \&taken_endpoints);
 subtest('SIGTERM and SIGINT' => \&stopping);
 subtest('SIGTERM with many requests on a connection' => \&stopping_pipeline);
@@ -355,6 +356,34 @@ sub bad_files
 	unlink("$directory/learned/root.key");
 	POSIX::mkfifo("$directory/learned/root.key", 0600) or die "mkfifo: $!\n";
 	is((run('-n', '-o', "cache.path=$directory/learned", '-c', good_file()))[0], 0, '-n leaves stored keys alone');
+}
+
+# Like the start, -n reads the file of the CAs.
+sub cas
+{
+	my $none = "$directory/none.pem";
+	my ($status, $text) = run('-c', good_file(), '-n', '-o', "sts.ca_file=$none");
+	is($status, 1, '-n without the file: status');
+	like($text, $one_line, '-n: one line');
+	like($text, qr/ error: \S+good\.conf: \[sts\] ca_file = \Q$none\E: No such file/, '-n: what is wrong');
+	is((run('-c', good_file(), '-n', '-o', "sts.ca_file=$directory"))[0], 1, '-n: a directory');
+	($status, $text) = run('-c', good_file(), '-n', '-o', "sts.ca_file=$none", '-o', 'sts.enable=no');
+	is("$status $text", '0 ', '-n: without MTA-STS it is not read');
+	($status, $text) = Tlsad::Daemon->run(lab => $lab, config => { sts => { enable => 'yes', ca_file => $none } });
+	is($status, 1, 'the start: status');
+	like($text, qr/ error: \[sts\] ca_file = \Q$none\E: No such file/, 'the start: the same');
+
+	my ($default) = (run('-c', '/dev/null', '-n', '-v', '-o', 'sts.enable=no'))[1] =~ /^ca_file = (.+)$/m;
+	my $obstacle = Tlsad::Process::namespace_obstacle('--mount');
+	SKIP: {
+		skip("the default file cannot be hidden without $obstacle", 2) if defined $obstacle;
+		my $hidden = qq([ ! -e "$default" ] || mount --bind /dev/null "$default"; exec "\$0" "\$@");
+		my $process = Tlsad::Process::spawn(log => "$directory/hidden", command => [ 'unshare', '--mount',
+			'sh', '-c', $hidden, Tlsad::Daemon::binary(), '-c', good_file(), '-n' ]);
+		is(($process->wait(PROMPT) // -1) >> 8, 0, '-n without the default file: status');
+		like(read_file("$directory/hidden"), qr/\Atlsad: warning: no MTA-STS policy can be downloaded: \Q$default\E: [^\n]+\n\z/,
+			'-n: a warning');
+	}
 }
 
 sub taken_endpoints
