@@ -47,7 +47,7 @@ struct sts_fetch {
 	enum state state;
 	struct event *deadline;
 	uint64_t ends_at;    /* [us] clock_exact_us() */
-	uint64_t started_at; /* the same, of the transfer */
+	uint64_t started_at; /* the same, of the last transfer; 0: there was none */
 	struct dns_query *queries[2];
 	unsigned pending; /* queries */
 	bool refused;     /* an address was a special-purpose one */
@@ -128,6 +128,8 @@ static void give_up(struct sts_fetch *fetch, enum sts_outcome outcome, const cha
 
 /* --- turns --------------------------------------------------------------------------------- */
 
+static const char too_many[] = "too many downloads at once";
+
 static void look_for_room(struct sts_fetches *fetches);
 
 static void wait_for_turn(struct sts_fetch *fetch, bool first)
@@ -140,8 +142,7 @@ static void wait_for_turn(struct sts_fetch *fetch, bool first)
 	else
 		TAILQ_INSERT_TAIL(&fetches->waiting, fetch, link);
 	if (++fetches->waiting_count > WAITING_MAX)
-		give_up(TAILQ_LAST(&fetches->waiting, fetch_list), STS_BUSY,
-			"too many downloads at once");
+		give_up(TAILQ_LAST(&fetches->waiting, fetch_list), STS_BUSY, too_many);
 }
 
 static void read_file(struct sts_fetch *fetch, const struct sts_transfer_result *result)
@@ -423,7 +424,9 @@ static void time_is_over(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	/* The clock does not tell: this may be called a moment before ends_at. */
-	if (!fetch->hopeless && fetch->outcome != STS_TIMEOUT)
+	if (fetch->state == WAITING && fetch->started_at == 0)
+		note_error(fetch, STS_BUSY, too_many);
+	else if (!fetch->hopeless && fetch->outcome != STS_TIMEOUT)
 		note_error(fetch, STS_TIMEOUT, no_policy_in_time);
 	conclude(fetch, NULL);
 	look_for_room(fetches);
