@@ -261,6 +261,22 @@ bool sts_update_after_failure(
 	return true;
 }
 
+bool sts_update_when_busy(
+	const struct sts_update *update, const char *why, struct sts_updated *updated)
+{
+	struct sts_facts *facts = &updated->facts;
+	uint32_t again = later(update->now, update->failure_ttl);
+
+	if (!begin(update, updated))
+		return false;
+	if (!must_wait(facts, update))
+		facts->retry_at = again;
+	facts->failed_at = update->now;
+	snprintf(facts->failure, sizeof facts->failure, "%s", why);
+	set_times(update, updated, again);
+	return true;
+}
+
 void sts_updated_clear(struct sts_updated *updated)
 {
 	free(updated->patterns);

@@ -46,7 +46,7 @@ struct sts_updated {
 bool sts_update_needs_file(const struct sts_update *update);
 
 /*
- * Each of these three makes `updated`, which sts_updated_clear() frees. It points to the old part,
+ * Each of these four makes `updated`, which sts_updated_clear() frees. It points to the old part,
  * or to the policy. False: out of memory.
  */
 
@@ -58,6 +58,13 @@ void sts_update_with_policy(const struct sts_update *update, const struct sts_po
 
 /* The download failed; `why` is one line of printable ASCII. */
 bool sts_update_after_failure(
+	const struct sts_update *update, const char *why, struct sts_updated *updated);
+
+/*
+ * The policy server was not asked, for want of memory or because of too many downloads. This does
+ * not count as a failure of the server: the next attempt may begin after failure_ttl.
+ */
+bool sts_update_when_busy(
 	const struct sts_update *update, const char *why, struct sts_updated *updated);
 
 void sts_updated_clear(struct sts_updated *updated);

@@ -297,7 +297,7 @@ static json_t *sts_object(const struct explanation *explanation)
 				seconds_left(evidence->sts.header.refresh_at, explanation->now)));
 	if (sts_has_policy(status))
 		set_policy(object, explanation, &facts, &cursor);
-	if (facts.failures > 0) {
+	if (facts.failure[0] != '\0') {
 		json_object_set_new(object, "failures", json_integer(facts.failures));
 		json_object_set_new(object, "failure", json_string(facts.failure));
 		json_object_set_new(object, "failed_at", json_integer(facts.failed_at));

@@ -93,6 +93,15 @@ static void note_failure(const struct sts_lookup *lookup, const struct sts_fetch
 			facts->retry_at - lookup->update.now);
 }
 
+static bool update_when_busy(
+	const struct sts_lookup *lookup, const char *why, struct sts_updated *updated)
+{
+	char words[STS_FAILURE_SIZE];
+
+	snprintf(words, sizeof words, "tlsad was too busy: %.200s", why);
+	return sts_update_when_busy(&lookup->update, words, updated);
+}
+
 static void fetched(void *context, const struct sts_fetch_result *result)
 {
 	struct sts_lookup *lookup = context;
@@ -110,9 +119,7 @@ static void fetched(void *context, const struct sts_fetch_result *result)
 			updated.facts.max_age, updated.facts.pattern_count,
 			(double)(clock_exact_us() - lookup->began) / 1e6);
 	} else if (result->outcome == STS_BUSY) {
-		/* Not a failure of the policy server: soon again. */
-		lookup->update.discovery = STS_LOOKUP_FAILED;
-		made = sts_update_without_file(&lookup->update, &updated);
+		made = update_when_busy(lookup, result->error, &updated);
 	} else {
 		made = sts_update_after_failure(&lookup->update, result->error, &updated);
 		if (made)
@@ -131,36 +138,46 @@ static void fetched(void *context, const struct sts_fetch_result *result)
 	sts_updated_clear(&kept);
 }
 
-/* False: out of memory, or MTA-STS was switched off by a reload. */
+static bool is_enabled(const struct sts_lookup *lookup)
+{
+	const struct part_lookups *lookups = lookup->task.lookups;
+
+	return lookups->sts_fetches != NULL && lookups->conf->sts.enable;
+}
+
 static bool start_fetch(struct sts_lookup *lookup)
 {
-	struct part_lookups *lookups = lookup->task.lookups;
-
-	if (lookups->sts_fetches == NULL || !lookups->conf->sts.enable)
-		return false;
 	if (lookup->update.mismatch)
 		log_info("no MX host of %s matches its MTA-STS policy, which is downloaded again",
 			lookup->domain);
 	event_del(lookup->deadline);
-	lookup->fetch = sts_fetch_new(lookups->sts_fetches, lookup->domain, fetched, lookup);
+	lookup->fetch =
+		sts_fetch_new(lookup->task.lookups->sts_fetches, lookup->domain, fetched, lookup);
 	return lookup->fetch != NULL;
 }
 
 static void use_record(struct sts_lookup *lookup)
 {
 	struct sts_updated updated;
+	bool made;
 
 	prepare_update(lookup);
-	if (sts_update_needs_file(&lookup->update)) {
+	if (!sts_update_needs_file(&lookup->update)) {
+		made = sts_update_without_file(&lookup->update, &updated);
+	} else if (!is_enabled(lookup)) {
+		/*
+		 * Switched off by a reload. As if the record were not known: without its file it
+		 * says nothing. Once MTA-STS is switched on again, the next request asks for it.
+		 */
+		lookup->update.discovery = STS_LOOKUP_FAILED;
+		lookup->update.failure_ttl = 0;
+		made = sts_update_without_file(&lookup->update, &updated);
+	} else {
 		if (start_fetch(lookup))
 			return;
-		/* As if the record were not known: without its file it says nothing. */
-		lookup->update.discovery = STS_LOOKUP_FAILED;
-		/* Once MTA-STS is switched on again, the next request asks for it. */
-		if (!lookup->task.lookups->conf->sts.enable)
-			lookup->update.failure_ttl = 0;
+		made = update_when_busy(lookup, "too many downloads, or no memory", &updated);
 	}
-	if (!sts_update_without_file(&lookup->update, &updated)) {
+	if (!made) {
 		conclude_without_memory(lookup);
 		return;
 	}

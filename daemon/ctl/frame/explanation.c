@@ -279,7 +279,7 @@ static void print_download(const struct page *page, const json_t *sts)
 	int64_t retry = client_integer(sts, "retry_at") - now;
 	char ago[TIME_TEXT_SIZE], left[TIME_TEXT_SIZE];
 
-	if (client_integer(sts, "failures") == 0)
+	if (json_object_get(sts, "failure") == NULL)
 		return;
 	time_text_duration(ago, now - client_integer(sts, "failed_at"));
 	time_text_duration(left, retry > 0 ? retry : 0);

@@ -9,7 +9,7 @@
 
 enum { START = 1800000000, MINUTE = 60, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
 
-enum event_kind { END, POLICY, FAILURE, KEPT };
+enum event_kind { END, POLICY, FAILURE, BUSY, KEPT };
 
 /* What is expected: was a file wanted, and what holds afterwards. */
 struct event {
@@ -17,7 +17,7 @@ struct event {
 	enum sts_discovery discovery;
 	const char *id;
 	uint32_t ttl;
-	enum event_kind kind; /* POLICY and FAILURE: the file was wanted; KEPT: it was not */
+	enum event_kind kind; /* KEPT: the file was not wanted; others: it was */
 	const char *mode;     /* of POLICY */
 	uint32_t max_age;
 	enum sts_status status;
@@ -29,6 +29,7 @@ struct event {
 #define NEVER UINT32_MAX
 #define ENFORCES(age) POLICY, "enforce", (age)
 #define FAILS FAILURE, NULL, 0
+#define IS_BUSY BUSY, NULL, 0
 #define STAYS KEPT, NULL, 0
 #define FOUND(id) STS_DISCOVERED, id
 #define NONE STS_NO_RECORD, NULL
@@ -49,6 +50,21 @@ static const struct story {
 				false, false}}},
 	{"the lookup of the record fails, no policy is cached",
 		{{0, LOST, 0, STAYS, STS_FAILED, NEVER, 20, 0, false, false}}},
+	{"tlsad is too busy, no policy is cached",
+		{{0, FOUND("1"), HOUR, IS_BUSY, STS_FAILED, NEVER, 20, 0, false, false},
+			{20, FOUND("1"), HOUR, FAILS, STS_FAILED, NEVER, 20 + 5 * MINUTE, 1, false,
+				false},
+			{20 + 5 * MINUTE, FOUND("1"), HOUR, IS_BUSY, STS_FAILED, NEVER,
+				40 + 5 * MINUTE, 1, false, false},
+			{40 + 5 * MINUTE, FOUND("1"), HOUR, ENFORCES(DAY), STS_ENFORCE,
+				HOUR + 40 + 5 * MINUTE, DAY + 40 + 5 * MINUTE, 0, false, false}}},
+	{"tlsad is too busy, a policy is cached",
+		{{0, FOUND("1"), HOUR, ENFORCES(10 * DAY), STS_ENFORCE, HOUR, 10 * DAY, 0, false,
+			 false},
+			{DAY, FOUND("1"), HOUR, IS_BUSY, STS_ENFORCE, DAY + 20, 10 * DAY, 0, false,
+				false},
+			{DAY + 20, FOUND("1"), HOUR, FAILS, STS_ENFORCE, DAY + 20 + 5 * MINUTE,
+				10 * DAY, 1, true, false}}},
 	{"the id stays the same, the file is downloaded once a day",
 		{{0, FOUND("1"), HOUR, ENFORCES(10 * DAY), STS_ENFORCE, HOUR, 10 * DAY, 0, false,
 			 false},
@@ -205,6 +221,8 @@ static void tell(const struct story *story, bool asked)
 			sts_update_with_policy(&update, &policy, &updated);
 		else if (event->kind == FAILURE)
 			made = sts_update_after_failure(&update, "why", &updated);
+		else if (event->kind == BUSY)
+			made = sts_update_when_busy(&update, "busy", &updated);
 		else
 			made = sts_update_without_file(&update, &updated);
 		ok(made, "and there is a result");
@@ -212,7 +230,11 @@ static void tell(const struct story *story, bool asked)
 			"its status");
 		is_number(since(updated.times.refresh_at), event->refresh_at, "when to look again");
 		is_number(since(updated.times.expires), event->expires, "how long it holds");
+		is_number(updated.facts.discovery, event->discovery, "the record");
 		is_number(updated.facts.failures, event->failures, "failures");
+		if (event->kind == FAILURE || event->kind == BUSY)
+			is_string(updated.facts.failure, event->kind == BUSY ? "busy" : "why",
+				"why there is no file");
 		is_number(updated.warn, event->warn, "a warning?");
 		is_number(updated.facts.asked_at, asked ? update.now : 0, "asked for");
 		bool has_policy = sts_has_policy(event->status);
