@@ -26,10 +26,11 @@ void ca_store_examine_file(struct ca_store *store, const char *file)
 {
 	char error[300];
 	struct sts_trust *trust = sts_trust_open(file, error, sizeof error);
+	size_t count = trust != NULL ? sts_trust_count(trust) : 0;
 
 	if (trust != NULL)
-		set(store, CA_STORE_GOOD, "%.200s: certificates of %zu CAs", file,
-			sts_trust_count(trust));
+		set(store, CA_STORE_GOOD, "%.200s: certificates of %zu CA%s", file, count,
+			count == 1 ? "" : "s");
 	else if (access(file, R_OK) != 0 && errno == EACCES)
 		set(store, CA_STORE_UNKNOWN, "%.200s: this account may not read it", file);
 	else
