@@ -85,9 +85,6 @@ static bool add_stub(struct ub_ctx *view, const char *stub, char *error, size_t 
 	return code == 0 || complain(error, error_size, "stub", stub, code);
 }
 
-/* The CA certificates for forwarders over TLS. */
-static const char ca_certificates[] = "/etc/ssl/certs/ca-certificates.crt";
-
 /* libunbound needs a port before a name; the port of DNS over TLS is 853 (RFC 7858 3.1). */
 static bool spell_forward(const char *forward, char *out, size_t size)
 {
@@ -107,7 +104,7 @@ static bool add_forwards(
 	bool tls = settings->forward_count > 0 && strchr(settings->forwards[0], '#') != NULL;
 	int code = 0;
 
-	if (tls && !set_option(view, "tls-cert-bundle:", ca_certificates, error, error_size))
+	if (tls && !set_option(view, "tls-cert-bundle:", TLSAD_CA_FILE, error, error_size))
 		return false;
 	if (tls && (code = ub_ctx_set_tls(view, 1)) != 0)
 		return complain(error, error_size, "forward", "over TLS", code);

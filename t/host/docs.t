@@ -55,6 +55,7 @@ subtest('sections that other documents cite' => \&check_cited_sections);
 subtest('t/lab/dane-cases' => \&check_cases);
 subtest('citations in comments' => \&check_citations);
 subtest('comments of headers' => \&check_headers);
+subtest('paths that configure sets' => \&check_paths);
 subtest('bounds in tlsad.conf(5)' => \&check_bounds);
 subtest('examples of tlsad.conf(5)' => \&check_examples);
 subtest('every manual page' => \&check_pages);
@@ -447,6 +448,17 @@ sub as_value
 {
 	my ($number, $unit) = @_;
 	return $number . {'' => '', second => 's', minute => 'm', hour => 'h', day => 'd'}->{$unit // ''};
+}
+
+# No source file has the default of an option of configure: another value would have no effect there.
+sub check_paths
+{
+	my ($path) = read_file("$source/configure.ac") =~ /with_ca_file=(\/[^\]\s]+)/;
+	ok($path, '--with-ca-file has a default') or return;
+	my @files = glob("$source/{common,daemon}/{,*/,*/*/}*.[ch]");
+	cmp_ok(scalar(@files), '>', 100, 'source files');
+	my @wrong = grep { index(read_file($_), $path) >= 0 } @files;
+	is("@wrong", '', "none has $path");
 }
 
 # Does tlsad accept the value, with other settings that do not conflict with it?
