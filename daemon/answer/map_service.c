@@ -323,12 +323,23 @@ static void log_temp(const struct map_request *request, const char *reason,
 		would != NULL ? "\"" : "");
 }
 
+/* What became of a policy that did not decide; NULL if there is none, or none was needed. */
+static const char *loggable_sts(const struct assessment *assessment)
+{
+	enum sts_status status = assessment->facts.sts;
+
+	return status != STS_ABSENT && assessment->verdict.reason != REASON_STS_ENFORCE
+		       ? sts_status_name(status)
+		       : NULL;
+}
+
 void map_log_result(const struct map_request *request, const struct map_result *result,
 	const struct deferral_note *deferral, double seconds, const char *rendered)
 {
 	char key[DESTINATION_KEY_SIZE], words[LOGGED_REPLY_SIZE], other[LOGGED_REPLY_SIZE];
 	struct verdict verdict = result->assessment.verdict;
 	const char *would = loggable_would(other, result);
+	const char *sts = loggable_sts(&result->assessment);
 
 	if (verdict.level == VERDICT_TEMP) {
 		log_temp(request, reason_name(verdict.reason), deferral, seconds,
@@ -337,8 +348,9 @@ void map_log_result(const struct map_request *request, const struct map_result *
 		return;
 	}
 	destination_print(&request->destination, key);
-	log_info("looked up %s: map=%s reason=%s seconds=%.3f reply=\"%.*s\"%s%.*s%s", key,
-		request->map->name, reason_name(verdict.reason), seconds, LOGGED_VALUE_MAX,
+	log_info("looked up %s: map=%s reason=%s%s%s seconds=%.3f reply=\"%.*s\"%s%.*s%s", key,
+		request->map->name, reason_name(verdict.reason), sts != NULL ? " sts=" : "",
+		sts != NULL ? sts : "", seconds, LOGGED_VALUE_MAX,
 		loggable_reply(words, request, rendered), would != NULL ? " would=\"" : "",
 		LOGGED_VALUE_MAX, would != NULL ? would : "", would != NULL ? "\"" : "");
 }

@@ -713,6 +713,10 @@ sub logged
 		'a failure');
 	like($log, qr/downloaded the MTA-STS policy of r-good\.site\.lab: id=20260101T000000 mode=enforce max_age=86400 /,
 		'a download');
+	like($log, qr/^\w+: looked up \Q$_->[0]\E\.site\.lab: map=\w+ $_->[1] seconds=/m, "the lookup of $_->[0]")
+		for ['r-good', 'reason=sts-enforce'], ['v-no-tlsa-testing', 'reason=no-tlsa sts=testing'],
+			['v-no-tlsa-none', 'reason=no-tlsa sts=none'], ['v-no-tlsa-without', 'reason=no-tlsa'],
+			['h-404', 'reason=no-tlsa sts=failed'];
 }
 
 # --- TLSRPT
@@ -1018,6 +1022,7 @@ sub minute
 		is($slow->request('policy', $domain), $none, 'no policy');
 	}
 	cmp_ok(Time::HiRes::time() - $slow_since, '>', MINUTE - 1, 'not before');
+	like($slow->log_text, qr/^\w+: looked up \S+: map=policy reason=no-tlsa sts=pending seconds=/m, 'in the log: pending');
 	unlike($slow->log_text, qr/^\w+: (?:error|warning)/m, 'a server\'s fault is no trouble of ours');
 	ends_well($slow);
 }
