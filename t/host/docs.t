@@ -315,6 +315,11 @@ sub check_status
 
 sub check_readme
 {
+	my ($summary) = read_file("$source/README") =~ /\Atlsad - (.+)\n/;
+	for my $file (qw(contrib/debian/control contrib/openrc/tlsad contrib/rpm/tlsad.spec daemon/tlsad.8 systemd/tlsad.service)) {
+		like(read_file("$source/$file"), qr/^(?:\.Nd |\w+[:=]\s*"?)\Q$summary\E"?$/m, "its summary is in $file");
+	}
+	like($summary, qr/\b$_\b/, "with $_") for qw(Postfix DANE MTA-STS);
 	my $readme = read_file("$source/README");
 	my @lines = split(/\n/, $readme);
 	cmp_ok(scalar(@lines), '<=', README_LINES_MAX, 'it is short');
