@@ -27,6 +27,7 @@ use constant RESOLVER_TIMEOUT => 25;	# [s]
 use constant FAILURE_TTL => 600;	# [s]
 use constant NEGATIVE_TTL => 3600;	# [s] of the lab's zones
 use constant DAY => 24 * 60 * 60;
+use constant CHAIN => 100;		# certificates, the CA included
 use constant FILE_MAX => 64 * 1024;
 use constant MINUTE => 60;		# [s] of one download
 use constant SILENT => 10;		# addresses of servers that never say anything
@@ -399,6 +400,12 @@ sub tls
 	$certificates->make('stranger', authority => 1, subject => 'another CA');
 	$certificates->make('intermediate', issuer => 'ca', authority => 1);
 	$accepted->('t-intermediate', 'a chain of three', $issue->('t-intermediate', issuer => 'intermediate'));
+	my $last = 'ca';
+	for (1 .. CHAIN - 2) {
+		$certificates->make("chain-$_", issuer => $last, authority => 1, $_ > 1 ? (key => 'chain-1') : ());
+		$last = "chain-$_";
+	}
+	$accepted->('t-chain', 'a chain of ' . CHAIN, $issue->('t-chain', issuer => $last));
 	$accepted->('t-names', 'several names', names => [ 'a.example', 'MTA-STS.T-Names.site.lab' ]);
 	$accepted->('t-wildcard', 'a wildcard', names => ['*.t-wildcard.site.lab']);
 	$accepted->('t-1-2', 'TLS 1.2', $issue->('t-1-2'), conduct => ['max_tls 1.2']);
