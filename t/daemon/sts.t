@@ -32,6 +32,8 @@ use constant FILE_MAX => 64 * 1024;
 use constant MINUTE => 60;		# [s] of one download
 use constant SILENT => 10;		# addresses of servers that never say anything
 use constant SAME => 12;		# domains at each of them
+# [bytes] Of the whole daemon, several times what it needs.
+use constant MEMORY_MAX => 100 * 1024 * 1024;
 use constant { AT_ONCE => 64, AT_ONE => 8 };	# downloads
 # Cases at once. With more, downloads would wait, and those of a server that is slow on a busy machine
 # would begin again.
@@ -1080,6 +1082,10 @@ sub silent_servers
 	cmp_ok($most, '<=', AT_ONCE, "at most $most downloads at once");
 	cmp_ok($most_of_one, '<=', AT_ONE, "at most $most_of_one from one address");
 	is($other->request('policy', "[$mx]"), $none, 'a host without a policy');
+	SKIP: {
+		skip('a sanitizer has memory of its own', 1) if sanitized($other);
+		cmp_ok(resident($other), '<', MEMORY_MAX, 'memory is limited');
+	}
 	$_->close for @clients;
 	ends_well($other);
 }
