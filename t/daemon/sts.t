@@ -82,6 +82,7 @@ subtest('every case, first and cached' => \&all_cases);
 subtest('keys' => \&other_keys);
 subtest('TLSRPT' => \&tlsrpt);
 subtest('requiretls' => \&requiretls);
+subtest('the request' => \&request);
 subtest('tlsactl' => \&tlsactl);
 subtest('a recipient' => \&recipient);
 subtest('the rules of the site' => \&site_rules);
@@ -478,6 +479,10 @@ sub http
 	$fails->('hints-type', 'the type only in a 103', qr/Content-Type/, response => response($hints, $type, '')
 		. response($ok, $length, $text));
 
+	$works->('kept', 'header fields that a browser keeps', fields => ['Set-Cookie: a=b; Secure; Path=/', 'ETag: "1"',
+		'Last-Modified: Thu, 01 Jan 2026 00:00:00 GMT', 'Cache-Control: max-age=86400',
+		'Strict-Transport-Security: max-age=86400', 'Alt-Svc: h2="127.0.0.1:1"; ma=86400']);
+
 	$fails->('no-type', 'no Content-Type', qr/Content-Type is missing/, type => undef);
 	$fails->('two-types', 'two Content-Types', qr/Content-Type is given twice/, fields => [$type]);
 	$fails->('html', 'text/html', qr{text/html}, type => 'text/html');
@@ -800,6 +805,29 @@ sub requiretls
 	is($client->request('requiretls', "v-$_.site-plain.lab"), $otherwise, $_)
 		for qw(insecure-testing dane-insecure-mx-without);
 	like($client->request('requiretls', "v-$_-enforce.site.lab"), qr/^TEMP /, $_) for qw(lookup-failed bogus);
+}
+
+# --- the request
+
+# Nothing of an earlier response is kept but the policy, and the server is told no more than it must know.
+sub request
+{
+	my $domain = 'h-kept.site.lab';
+	Tlsad::Ctl->new(config => {})->run('-s', $daemon->control, 'cache', 'flush', $domain);
+	is($daemon->request('policy', $domain), $enforced, 'the policy is downloaded again');
+	my @requests = $host->fields($domain);
+	is(scalar(@requests), 2, 'two requests');
+	is_deeply($requests[1], $requests[0], 'the second one is the same as the first');
+	my %fields = map { /^([^:]+): (.*)/ ? (lc($1) => $2) : () } @{$requests[0]};
+	is($fields{host}, "mta-sts.$domain:" . $host->port, 'Host');
+	is($fields{accept}, 'text/plain', 'Accept');
+	like($fields{'user-agent'}, qr{^tlsad/[\w.~+-]+\z}, 'User-Agent');
+	my %others;
+	for my $row (@rows) {
+		$others{$_}++ for grep { $_ ne 'accept host user-agent' }
+			map { join(' ', sort map { lc(s/:.*//r) } @$_) } $host->fields($row->{domain});
+	}
+	is_deeply(\%others, {}, 'no request has other fields');
 }
 
 # --- tlsactl, and recipients

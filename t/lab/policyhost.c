@@ -26,6 +26,7 @@
  *	listening ADDRESS PORT   for each, when all of them are bound
  *	connection ADDRESS       for each accepted one; ADDRESS is the local one
  *	request NAME LINE        for each request
+ *	field NAME LINE          for each of its header fields, right after it
  *	body-left NAME BYTES     the client closed before it had taken the rest
  *
  * Ends at SIGTERM, SIGINT, after --time (default 300 s) and, if standard input is a pipe or a
@@ -378,6 +379,19 @@ static void written(struct bufferevent *buffer, void *context)
 		send_more(connection);
 }
 
+/* A request ends with an empty line. */
+static void say_request(const char *name, const char *bytes)
+{
+	const char *word = "request";
+	size_t size;
+
+	while ((size = strcspn(bytes, "\r\n")) > 0) {
+		say("%s %s %.*s", word, name, (int)size, bytes);
+		bytes += size + strspn(bytes + size, "\r") + 1;
+		word = "field";
+	}
+}
+
 static void received(struct bufferevent *buffer, void *context)
 {
 	struct connection *connection = context;
@@ -391,7 +405,7 @@ static void received(struct bufferevent *buffer, void *context)
 	}
 	if (memmem(bytes, size, "\r\n\r\n", 4) == NULL)
 		return;
-	say("request %s %.*s", connection->name, (int)strcspn(bytes, "\r"), bytes);
+	say_request(connection->name, bytes);
 	evbuffer_drain(input, size);
 	if (!connection->conduct.silent_request)
 		wait_ms(connection, connection->conduct.delay);

@@ -31,6 +31,7 @@ package Tlsad::PolicyHost;
 #                          mx ([PATTERN...]), and more => TEXT at its end
 #   $host->lines           its output so far
 #   $host->requests(DOMAIN)     how many requests there were
+#   $host->fields(DOMAIN)  the header fields of each request, as [LINE...]
 #   $host->wait_requests(DOMAIN, NUMBER, SECONDS)   true as soon as there are NUMBER of them
 #   $host->connections     how many were accepted
 #   $host->stop            SIGTERM; returns the exit status
@@ -177,6 +178,17 @@ sub requests
 {
 	my ($self, $domain) = @_;
 	return $self->_count(qr/^request mta-sts\.\Q$domain\E /);
+}
+
+sub fields
+{
+	my ($self, $domain) = @_;
+	my @requests;
+	for ($self->lines) {
+		if (/^request mta-sts\.\Q$domain\E /) { push @requests, [] }
+		elsif (/^field mta-sts\.\Q$domain\E (.*)/) { push @{$requests[-1]}, $1 }
+	}
+	return @requests;
 }
 
 sub wait_requests
