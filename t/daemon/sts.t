@@ -2,6 +2,8 @@
 # MTA-STS, case by case: the rules of t/lab/sts-cases, with a daemon, the lab's DNS tree and policy
 # servers with and without faults (t/lab/policyhost).
 #
+# The cases of HTTP/2 need nghttpd (Tlsad::Http2Host).
+#
 # Each case is a row: a domain of its own with a TXT record, a policy server and the reply that the
 # daemon must give, twice: from the lookups and from the cache.
 
@@ -16,6 +18,7 @@ use Time::HiRes ();
 use Tlsad::Clock;
 use Tlsad::Ctl;
 use Tlsad::Daemon;
+use Tlsad::Http2Host;
 use Tlsad::Lab;
 use Tlsad::Observe;
 use Tlsad::PolicyHost qw(policy);
@@ -57,7 +60,7 @@ my @silent = map { "127.0.2.$_" } 1 .. SILENT;
 my $host = Tlsad::PolicyHost->start(listen => [ "$working:" . Tlsad::Process::free_port() ],
 	silent => [ $silent, @silent ]);
 my $certificates = $host->certificates;
-my (@rows, @faults);
+my (@rows, @faults, %http2);
 my %zones = ('site.lab' => "mx A 192.0.2.1\nother A 192.0.2.2\n", 'site-plain.lab' => '');
 
 verdicts();
@@ -66,11 +69,13 @@ records();
 servers();
 tls();
 http();
+http2();
 files();
 reports();
 $zones{'bulk.lab'} = silent_domains() . slow_zone() . days_zone();
 my $lab = Tlsad::Lab->start(zones => \%zones, faults => \@faults);
 serve_all();
+serve_http2();
 serve_slowly();
 my $slow = start(sts => { timeout => '1s' });
 my $slow_since = Time::HiRes::time();
@@ -79,6 +84,7 @@ my @slow = map { my $client = $slow->client(timeout => PROMPT); $client->send_re
 my $daemon = start();
 
 subtest('every case, first and cached' => \&all_cases);
+subtest('HTTP/2' => \&spoken_http2);
 subtest('keys' => \&other_keys);
 subtest('TLSRPT' => \&tlsrpt);
 subtest('requiretls' => \&requiretls);
@@ -541,12 +547,70 @@ sub http
 		response => response($ok, $type, $chunked, '1;' . 'x' x 20_000_000));
 	$fails->('endless-404', 'status 404 and a body without an end', qr/HTTP status 404/, status => '404 Not Found',
 		length => undef, conduct => ['fill 1000000000']);
-	my $filled = sub { my ($size) = @_; return $text . 'x: ' . 'x' x ($size - length($text) - 3) };
-	$works->('64k', 'of 64 KiB', policy => $filled->(FILE_MAX));
-	$fails->('64k-1', 'of 64 KiB and a byte', qr/64 KiB/, policy => $filled->(FILE_MAX + 1));
+	$works->('64k', 'of 64 KiB', policy => filled(FILE_MAX));
+	$fails->('64k-1', 'of 64 KiB and a byte', qr/64 KiB/, policy => filled(FILE_MAX + 1));
 	$fails->('64k-chunked', 'of 64 KiB and a byte, chunked', qr/64 KiB/, response => response($ok, $type, $chunked,
-		chunks($filled->(FILE_MAX), 'x') . "\r\n"));
+		chunks(filled(FILE_MAX), 'x') . "\r\n"));
 	$fails->('endless', 'without an end', qr/64 KiB/, length => undef, conduct => ['fill 1000000000']);
+}
+
+# A policy of so many bytes.
+sub filled
+{
+	my ($size) = @_;
+	my $text = policy(mx => [$mx]) . 'x: ';
+	return $text . 'x' x ($size - length $text);
+}
+
+# Each has a server of its own. The same rules as in HTTP/1.1 apply, and the end of a file is always known.
+sub http2
+{
+	return if Tlsad::Http2Host::obstacle();
+	my $text = policy(mx => [$mx]);
+	my @no_length = (arguments => ['--no-content-length']);
+	my @cases = (
+		# Name, what, why it fails, options of the server.
+		[ 'policy', 'a policy', undef ],
+		[ 'no-length', 'no length', undef, @no_length ],
+		[ '64k', 'of 64 KiB', undef, policy => filled(FILE_MAX) ],
+		[ '64k-1', 'of 64 KiB and a byte', qr/64 KiB/, policy => filled(FILE_MAX + 1) ],
+		[ '64k-1-open', 'of 64 KiB and a byte, no length', qr/64 KiB/, policy => filled(FILE_MAX + 1), @no_length ],
+		[ '404', 'status 404', qr/HTTP status 404/, policy => undef ],
+		[ 'html', 'text/html', qr{Content-Type is text/html}, type => 'text/html' ],
+		[ 'no-type', 'no Content-Type', qr/Content-Type is missing/, type => undef ],
+		[ 'type-trailer', 'the type only in a trailer', qr/Content-Type is missing/, type => undef,
+			arguments => ['--trailer=content-type: text/plain'] ],
+	);
+	for my $i (0 .. $#cases) {
+		my ($name, $what, $failure, %server) = @{$cases[$i]};
+		my $address = '127.0.3.' . ($i + 1);
+		row('HTTP/2', "2-$name", $what, $failure ? $none : $enforced, address => [$address], serve => undef,
+			requests => 0, failure => $failure,
+			sts => $failure ? { status => 'failed', failures => 1 } : { status => 'enforce' });
+		$http2{$rows[-1]{domain}} = { address => $address, policy => $text, %server };
+	}
+}
+
+sub serve_http2
+{
+	return if !%http2;
+	$certificates->make('http2', issuer => 'ca', subject => 'http2', names => [ map { "mta-sts.$_" } keys %http2 ]);
+	$_->{server} = Tlsad::Http2Host->start(port => $host->port, certificates => $certificates,
+		certificate => 'http2', %$_) for values %http2;
+	$_->{server}->listens for values %http2;
+}
+
+sub spoken_http2
+{
+	if (defined(my $obstacle = Tlsad::Http2Host::obstacle())) {
+		return fail("it must run (CI=true), and needs $obstacle") if ($ENV{CI} // '') eq 'true';
+		plan(skip_all => "needs $obstacle");
+	}
+	for my $domain (sort keys %http2) {
+		my $server = delete $http2{$domain}{server};
+		is($server->requests, 1, "$domain: one request over HTTP/2");
+		$server->stop;
+	}
 }
 
 # --- the policy file
