@@ -23,7 +23,7 @@ my @missing = Tlsad::Lab::missing_programs();
 plan(skip_all => "not installed: @missing") if @missing;
 
 # Behaviours that give no usable answer to any query.
-my @wrong = grep { !/^(?:forward|late|oversized-.*|many-hosts|short-mx)$/ }
+my @wrong = grep { !/^(?:forward|late|oversized-.*|many-hosts|short-mx|large-txt|many-txt|many-sts)$/ }
 	Tlsad::FaultyDns::behaviours();
 # For MX queries these as well.
 my @wrong_mx = (@wrong, qw(short-mx oversized-udp oversized-tcp));

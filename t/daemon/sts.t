@@ -351,6 +351,15 @@ sub records
 	row($section, 'r-bogus', 'a bogus answer', $none, txt => undef,
 		dns => "_mta-sts.\@ CNAME x.expired.lab.\n", record => 'lookup failed', requests => 0,
 		sts => { status => 'failed' }, ttl => FAILURE_TTL);
+	# Large answers, of which libunbound takes all that fit in a message.
+	for ([ 'large-txt', 'of 64,000 octets', 'found' ], [ 'many-txt', 'more records than are read', 'no record' ],
+		[ 'many-sts', '2,000 records of MTA-STS', 'several records, so none counts' ]) {
+		my ($behaviour, $what, $record) = @$_;
+		my $found = $record eq 'found';
+		row($section, "r-$behaviour", $what, $found ? $enforced : $none, zone => 'site-plain.lab', txt => undef,
+			record => $record, requests => $found ? 1 : 0, $found ? () : (reason => 'insecure'));
+		fault("_mta-sts.r-$behaviour.site-plain.lab", behaviour => $behaviour);
+	}
 	# The longest domain whose record has a name that is not too long, and one more.
 	for my $size (NAME_MAX - length('_mta-sts.'), NAME_MAX - length('_mta-sts.') + 1) {
 		my $fits = $size + length('_mta-sts.') <= NAME_MAX;

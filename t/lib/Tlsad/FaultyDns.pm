@@ -41,6 +41,10 @@ package Tlsad::FaultyDns;
 #   oversized-tcp     TC, then 65,000 octets of distinct MX records over TCP
 #   many-hosts        TC, then 20,000 octets of distinct MX records over TCP: a
 #                     correct answer with far too many hosts
+#   large-txt         TC, then over TCP one TXT record of 64,000 octets, which begins as that
+#                     of MTA-STS and is well formed
+#   many-txt          TC, then 4,300 distinct TXT records over TCP
+#   many-sts          TC, then 2,000 distinct TXT records of MTA-STS over TCP
 #   endless-cname     every name is a CNAME to a new name below the same one
 #   cname-self        every name is a CNAME to itself
 #
@@ -146,6 +150,15 @@ my %behaviour = (
 	'many-hosts' => sub {
 		return $_[1] eq 'udp' ? _header($_[0], TC => 1)
 			: _many_hosts($_[0], 20_000) },
+	'large-txt' => sub {
+		return $_[1] eq 'udp' ? _header($_[0], TC => 1)
+			: _texts($_[0], [ 'v=STSv1; id=1; x=', ('y' x 255) x 249 ]) },
+	'many-txt' => sub {
+		return $_[1] eq 'udp' ? _header($_[0], TC => 1)
+			: _texts($_[0], map { [ pack('n', $_) ] } 1 .. 4_300) },
+	'many-sts' => sub {
+		return $_[1] eq 'udp' ? _header($_[0], TC => 1)
+			: _texts($_[0], map { [ "v=STSv1; id=$_" ] } 1 .. 2_000) },
 	'endless-cname' => sub {
 		my ($question) = @_;
 		my ($first, $rest) = $question->{name} =~ /^([^.]*)\.(.*)$/;
@@ -213,6 +226,16 @@ sub _many_hosts
 		$count++;
 	}
 	return _header($question, answers => $count) . $records;
+}
+
+# TXT records of these strings; nothing for other types.
+sub _texts
+{
+	my ($question, @records) = @_;
+	return _header($question) if $question->{type} != $type_number{TXT};
+	return _header($question, answers => scalar(@records)) . join('', map {
+		my $rdata = join('', map { chr(length) . $_ } @$_);
+		pack('nnnNn', 0xc00c, $question->{type}, 1, 300, length($rdata)) . $rdata } @records);
 }
 
 sub _parse
