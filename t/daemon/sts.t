@@ -989,6 +989,22 @@ sub site_rules
 	like(at_rcpt('user@h-404.site.lab'), qr/^REJECT 5\.7\.10 /, 'at RCPT: a policy would not meet the minimum dane');
 	is($daemon->request($_, $with), 'OK dane-only', "$_: a policy does not meet the minimum dane")
 		for qw(policy policy-tlsrpt);
+	is(at_rcpt("user\@$with"), "REJECT 5.7.10 $with must be reached with TLS level dane, but offers MTA-STS (sts-enforce)",
+		'at RCPT: what is offered instead');
+	reload(minimum => { '*' => 'dane' }, policy => { lacking => 'WARN {offered}, {reason}', announce => 'yes' });
+	my %words = ($with => 'MTA-STS, sts-enforce', $without => 'no TLSA records, no-tlsa',
+		'v-insecure-enforce.site-plain.lab' => 'MTA-STS, sts-enforce');
+	ok(wait_until(PROMPT, sub { at_rcpt("user\@$with") =~ /^WARN / }), 'a serving thread has it');
+	is(at_rcpt("user\@$_"), "WARN $words{$_}", "{offered} and {reason}: $_") for sort keys %words;
+	reload(policy => { announce => 'yes' });
+	ok(wait_until(PROMPT, sub { $daemon->request('policy', $without) eq $none }), 'a serving thread has it');
+	my %announced = ($with => 'secure reason=sts-enforce', $without => 'site reason=no-tlsa',
+		'v-dane-partial-enforce.site.lab' => 'dane-only reason=dane-partial-sts');
+	for my $domain (sort keys %announced) {
+		ok(wait_until(PROMPT, sub { explain($daemon, $domain)->{cached} }), "$domain is cached");
+		is(at_rcpt("user\@$domain"), "PREPEND X-TLS-Destination: destination=$domain level=$announced{$domain}",
+			'a header field announces it');
+	}
 	reload(dane => { site_level => 'dane-only' });
 	ok(wait_until(PROMPT, sub { $daemon->request('policy', $with) eq $none }), 'site_level: no weaker reply');
 	is($daemon->request('policy', $partial), 'OK dane-only', 'site_level: DANE');
