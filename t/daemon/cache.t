@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # The cache: what survives a restart and a crash, how it handles a damaged file or an
-# unusable directory, how it keeps its size limit, and how long entries are valid.
+# unusable directory, how it keeps its size limit, and how long entries are valid. The same for
+# MTA-STS policies, except that t/daemon/sts.t shows how long they are valid.
 
 use strict;
 use warnings;
@@ -15,14 +16,18 @@ use Tlsad::Daemon;
 use Tlsad::FaultyDns;
 use Tlsad::Lab;
 use Tlsad::Observe;
+use Tlsad::PolicyHost qw(policy);
 use Tlsad::Process;
 
 use constant PROMPT => 30;		# [s] for what should take milliseconds
-use constant DAY => 86400;
+use constant { HOUR => 3600, DAY => 86400 };
 use constant {
 	KEPT => 300,			# destinations with a long TTL
 	PASSING => 2_700,		# and with a short one
 	SMALL => 1024 * 1024,		# the least max_size [bytes]
+	POLICIES => 20,			# small ones with a long max_age
+	LARGE => 60,			# large ones with a short max_age
+	LARGE_SIZE => 40_000,		# [bytes]
 	# [percent] Less than half, so that one of the daemon's two views of DNS no longer has the
 	# records when a refresh is due.
 	PREFETCH => 45,
@@ -30,6 +35,7 @@ use constant {
 };
 
 my @missing = Tlsad::Lab::missing_programs();
+push @missing, 'openssl' unless defined Tlsad::Process::find_program('openssl');
 plan(skip_all => "not installed: @missing") if @missing;
 
 # destination(NAME, TTL, WITH_TLSA): zone text with its own host, all records with that TTL.
@@ -48,7 +54,13 @@ my $lab = Tlsad::Lab->start(zones => {
 		# short as above.
 		. destination('brief-none', 2, 0),
 	'bulk.lab' => join('', (map { destination("k$_", 40_000) } 1 .. KEPT),
-		map { destination("d$_", 1_000) } 1 .. PASSING) });
+		(map { destination("d$_", 1_000) } 1 .. PASSING),
+		map { destination($_, 40_000, 0) . "_mta-sts.$_ 40000 TXT \"v=STSv1\\; id=1\"\n"
+			. "mta-sts.$_ A 127.0.0.1\n" } policy_names()) });
+
+# p1, p2, ... with a small policy each, l1, l2, ... with a large one.
+sub policy_names { return ((map { "p$_" } 1 .. POLICIES), map { "l$_" } 1 .. LARGE) }
+
 # Answers every query with SERVFAIL: lookups fail at once.
 my $failing_dns = Tlsad::FaultyDns->start(rules => [ { name => '.', behaviour => 'servfail' } ]);
 my %no_dns = (stub => ". 127.0.0.1\@" . $failing_dns->port, query_localhost => 'yes',
@@ -83,6 +95,7 @@ subtest('the directory' => \&directories);
 subtest('a directory that may not be written' => \&not_writable);
 subtest('a full disk' => \&full_disk);
 subtest('max_size' => \&max_size);
+subtest('MTA-STS policies' => \&policies);
 subtest('serve_stale' => \&serve_stale);
 subtest('serve_stale and forged answers' => \&serve_stale_bogus);
 subtest('min_ttl and max_ttl' => \&bounds_of_ttl);
@@ -521,6 +534,56 @@ sub max_size
 		'those that expire last stay');
 	isnt(ask_all($again, qr/^OK dane-only$/, map { "d$_.bulk.lab" } 1 .. 40), 0,
 		'some of those that expire first were deleted');
+	is($again->stop, 0, 'the daemon ends with status 0');
+}
+
+# The other parts of these domains are valid for an hour (that there are no TLSA records) or longer.
+sub serve_policies
+{
+	my $host = Tlsad::PolicyHost->start;
+	$host->certificates->make('all', issuer => 'ca', subject => 'all',
+		names => [ map { "mta-sts.$_.bulk.lab" } policy_names() ]);
+	for my $name (policy_names()) {
+		my @options = $name =~ /^p/ ? (max_age => 30 * DAY)
+			: (max_age => HOUR / 2, more => join('', map { "x-$_: " . 'y' x 90 . "\r\n" } 1 .. LARGE_SIZE / 100));
+		$host->serve("$name.bulk.lab", certificate => 'all', policy => policy(mx => ["mx-$name.bulk.lab"], @options));
+	}
+	return $host;
+}
+
+# Policies are entries like others.
+sub policies
+{
+	my $host = serve_policies();
+	my %sts = (enable => 'yes', port => $host->port, private_addresses => 'yes', ca_file => $host->ca_file);
+	my $enforced = sub { return "OK secure match=mx-$_[0].bulk.lab servername=hostname" };
+	my %config = (sts => \%sts, cache => { max_size => '1M' }, server => { workers => 1 });
+	my $daemon = Tlsad::Daemon->start(lab => $lab, config => \%config);
+	my $file = $daemon->directory . '/cache/parts.mdb';
+	my @small = map { "p$_" } 1 .. POLICIES;
+	my ($largest, @wrong) = (0);
+	for my $name (@small, map { "l$_" } 1 .. LARGE) {
+		push @wrong, $name if $daemon->client(timeout => PROMPT)->request('policy', "$name.bulk.lab")
+			ne $enforced->($name);
+		$largest = max($largest, -s $file);
+	}
+	is("@wrong", '', 'downloaded: small ones, and more large ones than fit');
+	ok(wait_until(PROMPT, sub { explain($daemon, 'l' . LARGE . '.bulk.lab')->{cached} }), 'the last one is stored');
+	cmp_ok(max($largest, -s $file), '<=', SMALL, 'the file is never larger than max_size');
+	is(count_matches($daemon->log_text, qr/cannot write|can be written/), 0, 'which is not logged as an error');
+
+	# Parts are committed a few milliseconds after the reply was sent.
+	Time::HiRes::sleep(0.3);
+	is($daemon->kill9, 128 + 9, 'killed');
+	is($host->stop, 0, 'the policy server is down as well');
+	my $again = without_dns($daemon->directory, config => \%config);
+	unlike($again->log_text, qr/set aside/, 'the file is sound');
+	@wrong = grep { $again->request('policy', "$_.bulk.lab") ne $enforced->($_) } @small;
+	is("@wrong", '', 'those that expire last are still enforced');
+	my $sts = explain($again, 'p1.bulk.lab')->{sts};
+	is("$sts->{status} $sts->{id} $sts->{max_age}", 'enforce 1 ' . 30 * DAY, 'explain shows it');
+	my $held = grep { $again->request('policy', "l$_.bulk.lab") eq $enforced->("l$_") } 1 .. LARGE;
+	cmp_ok($held, '<', LARGE, "of the large ones $held are left");
 	is($again->stop, 0, 'the daemon ends with status 0');
 }
 
