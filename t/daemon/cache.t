@@ -26,8 +26,10 @@ use constant {
 	PASSING => 2_700,		# and with a short one
 	SMALL => 1024 * 1024,		# the least max_size [bytes]
 	POLICIES => 20,			# small ones with a long max_age
-	LARGE => 60,			# large ones with a short max_age
-	LARGE_SIZE => 40_000,		# [bytes]
+	# Larger ones with a short max_age. The cache, which deletes some entries at a time, has room
+	# for a few dozen of them.
+	LARGE => 150,
+	LARGE_SIZE => 6_000,		# [bytes]
 	# [percent] Less than half, so that one of the daemon's two views of DNS no longer has the
 	# records when a refresh is due.
 	PREFETCH => 45,
