@@ -116,7 +116,7 @@ done_testing();
 #   serve => {...}         for Tlsad::PolicyHost; undef: nothing is served
 #   more, mode, max_age, patterns   of its policy
 #   reason => WORD         in explain; default sts-enforce, or no-tlsa
-#   record => WORDS        sts.record in explain
+#   record => WORDS or RE  sts.record in explain
 #   failure => RE          sts.failure
 #   requests => N          to the policy server
 #   late => 1              the reply comes after RESOLVER_TIMEOUT
@@ -351,8 +351,9 @@ sub records
 	row($section, 'r-bogus', 'a bogus answer', $none, txt => undef,
 		dns => "_mta-sts.\@ CNAME x.expired.lab.\n", record => 'lookup failed', requests => 0,
 		sts => { status => 'failed' }, ttl => FAILURE_TTL);
-	# Large answers, of which libunbound takes all that fit in a message.
-	for ([ 'large-txt', 'of 64,000 octets', 'found' ], [ 'many-txt', 'more records than are read', 'no record' ],
+	# Large answers. libunbound 1.22 does not take so many records.
+	for ([ 'large-txt', 'of 64,000 octets', 'found' ],
+		[ 'many-txt', 'more records than are read', qr/^(?:no record|lookup failed)\z/ ],
 		[ 'many-sts', '2,000 records of MTA-STS', 'several records, so none counts' ]) {
 		my ($behaviour, $what, $record) = @$_;
 		my $found = $record eq 'found';
@@ -772,7 +773,7 @@ sub is_explained
 	}
 	is(ref $sts, 'HASH', "$name, sts") or return;
 	is($sts->{domain}, $row->{domain}, "$name, domain");
-	is($sts->{record}, $row->{record}, "$name, record") if defined $row->{record};
+	matches($sts->{record}, $row->{record}, "$name, record") if defined $row->{record};
 	for my $key (sort keys %{$row->{sts} // {}}) {
 		is(in_words($sts->{$key}), $row->{sts}{$key}, "$name, $key");
 	}
