@@ -351,7 +351,7 @@ sub records
 	row($section, 'r-bogus', 'a bogus answer', $none, txt => undef,
 		dns => "_mta-sts.\@ CNAME x.expired.lab.\n", record => 'lookup failed', requests => 0,
 		sts => { status => 'failed' }, ttl => FAILURE_TTL);
-	# Large answers. libunbound 1.22 does not take so many records.
+	# Large answers. libunbound 1.17 takes 4,300 records, 1.26 does not.
 	for ([ 'large-txt', 'of 64,000 octets', 'found' ],
 		[ 'many-txt', 'more records than are read', qr/^(?:no record|lookup failed)\z/ ],
 		[ 'many-sts', '2,000 records of MTA-STS', 'several records, so none counts' ]) {
