@@ -353,7 +353,7 @@ static bool get_part(struct cache *cache, const char *key, struct part *part)
 static void check_times(struct cache *cache, const char *key, const struct part_times *times,
 	uint32_t back, const char *what)
 {
-	struct part part;
+	struct part part = {0};
 
 	if (!ok(get_part(cache, key, &part), "%s: there it is", what))
 		return;
