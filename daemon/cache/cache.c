@@ -1,11 +1,9 @@
 #include "daemon/cache/cache.h"
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/sts/sts_update.h"
-#include "daemon/cache/hot_table.h"
+#include "daemon/cache/cache_internal.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,12 +13,7 @@ enum {
 	 * the lookup thread sees it, and replies to requests for it.
 	 */
 	COMMIT_DELAY = 5,
-	COMMIT_PARTS_MAX = 256, /* in one commit */
-	SWEEP_PARTS_MAX = 1000,
 };
-
-/* Replies are made from parts of these kinds: serving threads keep copies of them. */
-enum copied { COPIED_MX, COPIED_HOST, COPIED_STS, COPIED_COUNT };
 
 static const struct copied_kind {
 	enum part_kind kind;
@@ -37,30 +30,6 @@ static const struct copied_kind {
 	[COPIED_STS] = {.kind = PART_STS, .sets = 1 << 14, .slot = HOT_TABLE_SLOT_MAX},
 };
 
-/* Detects that the wall clock was set back; see cache_notice_clock(). */
-struct clock_change {
-	_Atomic int64_t offset;   /* [s] maximum of wall clock minus steady clock */
-	_Atomic int64_t set_back; /* [s] by how much it was set back since the start, in all */
-	/* [s] The same, as of the last cache_correct_clock(). */
-	_Atomic int64_t corrected;
-};
-
-struct cache {
-	struct clock_change clock_change;
-	struct store *store;
-	struct hot_table *copies[COPIED_COUNT];
-	struct event *commit;
-	struct event *forget; /* of copies of STS policies */
-	bool forget_again;    /* it was wanted once more while it was pending */
-	unsigned pending;     /* parts put since the last commit */
-	bool complained;      /* an error was logged; false again after the next success */
-};
-
-static int64_t clock_offset(void)
-{
-	return (int64_t)clock_wall() - clock_steady();
-}
-
 struct cache *cache_open(const struct conf *conf, char error[STORE_ERROR_SIZE])
 {
 	struct store_settings settings = {
@@ -76,7 +45,7 @@ struct cache *cache_open(const struct conf *conf, char error[STORE_ERROR_SIZE])
 		snprintf(error, STORE_ERROR_SIZE, "out of memory");
 		return NULL;
 	}
-	atomic_init(&cache->clock_change.offset, clock_offset());
+	cache_start_clock(cache);
 	snprintf(error, STORE_ERROR_SIZE, "out of memory");
 	for (size_t i = 0; i < COPIED_COUNT; i++) {
 		cache->copies[i] = hot_table_new(copied_kinds[i].sets, copied_kinds[i].slot);
@@ -101,32 +70,10 @@ void cache_close(struct cache *cache)
 	free(cache);
 }
 
-static void drop_copies(struct cache *cache)
+void cache_drop_copies(struct cache *cache)
 {
 	for (size_t i = 0; i < COPIED_COUNT; i++)
 		hot_table_clear(cache->copies[i]);
-}
-
-void cache_notice_clock(struct cache *cache)
-{
-	struct clock_change *clock_change = &cache->clock_change;
-	int64_t known = atomic_load_explicit(&clock_change->offset, memory_order_relaxed);
-	int64_t offset = clock_offset();
-
-	if (offset > known) {
-		atomic_compare_exchange_strong(&clock_change->offset, &known, offset);
-	} else if (offset + PART_CLOCK_SLACK < known &&
-		   atomic_compare_exchange_strong(&clock_change->offset, &known, offset)) {
-		atomic_fetch_add(&clock_change->set_back, known - offset);
-		drop_copies(cache);
-	}
-}
-
-/* [s] By how much the clock was set back since the last cache_correct_clock(). */
-static int64_t not_corrected(const struct cache *cache)
-{
-	return atomic_load_explicit(&cache->clock_change.set_back, memory_order_relaxed) -
-	       atomic_load_explicit(&cache->clock_change.corrected, memory_order_relaxed);
 }
 
 /* --- serving threads ----------------------------------------------------------------------- */
@@ -264,7 +211,7 @@ enum cache_result cache_read(struct cache_reader *reader, cache_place place, uin
 {
 	bool domain = evidence->destination->kind == DESTINATION_DOMAIN;
 
-	if (not_corrected(reader->cache) != 0)
+	if (cache_not_corrected(reader->cache) != 0)
 		return CACHE_MISS;
 	if (domain) {
 		struct wanted wanted;
@@ -343,8 +290,7 @@ bool cache_read_next(struct cache_reader *reader, struct cache_position *positio
 
 /* --- the lookup thread --------------------------------------------------------------------- */
 
-/* Trouble is logged when it begins and when it ends: in between every reply needs a lookup. */
-static void note_result(struct cache *cache, bool good)
+void cache_note_result(struct cache *cache, bool good)
 {
 	if (!good && !cache->complained) {
 		log_error("cannot write to the cache: %s; until this works, results are not stored "
@@ -357,7 +303,7 @@ static void note_result(struct cache *cache, bool good)
 	}
 }
 
-static bool commit(struct cache *cache)
+bool cache_commit(struct cache *cache)
 {
 	unsigned wrote = cache->pending;
 
@@ -366,7 +312,7 @@ static bool commit(struct cache *cache)
 	cache->pending = 0;
 	bool good = store_commit(cache->store);
 	if (!good || wrote > 0)
-		note_result(cache, good);
+		cache_note_result(cache, good);
 	return good;
 }
 
@@ -374,7 +320,7 @@ static void commit_now(evutil_socket_t fd, short what, void *context)
 {
 	(void)fd;
 	(void)what;
-	commit(context);
+	cache_commit(context);
 }
 
 /* The first put or get has begun a transaction of LMDB, which must end soon. */
@@ -415,7 +361,7 @@ bool cache_start_writing(struct cache *cache, struct event_base *base)
 
 void cache_stop_writing(struct cache *cache)
 {
-	commit(cache);
+	cache_commit(cache);
 	event_free(cache->commit);
 	event_free(cache->forget);
 	cache->commit = cache->forget = NULL;
@@ -425,14 +371,14 @@ void cache_put(
 	struct cache *cache, const char *key, size_t key_size, const uint8_t *bytes, size_t size)
 {
 	if (!store_put(cache->store, key, key_size, bytes, size, part_expires(bytes))) {
-		note_result(cache, false);
+		cache_note_result(cache, false);
 		/* The pending parts are lost as well. A full store makes room in its commit. */
 		cache->pending = 0;
-		commit(cache);
+		cache_commit(cache);
 		return;
 	}
-	if (++cache->pending >= COMMIT_PARTS_MAX)
-		commit(cache);
+	if (++cache->pending >= CACHE_COMMIT_PARTS_MAX)
+		cache_commit(cache);
 	else
 		schedule_commit(cache);
 }
@@ -457,21 +403,21 @@ bool cache_sweep(struct cache *cache, uint32_t now, uint32_t serve_stale, uint32
 
 	/* The expiry of an expired entry still in use is updated, thus never older than that. */
 	if (now > kept)
-		gone = store_expire(cache->store, now - kept, SWEEP_PARTS_MAX);
+		gone = store_expire(cache->store, now - kept, CACHE_SWEEP_PARTS_MAX);
 	if (latest < UINT32_MAX)
-		gone += store_expire_above(cache->store, (uint32_t)latest, SWEEP_PARTS_MAX);
+		gone += store_expire_above(cache->store, (uint32_t)latest, CACHE_SWEEP_PARTS_MAX);
 	if (gone > 0)
 		schedule_commit(cache);
-	return gone >= SWEEP_PARTS_MAX;
+	return gone >= CACHE_SWEEP_PARTS_MAX;
 }
 
 static size_t flush_all(struct cache *cache)
 {
 	size_t gone, count = 0;
 
-	while ((gone = store_expire(cache->store, UINT32_MAX, SWEEP_PARTS_MAX)) > 0) {
+	while ((gone = store_expire(cache->store, UINT32_MAX, CACHE_SWEEP_PARTS_MAX)) > 0) {
 		count += gone;
-		commit(cache);
+		cache_commit(cache);
 	}
 	return count;
 }
@@ -522,101 +468,10 @@ size_t cache_flush(struct cache *cache, const struct destination *destination)
 	size_t count =
 		destination != NULL ? flush_destination(cache, destination) : flush_all(cache);
 
-	commit(cache);
-	drop_copies(cache);
+	cache_commit(cache);
+	cache_drop_copies(cache);
 	cache_forget_copies(cache);
 	return count;
-}
-
-/* --- the clock was set back ---------------------------------------------------------------- */
-
-uint32_t cache_clock(struct cache *cache)
-{
-	cache_notice_clock(cache);
-	return (uint32_t)(clock_wall() + not_corrected(cache));
-}
-
-enum set_back { SET_BACK_MORE, SET_BACK_END, SET_BACK_FAILED };
-
-/* The first policy after `position`, which moves on to it. */
-static enum set_back set_back_policy(
-	struct cache *cache, struct cache_position *position, uint32_t seconds)
-{
-	const char *key;
-	const uint8_t *bytes;
-	struct part part;
-	size_t size;
-
-	if (!store_next(cache->store, position->key, position->key_size, &key, &position->key_size,
-		    &bytes, &size) ||
-		key[0] != PART_STS)
-		return SET_BACK_END;
-	memcpy(position->key, key, position->key_size);
-	if (!part_open(&part, PART_STS, bytes, size))
-		return SET_BACK_MORE;
-	/* A value moves with the next change of the store. */
-	uint8_t *copy = malloc(size);
-	/* No policy is better than one that may be too old. */
-	if (copy == NULL)
-		return store_delete(cache->store, position->key, position->key_size)
-			       ? SET_BACK_MORE
-			       : SET_BACK_FAILED;
-	memcpy(copy, bytes, size);
-	part_sts_set_back(copy, size, seconds, position->key, position->key_size);
-	bool good = store_put(
-		cache->store, position->key, position->key_size, copy, size, part_expires(copy));
-	free(copy);
-	return good ? SET_BACK_MORE : SET_BACK_FAILED;
-}
-
-/*
- * Policies keep their age, because it limits their use (RFC 8461 3.2). With their old times they
- * would be used for too long, or, while the clock says that they are from the future, not at all.
- * A few at a time, since a policy may be large and a transaction is in memory. If that fails, the
- * same ones are tried once more, because a commit makes room in a store that is full.
- */
-static void set_back_policies(struct cache *cache, uint32_t seconds)
-{
-	struct cache_position done = {.key = {PART_STS}, .key_size = 1};
-	enum set_back result = SET_BACK_MORE;
-	unsigned failures = 0;
-
-	while (result != SET_BACK_END && failures < 2) {
-		struct cache_position position = done;
-		result = SET_BACK_MORE;
-		for (unsigned i = 0; i < COMMIT_PARTS_MAX && result == SET_BACK_MORE; i++)
-			result = set_back_policy(cache, &position, seconds);
-		bool good = result != SET_BACK_FAILED;
-		if (!good)
-			note_result(cache, false);
-		if (commit(cache) && good) {
-			done = position;
-			failures = 0;
-		} else {
-			result = SET_BACK_MORE;
-			failures++;
-		}
-	}
-}
-
-bool cache_correct_clock(struct cache *cache, uint32_t *seconds)
-{
-	struct clock_change *clock_change = &cache->clock_change;
-	int64_t step = not_corrected(cache), now = clock_wall();
-
-	if (step == 0)
-		return false;
-	/* What the clock would say if it had not been set back. */
-	uint32_t from = now + step < UINT32_MAX ? (uint32_t)(now + step) : UINT32_MAX - 1;
-	*seconds = step < UINT32_MAX ? (uint32_t)step : UINT32_MAX;
-	while (store_expire(cache->store, from + 1, SWEEP_PARTS_MAX) >= SWEEP_PARTS_MAX)
-		commit(cache);
-	commit(cache);
-	set_back_policies(cache, *seconds);
-	drop_copies(cache);
-	cache_forget_copies(cache);
-	atomic_fetch_add(&clock_change->corrected, step);
-	return true;
 }
 
 void cache_figures(struct cache *cache, struct store_figures *figures)
