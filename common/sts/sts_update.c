@@ -193,6 +193,9 @@ bool sts_update_without_file(const struct sts_update *update, struct sts_updated
 
 	if (!begin(update, updated))
 		return false;
+	/* That tlsad was too busy for a download is of no interest any more. */
+	if (updated->facts.failures == 0)
+		updated->facts.failure[0] = '\0';
 	if (update->discovery == STS_DISCOVERED) {
 		struct sts_facts *facts = &updated->facts;
 		uint32_t due = must_wait(facts, update)

@@ -328,9 +328,10 @@ static const char *loggable_sts(const struct assessment *assessment)
 {
 	enum sts_status status = assessment->facts.sts;
 
-	return status != STS_ABSENT && assessment->verdict.reason != REASON_STS_ENFORCE
-		       ? sts_status_name(status)
-		       : NULL;
+	bool decided = assessment->verdict.reason == REASON_STS_ENFORCE ||
+		       assessment->verdict.reason == REASON_DANE_PARTIAL_STS;
+
+	return status != STS_ABSENT && !decided ? sts_status_name(status) : NULL;
 }
 
 void map_log_result(const struct map_request *request, const struct map_result *result,

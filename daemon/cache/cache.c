@@ -415,10 +415,10 @@ static size_t flush_all(struct cache *cache)
 {
 	size_t gone, count = 0;
 
-	while ((gone = store_expire(cache->store, UINT32_MAX, CACHE_SWEEP_PARTS_MAX)) > 0) {
+	/* If the store cannot be written, the same ones would come again. */
+	while ((gone = store_expire(cache->store, UINT32_MAX, CACHE_SWEEP_PARTS_MAX)) > 0 &&
+		cache_commit(cache))
 		count += gone;
-		cache_commit(cache);
-	}
 	return count;
 }
 

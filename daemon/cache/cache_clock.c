@@ -108,8 +108,11 @@ bool cache_correct_clock(struct cache *cache, uint32_t *seconds)
 	/* What the clock would say if it had not been set back. */
 	uint32_t from = now + step < UINT32_MAX ? (uint32_t)(now + step) : UINT32_MAX - 1;
 	*seconds = step < UINT32_MAX ? (uint32_t)step : UINT32_MAX;
-	while (store_expire(cache->store, from + 1, CACHE_SWEEP_PARTS_MAX) >= CACHE_SWEEP_PARTS_MAX)
-		cache_commit(cache);
+	/* If the store cannot be written, the same ones would come again. */
+	while (store_expire(cache->store, from + 1, CACHE_SWEEP_PARTS_MAX) >=
+			CACHE_SWEEP_PARTS_MAX &&
+		cache_commit(cache))
+		;
 	cache_commit(cache);
 	set_back_policies(cache, *seconds);
 	cache_drop_copies(cache);

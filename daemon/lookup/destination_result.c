@@ -23,12 +23,12 @@ static void note_mismatch(struct destination_lookups *lookups, const struct evid
 
 	if (!lookups->parts.conf->sts.enable || !evidence->has_sts ||
 		evidence->sts.header.status != STS_ENFORCE || evidence_matches_sts(evidence) ||
-		!sts_update_mismatch_is_due(&evidence->sts, clock_wall()))
+		!sts_update_mismatch_is_due(&evidence->sts, cache_clock(lookups->parts.cache)))
 		return;
 	part_lookups_refresh(&lookups->parts, part_kind_find(PART_STS), &subject, &wish);
 }
 
-/* The verdict from the parts. It does not depend on the map. */
+/* The verdict from the parts: without a policy, if only the map tlsa was asked. */
 static struct verdict verdict_of(
 	struct destination_lookups *lookups, const struct destination_parts *parts)
 {

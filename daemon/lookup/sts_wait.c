@@ -1,6 +1,5 @@
 #include "daemon/lookup/sts_wait.h"
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/sts/sts_fetch.h"
 
@@ -54,7 +53,7 @@ static void refresh_if_due(struct sts_wait *wait)
 
 	if (wait->asked && buffer->bytes != NULL &&
 		part_open(&part, PART_STS, buffer->bytes, buffer->size) &&
-		clock_wall() >= part.header.refresh_at)
+		cache_clock(wait->lookups->cache) >= part.header.refresh_at)
 		part_lookups_refresh(
 			wait->lookups, request->kind, &request->subject, &request->wish);
 }

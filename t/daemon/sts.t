@@ -807,6 +807,7 @@ sub logged
 	like($log, qr/^\w+: looked up \Q$_->[0]\E\.site\.lab: map=\w+ $_->[1] seconds=/m, "the lookup of $_->[0]")
 		for ['r-good', 'reason=sts-enforce'], ['v-no-tlsa-testing', 'reason=no-tlsa sts=testing'],
 			['v-no-tlsa-none', 'reason=no-tlsa sts=none'], ['v-no-tlsa-without', 'reason=no-tlsa'],
+			['v-dane-partial-enforce', 'reason=dane-partial-sts'],
 			['h-404', 'reason=no-tlsa sts=failed'];
 }
 

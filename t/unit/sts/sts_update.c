@@ -65,6 +65,13 @@ static const struct story {
 				false},
 			{DAY + 20, FOUND("1"), HOUR, FAILS, STS_ENFORCE, DAY + 20 + 5 * MINUTE,
 				10 * DAY, 1, true, false}}},
+	{"tlsad is too busy for another look at a policy that no host matches",
+		{{0, FOUND("1"), HOUR, ENFORCES(10 * DAY), STS_ENFORCE, HOUR, 10 * DAY, 0, false,
+			 false},
+			{HOUR, FOUND("1"), HOUR, IS_BUSY, STS_ENFORCE, HOUR + 20, 10 * DAY, 0,
+				false, true},
+			{HOUR + 20, FOUND("1"), HOUR, STAYS, STS_ENFORCE, 2 * HOUR + 20, 10 * DAY,
+				0, false, false}}},
 	{"the id stays the same, the file is downloaded once a day",
 		{{0, FOUND("1"), HOUR, ENFORCES(10 * DAY), STS_ENFORCE, HOUR, 10 * DAY, 0, false,
 			 false},
@@ -235,6 +242,8 @@ static void tell(const struct story *story, bool asked)
 		if (event->kind == FAILURE || event->kind == BUSY)
 			is_string(updated.facts.failure, event->kind == BUSY ? "busy" : "why",
 				"why there is no file");
+		else if (event->failures == 0)
+			is_string(updated.facts.failure, "", "nothing has failed");
 		is_number(updated.warn, event->warn, "a warning?");
 		is_number(updated.facts.asked_at, asked ? update.now : 0, "asked for");
 		bool has_policy = sts_has_policy(event->status);
