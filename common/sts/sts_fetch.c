@@ -270,7 +270,8 @@ static struct sts_fetch *find_stuck(
 		/* The list has the order in which they were started. */
 		if (slowest == NULL)
 			slowest = fetch;
-		uint64_t silent = now - sts_transfer_active_at(fetch->transfer);
+		uint64_t active = sts_transfer_active_at(fetch->transfer);
+		uint64_t silent = active < now ? now - active : 0;
 		if (silent >= most) {
 			most = silent;
 			stuck = fetch;

@@ -15,6 +15,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum {
+	/* [s] A program that hangs ends itself. The slowest need half a minute with a sanitizer. */
+	TAP_LONGEST = 600,
+};
+
+__attribute__((constructor)) static void tap_limit_time(void)
+{
+	alarm(TAP_LONGEST);
+}
 
 /* Rows of one group that are named when they fail: more would bury the first. */
 enum { TAP_NAMED_MAX = 10 };
