@@ -11,6 +11,7 @@ use warnings;
 use Cwd qw(realpath);
 use File::Temp qw(tempdir);
 use POSIX ();
+use Test::More ();
 use Tlsad::Process;
 
 # Set to the private directory for the process inside.
@@ -87,6 +88,22 @@ sub run_inside
 	my $status = $?;
 	alarm 0;
 	return ($status >> 8) || ($status & 127 ? 1 : 0);
+}
+
+# Runs this test again inside and exits with its status. With something missing the test is skipped
+# instead, and with CI=true it has failed.
+sub restart_inside
+{
+	my (@missing) = @_;
+	if (@missing) {
+		my $reason = 'needs ' . join ', ', @missing;
+		Test::More::plan(skip_all => $reason) if ($ENV{CI} // '') ne 'true';
+		Test::More::plan(tests => 1);
+		Test::More::fail('the test\'s prerequisites are there (CI=true)');
+		Test::More::diag($reason);
+		exit 1;
+	}
+	exit run_inside($^X, realpath($0));
 }
 
 sub run_or_die
